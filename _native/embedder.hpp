@@ -1,0 +1,100 @@
+// Embeddings in batches, in a context of their own beside the generating one.
+//
+// Inputs are packed into batches of at most n_ubatch tokens (an encoder needs each input whole in one), each input a
+// sequence; llama.cpp pools them. Calls are serialised by a mutex.
+#pragma once
+
+#include <llama.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+namespace echorator {
+
+class Embedder {
+public:
+    // `params.embeddings`, `pooling_type`, `n_ctx`, `n_threads` set by the caller.
+    Embedder(llama_model * model, llama_context_params params) {
+        params.embeddings = true;
+        params.n_batch = params.n_ubatch = params.n_ctx;
+        params.n_seq_max = kSequences;
+        params.kv_unified = true;
+        context_ = llama_init_from_model(model, params);
+        if (!context_) throw std::runtime_error("llama.cpp could not allocate the embedding context");
+        if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_NONE || llama_pooling_type(context_) == LLAMA_POOLING_TYPE_RANK) {
+            llama_free(context_);
+            throw std::invalid_argument("this model pools no embeddings of its own: ask for mean, cls or last");
+        }
+        length_ = llama_model_n_embd_out(model);
+        limit_ = static_cast<int>(llama_n_ubatch(context_));
+        encoder_ = llama_model_has_encoder(model) || llama_get_memory(context_) == nullptr;
+    }
+    ~Embedder() { llama_free(context_); }
+    Embedder(const Embedder &) = delete;
+    Embedder & operator=(const Embedder &) = delete;
+
+    int length() const { return length_; }
+    int max_tokens() const { return limit_; }
+
+    // `out`: inputs.size() x length(), row-major. Every input has 1..max_tokens() tokens.
+    void embed(const std::vector<std::vector<int32_t>> & inputs, bool normalize, float * out) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        size_t first = 0;
+        while (first < inputs.size()) {
+            size_t last = first;
+            int rows = 0;
+            while (last < inputs.size() && last - first < kSequences && rows + static_cast<int>(inputs[last].size()) <= limit_) {
+                rows += static_cast<int>(inputs[last].size());
+                last++;
+            }
+            if (last == first) throw std::invalid_argument("an input is longer than the embedding context");
+            compute(inputs, first, last, rows);
+            for (size_t i = first; i < last; i++) {
+                const float * pooled = llama_get_embeddings_seq(context_, static_cast<llama_seq_id>(i - first));
+                if (!pooled) throw std::runtime_error("llama.cpp gave no embedding");
+                copy(pooled, normalize, out + i * static_cast<size_t>(length_));
+            }
+            first = last;
+        }
+    }
+
+private:
+    static constexpr uint32_t kSequences = 64;
+
+    void compute(const std::vector<std::vector<int32_t>> & inputs, size_t first, size_t last, int rows) {
+        llama_batch batch = llama_batch_init(rows, 0, 1);
+        for (size_t i = first; i < last; i++) {
+            for (size_t j = 0; j < inputs[i].size(); j++) {
+                const int at = batch.n_tokens++;
+                batch.token[at] = inputs[i][j];
+                batch.pos[at] = static_cast<llama_pos>(j);
+                batch.n_seq_id[at] = 1;
+                batch.seq_id[at][0] = static_cast<llama_seq_id>(i - first);
+                batch.logits[at] = 1;
+            }
+        }
+        if (!encoder_) llama_memory_clear(llama_get_memory(context_), false);
+        const int code = encoder_ ? llama_encode(context_, batch) : llama_decode(context_, batch);
+        llama_batch_free(batch);
+        if (code != 0) throw std::runtime_error("llama.cpp failed to compute the embeddings");
+    }
+
+    // To Euclidean length 1; a zero vector stays.
+    void copy(const float * from, bool normalize, float * to) const {
+        double sum = 0;
+        for (int i = 0; i < length_; i++) sum += static_cast<double>(from[i]) * from[i];
+        const float scale = normalize && sum > 0 ? static_cast<float>(1.0 / std::sqrt(sum)) : 1.0f;
+        for (int i = 0; i < length_; i++) to[i] = from[i] * scale;
+    }
+
+    llama_context * context_ = nullptr;
+    int length_ = 0, limit_ = 0;
+    bool encoder_ = false;
+    std::mutex mutex_;
+};
+
+}  // namespace echorator

@@ -1,0 +1,532 @@
+// One llama.cpp context and its decode thread.
+//
+// Fed by submit() and cancel() from any thread; feeds drain() with events. A step: take the inbox, plan
+// (batch_planner.hpp), perform the plan's memory operations, llama_decode, sample each row that wanted logits
+// (sampler.hpp), turn tokens into sendable text (text_stream.hpp), hand over. The thread never touches Python; it
+// wakes its reader at most once a step, through an eventfd.
+//
+// kv_layout: with `unified` all slots share all cells, a prefix is shared at no cost, and a request may use the whole
+// context; attention then runs over the cells of all sequences with a mask, which costs where contexts share little.
+// With `separate` each slot has its own cells: attention sees only those, sharing is a copy, and a request has
+// context / slots. `auto` takes `separate` where that costs no request length, that is where each slot's part
+// reaches the trained context, and `unified` otherwise.
+#pragma once
+
+#include <llama.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "batch_planner.hpp"
+#include "sampler.hpp"
+#include "step_pace.hpp"
+#include "text_stream.hpp"
+
+namespace echorator {
+
+inline double now_s() {  // CLOCK_MONOTONIC, as Python's time.monotonic()
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+struct EngineOptions {
+    llama_context_params context;  // with n_ctx, n_batch, n_ubatch, n_threads, types, flash attention set
+    int slots = 1;
+    int cache_sequences = 0;
+    int queue_limit = 512;
+    std::string kv_layout = "auto";
+    bool prefix_cache = true;
+    double stall_factor = 2.0;
+    double messages_per_s = 1500.0;
+};
+
+struct SubmitArgs {
+    std::vector<Token> prompt;
+    SamplingParams sampling;
+    int max_tokens = -1;
+    std::vector<std::string> stops;
+    bool ignore_eos = false;
+    int priority = 0;
+    double deadline_s = 0;
+    bool use_cache = true;
+};
+
+enum class Finish { none, stop, length, cancelled, deadline, error };
+
+struct Event {
+    RequestId request = 0;
+    std::string text;
+    std::vector<Token> tokens;
+    std::vector<std::vector<std::pair<int32_t, float>>> logprobs;
+    Finish finish = Finish::none;
+    std::string stop, message;
+    int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, preemptions = 0;
+    double submitted_s = 0, admitted_s = 0, first_token_s = 0, finished_s = 0;
+};
+
+struct SlotState {
+    RequestId request = 0;
+    int prompt_tokens = 0, cached_tokens = 0, computed_tokens = 0, generated_tokens = 0;
+    bool decoding = false;
+};
+
+struct EngineStats {
+    int busy = 0, queued = 0, cells = 0, cells_used = 0, cached_sequences = 0;
+    uint64_t requests = 0, prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, steps = 0;
+    uint64_t preemptions = 0, evictions = 0, checkpoints = 0, computed_rows = 0;
+    double decode_s = 0, sampling_s = 0, scheduling_s = 0;
+};
+
+class Engine {
+public:
+    Engine(llama_model * model, EngineOptions options) : options_(std::move(options)), model_(model), vocab_(llama_model_get_vocab(model)) {
+        whole_state_ = llama_model_is_recurrent(model) || llama_model_is_hybrid(model) ||
+                       (llama_model_n_swa(model) > 0 && !options_.context.swa_full);
+        configure_layout();
+        context_ = llama_init_from_model(model_, options_.context);
+        if (!context_) throw std::runtime_error("llama.cpp could not allocate the context; try fewer context tokens or slots");
+        memory_ = llama_get_memory(context_);
+        if (!memory_) {
+            llama_free(context_);
+            throw std::invalid_argument("this model has no memory to generate with; it only embeds");
+        }
+        planner_ = std::make_unique<Planner>(planner_config());
+        pace_ = std::make_unique<StepPace>(options_.stall_factor, static_cast<int>(llama_n_batch(context_)));
+        for (Token t = 0; t < llama_vocab_n_tokens(vocab_); t++) {
+            if (llama_vocab_is_eog(vocab_, t)) end_tokens_.push_back(t);
+        }
+        const auto rows = static_cast<size_t>(llama_n_batch(context_));
+        row_tokens_.resize(rows);
+        row_positions_.resize(rows);
+        row_counts_.assign(rows, 1);
+        row_sequences_.resize(rows);
+        row_sequence_pointers_.resize(rows);
+        row_logits_.resize(rows);
+        for (size_t i = 0; i < rows; i++) row_sequence_pointers_[i] = &row_sequences_[i];
+        event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (event_fd_ < 0) {
+            llama_free(context_);
+            throw std::runtime_error("no file descriptor is left for the engine; raise the limit of open files");
+        }
+        thread_ = std::thread([this] { run(); });
+    }
+
+    ~Engine() {
+        close();
+        if (event_fd_ >= 0) ::close(event_fd_);
+    }
+    Engine(const Engine &) = delete;
+    Engine & operator=(const Engine &) = delete;
+
+    // Queues a request. `code` tells what went wrong when 0 is returned. The sampler is built here, on the caller's
+    // thread, so that a bad grammar fails the call and not the step.
+    RequestId submit(SubmitArgs args, SubmitResult & code) {
+        auto job = std::make_unique<Job>(Sampler(vocab_, args.sampling, request_tokens()), TextStream(std::move(args.stops)), args);
+        job->sampler.see_prompt(args.prompt);
+        code = SubmitResult::ok;
+        if (args.prompt.empty()) code = SubmitResult::empty_prompt;
+        if (static_cast<int>(args.prompt.size()) >= request_tokens()) code = SubmitResult::too_long;
+        if (code != SubmitResult::ok) return 0;
+        std::lock_guard<std::mutex> lock(inbox_mutex_);
+        if (waiting_ >= options_.queue_limit) {
+            code = SubmitResult::queue_full;
+            return 0;
+        }
+        waiting_++;
+        job->event.request = next_id_++;
+        job->event.submitted_s = now_s();
+        job->event.prompt_tokens = static_cast<int>(args.prompt.size());
+        job->prompt = std::move(args.prompt);
+        const RequestId id = job->event.request;
+        inbox_.push_back(std::move(job));
+        inbox_ready_.notify_one();
+        return id;
+    }
+
+    void cancel(RequestId id) {
+        std::lock_guard<std::mutex> lock(inbox_mutex_);
+        cancels_.push_back(id);
+        inbox_ready_.notify_one();
+    }
+
+    std::vector<Event> drain() {
+        uint64_t count = 0;
+        [[maybe_unused]] const auto n = ::read(event_fd_, &count, sizeof count);
+        std::lock_guard<std::mutex> lock(outbox_mutex_);
+        std::vector<Event> events;
+        events.swap(outbox_);
+        return events;
+    }
+
+    // Ends the thread within one step; what still runs gets a "cancelled" event.
+    void close() {
+        {
+            std::lock_guard<std::mutex> lock(inbox_mutex_);
+            closing_ = true;
+            inbox_ready_.notify_one();
+        }
+        if (thread_.joinable()) thread_.join();
+        if (context_) {
+            llama_free(context_);
+            context_ = nullptr;
+        }
+    }
+
+    EngineStats stats() const {
+        std::lock_guard<std::mutex> lock(stats_mutex_);
+        return stats_;
+    }
+    std::vector<SlotState> slots() const {
+        std::lock_guard<std::mutex> lock(stats_mutex_);
+        return slot_states_;
+    }
+    int event_fd() const { return event_fd_; }
+    int request_tokens() const { return request_tokens_; }
+    bool unified() const { return options_.context.kv_unified; }
+    bool whole_state() const { return whole_state_; }
+
+private:
+    struct Job {
+        Job(Sampler s, TextStream t, const SubmitArgs & args)
+            : sampler(std::move(s)), text(std::move(t)), max_tokens(args.max_tokens), priority(args.priority),
+              deadline_s(args.deadline_s), ignore_eos(args.ignore_eos), use_cache(args.use_cache), logprobs(args.sampling.logprobs >= 0) {}
+        Sampler sampler;
+        TextStream text;
+        int max_tokens, priority;
+        double deadline_s;
+        bool ignore_eos, use_cache, logprobs;
+        std::vector<Token> prompt;
+        Event event;        // what waits to be handed over
+        double handed_s = 0;  // when the last event went out
+    };
+    using Jobs = std::unordered_map<RequestId, std::unique_ptr<Job>>;
+
+    void configure_layout() {
+        auto & c = options_.context;
+        const int trained = llama_model_n_ctx_train(model_);
+        const int part = static_cast<int>(c.n_ctx) / options_.slots;
+        if (options_.kv_layout == "auto") {
+            c.kv_unified = whole_state_ || options_.slots == 1 || part < trained;
+        } else {
+            c.kv_unified = options_.kv_layout == "unified";
+        }
+        sequences_ = options_.slots;
+        if (c.kv_unified || whole_state_) sequences_ = std::min(options_.slots + options_.cache_sequences, kMaxSequences);
+        if (whole_state_) c.kv_unified = true;  // checkpoints are sequences: they must share cells
+        c.n_seq_max = static_cast<uint32_t>(sequences_);
+        c.n_outputs_max = c.n_seq_max;  // one row of logits a sequence, not one a batch row
+        c.n_batch = std::max<uint32_t>(c.n_batch, static_cast<uint32_t>(options_.slots));
+    }
+
+    PlannerConfig planner_config() {
+        PlannerConfig p;
+        p.slots = options_.slots;
+        p.sequences = sequences_;
+        p.layout = unified() ? Layout::unified : Layout::separate;
+        p.cells = static_cast<int>(unified() ? llama_n_ctx(context_) : llama_n_ctx_seq(context_));
+        const int trained = llama_model_n_ctx_train(model_);
+        request_tokens_ = trained > 0 ? std::min(p.cells, trained) : p.cells;
+        p.request_tokens = request_tokens_;
+        p.budget_tokens = static_cast<int>(llama_n_batch(context_));
+        p.queue_limit = INT_MAX;  // bounded at submit()
+        p.whole_state = whole_state_;
+        p.prefix_cache = options_.prefix_cache;
+        if (p.layout == Layout::separate) p.worth_sharing = std::max(16, p.cells / 32);
+        return p;
+    }
+
+    // --- the thread -------------------------------------------------------------------------------------------
+    void run() {
+        while (take_inbox()) {
+            const double start = now_s();
+            decode_s_ = sampling_s_ = 0;
+            expire(start);
+            const Plan plan = planner_->plan(pace_->prefill_budget());
+            perform(plan.ops);
+            if (!plan.rows.empty()) {
+                note_admissions(start);
+                decode(plan);
+            }
+            hand_over(plan.decode_rows);
+            publish(now_s() - start, !plan.rows.empty());
+            wake();  // after publish(): who hears of an end sees its slot free
+        }
+        for (auto & [id, job] : jobs_) finish(*job, Finish::cancelled);
+        jobs_.clear();
+        wake();
+    }
+
+    // Waits for work; false: close.
+    bool take_inbox() {
+        std::vector<std::unique_ptr<Job>> arrived;
+        std::vector<RequestId> cancelled;
+        {
+            std::unique_lock<std::mutex> lock(inbox_mutex_);
+            if (planner_->idle()) inbox_ready_.wait(lock, [this] { return closing_ || !inbox_.empty() || !cancels_.empty(); });
+            arrived.swap(inbox_);
+            cancelled.swap(cancels_);
+            if (closing_) {
+                for (auto & job : arrived) {
+                    const RequestId id = job->event.request;
+                    jobs_.emplace(id, std::move(job));
+                }
+                return false;
+            }
+        }
+        for (auto & job : arrived) {
+            const RequestId id = job->event.request;
+            planner_->submit(id, std::move(job->prompt), job->priority, job->use_cache);
+            requests_++;
+            prompt_tokens_ += static_cast<uint64_t>(job->event.prompt_tokens);
+            jobs_.emplace(id, std::move(job));
+        }
+        for (RequestId id : cancelled) end(id, Finish::cancelled);
+        return true;
+    }
+
+    void expire(double now) {
+        std::vector<RequestId> late;
+        for (const auto & [id, job] : jobs_) {
+            if (job->deadline_s > 0 && now >= job->deadline_s) late.push_back(id);
+        }
+        for (RequestId id : late) end(id, Finish::deadline);
+    }
+
+    void perform(const std::vector<MemoryOp> & ops) {
+        for (const MemoryOp & op : ops) {
+            if (op.kind == MemoryOp::remove) {
+                if (!llama_memory_seq_rm(memory_, op.seq, op.from, -1)) throw std::logic_error("a sequence was cut that cannot be");
+            } else if (unified() && !whole_state_) {
+                llama_memory_seq_cp(memory_, op.source, op.seq, 0, op.from);
+            } else {
+                llama_memory_seq_cp(memory_, op.source, op.seq, -1, -1);
+                if (!whole_state_) llama_memory_seq_rm(memory_, op.seq, op.from, -1);
+            }
+        }
+    }
+
+    void note_admissions(double now) {
+        for (const Request * r : planner_->running()) {
+            Job & job = *jobs_.at(r->id);
+            if (job.event.admitted_s != 0) continue;
+            job.event.admitted_s = now;
+            job.event.cached_tokens = r->cached_tokens;
+            std::lock_guard<std::mutex> lock(inbox_mutex_);
+            waiting_--;
+        }
+    }
+
+    void decode(const Plan & plan) {
+        const int n = static_cast<int>(plan.rows.size());
+        for (int i = 0; i < n; i++) {
+            const Row & row = plan.rows[i];
+            row_tokens_[i] = row.token;
+            row_positions_[i] = row.position;
+            row_sequences_[i] = row.seq;
+            row_logits_[i] = row.logits;
+        }
+        llama_batch batch{};
+        batch.n_tokens = n;
+        batch.token = row_tokens_.data();
+        batch.pos = row_positions_.data();
+        batch.n_seq_id = row_counts_.data();
+        batch.seq_id = row_sequence_pointers_.data();
+        batch.logits = row_logits_.data();
+        const double start = now_s();
+        const int code = llama_decode(context_, batch);
+        if (code == 0) llama_synchronize(context_);
+        const double end_of_decode = now_s();
+        decode_s_ = end_of_decode - start;
+        computed_rows_ += static_cast<uint64_t>(n);
+        if (code == 1 && planner_->roll_back(plan)) return;
+        if (code != 0) {
+            fail_all(code);
+            return;
+        }
+        pace_->observe(plan.decode_rows, n - plan.decode_rows, decode_s_);
+        for (int i = 0; i < n; i++) {
+            if (plan.rows[i].logits) sample(plan.rows[i], i);
+        }
+        sampling_s_ = now_s() - end_of_decode;
+    }
+
+    void sample(const Row & row, int index) {
+        Job & job = *jobs_.at(row.request);
+        Token token = -1;
+        try {
+            static const std::vector<Token> none;
+            token = job.sampler.sample(llama_get_logits_ith(context_, index), job.ignore_eos ? end_tokens_ : none);
+        } catch (const std::exception & e) {
+            job.event.message = e.what();
+            end(row.request, Finish::error);
+            return;
+        }
+        Event & event = job.event;
+        if (event.completion_tokens++ == 0) event.first_token_s = now_s();
+        completion_tokens_++;
+        event.tokens.push_back(token);
+        if (job.logprobs) event.logprobs.push_back(job.sampler.logprobs());
+        if (llama_vocab_is_eog(vocab_, token)) return end(row.request, Finish::stop);
+        char piece[256];
+        int length = llama_token_to_piece(vocab_, token, piece, sizeof piece, 0, false);
+        int stop = -1;
+        if (length < 0) {
+            std::string longer(static_cast<size_t>(-length), '\0');
+            length = llama_token_to_piece(vocab_, token, longer.data(), -length, 0, false);
+            stop = job.text.feed(longer.data(), static_cast<size_t>(length), event.text);
+        } else {
+            stop = job.text.feed(piece, static_cast<size_t>(length), event.text);
+        }
+        if (stop >= 0) {
+            event.stop = job.text.stop(stop);
+            return end(row.request, Finish::stop);
+        }
+        const bool room = planner_->append(row.request, token);
+        if (!room || event.completion_tokens == job.max_tokens) end(row.request, Finish::length);
+    }
+
+    // llama.cpp could not compute: everything that runs is lost, the queue is not.
+    void fail_all(int code) {
+        std::vector<RequestId> lost;
+        for (const Request * r : planner_->running()) lost.push_back(r->id);
+        for (RequestId id : lost) {
+            jobs_.at(id)->event.message = "llama.cpp failed to compute the batch (code " + std::to_string(code) + ")";
+            end(id, Finish::error);
+        }
+        perform(planner_->forget());
+        llama_memory_clear(memory_, true);
+    }
+
+    void end(RequestId id, Finish reason) {
+        auto found = jobs_.find(id);
+        if (found == jobs_.end()) return;
+        Job & job = *found->second;
+        if (const Request * r = planner_->find(id)) job.event.preemptions = r->preemptions;
+        if (job.event.admitted_s == 0) {
+            std::lock_guard<std::mutex> lock(inbox_mutex_);
+            waiting_--;
+        }
+        planner_->end(id);
+        finish(job, reason);
+        jobs_.erase(found);
+    }
+
+    void finish(Job & job, Finish reason) {
+        if (job.event.stop.empty()) job.text.finish(job.event.text);
+        job.event.finish = reason;
+        job.event.finished_s = now_s();
+        ready_.push_back(std::move(job.event));
+    }
+
+    // Hands over finished requests and the streams whose turn it is: with few streams each token at once, with many
+    // only so many messages a second in all, since each costs the server and the client time.
+    void hand_over(int streams) {
+        const double interval = streams / options_.messages_per_s;
+        const double now = now_s();
+        for (auto & [id, job] : jobs_) {
+            Event & event = job->event;
+            if (event.tokens.empty() || (job->handed_s > 0 && now - job->handed_s < interval)) continue;
+            job->handed_s = now;
+            Event out;
+            out.request = id;
+            out.text.swap(event.text);
+            out.tokens.swap(event.tokens);
+            out.logprobs.swap(event.logprobs);
+            ready_.push_back(std::move(out));
+        }
+    }
+
+    void wake() {
+        if (ready_.empty()) return;
+        {
+            std::lock_guard<std::mutex> lock(outbox_mutex_);
+            for (Event & event : ready_) outbox_.push_back(std::move(event));
+        }
+        ready_.clear();
+        const uint64_t one = 1;
+        [[maybe_unused]] const auto n = ::write(event_fd_, &one, sizeof one);
+    }
+
+    void publish(double step_s, bool computed) {
+        std::lock_guard<std::mutex> lock(stats_mutex_);
+        EngineStats & s = stats_;
+        s.busy = planner_->busy();
+        s.queued = planner_->queued();
+        s.cells = planner_->cells();
+        s.cells_used = planner_->cells_used();
+        s.cached_sequences = planner_->cached_sequences();
+        s.requests = requests_;
+        s.prompt_tokens = prompt_tokens_;
+        s.cached_tokens = planner_->stats().cached_tokens;
+        s.completion_tokens = completion_tokens_;
+        s.steps += computed;
+        s.preemptions = planner_->stats().preemptions;
+        s.evictions = planner_->stats().evictions;
+        s.checkpoints = planner_->stats().checkpoints;
+        s.computed_rows = computed_rows_;
+        s.decode_s += decode_s_;
+        s.sampling_s += sampling_s_;
+        s.scheduling_s += step_s - decode_s_ - sampling_s_;
+        slot_states_.clear();
+        for (const Request * r : planner_->running()) {
+            const int total = static_cast<int>(r->tokens.size());
+            const int done = planner_->computed(r);
+            slot_states_.push_back({r->id, r->prompt_tokens, r->cached_tokens, done, total - r->prompt_tokens, total - done <= 1});
+        }
+    }
+
+    EngineOptions options_;
+    llama_model * model_;
+    const llama_vocab * vocab_;
+    llama_context * context_ = nullptr;
+    llama_memory_t memory_ = nullptr;
+    bool whole_state_ = false;
+    int sequences_ = 1, request_tokens_ = 0;
+    std::unique_ptr<Planner> planner_;
+    std::unique_ptr<StepPace> pace_;
+    std::vector<Token> end_tokens_;
+
+    std::vector<Token> row_tokens_;
+    std::vector<llama_pos> row_positions_;
+    std::vector<int32_t> row_counts_;
+    std::vector<llama_seq_id> row_sequences_;
+    std::vector<llama_seq_id *> row_sequence_pointers_;
+    std::vector<int8_t> row_logits_;
+
+    std::mutex inbox_mutex_;
+    std::condition_variable inbox_ready_;
+    std::vector<std::unique_ptr<Job>> inbox_;
+    std::vector<RequestId> cancels_;
+    RequestId next_id_ = 1;
+    int waiting_ = 0;  // submitted and not yet admitted
+    bool closing_ = false;
+
+    Jobs jobs_;  // the thread's own
+    std::vector<Event> ready_;
+    uint64_t requests_ = 0, prompt_tokens_ = 0, completion_tokens_ = 0, computed_rows_ = 0;
+    double decode_s_ = 0, sampling_s_ = 0;
+
+    std::mutex outbox_mutex_;
+    std::vector<Event> outbox_;
+    int event_fd_ = -1;
+
+    mutable std::mutex stats_mutex_;
+    EngineStats stats_;
+    std::vector<SlotState> slot_states_;
+    std::thread thread_;  // last: it starts when all else is there
+};
+
+}  // namespace echorator

@@ -1,0 +1,611 @@
+# distutils: language = c++
+"""The Python face of the native engine: converts values and errors, and releases the GIL; engine.hpp does the work.
+
+`engine.pyi` documents what is here. C++ exceptions are translated: invalid_argument is the caller's mistake,
+runtime_error a lack of resources or a failure of llama.cpp.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
+from libcpp.pair cimport pair
+from libcpp.string cimport string
+from libcpp.utility cimport move
+from libcpp.vector cimport vector
+
+cimport llama
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+
+import random
+import time
+
+from echorator import _native
+from echorator.errors import (
+    ContextOverflowError,
+    DrainingError,
+    EngineError,
+    InvalidRequestError,
+    ModelFileError,
+    QueueFullError,
+    ResourceError,
+)
+
+
+cdef extern from *:
+    """
+    static const char * built_for() { return ECHORATOR_BUILT_FOR; }
+    """
+    const char * built_for()
+
+
+cdef extern from "log_ring.hpp" namespace "echorator" nogil:
+    cdef cppclass LogRing:
+        @staticmethod
+        LogRing & instance()
+        void install()
+        string take()
+
+
+cdef extern from "sampler.hpp" namespace "echorator" nogil:
+    cdef cppclass SamplingParams:
+        float temperature
+        int top_k
+        float top_p, min_p, typical_p
+        float repeat_penalty, presence_penalty, frequency_penalty
+        int penalty_last_n
+        float dry_multiplier, dry_base
+        int dry_allowed_length, dry_penalty_last_n
+        vector[string] dry_breakers
+        float xtc_probability, xtc_threshold
+        int mirostat
+        float mirostat_tau, mirostat_eta
+        uint32_t seed
+        vector[pair[int32_t, float]] bias
+        string grammar
+        int logprobs
+
+    cdef cppclass SamplerPtr:
+        cbool operator bool()
+
+    SamplerPtr make_grammar(const llama.llama_vocab * vocab, const string & text) except +
+
+
+cdef extern from "engine.hpp" namespace "echorator" nogil:
+    cdef cppclass EngineOptions:
+        llama.llama_context_params context
+        int slots
+        int cache_sequences
+        int queue_limit
+        string kv_layout
+        cbool prefix_cache
+        double stall_factor
+        double messages_per_s
+
+    cdef cppclass SubmitArgs:
+        vector[int32_t] prompt
+        SamplingParams sampling
+        int max_tokens
+        vector[string] stops
+        cbool ignore_eos
+        int priority
+        double deadline_s
+        cbool use_cache
+
+    cdef enum class SubmitResult:
+        ok
+        queue_full
+        empty_prompt
+        too_long
+
+    cdef enum class Finish:
+        none
+        stop
+        length
+        cancelled
+        deadline
+        error
+
+    cdef cppclass CEvent "echorator::Event":
+        uint64_t request
+        string text
+        vector[int32_t] tokens
+        vector[vector[pair[int32_t, float]]] logprobs
+        Finish finish
+        string stop
+        string message
+        int prompt_tokens, cached_tokens, completion_tokens, preemptions
+        double submitted_s, admitted_s, first_token_s, finished_s
+
+    cdef cppclass SlotState:
+        uint64_t request
+        int prompt_tokens, cached_tokens, computed_tokens, generated_tokens
+        cbool decoding
+
+    cdef cppclass EngineStats:
+        int busy, queued, cells, cells_used, cached_sequences
+        uint64_t requests, prompt_tokens, cached_tokens, completion_tokens, steps
+        uint64_t preemptions, evictions, checkpoints, computed_rows
+        double decode_s, sampling_s, scheduling_s
+
+    cdef cppclass CEngine "echorator::Engine":
+        CEngine(llama.llama_model * model, EngineOptions options) except +
+        uint64_t submit(SubmitArgs args, SubmitResult & code) except +
+        void cancel(uint64_t request)
+        vector[CEvent] drain() except +
+        void close()
+        EngineStats stats()
+        vector[SlotState] slots()
+        int event_fd()
+        int request_tokens()
+        cbool unified()
+        cbool whole_state()
+
+
+cdef extern from "embedder.hpp" namespace "echorator" nogil:
+    cdef cppclass CEmbedder "echorator::Embedder":
+        CEmbedder(llama.llama_model * model, llama.llama_context_params params) except +
+        int length()
+        int max_tokens()
+        void embed(const vector[vector[int32_t]] & inputs, cbool normalize, float * out) except +
+
+
+BUILT_FOR = built_for().decode()
+_native.check_version(BUILT_FOR, _native.LLAMA_CPP_PYTHON)
+LLAMA_CPP = llama.llama_version().decode()
+
+LogRing.instance().install()
+llama.llama_backend_init()
+
+Event = namedtuple(
+    "Event",
+    "request text tokens logprobs finish stop message prompt_tokens cached_tokens completion_tokens preemptions "
+    "submitted_s admitted_s first_token_s finished_s",
+)
+ModelInfo = namedtuple(
+    "ModelInfo",
+    "architecture name description parameters size_bytes trained_context_tokens embedding_length vocabulary quantisation "
+    "chat_template bos eos add_bos add_eos recurrent hybrid sliding_window generates gpu_offload",
+)
+
+_KV_TYPES = {
+    "f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16, "bf16": llama.GGML_TYPE_BF16, "q8_0": llama.GGML_TYPE_Q8_0,
+    "q4_0": llama.GGML_TYPE_Q4_0, "q4_1": llama.GGML_TYPE_Q4_1, "iq4_nl": llama.GGML_TYPE_IQ4_NL,
+    "q5_0": llama.GGML_TYPE_Q5_0, "q5_1": llama.GGML_TYPE_Q5_1,
+}
+_SPLIT_MODES = {
+    "none": llama.LLAMA_SPLIT_MODE_NONE, "layer": llama.LLAMA_SPLIT_MODE_LAYER,
+    "row": llama.LLAMA_SPLIT_MODE_ROW, "tensor": llama.LLAMA_SPLIT_MODE_TENSOR,
+}
+_FLASH_ATTENTION = {
+    "auto": llama.LLAMA_FLASH_ATTN_TYPE_AUTO, "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
+_POOLINGS = {
+    "": llama.LLAMA_POOLING_TYPE_UNSPECIFIED, "mean": llama.LLAMA_POOLING_TYPE_MEAN,
+    "cls": llama.LLAMA_POOLING_TYPE_CLS, "last": llama.LLAMA_POOLING_TYPE_LAST,
+}
+_FINISHES = ("", "stop", "length", "cancelled", "deadline", "error")
+_GRAMMAR_BYTES = 256 * 1024
+_GRAMMAR_DEPTH = 256
+_LONGEST_DEFAULT_CONTEXT = 32768
+
+
+cdef str _llama_log():
+    cdef string lines = LogRing.instance().take()
+    text = lines.decode("utf-8", "replace").strip().splitlines()
+    return "; ".join(line.strip() for line in text[-3:])
+
+
+cdef cbool _progress(float progress, void * data) noexcept with gil:
+    try:
+        (<object> data)(progress)
+    except Exception:  # an observer must not stop the load
+        pass
+    return True
+
+
+cdef class Model:
+    cdef llama.llama_model * model
+    cdef const llama.llama_vocab * vocab
+    cdef readonly object info
+    cdef dict _metadata
+
+    def __cinit__(self, settings, on_progress=None):
+        cdef llama.llama_model_params params = llama.llama_model_default_params()
+        cdef vector[float] split = settings.tensor_split
+        cdef bytes path = str(settings.path).encode()
+        cdef const char * c_path = path
+        if split.size() > llama.llama_max_devices():
+            raise InvalidRequestError(f"tensor_split names {split.size()} devices; llama.cpp knows at most {llama.llama_max_devices()}")
+        split.resize(max(<size_t> 1, llama.llama_max_devices()))
+        params.n_gpu_layers = settings.gpu_layers
+        params.split_mode = _SPLIT_MODES[settings.split_mode]
+        params.main_gpu = settings.main_gpu
+        if settings.tensor_split:
+            params.tensor_split = split.data()
+        if settings.mlock:
+            params.load_mode = llama.LLAMA_LOAD_MODE_MMAP_MLOCK if settings.mmap else llama.LLAMA_LOAD_MODE_MLOCK
+        else:
+            params.load_mode = llama.LLAMA_LOAD_MODE_MMAP if settings.mmap else llama.LLAMA_LOAD_MODE_NONE
+        if on_progress is not None:
+            params.progress_callback = _progress
+            params.progress_callback_user_data = <void *> on_progress
+        if not settings.path.is_file():
+            raise ModelFileError(f"{settings.path}: no such file")
+        LogRing.instance().take()
+        try:
+            with nogil:
+                self.model = llama.llama_model_load_from_file(c_path, params)
+        except (RuntimeError, ValueError, MemoryError) as e:
+            raise ModelFileError(f"{settings.path}: {e}") from e
+        if self.model is NULL:
+            raise ModelFileError(f"{settings.path}: llama.cpp cannot load it: {_llama_log() or 'no reason given'}")
+        self.vocab = llama.llama_model_get_vocab(self.model)
+        self._metadata = self._read_metadata()
+        self.info = self._read_info()
+
+    def __dealloc__(self):
+        if self.model is not NULL:
+            llama.llama_model_free(self.model)
+
+    cdef dict _read_metadata(self):
+        cdef char key[512]
+        cdef bytearray value = bytearray(4096)
+        cdef int32_t length
+        out = {}
+        for i in range(llama.llama_model_meta_count(self.model)):
+            if llama.llama_model_meta_key_by_index(self.model, i, key, sizeof(key)) < 0:
+                continue
+            length = llama.llama_model_meta_val_str_by_index(self.model, i, value, len(value))
+            if length >= len(value):
+                value = bytearray(length + 1)
+                llama.llama_model_meta_val_str_by_index(self.model, i, value, len(value))
+            out[(<bytes> key).decode("utf-8", "replace")] = bytes(value[:max(0, length)]).decode("utf-8", "replace")
+        return out
+
+    cdef object _read_info(self):
+        cdef char text[256]
+        cdef const char * template = llama.llama_model_chat_template(self.model, NULL)
+        llama.llama_model_desc(self.model, text, sizeof(text))
+        return ModelInfo(
+            architecture=self._metadata.get("general.architecture", ""),
+            name=self._metadata.get("general.name", ""),
+            description=(<bytes> text).decode("utf-8", "replace"),
+            parameters=llama.llama_model_n_params(self.model),
+            size_bytes=llama.llama_model_size(self.model),
+            trained_context_tokens=llama.llama_model_n_ctx_train(self.model),
+            embedding_length=llama.llama_model_n_embd_out(self.model),
+            vocabulary=llama.llama_vocab_n_tokens(self.vocab),
+            quantisation=(<bytes> llama.llama_ftype_name(llama.llama_model_ftype(self.model))).decode(),
+            chat_template="" if template is NULL else (<bytes> template).decode("utf-8", "replace"),
+            bos=self._token_text(llama.llama_vocab_bos(self.vocab)),
+            eos=self._token_text(llama.llama_vocab_eos(self.vocab)),
+            add_bos=bool(llama.llama_vocab_get_add_bos(self.vocab)),
+            add_eos=bool(llama.llama_vocab_get_add_eos(self.vocab)),
+            recurrent=bool(llama.llama_model_is_recurrent(self.model)),
+            hybrid=bool(llama.llama_model_is_hybrid(self.model)),
+            sliding_window=llama.llama_model_n_swa(self.model),
+            generates=bool(llama.llama_model_has_decoder(self.model)) and self._metadata.get(
+                self._metadata.get("general.architecture", "") + ".attention.causal", "true") == "true",
+            gpu_offload=bool(llama.llama_supports_gpu_offload()),
+        )
+
+    cdef str _token_text(self, int32_t token):
+        return "" if token < 0 else (<bytes> llama.llama_vocab_get_text(self.vocab, token)).decode("utf-8", "replace")
+
+    def metadata(self):
+        return dict(self._metadata)
+
+    def tokenize(self, str text, bint add_special=True, bint parse_special=False):
+        cdef bytes data = text.encode("utf-8")
+        cdef const char * c_data = data
+        cdef int32_t size = <int32_t> len(data)
+        cdef vector[int32_t] tokens
+        cdef int32_t n
+        tokens.resize(size + 8)
+        with nogil:
+            n = llama.llama_tokenize(self.vocab, c_data, size, tokens.data(), <int32_t> tokens.size(), add_special, parse_special)
+            if n < 0:
+                tokens.resize(-n)
+                n = llama.llama_tokenize(self.vocab, c_data, size, tokens.data(), <int32_t> tokens.size(), add_special, parse_special)
+        if n < 0:
+            raise InvalidRequestError("the text is too long to tokenize")
+        tokens.resize(n)
+        return tokens
+
+    cdef vector[int32_t] checked(self, object tokens) except *:
+        cdef vector[int32_t] out = tokens
+        cdef int32_t vocabulary = llama.llama_vocab_n_tokens(self.vocab)
+        for token in out:
+            if token < 0 or token >= vocabulary:
+                raise InvalidRequestError(f"token {token} is not in the vocabulary (0..{vocabulary - 1})")
+        return out
+
+    def detokenize(self, tokens, bint special=False):
+        cdef vector[int32_t] ids = self.checked(tokens)
+        cdef string text
+        cdef int32_t n
+        text.resize(ids.size() * 8 + 64)
+        with nogil:
+            n = llama.llama_detokenize(self.vocab, ids.data(), <int32_t> ids.size(), text.data(), <int32_t> text.size(), False, special)
+            if n < 0:
+                text.resize(-n)
+                n = llama.llama_detokenize(self.vocab, ids.data(), <int32_t> ids.size(), text.data(), <int32_t> text.size(), False, special)
+        return PyUnicode_DecodeUTF8(text.data(), max(0, n), "replace")
+
+    def token_bytes(self, int32_t token, bint special=False):
+        cdef char small[256]
+        cdef bytearray large
+        self.checked([token])
+        cdef int32_t n = llama.llama_token_to_piece(self.vocab, token, small, sizeof(small), 0, special)
+        if n >= 0:
+            return small[:n]
+        large = bytearray(-n)
+        llama.llama_token_to_piece(self.vocab, token, large, -n, 0, special)
+        return bytes(large)
+
+    def check_grammar(self, str grammar):
+        cdef bytes text = grammar.encode()
+        cdef string c_text = text
+        cdef cbool parsed = False
+        if not text.strip():
+            raise InvalidRequestError("the grammar is empty; leave it out to generate without one")
+        if len(text) > _GRAMMAR_BYTES:
+            raise InvalidRequestError(f"the grammar has {len(text)} bytes, at most {_GRAMMAR_BYTES} are taken")
+        depth = deepest = 0
+        for byte in text:
+            depth += (byte == 40) - (byte == 41)
+            deepest = max(deepest, depth)
+        if deepest > _GRAMMAR_DEPTH:
+            raise InvalidRequestError(f"the grammar nests {deepest} brackets deep, at most {_GRAMMAR_DEPTH} are taken")
+        LogRing.instance().take()
+        try:
+            with nogil:
+                parsed = <cbool> make_grammar(self.vocab, c_text)
+        except (RuntimeError, ValueError, IndexError) as e:
+            raise InvalidRequestError(f"the grammar cannot be parsed: {e}") from e
+        if not parsed:
+            raise InvalidRequestError(f"the grammar cannot be parsed (GBNF, with a rule named root): {_llama_log() or 'no reason given'}")
+
+
+cdef llama.llama_context_params _context_params(object settings, object model):
+    cdef llama.llama_context_params params = llama.llama_context_default_params()
+    import os
+
+    threads = settings.threads or len(os.sched_getaffinity(0))
+    params.n_threads = params.n_threads_batch = threads
+    params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
+    params.type_k = _KV_TYPES[settings.kv_type_k]
+    params.type_v = _KV_TYPES[settings.kv_type_v]
+    params.offload_kqv = settings.offload_kqv
+    params.swa_full = settings.swa_full
+    params.no_perf = True
+    return params
+
+
+cdef void _set_sampling(SamplingParams * to, object s, int logprobs) except *:
+    to.temperature = s.temperature
+    to.top_k = s.top_k
+    to.top_p = s.top_p
+    to.min_p = s.min_p
+    to.typical_p = s.typical_p
+    to.repeat_penalty = s.repeat_penalty
+    to.presence_penalty = s.presence_penalty
+    to.frequency_penalty = s.frequency_penalty
+    to.penalty_last_n = s.penalty_last_n
+    to.dry_multiplier = s.dry_multiplier
+    to.dry_base = s.dry_base
+    to.dry_allowed_length = s.dry_allowed_length
+    to.dry_penalty_last_n = s.dry_penalty_last_n
+    to.xtc_probability = s.xtc_probability
+    to.xtc_threshold = s.xtc_threshold
+    to.mirostat = s.mirostat
+    to.mirostat_tau = s.mirostat_tau
+    to.mirostat_eta = s.mirostat_eta
+    to.seed = random.getrandbits(32) if s.seed is None else s.seed
+    to.logprobs = logprobs
+    if s.dry_multiplier > 0:
+        for text in s.dry_sequence_breakers:
+            to.dry_breakers.push_back(text.encode())
+    for token, bias in s.logit_bias:
+        to.bias.push_back(pair[int32_t, float](token, bias))
+    if s.grammar:
+        to.grammar = s.grammar.encode()
+
+
+cdef class Engine:
+    cdef unique_ptr[CEngine] engine
+    cdef Model model
+    cdef readonly int context_tokens, slots, event_fd
+    cdef readonly str kv_layout
+    cdef readonly bint whole_state
+    cdef bint _draining, _closed
+    cdef object _queue_limit
+
+    def __init__(self, Model model, settings):
+        cdef EngineOptions options
+        cdef llama.llama_model * weights = model.model
+        self.model = model
+        options.context = _context_params(settings, model)
+        trained = model.info.trained_context_tokens or 4096
+        total = settings.context_tokens or min(settings.slots * trained, max(_LONGEST_DEFAULT_CONTEXT, trained))
+        options.context.n_ctx = total
+        options.context.n_batch = min(settings.batch_tokens, max(32, total))
+        options.context.n_ubatch = min(settings.ubatch_tokens, settings.batch_tokens)
+        options.slots = settings.slots
+        options.cache_sequences = settings.slots if settings.cache_sequences < 0 else settings.cache_sequences
+        options.queue_limit = settings.queue_limit
+        options.kv_layout = settings.kv_layout.encode()
+        options.prefix_cache = settings.prefix_cache
+        options.stall_factor = settings.stall_factor
+        options.messages_per_s = settings.messages_per_s
+        LogRing.instance().take()
+        try:
+            with nogil:
+                self.engine.reset(new CEngine(weights, options))
+        except ValueError as e:
+            raise ModelFileError(str(e)) from e
+        except (RuntimeError, MemoryError) as e:
+            raise ResourceError(f"{e} ({_llama_log()})") from e
+        self.context_tokens = self.engine.get().request_tokens()
+        self.slots = settings.slots
+        self.event_fd = self.engine.get().event_fd()
+        self.kv_layout = "unified" if self.engine.get().unified() else "separate"
+        self.whole_state = self.engine.get().whole_state()
+        self._queue_limit = settings.queue_limit
+
+    def submit(self, prompt, sampling, *, int max_tokens=-1, stop=(), bint ignore_eos=False, int priority=0,
+               double deadline_s=0.0, int logprobs=-1, bint use_cache=True):
+        cdef SubmitArgs args
+        cdef SubmitResult code = SubmitResult.ok
+        cdef uint64_t request = 0
+        if self._draining or self._closed:
+            raise DrainingError("the model is being unloaded; ask another server")
+        if max_tokens == 0 or max_tokens < -1:
+            raise InvalidRequestError(f"max_tokens must be 1 or more, not {max_tokens}; leave it out for the rest of the context")
+        if not -1 <= logprobs <= 20:
+            raise InvalidRequestError(f"logprobs must be 0..20, not {logprobs}")
+        if not -100 <= priority <= 100:
+            raise InvalidRequestError(f"priority must be -100..100, not {priority}")
+        args.prompt = self.model.checked(prompt)
+        _set_sampling(&args.sampling, sampling, logprobs)
+        args.max_tokens = max_tokens
+        for text in stop:
+            if not text:
+                raise InvalidRequestError("a stop text must not be empty")
+            args.stops.push_back(text.encode())
+        args.ignore_eos = ignore_eos
+        args.priority = priority
+        args.deadline_s = deadline_s
+        args.use_cache = use_cache
+        size = args.prompt.size()
+        try:
+            with nogil:
+                request = self.engine.get().submit(move(args), code)
+        except ValueError as e:
+            raise InvalidRequestError(str(e)) from e
+        if code == SubmitResult.empty_prompt:
+            raise InvalidRequestError("the prompt is empty; give at least one token")
+        if code == SubmitResult.too_long:
+            raise ContextOverflowError(
+                f"the prompt has {size} tokens, the context {self.context_tokens}, of which one is left for the answer; "
+                "shorten the prompt or serve the model with a larger context"
+            )
+        if code == SubmitResult.queue_full:
+            raise QueueFullError(f"{self._queue_limit} requests wait already; try again later or serve with more slots",
+                                 self._retry_after_s())
+        return request
+
+    def _retry_after_s(self):
+        """A guess at when a place in the queue is free: the mean time per request so far, bounded to 0.1..10 s."""
+        cdef EngineStats s = self.engine.get().stats()
+        busy_s = s.decode_s + s.sampling_s + s.scheduling_s
+        return min(10.0, max(0.1, busy_s / max(1, s.requests)))
+
+    def cancel(self, uint64_t request):
+        if not self._closed:
+            self.engine.get().cancel(request)
+
+    def drain(self):
+        cdef vector[CEvent] events
+        cdef CEvent * e
+        cdef list out = []
+        if self._closed:
+            return out
+        events = self.engine.get().drain()
+        for i in range(events.size()):
+            e = &events[i]
+            out.append(Event(
+                e.request, PyUnicode_DecodeUTF8(e.text.data(), e.text.size(), "strict"), e.tokens, e.logprobs,
+                _FINISHES[<int> e.finish], e.stop.decode() if not e.stop.empty() else "",
+                e.message.decode("utf-8", "replace") if not e.message.empty() else "",
+                e.prompt_tokens, e.cached_tokens, e.completion_tokens, e.preemptions,
+                e.submitted_s, e.admitted_s, e.first_token_s, e.finished_s,
+            ))
+        return out
+
+    def stop_admission(self):
+        self._draining = True
+
+    def close(self):
+        """The event fd stays open until the object goes: a loop may still watch it. Last events are lost."""
+        if not self._closed:
+            self._closed = True
+            with nogil:
+                self.engine.get().close()
+
+    def slots_state(self):
+        cdef vector[SlotState] states = self.engine.get().slots()
+        return [
+            {
+                "request": s.request, "prompt_tokens": s.prompt_tokens, "cached_tokens": s.cached_tokens,
+                "computed_tokens": s.computed_tokens, "generated_tokens": s.generated_tokens,
+                "state": "decode" if s.decoding else "prefill",
+            }
+            for s in states
+        ]
+
+    def stats(self):
+        cdef EngineStats s = self.engine.get().stats()
+        return {
+            "busy": s.busy, "queued": s.queued, "cells": s.cells, "cells_used": s.cells_used,
+            "cached_sequences": s.cached_sequences, "requests": s.requests, "prompt_tokens": s.prompt_tokens,
+            "cached_tokens": s.cached_tokens, "completion_tokens": s.completion_tokens, "steps": s.steps,
+            "preemptions": s.preemptions, "evictions": s.evictions, "checkpoints": s.checkpoints,
+            "computed_rows": s.computed_rows, "decode_s": s.decode_s, "sampling_s": s.sampling_s,
+            "scheduling_s": s.scheduling_s,
+        }
+
+
+cdef class Embedder:
+    cdef unique_ptr[CEmbedder] embedder
+    cdef Model model
+    cdef readonly int length, max_tokens
+
+    def __init__(self, Model model, settings, str pooling=""):
+        cdef llama.llama_context_params params = _context_params(settings, model)
+        cdef llama.llama_model * weights = model.model
+        if pooling not in _POOLINGS:
+            raise InvalidRequestError(f"pooling must be mean, cls or last, not {pooling!r}")
+        self.model = model
+        params.n_ctx = min(model.info.trained_context_tokens or 2048, 2048)
+        params.pooling_type = _POOLINGS[pooling]
+        LogRing.instance().take()
+        try:
+            with nogil:
+                self.embedder.reset(new CEmbedder(weights, params))
+        except ValueError as e:
+            raise InvalidRequestError(str(e)) from e
+        except (RuntimeError, MemoryError) as e:
+            raise ResourceError(f"{e} ({_llama_log()})") from e
+        self.length = self.embedder.get().length()
+        self.max_tokens = self.embedder.get().max_tokens()
+
+    def embed(self, inputs, bint normalize=True):
+        cdef vector[vector[int32_t]] c_inputs
+        for i, tokens in enumerate(inputs):
+            if not tokens:
+                raise InvalidRequestError(f"input {i} is empty; give at least one token")
+            if len(tokens) > self.max_tokens:
+                raise ContextOverflowError(f"input {i} has {len(tokens)} tokens, an embedding takes at most {self.max_tokens}; split it")
+            c_inputs.push_back(self.model.checked(tokens))
+        out = np.zeros((c_inputs.size(), self.length), dtype=np.float32)
+        if c_inputs.empty():
+            return out
+        cdef float[:, ::1] view = out
+        cdef float * data = &view[0, 0]
+        if self.embedder.get() is NULL:
+            raise EngineError("the embedder is closed")
+        try:
+            with nogil:
+                self.embedder.get().embed(c_inputs, normalize, data)
+        except (RuntimeError, ValueError) as e:
+            raise EngineError(str(e)) from e
+        return out
+
+    def close(self):
+        self.embedder.reset()

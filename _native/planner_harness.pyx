@@ -1,0 +1,262 @@
+# distutils: language = c++
+"""The pure C++ core for pytest and Hypothesis: prefix tree, planner, text stream, logit scans, step pace."""
+
+from libc.stdint cimport int32_t, uint64_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
+from libcpp.pair cimport pair
+from libcpp.string cimport string
+from libcpp.vector cimport vector
+
+
+cdef extern from *:
+    """
+    #include "batch_planner.hpp"
+    #include "logits.hpp"
+    #include "step_pace.hpp"
+    #include "text_stream.hpp"
+    namespace echorator {
+    inline std::vector<std::pair<size_t, std::vector<int>>> path(const PrefixTree & tree, const std::vector<Token> & prompt) {
+        std::vector<std::pair<size_t, std::vector<int>>> out;
+        tree.match(prompt.data(), prompt.size(), [&](size_t matched, const SeqSet & holders) {
+            std::vector<int> seqs;
+            for (int i = 0; i < kMaxSequences; i++) {
+                if (holders.test(i)) seqs.push_back(i);
+            }
+            out.emplace_back(matched, seqs);
+        });
+        return out;
+    }
+    inline std::vector<RequestId> ids(const Planner & p, bool running) {
+        std::vector<RequestId> out;
+        if (running) for (const Request * r : p.running()) out.push_back(r->id);
+        else for (const Request * r : p.queue()) out.push_back(r->id);
+        return out;
+    }
+    }
+    """
+
+
+cdef extern from "prefix_tree.hpp" namespace "echorator" nogil:
+    cdef cppclass CTree "echorator::PrefixTree":
+        void insert(int seq, const int32_t * tokens, size_t n)
+        void extend(int seq, int32_t token)
+        void truncate(int seq, size_t n)
+        void erase(int seq)
+        size_t length(int seq)
+        size_t nodes()
+        vector[int32_t] tokens(int seq)
+
+    vector[pair[size_t, vector[int]]] path(const CTree & tree, const vector[int32_t] & prompt)
+
+
+cdef extern from "batch_planner.hpp" namespace "echorator" nogil:
+    cdef enum class Layout:
+        unified
+        separate
+
+    cdef cppclass PlannerConfig:
+        int slots, sequences, cells, request_tokens, budget_tokens, queue_limit
+        Layout layout
+        cbool whole_state, prefix_cache
+        int worth_sharing, worth_waiting, worth_keeping, starvation_limit
+
+    cdef enum class SubmitResult:
+        ok
+        queue_full
+        empty_prompt
+        too_long
+
+    cdef cppclass MemoryOp:
+        int kind, seq, source
+        int position "from"
+
+    cdef cppclass Row:
+        uint64_t request
+        int seq
+        int32_t token
+        int position
+        cbool logits
+
+    cdef cppclass CPlan "echorator::Plan":
+        vector[MemoryOp] ops
+        vector[Row] rows
+        int decode_rows
+
+    cdef cppclass PlannerStats:
+        uint64_t admitted, preemptions, evictions, cached_tokens, checkpoints
+
+    cdef cppclass CRequest "echorator::Request":
+        int prompt_tokens, cached_tokens, preemptions
+
+    cdef cppclass CPlanner "echorator::Planner":
+        CPlanner(const PlannerConfig & config)
+        SubmitResult submit(uint64_t id, vector[int32_t] prompt, int priority, cbool use_cache)
+        void end(uint64_t id)
+        cbool append(uint64_t id, int32_t token)
+        CPlan plan(int prefill_budget)
+        cbool roll_back(const CPlan & plan)
+        cbool idle()
+        int queued()
+        int busy()
+        int cells_used()
+        int cells()
+        int cached_sequences()
+        size_t tree_nodes()
+        const PlannerStats & stats()
+        const CRequest * find(uint64_t id)
+        vector[MemoryOp] forget()
+        int sequence_length(int seq)
+
+    vector[uint64_t] ids(const CPlanner & planner, cbool running)
+
+
+cdef extern from "text_stream.hpp" namespace "echorator" nogil:
+    cdef cppclass CText "echorator::TextStream":
+        CText(vector[string] stops)
+        int feed(const char * data, size_t n, string & out)
+        void finish(string & out)
+
+
+cdef extern from "logits.hpp" namespace "echorator" nogil:
+    int32_t c_argmax "echorator::argmax"(const float * x, int n)
+    void c_top_k "echorator::top_k"(const float * x, int n, int k, vector[pair[float, int32_t]] & out)
+    double c_log_sum_exp "echorator::log_sum_exp"(const float * x, int n)
+
+
+cdef extern from "step_pace.hpp" namespace "echorator" nogil:
+    cdef cppclass CPace "echorator::StepPace":
+        CPace(double stall_factor, int most)
+        int prefill_budget()
+        void observe(int decode_rows, int prefill_rows, double seconds)
+
+
+cdef class PrefixTree:
+    cdef CTree tree
+
+    def insert(self, int seq, tokens):
+        cdef vector[int32_t] t = tokens
+        self.tree.insert(seq, t.data(), t.size())
+
+    def extend(self, int seq, int token):
+        self.tree.extend(seq, token)
+
+    def truncate(self, int seq, size_t n):
+        self.tree.truncate(seq, n)
+
+    def erase(self, int seq):
+        self.tree.erase(seq)
+
+    def length(self, int seq):
+        return self.tree.length(seq)
+
+    def nodes(self):
+        return self.tree.nodes()
+
+    def tokens(self, int seq):
+        return self.tree.tokens(seq)
+
+    def match(self, prompt):
+        return [(m, list(s)) for m, s in path(self.tree, prompt)]
+
+
+cdef _plan(CPlan & plan):
+    return {
+        "ops": [(("remove", "copy")[op.kind], op.seq, op.source, op.position) for op in plan.ops],
+        "rows": [(r.request, r.seq, r.token, r.position, r.logits) for r in plan.rows],
+        "decode_rows": plan.decode_rows,
+    }
+
+
+cdef class Planner:
+    cdef unique_ptr[CPlanner] planner
+    cdef CPlan last
+
+    def __init__(self, *, int slots, int sequences, int cells, int request_tokens, int budget_tokens, int queue_limit=1000,
+                 str layout="unified", bint whole_state=False, bint prefix_cache=True, int worth_sharing=1, int worth_waiting=4,
+                 int worth_keeping=4, int starvation_limit=64):
+        cdef PlannerConfig c
+        c.slots, c.sequences, c.cells, c.request_tokens = slots, sequences, cells, request_tokens
+        c.budget_tokens, c.queue_limit = budget_tokens, queue_limit
+        c.layout = Layout.unified if layout == "unified" else Layout.separate
+        c.whole_state, c.prefix_cache = whole_state, prefix_cache
+        c.worth_sharing, c.worth_waiting, c.worth_keeping = worth_sharing, worth_waiting, worth_keeping
+        c.starvation_limit = starvation_limit
+        self.planner.reset(new CPlanner(c))
+
+    def submit(self, uint64_t request, prompt, int priority=0, bint use_cache=True):
+        return ("ok", "queue_full", "empty_prompt", "too_long")[<int> self.planner.get().submit(request, prompt, priority, use_cache)]
+
+    def end(self, uint64_t request):
+        self.planner.get().end(request)
+
+    def append(self, uint64_t request, int token):
+        return self.planner.get().append(request, token)
+
+    def plan(self, int prefill_budget=2147483647):
+        self.last = self.planner.get().plan(prefill_budget)
+        return _plan(self.last)
+
+    def roll_back(self):
+        return self.planner.get().roll_back(self.last)
+
+    def forget(self):
+        return [(("remove", "copy")[op.kind], op.seq, op.source, op.position) for op in self.planner.get().forget()]
+
+    def request(self, uint64_t request):
+        cdef const CRequest * r = self.planner.get().find(request)
+        return None if r is NULL else (r.prompt_tokens, r.cached_tokens, r.preemptions)
+
+    def state(self):
+        cdef CPlanner * p = self.planner.get()
+        return {
+            "idle": p.idle(), "running": list(ids(p[0], True)), "queue": list(ids(p[0], False)), "cells_used": p.cells_used(),
+            "cells": p.cells(), "cached_sequences": p.cached_sequences(), "tree_nodes": p.tree_nodes(),
+            "admitted": p.stats().admitted, "preemptions": p.stats().preemptions, "evictions": p.stats().evictions,
+            "cached_tokens": p.stats().cached_tokens, "checkpoints": p.stats().checkpoints,
+        }
+
+
+cdef class TextStream:
+    cdef unique_ptr[CText] text
+
+    def __init__(self, stops=()):
+        self.text.reset(new CText([s.encode() for s in stops]))
+
+    def feed(self, bytes data):
+        """Returns (bytes that may be sent, index of the stop text that matched or -1)."""
+        cdef string out
+        which = self.text.get().feed(data, len(data), out)
+        return <bytes> out, which
+
+    def finish(self):
+        cdef string out
+        self.text.get().finish(out)
+        return <bytes> out
+
+
+def argmax(const float[::1] x):
+    return c_argmax(&x[0], <int> x.shape[0])
+
+
+def top_k(const float[::1] x, int k):
+    cdef vector[pair[float, int32_t]] out
+    c_top_k(&x[0], <int> x.shape[0], k, out)
+    return [(t, v) for v, t in out]
+
+
+def log_sum_exp(const float[::1] x):
+    return c_log_sum_exp(&x[0], <int> x.shape[0])
+
+
+cdef class StepPace:
+    cdef unique_ptr[CPace] pace
+
+    def __init__(self, double stall_factor, int most_tokens):
+        self.pace.reset(new CPace(stall_factor, most_tokens))
+
+    def prefill_budget(self):
+        return self.pace.get().prefill_budget()
+
+    def observe(self, int decode_rows, int prefill_rows, double seconds):
+        self.pace.get().observe(decode_rows, prefill_rows, seconds)

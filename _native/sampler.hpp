@@ -1,0 +1,217 @@
+// Choosing the next token of one request.
+//
+// llama.cpp's samplers work on an array of the whole vocabulary (12 bytes an entry), which costs more than a small
+// model's own work. Here penalties, biases and the selection of the k largest go straight over the logits, and
+// llama.cpp's samplers see only what is left; what needs the whole vocabulary (DRY, Mirostat, top_k off) takes the
+// long way. A grammar is checked on the token chosen without it first, and only a refusal makes it look at them all.
+//
+// Order: logit bias, penalties, DRY, top-k, typical, top-p, min-p, XTC, temperature, draw; as in llama.cpp's tools.
+#pragma once
+
+#include <llama.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "logits.hpp"
+
+namespace echorator {
+
+struct SamplingParams {
+    float temperature = 0.8f;
+    int top_k = 40;
+    float top_p = 0.95f, min_p = 0.05f, typical_p = 1.0f;
+    float repeat_penalty = 1.0f, presence_penalty = 0.0f, frequency_penalty = 0.0f;
+    int penalty_last_n = 64;
+    float dry_multiplier = 0.0f, dry_base = 1.75f;
+    int dry_allowed_length = 2, dry_penalty_last_n = -1;
+    std::vector<std::string> dry_breakers;
+    float xtc_probability = 0.0f, xtc_threshold = 0.1f;
+    int mirostat = 0;
+    float mirostat_tau = 5.0f, mirostat_eta = 0.1f;
+    uint32_t seed = 0;
+    std::vector<std::pair<int32_t, float>> bias;
+    std::string grammar;
+    int logprobs = -1;  // -1: none
+};
+
+struct SamplerFree {
+    void operator()(llama_sampler * s) const { llama_sampler_free(s); }
+};
+using SamplerPtr = std::unique_ptr<llama_sampler, SamplerFree>;
+
+// Null if llama.cpp cannot parse it.
+inline SamplerPtr make_grammar(const llama_vocab * vocab, const std::string & text) {
+    return SamplerPtr(llama_sampler_init_grammar(vocab, text.c_str(), "root"));
+}
+
+class Sampler {
+public:
+    Sampler(const llama_vocab * vocab, const SamplingParams & params, int context_tokens)
+        : params_(params), n_vocab_(llama_vocab_n_tokens(vocab)) {
+        if (params_.penalty_last_n < 0) params_.penalty_last_n = context_tokens;
+        const bool penalises = params_.repeat_penalty != 1.0f || params_.presence_penalty != 0.0f || params_.frequency_penalty != 0.0f;
+        if (!penalises) params_.penalty_last_n = 0;
+        if (!params_.grammar.empty()) {
+            grammar_ = make_grammar(vocab, params_.grammar);
+            if (!grammar_) throw std::invalid_argument("the grammar cannot be parsed");
+        }
+        if (params_.dry_multiplier > 0.0f) {
+            std::vector<const char *> breakers;
+            for (const auto & b : params_.dry_breakers) breakers.push_back(b.c_str());
+            const int last_n = params_.dry_penalty_last_n < 0 ? context_tokens : params_.dry_penalty_last_n;
+            dry_.reset(llama_sampler_init_dry(vocab, params_.dry_multiplier, params_.dry_base, params_.dry_allowed_length, last_n,
+                                              breakers.data(), breakers.size()));
+        }
+        greedy_ = params_.temperature <= 0.0f;
+        const bool mirostat = params_.mirostat == 2 && !greedy_;
+        narrow_ = greedy_ ? 1 : mirostat ? 0 : params_.top_k;
+        if (greedy_) return;
+        chain_.reset(llama_sampler_chain_init(llama_sampler_chain_default_params()));
+        const auto add = [this](llama_sampler * s) { llama_sampler_chain_add(chain_.get(), s); };
+        if (mirostat) {
+            add(llama_sampler_init_temp(params_.temperature));
+            add(llama_sampler_init_mirostat_v2(params_.seed, params_.mirostat_tau, params_.mirostat_eta));
+            return;
+        }
+        if (params_.typical_p < 1.0f) add(llama_sampler_init_typical(params_.typical_p, 1));
+        if (params_.top_p < 1.0f) add(llama_sampler_init_top_p(params_.top_p, 1));
+        if (params_.min_p > 0.0f) add(llama_sampler_init_min_p(params_.min_p, 1));
+        if (params_.xtc_probability > 0.0f) add(llama_sampler_init_xtc(params_.xtc_probability, params_.xtc_threshold, 1, params_.seed));
+        add(llama_sampler_init_temp(params_.temperature));
+        add(llama_sampler_init_dist(params_.seed));
+    }
+
+    // Tells the penalties about the prompt.
+    void see_prompt(const std::vector<int32_t> & prompt) {
+        const size_t skip = params_.penalty_last_n > 0 && prompt.size() > static_cast<size_t>(params_.penalty_last_n)
+                                ? prompt.size() - static_cast<size_t>(params_.penalty_last_n)
+                                : 0;
+        for (size_t i = 0; i < prompt.size(); i++) {
+            if (i >= skip) remember(prompt[i]);
+            if (dry_) llama_sampler_accept(dry_.get(), prompt[i]);
+        }
+    }
+
+    // Chooses a token and advances all state. `logits` is changed in place; tokens in `forbidden` are never chosen.
+    int32_t sample(float * logits, const std::vector<int32_t> & forbidden) {
+        if (params_.logprobs >= 0) logprobs_before(logits);
+        for (int32_t token : forbidden) logits[token] = -std::numeric_limits<float>::infinity();
+        for (const auto & [token, bias] : params_.bias) {
+            if (token >= 0 && token < n_vocab_) logits[token] += bias;
+        }
+        penalise(logits);
+        int32_t token = -1;
+        if (!grammar_ && !dry_ && greedy_) {
+            token = argmax(logits, n_vocab_);
+        } else {
+            token = choose(logits, false);
+            if (grammar_ && !allowed(token, logits[token])) token = choose(logits, true);
+        }
+        remember(token);
+        if (dry_) llama_sampler_accept(dry_.get(), token);
+        if (grammar_) llama_sampler_accept(grammar_.get(), token);
+        if (chain_) llama_sampler_accept(chain_.get(), token);
+        if (params_.logprobs >= 0) position_.front().first = token, position_.front().second = logprob_of(token);
+        return token;
+    }
+
+    // Of the last sampled token, where they were asked for: itself, then the n most likely; (token, natural logarithm).
+    const std::vector<std::pair<int32_t, float>> & logprobs() const { return position_; }
+
+private:
+    int32_t choose(float * logits, bool with_grammar) {
+        candidates_.clear();
+        const bool all = with_grammar || dry_ || narrow_ <= 0;
+        if (all) {
+            candidates_.reserve(static_cast<size_t>(n_vocab_));
+            for (int32_t t = 0; t < n_vocab_; t++) candidates_.push_back({t, logits[t], 0.0f});
+        } else {
+            top_k(logits, n_vocab_, narrow_, best_);
+            for (const auto & [logit, t] : best_) candidates_.push_back({t, logit, 0.0f});
+        }
+        llama_token_data_array array{candidates_.data(), candidates_.size(), -1, !all};
+        if (with_grammar) llama_sampler_apply(grammar_.get(), &array);
+        if (dry_) llama_sampler_apply(dry_.get(), &array);
+        if (all && narrow_ > 0) cut_to_best(&array);
+        const auto open = [](const llama_token_data & c) { return c.logit > -std::numeric_limits<float>::infinity(); };
+        if (std::none_of(array.data, array.data + array.size, open)) {
+            throw std::runtime_error("no token is allowed here: the grammar or the biases forbid them all");
+        }
+        if (greedy_) return array.data[0].id;
+        llama_sampler_apply(chain_.get(), &array);
+        if (array.selected < 0 || array.selected >= static_cast<int64_t>(array.size)) throw std::runtime_error("sampling chose no token");
+        return array.data[array.selected].id;
+    }
+
+    // The narrow_ largest of an unsorted array, sorted; refused tokens (-inf) go.
+    void cut_to_best(llama_token_data_array * array) const {
+        const auto better = [](const llama_token_data & a, const llama_token_data & b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; };
+        const size_t k = std::min(static_cast<size_t>(narrow_), array->size);
+        std::partial_sort(array->data, array->data + k, array->data + array->size, better);
+        array->size = k;
+        array->sorted = true;
+        while (array->size > 0 && array->data[array->size - 1].logit == -std::numeric_limits<float>::infinity()) array->size--;
+    }
+
+    bool allowed(int32_t token, float logit) const {
+        llama_token_data one{token, logit, 0.0f};
+        llama_token_data_array array{&one, 1, -1, false};
+        llama_sampler_apply(grammar_.get(), &array);
+        return one.logit > -std::numeric_limits<float>::infinity();
+    }
+
+    void remember(int32_t token) {
+        if (params_.penalty_last_n <= 0) return;
+        recent_.push_back(token);
+        counts_[token]++;
+        if (static_cast<int>(recent_.size()) > params_.penalty_last_n) {
+            auto oldest = counts_.find(recent_.front());
+            if (--oldest->second == 0) counts_.erase(oldest);
+            recent_.pop_front();
+        }
+    }
+
+    // Keskar et al. 2019 (CTRL) for the repeat penalty, OpenAI's definition for presence and frequency.
+    void penalise(float * logits) const {
+        for (const auto & [token, count] : counts_) {
+            float & logit = logits[token];
+            logit = logit <= 0 ? logit * params_.repeat_penalty : logit / params_.repeat_penalty;
+            logit -= static_cast<float>(count) * params_.frequency_penalty + params_.presence_penalty;
+        }
+    }
+
+    void logprobs_before(const float * logits) {
+        raw_.assign(logits, logits + n_vocab_);
+        raw_sum_ = log_sum_exp(logits, n_vocab_);
+        top_k(logits, n_vocab_, params_.logprobs, best_);
+        position_.assign(1, {-1, 0.0f});
+        for (const auto & [logit, token] : best_) position_.emplace_back(token, static_cast<float>(logit - raw_sum_));
+    }
+
+    float logprob_of(int32_t token) const { return static_cast<float>(raw_[token] - raw_sum_); }
+
+    SamplingParams params_;
+    int n_vocab_;
+    bool greedy_ = false;
+    int narrow_ = 0;  // candidates that the chain sees; 0: the whole vocabulary
+    SamplerPtr grammar_, dry_, chain_;
+    std::deque<int32_t> recent_;
+    std::unordered_map<int32_t, int> counts_;
+    std::vector<Scored> best_;
+    std::vector<llama_token_data> candidates_;
+    std::vector<float> raw_;
+    double raw_sum_ = 0;
+    std::vector<std::pair<int32_t, float>> position_;
+};
+
+}  // namespace echorator

@@ -1,0 +1,115 @@
+"""From what the engine says to reply messages. Pure; feeds `service`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from echorator._native.engine import Event
+from echorator.agent.registry import Entry, State
+from echorator.rpc.v1 import model_pb2 as pb
+
+_REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
+_STATES = {
+    State.LOADING: pb.MODEL_STATE_LOADING,
+    State.READY: pb.MODEL_STATE_READY,
+    State.DRAINING: pb.MODEL_STATE_DRAINING,
+}
+_SLOT_STATES = {"prefill": pb.SLOT_STATE_PREFILL, "decode": pb.SLOT_STATE_DECODE}
+
+
+def usage_of(event: Event) -> pb.Usage:
+    """Of a last event. Times that did not happen (no token came) are 0."""
+    admitted_s = event.admitted_s or event.finished_s
+    first_token_s = event.first_token_s
+    decoding_s = event.finished_s - first_token_s if first_token_s else 0.0
+    return pb.Usage(
+        prompt_tokens=event.prompt_tokens,
+        cached_tokens=event.cached_tokens,
+        completion_tokens=event.completion_tokens,
+        queue_s=max(0.0, admitted_s - event.submitted_s),
+        time_to_first_token_s=max(0.0, first_token_s - event.submitted_s) if first_token_s else 0.0,
+        tokens_per_s=(event.completion_tokens - 1) / decoding_s if decoding_s > 0 and event.completion_tokens > 1 else 0.0,
+        preemptions=event.preemptions,
+    )
+
+
+def finish_of(event: Event) -> pb.Finish:
+    """Of a last event that ended well."""
+    return pb.Finish(reason=_REASONS[event.finish], stop=event.stop, usage=usage_of(event))
+
+
+def logprobs_of(positions: list[list[tuple[int, float]]], text_of: Callable[[int], str]) -> list[pb.PositionLogprobs]:
+    """The engine's rows (the chosen token first) as messages; `text_of` spells a token."""
+    return [
+        pb.PositionLogprobs(
+            chosen=pb.TokenLogprob(token=row[0][0], text=text_of(row[0][0]), logprob=row[0][1]),
+            top=[pb.TokenLogprob(token=t, text=text_of(t), logprob=p) for t, p in row[1:]],
+        )
+        for row in positions
+    ]
+
+
+def model_of(entry: Entry, digest: str) -> pb.Model:
+    """What is known about a name; little of it while it is being loaded."""
+    message = pb.Model(name=entry.name, path=str(entry.settings.path), state=_STATES[entry.state])
+    if entry.served is None:
+        return message
+    info, engine = entry.served.info, entry.served.engine
+    message.architecture = info.architecture
+    message.description = info.description
+    message.parameters = info.parameters
+    message.size_bytes = info.size_bytes
+    message.trained_context_tokens = info.trained_context_tokens
+    message.quantisation = info.quantisation
+    message.chat_template = info.chat_template
+    message.embedding_length = info.embedding_length
+    message.generates = info.generates
+    message.digest = digest
+    if engine is not None:
+        message.context_tokens = engine.context_tokens
+        message.slots = engine.slots
+        message.kv_layout = engine.kv_layout
+    return message
+
+
+def slots_of(rows: Sequence[dict[str, int | str]], slots: int) -> pb.ListSlotsResponse:
+    """The engine's rows, one for each busy slot, filled up with idle ones."""
+    response = pb.ListSlotsResponse()
+    for i, row in enumerate(rows):
+        response.slots.append(
+            pb.Slot(
+                id=i,
+                state=_SLOT_STATES[str(row["state"])],
+                request_id=int(row["request"]),
+                prompt_tokens=int(row["prompt_tokens"]),
+                cached_tokens=int(row["cached_tokens"]),
+                computed_tokens=int(row["computed_tokens"]),
+                generated_tokens=int(row["generated_tokens"]),
+            )
+        )
+    response.slots.extend(pb.Slot(id=i, state=pb.SLOT_STATE_IDLE) for i in range(len(rows), slots))
+    return response
+
+
+def stats_of(model: str, slots: int, values: dict[str, float], tokens_per_s: float) -> pb.Stats:
+    """The engine's counters and gauges as a message."""
+    return pb.Stats(
+        model=model,
+        slots=slots,
+        slots_busy=int(values["busy"]),
+        queued=int(values["queued"]),
+        kv_cells=int(values["cells"]),
+        kv_cells_used=int(values["cells_used"]),
+        cached_sequences=int(values["cached_sequences"]),
+        requests=int(values["requests"]),
+        prompt_tokens=int(values["prompt_tokens"]),
+        cached_tokens=int(values["cached_tokens"]),
+        completion_tokens=int(values["completion_tokens"]),
+        steps=int(values["steps"]),
+        preemptions=int(values["preemptions"]),
+        evictions=int(values["evictions"]),
+        decode_s=values["decode_s"],
+        sampling_s=values["sampling_s"],
+        scheduling_s=values["scheduling_s"],
+        tokens_per_s=tokens_per_s,
+    )

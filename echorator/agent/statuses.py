@@ -1,0 +1,48 @@
+"""What a client sees of an error, without the choice of the code: the message, ErrorInfo, RetryInfo and the pushback.
+
+Pure. `service` chooses the gRPC code and sends what is built here.
+"""
+
+from __future__ import annotations
+
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from echorator.errors import EchoratorError, QueueFullError
+
+DOMAIN = "echorator"
+MAX_MESSAGE_CHARS = 1500  # statuses travel in headers, and peers bound those (8 KiB with details)
+PUSHBACK = "grpc-retry-pushback-ms"
+DETAILS = "grpc-status-details-bin"
+
+Trailers = tuple[tuple[str, str | bytes], ...]
+
+
+def message_of(error: EchoratorError) -> str:
+    """The error's text, cut to what fits a header."""
+    text = str(error) or type(error).__name__
+    return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[: MAX_MESSAGE_CHARS - 4]} ..."
+
+
+def reason_of(error: EchoratorError) -> str:
+    """`ContextOverflowError` becomes CONTEXT_OVERFLOW: the machine-readable half of the message."""
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(name)).upper()
+
+
+def trailers_of(error: EchoratorError, code: int, message: str) -> Trailers:
+    """Trailing metadata: google.rpc.Status with ErrorInfo, and when to come back where the error knows it."""
+    status = status_pb2.Status(code=code, message=message)
+    _pack(status, error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN))
+    if not isinstance(error, QueueFullError):
+        return ((DETAILS, status.SerializeToString()),)
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMilliseconds(int(error.retry_after_s * 1000))
+    _pack(status, retry)
+    return ((DETAILS, status.SerializeToString()), (PUSHBACK, str(int(error.retry_after_s * 1000))))
+
+
+def _pack(status: status_pb2.Status, detail: error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo) -> None:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    status.details.append(packed)

@@ -1,0 +1,56 @@
+"""What one request receives from its engine, between the pump that fills it and the call that sends it on.
+
+The pump runs once an engine step for all streams, so this is the hot path: no queue and no object per token. All that
+is pending is taken at once, so a client that reads slowly gets fewer and longer messages.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, Future
+
+from echorator._native.engine import Event
+
+
+def merged(events: list[Event]) -> Event:
+    """Several events of one request as one: texts, tokens and logprobs joined, the rest as the last one says."""
+    last = events[-1]
+    return last._replace(
+        text="".join([e.text for e in events]),
+        tokens=[t for e in events for t in e.tokens],
+        logprobs=[position for e in events for position in e.logprobs],
+    )
+
+
+class Stream:
+    """One request's events, for one reader. `finished` once its last event has arrived."""
+
+    __slots__ = ("_events", "_loop", "_waiter", "finished", "request")
+
+    def __init__(self, request: int, loop: AbstractEventLoop) -> None:
+        self.request = request
+        self.finished = False
+        self._events: list[Event] = []
+        self._loop = loop
+        self._waiter: Future[None] | None = None
+
+    def push(self, event: Event) -> None:
+        """Called by the pump, on the event loop."""
+        self._events.append(event)
+        if event.finish:
+            self.finished = True
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def next(self) -> Event:
+        """Wait until something is pending and take all of it; after an event with a `finish` there is no further one."""
+        if not self._events:
+            self._waiter = waiter = self._loop.create_future()
+            await waiter
+        events = self._events
+        if len(events) == 1:
+            return events.pop()
+        self._events = []
+        return merged(events)

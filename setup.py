@@ -1,0 +1,54 @@
+"""Builds the Cython extensions; everything else is in pyproject.toml.
+
+The engine compiles against the headers and links to the libraries that the llama-cpp-python package installs.
+"""
+
+import importlib.util
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+ROOT = Path(__file__).parent
+FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function", *os.environ.get("ECHORATOR_CXXFLAGS", "").split()]
+
+
+def llama_package() -> Path:
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or spec.origin is None:
+        sys.exit("llama-cpp-python is needed to build: pip install llama-cpp-python, or build with pip's isolation on")
+    return Path(spec.origin).parent
+
+
+def extension(name: str, links_llama: bool) -> Extension:
+    headers = [str(p.relative_to(ROOT)) for p in (ROOT / "_native").glob("*.hpp")]
+    source = Extension(
+        f"echorator._native.{name}",
+        [f"_native/{name}.pyx"],
+        language="c++",
+        depends=headers,
+        include_dirs=["_native"],
+        extra_compile_args=list(FLAGS),
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    )
+    if links_llama:
+        package = llama_package()
+        source.include_dirs.append(str(package.parent / "include"))
+        source.library_dirs.append(str(package / "lib"))
+        source.libraries += ["llama", "ggml", "ggml-base"]
+        source.runtime_library_dirs.append("$ORIGIN/../../llama_cpp/lib")
+        source.define_macros.append(("ECHORATOR_BUILT_FOR", f'"{version("llama-cpp-python")}"'))
+    return source
+
+
+setup(
+    ext_modules=cythonize(
+        [extension("engine", links_llama=True), extension("planner_harness", links_llama=False)],
+        include_path=["_native"],
+        build_dir="build/cython",
+        compiler_directives={"language_level": 3, "embedsignature": True},
+    )
+)

@@ -1,0 +1,313 @@
+"""The planner against a simulated memory that obeys llama.cpp's rules, under arbitrary submits, cancels and steps.
+
+The simulated model samples a token that depends on all tokens before it, so a request whose cells were shared,
+copied, evicted, preempted or rolled back wrongly would answer differently from the same request alone.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from echorator._native.planner_harness import Planner
+
+VOCABULARY = 5
+STOP = 0
+
+
+def sampled(tokens: list[int]) -> int:
+    return zlib.crc32(bytes(tokens)) % VOCABULARY
+
+
+def alone(prompt: list[int], max_tokens: int, request_tokens: int) -> list[int]:
+    tokens = list(prompt)
+    out: list[int] = []
+    while True:
+        token = sampled(tokens)
+        out.append(token)
+        tokens.append(token)
+        if token == STOP or len(out) == max_tokens or len(tokens) >= request_tokens:
+            return out
+
+
+@dataclass
+class Job:
+    prompt: list[int]
+    max_tokens: int
+    out: list[int] = field(default_factory=list)
+
+
+class Simulation:
+    """A planner, and the memory it believes in. Cells are identities: a shared cell is the same identity twice."""
+
+    def __init__(self, **config: object) -> None:
+        self.config = config
+        self.planner = Planner(**config)  # type: ignore[arg-type]
+        self.whole = bool(config.get("whole_state"))
+        self.separate = config.get("layout") == "separate"
+        self.tokens: dict[int, list[int]] = {}
+        self.cells: dict[int, list[int]] = {}
+        self.next_cell = 0
+        self.jobs: dict[int, Job] = {}
+        self.done: dict[int, Job] = {}
+        self.steps = 0
+
+    def submit(self, request: int, prompt: list[int], max_tokens: int, priority: int = 0, use_cache: bool = True) -> str:
+        result = self.planner.submit(request, prompt, priority, use_cache)
+        if result == "ok":
+            self.jobs[request] = Job(prompt, max_tokens)
+        return result
+
+    def cancel(self, request: int) -> None:
+        self.planner.end(request)
+        del self.jobs[request]
+
+    def perform(self, ops: list[tuple[str, int, int, int]]) -> None:
+        for kind, seq, source, position in ops:
+            if kind == "remove":
+                assert position == 0 or not self.whole, "a whole state was cut"
+                self.tokens[seq] = self.tokens.get(seq, [])[:position]
+                self.cells[seq] = self.cells.get(seq, [])[:position]
+            else:
+                assert not self.tokens.get(seq), "copied into a sequence that is not empty"
+                assert len(self.tokens[source]) >= position
+                assert len(self.tokens[source]) == position or not self.whole, "a state was copied from where it is not"
+                self.tokens[seq] = self.tokens[source][:position]
+                self.cells[seq] = self.cells[source][:position]
+                if self.separate:
+                    self.cells[seq] = [self.new_cell() for _ in self.cells[seq]]
+
+    def new_cell(self) -> int:
+        self.next_cell += 1
+        return self.next_cell
+
+    def used(self) -> int:
+        return len({c for cells in self.cells.values() for c in cells})
+
+    def step(self, prefill_budget: int = 1 << 30, fails: bool = False) -> None:
+        self.steps += 1
+        plan = self.planner.plan(prefill_budget)
+        self.perform(plan["ops"])
+        rows = plan["rows"]
+        assert len(rows) <= self.config["budget_tokens"], "the token budget was exceeded"
+        if plan["decode_rows"]:
+            assert len(rows) - plan["decode_rows"] <= prefill_budget, "prefill took more than its share"
+        if fails and rows:
+            if not self.planner.roll_back():  # nothing to free: what runs is lost, as in the engine
+                for request in self.planner.state()["running"]:
+                    self.cancel(request)
+            return
+        wants = {}
+        for request, seq, token, position, logits in rows:
+            held = self.tokens.setdefault(seq, [])
+            assert len(held) == position, "a row does not continue its sequence"
+            held.append(token)
+            self.cells.setdefault(seq, []).append(self.new_cell())
+            if logits:
+                wants[request] = held
+        if self.separate:
+            assert all(len(c) <= self.config["cells"] for c in self.cells.values()), "a stream overflowed"  # type: ignore[operator]
+        else:
+            assert self.used() <= self.config["cells"], "more cells than there are"  # type: ignore[operator]
+        for request, held in wants.items():
+            job = self.jobs[request]
+            assert held == job.prompt + job.out, "a sequence holds other tokens than its request"
+            token = sampled(held)
+            job.out.append(token)
+            if token == STOP or len(job.out) == job.max_tokens or not self.planner.append(request, token):
+                self.done[request] = self.jobs.pop(request)
+                self.planner.end(request)
+
+    def drain(self) -> None:
+        bound = self.steps + 200 + 40 * sum(len(j.prompt) + j.max_tokens for j in self.jobs.values())
+        while self.jobs:
+            self.step()
+            assert self.steps < bound, "a request starves"
+
+    def check(self) -> None:
+        state = self.planner.state()
+        assert len(state["running"]) <= self.config["slots"]  # type: ignore[operator]
+        assert set(state["running"]) | set(state["queue"]) == set(self.jobs)
+
+    def check_end(self) -> None:
+        for job in self.done.values():
+            assert job.out == alone(job.prompt, job.max_tokens, self.config["request_tokens"])  # type: ignore[arg-type]
+        self.perform(self.planner.forget())
+        assert not any(self.tokens.values()), "a cell leaked"
+        state = self.planner.state()
+        assert state["cells_used"] == 0
+        assert state["tree_nodes"] == 0
+        assert state["cached_sequences"] == 0
+        assert state["idle"]
+
+
+configs = st.fixed_dictionaries(
+    {
+        "slots": st.integers(1, 4),
+        "budget_tokens": st.integers(4, 24),
+        "layout": st.sampled_from(["unified", "separate"]),
+        "prefix_cache": st.booleans(),
+        "worth_sharing": st.integers(1, 6),
+        "worth_waiting": st.integers(1, 6),
+        "starvation_limit": st.integers(1, 8),
+    }
+)
+
+
+def simulation(config: dict[str, object], cells: int, extra: int, whole: bool) -> Simulation:
+    slots = config["slots"]
+    assert isinstance(slots, int)
+    unified = config["layout"] == "unified" or whole
+    if whole:
+        config = config | {"layout": "unified"}
+    return Simulation(**config, cells=cells, request_tokens=cells, whole_state=whole, sequences=slots + (extra if unified else 0))
+
+
+class PlannerMachine(RuleBasedStateMachine):
+    @initialize(config=configs, cells=st.integers(12, 60), extra=st.integers(0, 4), whole=st.booleans())
+    def start(self, config: dict[str, object], cells: int, extra: int, whole: bool) -> None:
+        self.sim = simulation(config, cells, extra, whole)
+        self.next_id = 1
+
+    # Prompts from two letters, so that prefixes are shared and part at every position.
+    @rule(
+        prompt=st.lists(st.integers(1, 2), min_size=1, max_size=40),
+        max_tokens=st.integers(1, 12),
+        priority=st.integers(-1, 1),
+        use_cache=st.booleans(),
+    )
+    def submit(self, prompt: list[int], max_tokens: int, priority: int, use_cache: bool) -> None:
+        result = self.sim.submit(self.next_id, prompt, max_tokens, priority, use_cache)
+        assert result == ("ok" if len(prompt) < self.sim.config["request_tokens"] else "too_long")  # type: ignore[operator]
+        self.next_id += 1
+
+    # Many prompts that share a long prefix and arrive at once.
+    @rule(prefix=st.lists(st.integers(1, 2), min_size=6, max_size=10), count=st.integers(2, 6))
+    def burst(self, prefix: list[int], count: int) -> None:
+        for i in range(count):
+            self.submit([*prefix, 1 + i % 4], 3, 0, True)
+
+    @precondition(lambda self: self.sim.jobs)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        self.sim.cancel(data.draw(st.sampled_from(sorted(self.sim.jobs))))
+
+    @rule(prefill_budget=st.integers(1, 24), fails=st.sampled_from([False] * 7 + [True]))
+    def step(self, prefill_budget: int, fails: bool) -> None:
+        self.sim.step(prefill_budget, fails)
+
+    @invariant()
+    def consistent(self) -> None:
+        if hasattr(self, "sim"):
+            self.sim.check()
+
+    def teardown(self) -> None:
+        if hasattr(self, "sim"):
+            self.sim.drain()
+            self.sim.check_end()
+
+
+PlannerMachine.TestCase.settings = settings(
+    max_examples=400, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+TestPlanner = PlannerMachine.TestCase
+
+
+def make(**changes: object) -> Simulation:
+    config: dict[str, object] = {
+        "slots": 4, "sequences": 8, "cells": 256, "request_tokens": 256, "budget_tokens": 64, "worth_waiting": 4, "worth_keeping": 4,
+    }
+    return Simulation(**(config | changes))
+
+
+def test_a_burst_computes_its_prefix_once() -> None:
+    sim = make(slots=8, sequences=16)
+    prefix = [1, 2] * 20
+    for i in range(8):
+        sim.submit(i + 1, [*prefix, 3, i % 5], 4)
+    sim.drain()
+    assert sim.planner.state()["cached_tokens"] >= 7 * len(prefix)
+    sim.check_end()
+
+
+@pytest.mark.parametrize("layout", ["unified", "separate"])
+def test_a_prefix_of_a_generating_sequence_is_shared(layout: str) -> None:
+    sim = make(layout=layout, sequences=4, cells=128, request_tokens=128)
+    sim.submit(1, [1, 2] * 20, 60)
+    sim.step()
+    sim.step()
+    sim.submit(2, [1, 2] * 20, 4)
+    sim.step()
+    assert sim.planner.request(2) is not None
+    assert sim.planner.request(2)[1] == 39  # all but the one token that must be computed for its logits
+    sim.drain()
+    sim.check_end()
+
+
+def test_a_full_cache_preempts_the_youngest_and_loses_nothing() -> None:
+    sim = make(cells=40, request_tokens=40, prefix_cache=False)
+    for i in range(4):
+        sim.submit(i + 1, [1, 2, 3, i + 1] * 2, 20)
+    sim.drain()
+    assert sim.planner.state()["preemptions"] > 0
+    sim.check_end()
+
+
+def test_priorities_go_first_and_the_others_still_get_on() -> None:
+    sim = make(slots=1, sequences=1, starvation_limit=3, prefix_cache=False)
+    sim.submit(1, [1, 2], 2, priority=-5)
+    for i in range(20):
+        sim.submit(i + 2, [2, i % 5], 2, priority=5)
+    finished: list[int] = []
+    while sim.jobs:
+        before = set(sim.done)
+        sim.step()
+        finished += sorted(set(sim.done) - before)
+    assert 1 < finished.index(1) + 1 <= 5  # after three admissions of later ones at most
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_next_turn_of_a_chat_continues_its_sequence(whole: bool) -> None:
+    sim = make(whole_state=whole)
+    sim.submit(1, [1, 2, 3, 4] * 8, 6)
+    sim.drain()
+    answer = sim.done[1].out
+    sim.submit(2, [1, 2, 3, 4] * 8 + answer + [1, 1, 1], 4)
+    sim.step()
+    request = sim.planner.request(2)
+    cached = request[1] if request else 0
+    assert cached == 32 + len(answer) - 1  # the last sampled token was never computed
+    sim.drain()
+    sim.check_end()
+
+
+def test_whole_states_are_kept_where_prompts_part() -> None:
+    sim = make(whole_state=True, slots=2, sequences=8)
+    prefix = [1, 2, 3, 4] * 8
+    for request, tail in ((1, [1, 1, 1]), (2, [2, 2, 2]), (3, [3, 3, 3])):
+        sim.submit(request, prefix + tail, 2)
+        sim.drain()
+    assert sim.planner.state()["checkpoints"] > 0
+    sim.submit(4, [*prefix, 4, 4], 2)
+    sim.step()
+    assert sim.planner.state()["cached_tokens"] >= len(prefix)  # the third and the fourth found the state at the parting
+    sim.drain()
+    sim.check_end()
+
+
+@given(n=st.integers(1, 30))
+@settings(deadline=None)
+def test_the_queue_is_bounded(n: int) -> None:
+    sim = make(queue_limit=5)
+    results = [sim.submit(i + 1, [1], 1) for i in range(n)]
+    assert results.count("ok") == min(n, 5)
+    assert results[5:] == ["queue_full"] * max(0, n - 5)
+
+
+def test_an_empty_prompt_is_refused() -> None:
+    assert make().submit(1, [], 1) == "empty_prompt"
