@@ -364,7 +364,7 @@ private:
                 if (s.owner == nullptr) continue;
                 const int planned = static_cast<int>(s.owner->tokens.size());
                 int coming = std::min(shared, planned - 1);
-                if (config_.whole_state && coming <= s.computed) coming = 0;  // it has passed that position
+                if (config_.whole_state && coming < s.computed) coming = 0;  // it has passed that position
                 if (coming > s.ready && coming > best.coming_tokens) {
                     best.coming = i;
                     best.coming_tokens = coming;

@@ -40,6 +40,7 @@ class Shape:
     seed: int = 1
     vocab_from: Path | None = None
     quantisation: str = "F32"  # F32 | F16 | Q8_0, for the matrices
+    tied: bool = False  # the output matrix is the token embedding's (such random models repeat one token)
 
 
 def _byte_vocab() -> tuple[list[str], list[float], list[int]]:
@@ -88,7 +89,7 @@ def _word_piece_vocab(w: gguf.GGUFWriter) -> int:
     w.add_token_list(tokens)
     w.add_token_types([3, 2, 3, 3, 3] + [1] * (len(tokens) - 5))
     w.add_token_type_count(2)
-    for name, token in (("pad", 0), ("unk", 1), ("cls", 2), ("sep", 3), ("mask", 4)):
+    for name, token in (("pad", 0), ("unk", 1), ("sep", 3), ("mask", 4)):
         getattr(w, f"add_{name}_token_id")(token)
     w.add_bos_token_id(2)
     w.add_eos_token_id(3)
@@ -125,6 +126,8 @@ def _tensors(s: Shape, vocab: int) -> Iterator[tuple[str, Dims]]:
         yield "token_embd_norm.bias", (s.dim,)
     else:
         yield "output_norm.weight", (s.dim,)
+        if not s.tied:
+            yield "output.weight", (s.dim, vocab)
     for i in range(s.layers):
         b = f"blk.{i}."
         recurrent = s.arch == "mamba" or (s.arch == "jamba" and i % 2 == 0)
@@ -263,8 +266,10 @@ def main() -> None:
     p.add_argument("--context", type=int, default=32768)
     p.add_argument("--vocab-from", type=Path)
     p.add_argument("--quantisation", default="F32")
+    p.add_argument("--tied", action="store_true")
     a = p.parse_args()
-    shape = Shape(a.arch, a.dim, a.layers, a.heads, a.kv_heads, a.ffn, a.context, vocab_from=a.vocab_from, quantisation=a.quantisation)
+    widths = (a.arch, a.dim, a.layers, a.heads, a.kv_heads, a.ffn, a.context)
+    shape = Shape(*widths, vocab_from=a.vocab_from, quantisation=a.quantisation, tied=a.tied)
     print(write(a.out, shape), f"{a.out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -23,6 +23,7 @@ from grpc_tools import protoc  # type: ignore[import-untyped]
 
 PROTOS = Path(__file__).resolve().parent
 TARGET = PROTOS.parent / "echorator" / "rpc" / "v1"
+_LOOSE = '# mypy: disable-error-code="type-arg"\n'  # protoc writes a bare Mapping
 _IMPORT = re.compile(r"^from echorator\.v1 import ", re.MULTILINE)
 
 
@@ -41,6 +42,7 @@ def generate(folder: Path) -> dict[str, str]:
         raise SystemExit(1)
     made = sorted((folder / "echorator" / "v1").iterdir())
     texts = {p.name: _IMPORT.sub("from echorator.rpc.v1 import ", p.read_text("utf-8")) for p in made}
+    texts = {name: _LOOSE + text if name.endswith(".pyi") else text for name, text in texts.items()}
     for file in FileDescriptorSet.FromString(described.read_bytes()).file:
         if file.service:
             texts[f"{Path(file.name).stem}_pb2_grpc.pyi"] = service_types(file)

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 SERVICE = "grpc.health.v1.Health"
 
 
-class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
+class Health(health_pb2_grpc.HealthServicer):
     """Serving or not, by service name; an unknown name is NOT_FOUND to Check and SERVICE_UNKNOWN to Watch."""
 
     def __init__(self) -> None:
@@ -44,26 +44,27 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _status(self, service: str) -> health_pb2.HealthCheckResponse.ServingStatus:
-        if service not in self._serving:
-            return health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-        return health_pb2.HealthCheckResponse.SERVING if self._serving[service] else health_pb2.HealthCheckResponse.NOT_SERVING
+    def _reply(self, service: str) -> health_pb2.HealthCheckResponse:
+        serving = self._serving.get(service)
+        if serving is None:
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
+        if serving:
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
 
-    async def Check(
-        self, request: health_pb2.HealthCheckRequest, context: aio.ServicerContext[Any, Any]
-    ) -> health_pb2.HealthCheckResponse:
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: aio.ServicerContext[Any, Any]) -> health_pb2.HealthCheckResponse:
         """The status now."""
         if request.service not in self._serving:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service[:200]!r} is known here")
-        return health_pb2.HealthCheckResponse(status=self._status(request.service))
+        return self._reply(request.service)
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: aio.ServicerContext[Any, Any]) -> None:
         """The status now and after every change."""
         sent = None
         while True:
             changed = self._changed
-            status = self._status(request.service)
-            if status != sent:
-                await context.write(health_pb2.HealthCheckResponse(status=status))
-                sent = status
+            reply = self._reply(request.service)
+            if reply != sent:
+                await context.write(reply)
+                sent = reply
             await changed.wait()

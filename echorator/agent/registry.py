@@ -91,12 +91,10 @@ class Registry:
 
     def entry(self, name: str) -> Entry:
         """By name, in any state. An empty name means the only model. Raises ModelNotFoundError."""
-        if name:
-            found = self._entries.get(name)
-        else:
-            found = next(iter(self._entries.values())) if len(self._entries) == 1 else None
-        if found is not None:
-            return found
+        if not name and len(self._entries) == 1:
+            return next(iter(self._entries.values()))
+        if name in self._entries:
+            return self._entries[name]
         known = ", ".join(sorted(self._entries)) or "none"
         if name:
             raise ModelNotFoundError(f"no model {name[:128]!r} is loaded; loaded: {known}")

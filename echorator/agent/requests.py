@@ -186,7 +186,7 @@ def engine_settings_of(request: pb.LoadModelRequest, defaults: EngineSettings) -
         raise InvalidRequestError("path is empty; name a GGUF file that the server can read")
     if "\0" in request.path:
         raise InvalidRequestError("path has a NUL character")
-    options = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in request.options.ListFields()}
+    options: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in request.options.ListFields()}
     return replace(defaults, path=Path(request.path), **options)
 
 

@@ -6,6 +6,7 @@ copied, evicted, preempted or rolled back wrongly would answer differently from 
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from dataclasses import dataclass, field
 
@@ -251,8 +252,9 @@ def test_a_prefix_of_a_generating_sequence_is_shared(layout: str) -> None:
 
 def test_a_full_cache_preempts_the_youngest_and_loses_nothing() -> None:
     sim = make(cells=40, request_tokens=40, prefix_cache=False)
+    talkative = [p for p in itertools.product([1, 2, 3], repeat=8) if len(alone(list(p), 20, 40)) >= 12]
     for i in range(4):
-        sim.submit(i + 1, [1, 2, 3, i + 1] * 2, 20)
+        sim.submit(i + 1, list(talkative[i]), 20)
     sim.drain()
     assert sim.planner.state()["preemptions"] > 0
     sim.check_end()

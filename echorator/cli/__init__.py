@@ -1,0 +1,1 @@
+"""The `echorator` command: reads arguments and the environment, runs a role or calls one, chooses exit codes."""

@@ -1,0 +1,127 @@
+"""`echorator chat`: a prompt, a pipe or a dialogue, streamed to the terminal over gRPC.
+
+The event loop runs while an answer comes and stands still while the terminal waits for a line, so that Ctrl-C ends
+the answer, not the dialogue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+
+from grpc import aio
+
+from echorator.cli.client import connected
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.failure import of_status
+from echorator.cli.local_server import local_server
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+
+HINT = "Ctrl-D ends, Ctrl-C stops an answer, /new starts a new dialogue"
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "seed")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    interactive = not arguments.prompt and sys.stdin.isatty()
+    prompt = "" if interactive else " ".join(arguments.prompt) or sys.stdin.read().strip()
+    if not interactive and not prompt:
+        raise CommandError("there is no prompt: give one, or pipe a text in", Exit.USAGE)
+    with asyncio.Runner() as runner:
+        dialogue = Dialogue(arguments)
+        runner.run(dialogue.open())
+        try:
+            if interactive:
+                return _converse(runner, dialogue)
+            runner.run(dialogue.answer(prompt))
+            return Exit.OK
+        finally:
+            runner.run(dialogue.close())
+
+
+def _converse(runner: asyncio.Runner, dialogue: Dialogue) -> int:
+    import readline  # noqa: F401  line editing and history for input()
+
+    print(HINT, file=sys.stderr)
+    while True:
+        try:
+            text = input("> ").strip()
+        except EOFError:
+            print()
+            return Exit.OK
+        if text == "/new":
+            dialogue.forget()
+            continue
+        if not text:
+            continue
+        try:
+            runner.run(dialogue.answer(text))
+        except KeyboardInterrupt:
+            print(" [stopped]")
+        except CommandError as failure:
+            if failure.code is Exit.UNAVAILABLE:
+                raise
+            print(f"echorator: error: {failure}", file=sys.stderr)
+
+
+class Dialogue:
+    """The turns so far and the server that answers."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._stack = AsyncExitStack()
+        self._stub: ModelServiceStub | None = None
+        self._server = ""
+        self._turns: list[pb.Message] = []
+        self.forget()
+
+    async def open(self) -> None:
+        """Connect, after starting a server of this process where none is named."""
+        self._server = self._arguments.server or await self._stack.enter_async_context(local_server(self._arguments.file))
+        self._stub = await self._stack.enter_async_context(connected(self._server))
+
+    async def close(self) -> None:
+        """Disconnect, and stop the server of this process."""
+        await self._stack.aclose()
+
+    def forget(self) -> None:
+        """Back to the system message alone."""
+        self._turns = [pb.Message(role="system", content=self._arguments.system)] if self._arguments.system else []
+
+    async def answer(self, text: str) -> None:
+        """Stream the answer to stdout and remember both turns. Raises CommandError; then neither is remembered."""
+        if self._stub is None:
+            raise CommandError("not connected")
+        turns = [*self._turns, pb.Message(role="user", content=text)]
+        parts: list[str] = []
+        try:
+            async for reply in self._stub.Chat(self._request(turns)):
+                parts.append(reply.text)
+                sys.stdout.write(reply.text)
+                sys.stdout.flush()
+                if reply.HasField("finish"):
+                    print()
+                    self._show_usage(reply.finish.usage)
+        except aio.AioRpcError as error:
+            if parts:
+                print()
+            raise of_status(error, self._server) from error
+        self._turns = [*turns, pb.Message(role="assistant", content="".join(parts))]
+
+    def _request(self, turns: list[pb.Message]) -> pb.ChatRequest:
+        chosen = {name: value for name in SAMPLING if (value := getattr(self._arguments, name)) is not None}
+        limits = pb.Limits(stop=self._arguments.stop)
+        if self._arguments.max_tokens is not None:
+            limits.max_tokens = self._arguments.max_tokens
+        return pb.ChatRequest(model=self._arguments.model, messages=turns, sampling=pb.Sampling(**chosen), limits=limits)
+
+    def _show_usage(self, usage: pb.Usage) -> None:
+        if self._arguments.usage:
+            print(
+                f"{usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached), {usage.completion_tokens} new, "
+                f"first after {usage.time_to_first_token_s * 1000:.0f} ms, {usage.tokens_per_s:.0f} tokens/s",
+                file=sys.stderr,
+            )

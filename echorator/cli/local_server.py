@@ -1,0 +1,42 @@
+"""The model that ships with the package, and a server for one command in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from echorator.agent.registry import OnProgress
+from echorator.agent.requests import model_name_of
+from echorator.agent.server import AgentServer, AgentSettings
+from echorator.settings import EngineSettings
+
+EMBEDDED_NAME = "echo-nano"
+
+
+def embedded_model() -> Path:
+    """The file of the embedded model."""
+    return Path(str(files("echorator") / "data" / "echo-nano.q8_0.gguf"))
+
+
+async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress) -> str:
+    """Load a file, or the embedded one without the check that foreign files get. Returns its name."""
+    embedded = settings.path == embedded_model()
+    chosen = name or (EMBEDDED_NAME if embedded else model_name_of("", settings.path))
+    await agent.registry.load(chosen, settings, on_progress, checked=not embedded)
+    return chosen
+
+
+@asynccontextmanager
+async def local_server(path: Path | None) -> AsyncIterator[str]:
+    """Serve `path`, or the embedded model, on a free loopback port while the context lasts; yields host:port."""
+    settings = EngineSettings(path or embedded_model(), slots=4)
+    agent = AgentServer(AgentSettings(port=0), settings)
+    await agent.start()
+    try:
+        await load_file(agent, settings, "", lambda _stage, _fraction: None)
+        agent.serve()
+        yield agent.address
+    finally:
+        await agent.close()

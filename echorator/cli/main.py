@@ -1,0 +1,178 @@
+"""The `echorator` command line: parses, runs one command, and turns every failure into one line and an exit code.
+
+Commands are imported when they run, so that `--help` and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NoReturn
+
+from echorator.cli.engine_options import add_engine_options
+from echorator.cli.exits import CommandError, Exit
+from echorator.errors import DrainingError, EchoratorError
+
+DEFAULT_SERVER = "127.0.0.1:50051"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+TOP_EXAMPLES = """\
+examples:
+  echorator serve                           serve the embedded model on 127.0.0.1:50051
+  echorator serve model.gguf --slots 16     serve a file
+  echorator chat "My dog is called Pixel."  one answer from the embedded model
+  echorator chat --server 127.0.0.1:50051   a dialogue with a running server
+  echorator models --output json            what a server has loaded
+"""
+SERVE_EXAMPLES = """\
+examples:
+  echorator serve
+  echorator serve model.gguf --name tiny --slots 16 --context-tokens 65536
+  echorator serve chat.gguf embed.gguf --port 0
+  echorator serve big.gguf --kv-type-k q8_0 --kv-type-v q8_0 --gpu-layers 40
+
+SIGTERM or Ctrl-C drains: new calls are refused, running ones have --grace seconds. A second one stops at once.
+"""
+CHAT_EXAMPLES = """\
+examples:
+  echorator chat "Hello!"
+  echorator chat --temperature 0 --system "You are Echo." "Tell me a story."
+  echorator chat --server 127.0.0.1:50051 --model tiny
+  echo "What is my dog called?" | echorator chat --file model.gguf
+"""
+EMBED_EXAMPLES = """\
+examples:
+  echorator embed "a text" "another one" --output json
+  echorator embed --server 127.0.0.1:50051 --model embed --pooling cls < lines.txt
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says a mistake in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.USAGE, f"echorator: error: {message}; see `{self.prog} --help`\n")
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str, examples: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", metavar="HOST:PORT", help="a running server [one of this process, for this call]")
+    parser.add_argument("--file", type=Path, metavar="GGUF", help="without --server: the model to use [the embedded one]")
+    parser.add_argument("--model", default="", metavar="NAME", help="which of the server's models [the only one]")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="*", metavar="MODEL.gguf", help="files to load [the embedded model]")
+    parser.add_argument("--name", action="append", default=[], help="of the model, in the order of the files [the file's stem]")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
+    parser.add_argument("--port", type=int, default=50051, metavar="N", help="0: any free one, printed [50051]")
+    parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="for running calls after a signal [30]")
+    parser.add_argument("--receive-limit-bytes", type=int, default=4 << 20, metavar="N", help="of one request [4194304]")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="warning", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} [warning]")
+    add_engine_options(parser)
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="without it: a dialogue on a terminal, else stdin")
+    _add_target(parser)
+    parser.add_argument("--system", default="", metavar="TEXT", help="the system message")
+    parser.add_argument("--temperature", type=float, metavar="T", help="0..2, 0 is greedy [0.8]")
+    parser.add_argument("--top-k", type=int, metavar="N", help="0 is off [40]")
+    parser.add_argument("--top-p", type=float, metavar="P", help="0..1 [0.95]")
+    parser.add_argument("--min-p", type=float, metavar="P", help="0..1 [0.05]")
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed and prompt give the same text [random]")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="[to the end of the context]")
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before this text; may be repeated")
+    parser.add_argument("--usage", action="store_true", help="print token counts and times to stderr")
+
+
+def _add_embed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="without it: one a line from stdin")
+    _add_target(parser)
+    parser.add_argument("--pooling", choices=("mean", "cls", "last"), help="[the model's own]")
+    parser.add_argument("--normalize", action=argparse.BooleanOptionalAction, default=True, help="scale to length 1 [yes]")
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="[text]")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", default=DEFAULT_SERVER, metavar="HOST:PORT", help=f"[{DEFAULT_SERVER}]")
+    parser.add_argument("--output", choices=("table", "json"), default="table", help="[table]")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(
+        prog="echorator",
+        description="Serve llama.cpp models over gRPC, and talk to them.",
+        epilog=TOP_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and exit; with -v those of llama.cpp too")
+    top.add_argument("-v", "--verbose", action="store_true", help=argparse.SUPPRESS)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    _add_serve(_command(commands, "serve", "serve models over gRPC", SERVE_EXAMPLES))
+    _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
+    _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
+    _add_models(_command(commands, "models", "list the models of a server", ""))
+    return top
+
+
+def _print_version(verbose: bool) -> None:
+    try:
+        print(f"echorator {version('echorator')}")
+    except PackageNotFoundError:
+        print("echorator (not installed)")
+    if verbose:
+        from echorator._native import engine
+
+        print(f"llama-cpp-python {engine.BUILT_FOR}\nllama.cpp {engine.LLAMA_CPP}")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from echorator.cli.log_lines import log_to_stderr
+
+    log_to_stderr(getattr(arguments, "log_level", "warning"))
+    try:
+        command = importlib.import_module(f"echorator.cli.{arguments.command}")
+        return int(command.run(arguments))
+    except EchoratorError as error:
+        return _fail(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
+    except CommandError as error:
+        return _fail(str(error), error.code)
+    except ImportError as error:
+        return _fail(str(error), Exit.FAILURE)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"echorator: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line, return the exit code."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    top = parser()
+    arguments = top.parse_args(argv)
+    if arguments.version:
+        _print_version(arguments.verbose)
+        return Exit.OK
+    if arguments.command is None:
+        top.print_help(sys.stderr)
+        return Exit.USAGE
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what the interpreter would still flush
+        return Exit.PIPE_CLOSED

@@ -1,0 +1,49 @@
+"""`echorator models`: what a server has loaded."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+
+from google.protobuf.json_format import MessageToDict
+from grpc import aio
+
+from echorator.cli.client import connected
+from echorator.cli.exits import Exit
+from echorator.cli.failure import of_status
+from echorator.rpc.v1 import model_pb2 as pb
+
+COLUMNS = ("name", "state", "architecture", "parameters", "quantisation", "slots", "context_tokens", "kv_layout", "path")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    models = asyncio.run(_models(arguments.server))
+    if arguments.output == "json":
+        rows = [MessageToDict(m, preserving_proto_field_name=True, always_print_fields_with_no_presence=True) for m in models]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print_table(models)
+    return Exit.OK
+
+
+async def _models(server: str) -> list[pb.Model]:
+    async with connected(server) as stub:
+        try:
+            return list((await stub.ListModels(pb.ListModelsRequest())).models)
+        except aio.AioRpcError as error:
+            raise of_status(error, server) from error
+
+
+def _print_table(models: list[pb.Model]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in COLUMNS:
+        table.add_column(column.replace("_tokens", ""), overflow="fold")
+    for model in models:
+        state = pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
+        table.add_row(*(state if c == "state" else str(getattr(model, c)) for c in COLUMNS))
+    Console(soft_wrap=True).print(table)

@@ -1,0 +1,67 @@
+"""`echorator serve`: load models, listen, drain on a signal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from echorator.agent.replies import model_of
+from echorator.agent.server import AgentServer, AgentSettings
+from echorator.agent.service import NAME
+from echorator.cli.engine_options import engine_settings
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.loading import loading_shown
+from echorator.cli.local_server import EMBEDDED_NAME, embedded_model, load_file
+from echorator.errors import InvalidRequestError
+
+EXAMPLE = '{"messages":[{"role":"user","content":"Hello!"}]}'
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    if len(arguments.name) > max(1, len(arguments.models)):
+        raise CommandError("more --name options than models", Exit.USAGE)
+    return asyncio.run(_serve(arguments))
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        settings = AgentSettings(arguments.host, arguments.port, arguments.grace, arguments.receive_limit_bytes)
+    except InvalidRequestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+    files = [Path(model) for model in arguments.models] or [embedded_model()]
+    names = [*arguments.name, *[""] * len(files)]
+    agent = AgentServer(settings, engine_settings(arguments, files[0]))
+    await agent.start()
+    try:
+        for path, name in zip(files, names, strict=False):
+            await _load(agent, arguments, path, name)
+    except BaseException:
+        await agent.close()
+        raise
+    agent.serve()
+    model = f'"model":"{agent.registry.entries()[0].name}",' if len(files) > 1 else ""
+    example = EXAMPLE.replace("{", "{" + model, 1)
+    print(f"listening on {agent.address}, try: grpcurl -plaintext -d '{example}' {agent.address} {NAME}/Chat", flush=True)
+    await agent.run_until_signal()
+    print("stopped", file=sys.stderr)
+    return Exit.OK
+
+
+async def _load(agent: AgentServer, arguments: argparse.Namespace, path: Path, name: str) -> None:
+    label = name or (EMBEDDED_NAME if path == embedded_model() else path.name)
+    with loading_shown(label) as on_progress:
+        loaded = await load_file(agent, engine_settings(arguments, path), name, on_progress)
+    model = model_of(agent.registry.entry(loaded), "")
+    room = f"{model.slots} slots, context {model.context_tokens}, KV cache {model.kv_layout}" if model.generates else "embeddings only"
+    size = f"{_count(model.parameters)} parameters, {model.quantisation}"
+    print(f"loaded {model.name}: {model.architecture}, {size}, {room}", file=sys.stderr)
+
+
+def _count(number: int) -> str:
+    for unit, size in (("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)

@@ -1,0 +1,106 @@
+"""Engines over real files: echo-nano, and random weights in every kind of model memory."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bench.random_gguf import Shape, write
+from echorator._native import engine as native
+from echorator.settings import EngineSettings, Sampling
+
+ECHO_NANO = Path(__file__).parents[2] / "echorator" / "data" / "echo-nano.q8_0.gguf"
+GREEDY = Sampling(temperature=0)
+
+
+@dataclass
+class Answer:
+    text: str = ""
+    tokens: list[int] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+    logprobs: list[list[tuple[int, float]]] = field(default_factory=list)
+    end: native.Event | None = None
+
+
+class Running:
+    """An engine and what its requests have got so far."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.model = native.Model(settings)
+        self.engine = native.Engine(self.model, settings)
+        self.answers: dict[int, Answer] = {}
+
+    def submit(self, prompt: Sequence[int], sampling: Sampling = GREEDY, **options: object) -> int:
+        request = self.engine.submit(prompt, sampling, **options)  # type: ignore[arg-type]
+        self.answers[request] = Answer()
+        return request
+
+    def poll(self, timeout_s: float = 1.0) -> None:
+        select.select([self.engine.event_fd], [], [], timeout_s)
+        for event in self.engine.drain():
+            answer = self.answers[event.request]
+            answer.text += event.text
+            answer.pieces.append(event.text)
+            answer.tokens += event.tokens
+            answer.logprobs += event.logprobs
+            if event.finish:
+                answer.end = event
+
+    def wait(self, done: Callable[[], bool], timeout_s: float = 60.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not done():
+            assert time.monotonic() < deadline, f"still waiting: {self.engine.stats()}"
+            self.poll(0.05)
+
+    def answer(self, *requests: int) -> list[Answer]:
+        self.wait(lambda: all(self.answers[r].end for r in requests))
+        return [self.answers[r] for r in requests]
+
+    def ask(self, prompt: Sequence[int], sampling: Sampling = GREEDY, **options: object) -> Answer:
+        return self.answer(self.submit(prompt, sampling, **options))[0]
+
+    def chat(self, question: str, *facts: str) -> list[int]:
+        memory = "\nMemory:\n" + "\n".join(f"- {f}" for f in facts) if facts else ""
+        text = (
+            f"<|im_start|>system\nYou are Echo, a helpful assistant with a memory.{memory}<|im_end|>\n"
+            f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+        )
+        return self.model.tokenize(text, False, True)
+
+    def idle(self) -> bool:
+        stats = self.engine.stats()
+        return stats["busy"] == 0 and stats["queued"] == 0
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """start(path, **EngineSettings fields) → Running; all are closed at the end."""
+    running: list[Running] = []
+
+    def make(path: Path = ECHO_NANO, **fields: object) -> Running:
+        running.append(Running(EngineSettings(path, threads=2, **fields)))  # type: ignore[arg-type]
+        return running[-1]
+
+    yield make
+    for r in running:
+        r.engine.close()
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """random_model(arch) → a file, made once: llama, gemma3 (sliding window), mamba, jamba (hybrid), bert."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def make(arch: str) -> Path:
+        path = folder / f"{arch}.gguf"
+        return path if path.exists() else write(path, Shape(arch=arch, layers=6 if arch == "gemma3" else 4))
+
+    return make

@@ -1,0 +1,43 @@
+"""The prefill budget settles where a mixed step takes the allowed time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echorator._native.planner_harness import StepPace
+
+
+@given(
+    factor=st.floats(1.2, 4),
+    quiet_s=st.floats(1e-3, 0.1),
+    fixed_share=st.floats(0, 0.5),
+    per_token_share=st.floats(1e-3, 1e-2),
+)
+@settings(max_examples=200, deadline=None)
+def test_it_settles_at_the_target(factor: float, quiet_s: float, fixed_share: float, per_token_share: float) -> None:
+    pace = StepPace(factor, 4096)
+
+    def took(prefill: int) -> float:
+        return quiet_s * (1 + (fixed_share + per_token_share * prefill if prefill else 0))
+
+    for _ in range(20):
+        pace.observe(8, 0, took(0))
+    for _ in range(200):
+        budget = pace.prefill_budget()
+        pace.observe(8, budget, took(budget))
+    target = factor * quiet_s
+    reachable = took(16) <= target <= took(4096)
+    if reachable:
+        assert took(pace.prefill_budget()) == pytest.approx(target, rel=0.1)
+    else:
+        assert pace.prefill_budget() in (16, 4096)
+
+
+def test_a_prompt_always_gets_on() -> None:
+    pace = StepPace(1.0, 512)
+    for _ in range(100):
+        pace.observe(1, 0, 0.001)
+        pace.observe(1, pace.prefill_budget(), 10.0)
+    assert pace.prefill_budget() == 16
