@@ -4,7 +4,6 @@ The engine compiles against the headers and links to the libraries that the llam
 """
 
 import importlib.util
-import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,15 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
-FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function", *os.environ.get("ECHORATOR_CXXFLAGS", "").split()]
+FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-function",
+    *os.environ.get("ECHORATOR_CXXFLAGS", "").split(),
+]
 
 
 def llama_package() -> Path:

@@ -163,7 +163,7 @@ class Registry:
                 served = await ServedModel.load(entry.name, entry.settings, partial(report, "loading"))
         except BaseException as error:
             del self._entries[entry.name]
-            _log.warning("model not loaded", extra={"model": entry.name, "error": type(error).__name__})
+            _log.info("model not loaded", extra={"model": entry.name, "error": type(error).__name__})
             await self._on_state(entry.name, None)
             raise
         entry.become_ready(served)

@@ -38,6 +38,7 @@ def test_it_answers_from_the_facts_in_its_prompt(echo: Running) -> None:
     assert answer.end.completion_tokens == len(answer.tokens)
 
 
+TEXTS = ["日本語のテスト", "emoji 🙂🚀 and more", "naïve café", "żółć 漢字 🧑‍🚀", "Ωμέγα", "العربية"]
 SAMPLINGS = {
     "plain": Sampling(seed=1),
     "hot": Sampling(seed=1, temperature=1.5, top_k=0, top_p=1.0, min_p=0.0),
@@ -105,7 +106,9 @@ def test_a_grammar_always_parses(echo: Running, seed: int, temperature: float) -
     assert answer.end.finish == "stop"
 
 
-@pytest.mark.parametrize("grammar", ["", "   ", "nonsense", "other ::= \"a\"", "root ::= missing", "(" * 300 + "root", "root ::= \"a", "x" * 300_000])
+@pytest.mark.parametrize(
+    "grammar", ["", "   ", "nonsense", 'other ::= "a"', "root ::= missing", "(" * 300 + "root", 'root ::= "a', "x" * 300_000]
+)
 def test_a_malformed_grammar_is_refused(echo: Running, grammar: str) -> None:
     with pytest.raises(InvalidRequestError, match="grammar"):
         echo.model.check_grammar(grammar)
@@ -135,14 +138,15 @@ def test_a_stop_text_never_leaks(echo: Running, stop: list[str]) -> None:
 
 def test_no_piece_is_a_broken_character(start: Start, random_model: Callable[[str], Path]) -> None:
     running = start(random_model("llama"), slots=8, context_tokens=4096)
-    prompts = [running.model.tokenize(text) for text in ("日本語のテスト", "emoji 🙂🚀 and more", "naïve café", "żółć 漢字 🧑‍🚀", "Ωμέγα", "العربية")]
+    prompts = [running.model.tokenize(text) for text in TEXTS]
     bytes_only = tuple((t, 20.0) for t in range(5, 261))  # byte tokens: most of them broken characters
-    answers = running.answer(*[running.submit(p, Sampling(seed=i, temperature=1.5, logit_bias=bytes_only), max_tokens=120) for i, p in enumerate(prompts)])
+    samplings = [Sampling(seed=i, temperature=1.5, logit_bias=bytes_only) for i in range(len(prompts))]
+    answers = running.answer(*[running.submit(p, s, max_tokens=120) for p, s in zip(prompts, samplings, strict=True)])
     for prompt, answer in zip(prompts, answers, strict=True):
-        assert all("\ud800" > c or c > "\udfff" for piece in answer.pieces for c in piece)
+        assert all(c < "\ud800" or c > "\udfff" for piece in answer.pieces for c in piece)
         raw = b"".join(running.model.token_bytes(t) for t in answer.tokens)
         assert answer.text == raw.decode("utf-8", "replace")
-        assert running.model.detokenize(prompt).strip() in ("日本語のテスト", "emoji 🙂🚀 and more", "naïve café", "żółć 漢字 🧑‍🚀", "Ωμέγα", "العربية")
+        assert running.model.detokenize(prompt).strip() in TEXTS
 
 
 def test_logprobs(echo: Running) -> None:
@@ -295,7 +299,11 @@ def test_what_a_model_says_of_itself() -> None:
 
 def test_kv_types_and_flash_attention(start: Start) -> None:
     prompt_of = start().chat("What is my dog called?", "My dog is called Pixel.")
-    for fields in ({"kv_type_k": "q8_0", "kv_type_v": "q8_0", "flash_attention": "on"}, {"flash_attention": "off"}, {"kv_type_k": "bf16", "kv_type_v": "bf16"}):
+    for fields in (
+        {"kv_type_k": "q8_0", "kv_type_v": "q8_0", "flash_attention": "on"},
+        {"flash_attention": "off"},
+        {"kv_type_k": "bf16", "kv_type_v": "bf16"},
+    ):
         assert start(**fields, slots=2).ask(prompt_of).text == "Your dog's name is Pixel."
 
 

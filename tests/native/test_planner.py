@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -46,9 +47,9 @@ class Job:
 class Simulation:
     """A planner, and the memory it believes in. Cells are identities: a shared cell is the same identity twice."""
 
-    def __init__(self, **config: object) -> None:
+    def __init__(self, **config: Any) -> None:
         self.config = config
-        self.planner = Planner(**config)  # type: ignore[arg-type]
+        self.planner = Planner(**config)
         self.whole = bool(config.get("whole_state"))
         self.separate = config.get("layout") == "separate"
         self.tokens: dict[int, list[int]] = {}
@@ -112,9 +113,9 @@ class Simulation:
             if logits:
                 wants[request] = held
         if self.separate:
-            assert all(len(c) <= self.config["cells"] for c in self.cells.values()), "a stream overflowed"  # type: ignore[operator]
+            assert all(len(c) <= self.config["cells"] for c in self.cells.values()), "a stream overflowed"
         else:
-            assert self.used() <= self.config["cells"], "more cells than there are"  # type: ignore[operator]
+            assert self.used() <= self.config["cells"], "more cells than there are"
         for request, held in wants.items():
             job = self.jobs[request]
             assert held == job.prompt + job.out, "a sequence holds other tokens than its request"
@@ -132,12 +133,12 @@ class Simulation:
 
     def check(self) -> None:
         state = self.planner.state()
-        assert len(state["running"]) <= self.config["slots"]  # type: ignore[operator]
+        assert len(state["running"]) <= self.config["slots"]
         assert set(state["running"]) | set(state["queue"]) == set(self.jobs)
 
     def check_end(self) -> None:
         for job in self.done.values():
-            assert job.out == alone(job.prompt, job.max_tokens, self.config["request_tokens"])  # type: ignore[arg-type]
+            assert job.out == alone(job.prompt, job.max_tokens, self.config["request_tokens"])
         self.perform(self.planner.forget())
         assert not any(self.tokens.values()), "a cell leaked"
         state = self.planner.state()
@@ -184,7 +185,7 @@ class PlannerMachine(RuleBasedStateMachine):
     )
     def submit(self, prompt: list[int], max_tokens: int, priority: int, use_cache: bool) -> None:
         result = self.sim.submit(self.next_id, prompt, max_tokens, priority, use_cache)
-        assert result == ("ok" if len(prompt) < self.sim.config["request_tokens"] else "too_long")  # type: ignore[operator]
+        assert result == ("ok" if len(prompt) < self.sim.config["request_tokens"] else "too_long")
         self.next_id += 1
 
     # Many prompts that share a long prefix and arrive at once.
@@ -221,7 +222,13 @@ TestPlanner = PlannerMachine.TestCase
 
 def make(**changes: object) -> Simulation:
     config: dict[str, object] = {
-        "slots": 4, "sequences": 8, "cells": 256, "request_tokens": 256, "budget_tokens": 64, "worth_waiting": 4, "worth_keeping": 4,
+        "slots": 4,
+        "sequences": 8,
+        "cells": 256,
+        "request_tokens": 256,
+        "budget_tokens": 64,
+        "worth_waiting": 4,
+        "worth_keeping": 4,
     }
     return Simulation(**(config | changes))
 
@@ -244,8 +251,9 @@ def test_a_prefix_of_a_generating_sequence_is_shared(layout: str) -> None:
     sim.step()
     sim.submit(2, [1, 2] * 20, 4)
     sim.step()
-    assert sim.planner.request(2) is not None
-    assert sim.planner.request(2)[1] == 39  # all but the one token that must be computed for its logits
+    request = sim.planner.request(2)
+    assert request is not None
+    assert request[1] == 39  # all but the one token that must be computed for its logits
     sim.drain()
     sim.check_end()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from echorator._native.planner_harness import TextStream
 
 def cut(data: bytes, at: list[int]) -> list[bytes]:
     edges = [0, *sorted(min(a, len(data)) for a in at), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def stream(pieces: list[bytes], stops: list[str]) -> tuple[str, int]:
@@ -25,7 +27,8 @@ def stream(pieces: list[bytes], stops: list[str]) -> tuple[str, int]:
     return out + text.finish().decode("utf-8", "strict"), -1
 
 
-awkward = st.one_of(st.binary(max_size=40), st.text(max_size=20).map(str.encode), st.text(alphabet="日本🙂é\ud7ffa", max_size=12).map(str.encode))
+texts = st.text(max_size=20) | st.text(alphabet="日本🙂é\ud7ffa", max_size=12)
+awkward = st.binary(max_size=40) | texts.map(str.encode)
 
 
 @given(data=awkward, at=st.lists(st.integers(0, 60), max_size=10))

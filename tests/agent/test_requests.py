@@ -1,0 +1,174 @@
+"""What a client may send: defaults, presence, ranges, and the plain values behind protobuf's."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format, struct_pb2
+
+from echorator.agent import requests
+from echorator.errors import InvalidRequestError
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.settings import EngineSettings, Sampling
+
+VOCABULARY = 100
+
+
+def test_unset_sampling_is_the_default() -> None:
+    assert requests.sampling_of(pb.Sampling(), VOCABULARY) == Sampling()
+
+
+def test_a_zero_that_is_set_is_not_the_default() -> None:
+    sampling = requests.sampling_of(pb.Sampling(temperature=0.0, top_k=0, top_p=0.0, seed=0, penalty_last_n=0), VOCABULARY)
+    assert (sampling.temperature, sampling.top_k, sampling.top_p, sampling.seed, sampling.penalty_last_n) == (0.0, 0, 0.0, 0, 0)
+    assert sampling.min_p == Sampling().min_p
+
+
+def test_every_sampling_field_reaches_the_settings() -> None:
+    message = pb.Sampling(
+        temperature=0.5, top_k=7, top_p=0.5, min_p=0.25, typical_p=0.5, repeat_penalty=1.5, presence_penalty=0.5,
+        frequency_penalty=0.25, penalty_last_n=8, dry_multiplier=0.5, dry_base=2.0, dry_allowed_length=3, dry_penalty_last_n=16,
+        dry_sequence_breakers=["a", "b"], xtc_probability=0.5, xtc_threshold=0.25, mirostat=2, mirostat_tau=4.0,
+        mirostat_eta=0.5, seed=11, logit_bias={3: 1.5}, grammar='root ::= "x"',
+    )  # fmt: skip
+    made = requests.sampling_of(message, VOCABULARY)
+    assert made == Sampling(
+        0.5, 7, 0.5, 0.25, 0.5, 1.5, 0.5, 0.25, 8, 0.5, 2.0, 3, 16, ("a", "b"), 0.5, 0.25, 2, 4.0, 0.5, 11, ((3, 1.5),), 'root ::= "x"'
+    )
+    shapes = {"json_schema", "json"}
+    assert {f.name for f in pb.Sampling.DESCRIPTOR.fields} - shapes == {f.name for f, _ in message.ListFields()}
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (pb.Sampling(temperature=-0.5), "temperature must be 0..2"),
+        (pb.Sampling(temperature=2.5), "temperature"),
+        (pb.Sampling(temperature=math.nan), "temperature"),
+        (pb.Sampling(top_k=-1), "top_k"),
+        (pb.Sampling(top_p=1.5), "top_p"),
+        (pb.Sampling(min_p=-0.5), "min_p"),
+        (pb.Sampling(typical_p=2.0), "typical_p"),
+        (pb.Sampling(repeat_penalty=0.0), "repeat_penalty"),
+        (pb.Sampling(presence_penalty=2.5), "presence_penalty"),
+        (pb.Sampling(frequency_penalty=-2.5), "frequency_penalty"),
+        (pb.Sampling(penalty_last_n=-2), "penalty_last_n"),
+        (pb.Sampling(dry_multiplier=-1.0), "dry_multiplier"),
+        (pb.Sampling(dry_base=0.5), "dry_base"),
+        (pb.Sampling(dry_allowed_length=-1), "dry_allowed_length"),
+        (pb.Sampling(dry_penalty_last_n=-2), "dry_penalty_last_n"),
+        (pb.Sampling(dry_sequence_breakers=["x"] * 65), "dry_sequence_breakers"),
+        (pb.Sampling(xtc_probability=1.5), "xtc_probability"),
+        (pb.Sampling(xtc_threshold=-0.5), "xtc_threshold"),
+        (pb.Sampling(mirostat=1), "mirostat must be 0 (off) or 2"),
+        (pb.Sampling(mirostat_tau=-1.0), "mirostat_tau"),
+        (pb.Sampling(mirostat_eta=-1.0), "mirostat_eta"),
+        (pb.Sampling(logit_bias={VOCABULARY: 1.0}), "token ids must be 0..99, not 100"),
+        (pb.Sampling(logit_bias={-1: 1.0}), "token ids must be 0..99, not -1"),
+        (pb.Sampling(logit_bias={1: math.nan}), "logit_bias"),
+        (pb.Sampling(logit_bias={1: math.inf}), "logit_bias"),
+        (pb.Sampling(grammar=" "), "the grammar is empty"),
+    ],
+)
+def test_sampling_out_of_range(message: pb.Sampling, says: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        requests.sampling_of(message, VOCABULARY)
+    assert says in str(caught.value)
+
+
+def test_a_token_may_be_forbidden() -> None:
+    assert requests.sampling_of(pb.Sampling(logit_bias={1: -math.inf}), VOCABULARY).logit_bias == ((1, -math.inf),)
+
+
+def test_json_false_is_no_grammar() -> None:
+    assert requests.sampling_of(pb.Sampling(json=False), VOCABULARY).grammar == ""
+    assert requests.sampling_of(pb.Sampling(json=True), VOCABULARY).grammar
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (pb.Limits(max_tokens=0), "max_tokens must be 1 or more, not 0"),
+        (pb.Limits(max_tokens=-1), "max_tokens"),
+        (pb.Limits(priority=101), "priority must be -100..100, not 101"),
+        (pb.Limits(priority=-101), "priority"),
+        (pb.Limits(logprobs=21), "logprobs must be 0..20, not 21"),
+        (pb.Limits(logprobs=-1), "logprobs"),
+        (pb.Limits(stop=["x"] * 17), "at most 16"),
+        (pb.Limits(stop=[""]), "1..256 bytes"),
+        (pb.Limits(stop=["é" * 129]), "one has 258"),
+    ],
+)
+def test_limits_out_of_range(message: pb.Limits, says: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        requests.limits_of(message)
+    assert says in str(caught.value)
+
+
+def test_limits() -> None:
+    assert requests.limits_of(pb.Limits()) == requests.Limits()
+    message = pb.Limits(max_tokens=5, stop=["a", "b"], ignore_eos=True, priority=-3, logprobs=0, no_cache=True)
+    assert requests.limits_of(message) == requests.Limits(5, ("a", "b"), True, -3, 0, False)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [pb.GenerateRequest(), pb.GenerateRequest(prompt=""), pb.GenerateRequest(tokens=pb.TokenIds())],
+)
+def test_empty_prompt(request_: pb.GenerateRequest) -> None:
+    with pytest.raises(InvalidRequestError, match="the prompt is empty"):
+        requests.prompt_of(request_, VOCABULARY)
+
+
+def test_a_struct_keeps_whole_numbers_whole() -> None:
+    plain = {"a": 3, "b": [1, 2.5, None, True, "x"], "c": {"minimum": -2}, "d": 1e300}
+    struct = json_format.ParseDict(plain, struct_pb2.Struct())
+    made = requests.dict_of(struct)
+    assert made == plain
+    assert type(made["a"]) is int
+    assert type(made["b"][3]) is bool
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "expected"), [("", "x/tiny.Q8_0.gguf", "tiny.Q8_0"), ("", "my model.gguf", "my-model"), ("a/b:7b", "x", "a/b:7b")]
+)
+def test_model_names(name: str, path: str, expected: str) -> None:
+    assert requests.model_name_of(name, Path(path)) == expected
+
+
+@pytest.mark.parametrize("name", ["a b", "-x", "x" * 129, "a\nb", "\0"])
+def test_unfit_model_names(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match="not fit"):
+        requests.model_name_of(name, Path("x.gguf"))
+
+
+def test_engine_options_override_the_defaults() -> None:
+    defaults = EngineSettings(Path("."), slots=3, threads=1)
+    options = pb.EngineOptions(context_tokens=512, prefix_cache=False, tensor_split=[1.0, 2.0], kv_type_k="q8_0")
+    made = requests.engine_settings_of(pb.LoadModelRequest(path="x.gguf", options=options), defaults)
+    expected = EngineSettings(
+        Path("x.gguf"), slots=3, threads=1, context_tokens=512, prefix_cache=False, tensor_split=(1.0, 2.0), kv_type_k="q8_0"
+    )
+    assert made == expected
+
+
+def test_every_engine_option_is_a_setting() -> None:
+    assert {f.name for f in pb.EngineOptions.DESCRIPTOR.fields} <= set(EngineSettings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (pb.LoadModelRequest(), "path is empty"),
+        (pb.LoadModelRequest(path="a\0b"), "NUL"),
+        (pb.LoadModelRequest(path="x", options=pb.EngineOptions(slots=0)), "slots must be 1..128"),
+        (pb.LoadModelRequest(path="x", options=pb.EngineOptions(kv_type_k="q3")), "kv_type_k must be one of"),
+        (pb.LoadModelRequest(path="x", options=pb.EngineOptions(split_mode="half")), "split_mode must be one of"),
+    ],
+)
+def test_engine_options_out_of_range(request_: pb.LoadModelRequest, says: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        requests.engine_settings_of(request_, EngineSettings(Path(".")))
+    assert says in str(caught.value)

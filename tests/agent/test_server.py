@@ -1,0 +1,180 @@
+"""The server around the service: health, reflection, channelz, ports, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc import aio
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from echorator.agent.server import AgentServer, AgentSettings
+from echorator.agent.service import NAME
+from echorator.cli.client import connected
+from echorator.errors import InvalidRequestError, ResourceError
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.settings import EngineSettings
+from tests.agent.serving import Agent, collected, refused, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+@asynccontextmanager
+async def channel_to(address: str) -> AsyncIterator[aio.Channel]:
+    async with aio.insecure_channel(address) as channel:
+        yield channel
+
+
+async def test_health_of_the_server_the_service_and_each_model(agent: Agent) -> None:
+    async with channel_to(agent.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for service in ("", NAME, f"{NAME}/echo-nano"):
+            assert (await stub.Check(health_pb2.HealthCheckRequest(service=service))).status == SERVING
+        await refused(stub.Check(health_pb2.HealthCheckRequest(service="nothing")), grpc.StatusCode.NOT_FOUND)
+
+
+async def test_every_watcher_sees_every_change(echo_nano: Path) -> None:
+    async with serving({"echo-nano": echo_nano}) as agent, channel_to(agent.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=f"{NAME}/other")
+        leaver, *watchers = [stub.Watch(request) for _ in range(3)]
+        for watcher in (leaver, *watchers):
+            assert (await watcher.read()).status == SERVICE_UNKNOWN
+        leaver.cancel()
+        async for _ in agent.stub.LoadModel(pb.LoadModelRequest(name="other", path=str(echo_nano))):
+            pass
+        for watcher in watchers:
+            statuses = [(await watcher.read()).status, (await watcher.read()).status]
+            assert statuses == [NOT_SERVING, SERVING]
+        await agent.stub.UnloadModel(pb.UnloadModelRequest(model="other"))
+        for watcher in watchers:
+            status = (await watcher.read()).status
+            assert status in (NOT_SERVING, SERVICE_UNKNOWN)
+            watcher.cancel()
+
+
+async def test_reflection_lists_the_services_and_describes_them(agent: Agent) -> None:
+    async with channel_to(agent.address) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        asked = [
+            reflection_pb2.ServerReflectionRequest(list_services=""),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol=NAME),
+        ]
+        listed, described = [reply async for reply in stub.ServerReflectionInfo(iter(asked))]
+    assert {s.name for s in listed.list_services_response.service} >= {NAME, "grpc.health.v1.Health", "grpc.channelz.v1.Channelz"}
+    assert described.file_descriptor_response.file_descriptor_proto
+
+
+async def test_channelz_shows_the_server(agent: Agent) -> None:
+    async with channel_to(agent.address) as channel:
+        stub = channelz_pb2_grpc.ChannelzStub(channel)
+        servers = (await stub.GetServers(channelz_pb2.GetServersRequest(start_server_id=0))).server
+    assert any(s.data.calls_started > 0 for s in servers)
+
+
+async def test_a_port_in_use_is_refused(agent: Agent, echo_nano: Path) -> None:
+    second = AgentServer(AgentSettings(port=agent.server.port), EngineSettings(echo_nano))
+    with pytest.raises(ResourceError, match=f"cannot listen on 127.0.0.1:{agent.server.port}: Address already in use"):
+        await second.start()
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no such host"])
+async def test_an_address_that_is_not_ours_is_refused(host: str, echo_nano: Path) -> None:
+    with pytest.raises(ResourceError, match="cannot listen on"):
+        await AgentServer(AgentSettings(host, 0), EngineSettings(echo_nano)).start()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("port", -1), ("port", 65536), ("grace_s", -1.0), ("receive_limit_bytes", 10), ("keepalive_s", 0.0)]
+)
+async def test_settings_out_of_range(field: str, value: float) -> None:
+    with pytest.raises(InvalidRequestError, match=field):
+        AgentSettings(**{field: value})  # type: ignore[arg-type]
+
+
+async def test_the_receive_limit_is_a_setting(echo_nano: Path) -> None:
+    async with serving({"echo-nano": echo_nano}, AgentSettings(port=0, receive_limit_bytes=2048)) as agent:
+        assert (await agent.stub.Tokenize(pb.TokenizeRequest(text="x" * 1000))).tokens
+        await refused(agent.stub.Tokenize(pb.TokenizeRequest(text="x" * 3000)), grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
+
+
+@asynccontextmanager
+async def subprocess_serving(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """`echorator serve` on a free port; yields the process and its address."""
+    command = (sys.executable, "-m", "echorator", "serve", "--port", "0", *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            line = (await process.stdout.readline()).decode()
+        found = re.match(r"listening on (\S+), try: grpcurl", line)
+        assert found is not None, line
+        yield process, found[1]
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def exit_code(process: asyncio.subprocess.Process, within_s: float) -> int:
+    async with asyncio.timeout(within_s):
+        return await process.wait()
+
+
+LONG = pb.GenerateRequest(prompt="a", limits=pb.Limits(ignore_eos=True))
+
+
+async def test_sigterm_lets_a_running_stream_end_and_refuses_new_calls(slow_model: Path) -> None:
+    async with (
+        subprocess_serving(str(slow_model), "--slots", "2", "--context-tokens", "8192") as (process, address),
+        connected(address) as stub,
+    ):
+        limits = pb.Limits(ignore_eos=True, max_tokens=1500)
+        call = stub.Generate(pb.GenerateRequest(prompt="a", limits=limits))
+        await call.read()
+        async with channel_to(address) as channel:
+            health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await health.read()).status == SERVING
+            process.send_signal(signal.SIGTERM)
+            assert (await health.read()).status == NOT_SERVING
+            await refused(stub.Generate(LONG), grpc.StatusCode.UNAVAILABLE, "shutting down")
+            await refused(stub.ListModels(pb.ListModelsRequest()), grpc.StatusCode.UNAVAILABLE, "shutting down")
+            _, finish = await collected(call)
+            assert finish.usage.completion_tokens == 1500
+            health.cancel()
+        assert await exit_code(process, 10) == 0
+
+
+async def test_after_the_grace_running_streams_are_cancelled(slow_model: Path) -> None:
+    options = ("--slots", "2", "--context-tokens", "32768", "--grace", "0.3")
+    async with subprocess_serving(str(slow_model), *options) as (process, address), connected(address) as stub:
+        call = stub.Generate(LONG)
+        await call.read()
+        process.send_signal(signal.SIGTERM)
+        await refused(call, grpc.StatusCode.UNAVAILABLE, "the server stopped")
+        assert await exit_code(process, 10) == 0
+
+
+async def test_a_second_signal_stops_at_once(slow_model: Path) -> None:
+    options = ("--slots", "2", "--context-tokens", "32768", "--grace", "600")
+    async with subprocess_serving(str(slow_model), *options) as (process, address), connected(address) as stub:
+        call = stub.Generate(LONG)
+        await call.read()
+        process.send_signal(signal.SIGTERM)
+        await refused(stub.Generate(LONG), grpc.StatusCode.UNAVAILABLE, "shutting down")
+        process.send_signal(signal.SIGINT)
+        await refused(call, grpc.StatusCode.UNAVAILABLE, "the server stopped")
+        assert await exit_code(process, 10) == 0

@@ -1,0 +1,249 @@
+"""The command as its users run it: a process, its output and its exit code."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bench.random_gguf import Shape, write
+from echorator.cli.main import parser
+from echorator.settings import EngineSettings
+
+COMMAND = (sys.executable, "-m", "echorator")
+MEMORY = "You are Echo, a helpful assistant with a memory.\nMemory:\n- My dog is called Pixel."
+QUESTION = "What is my dog called?"
+ANSWER = "Your dog's name is Pixel."
+TIMEOUT_S = 60
+
+
+def echorator(*arguments: str, text_in: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run((*COMMAND, *arguments), input=text_in, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+
+
+def failed(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
+    """One line on stderr, nothing on stdout, no traceback."""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith(("checking ", "loading "))]
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("echorator: error: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+@contextmanager
+def server(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`echorator serve` on a free port; yields the process and its address."""
+    process = subprocess.Popen((*COMMAND, "serve", "--port", "0", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        found = re.match(r"listening on (127\.0\.0\.1:\d+), try: grpcurl -plaintext -d '(.+)' \S+ echorator\.v1\.ModelService/Chat", line)
+        assert found is not None, line
+        json.loads(found[2])
+        yield process, found[1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with server() as (_, address):
+        yield address
+
+
+def test_chat_without_a_server_answers_from_its_prompt() -> None:
+    done = echorator("chat", "--temperature", "0", "--system", MEMORY, "--usage", QUESTION)
+    assert (done.returncode, done.stdout) == (0, f"{ANSWER}\n")
+    assert re.fullmatch(r"\d+ prompt tokens \(0 cached\), \d+ new, first after \d+ ms, \d+ tokens/s\n", done.stderr)
+
+
+def test_chat_reads_a_pipe_and_asks_a_server(address: str) -> None:
+    done = echorator("chat", "--server", address, "--temperature", "0", "--system", MEMORY, text_in=QUESTION + "\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{ANSWER}\n", "")
+
+
+def test_chat_options_reach_the_server(address: str) -> None:
+    arguments = ("chat", "--server", address, "--system", MEMORY)
+    assert echorator(*arguments, "--temperature", "0", "--stop", " is", QUESTION).stdout == "Your dog's name\n"
+    assert len(echorator(*arguments, "--temperature", "0", "--max-tokens", "1", QUESTION).stdout) < len(ANSWER)
+    sampling = ("--temperature", "2", "--top-k", "0", "--top-p", "1", "--min-p", "0")
+    stories = [echorator("chat", "--server", address, *sampling, "--seed", seed, "Tell me a story.").stdout for seed in "556"]
+    assert stories[0] == stories[1] != stories[2]
+    failed(echorator(*arguments, "--temperature", "3", QUESTION), 1, "temperature must be 0..2, not 3")
+    failed(echorator(*arguments, "--model", "nobody", QUESTION), 1, "no model 'nobody' is loaded; loaded: echo-nano")
+
+
+def test_a_dialogue_on_a_terminal_remembers_and_survives_mistakes(address: str) -> None:
+    told = Terminal("chat", "--server", address, "--temperature", "0")
+    told.expect("> ")
+    told.say("My dog is called Pixel.")
+    told.expect("Got it.")
+    told.expect("> ")
+    told.say(QUESTION)
+    told.expect(ANSWER)
+    told.expect("> ")
+    told.say("word " * 800)
+    told.expect("error: the prompt has")
+    told.expect("> ")
+    told.say("/new")
+    told.expect("> ")
+    told.say(QUESTION)
+    told.expect("\n")
+    told.expect("> ")
+    assert told.seen.count(ANSWER) == 1
+    told.say("\x04", "")
+    assert told.exit_code() == 0
+
+
+class Terminal:
+    """The command on a pseudo-terminal."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._master, slave = pty.openpty()
+        self._process = subprocess.Popen((*COMMAND, *arguments), stdin=slave, stdout=slave, stderr=slave, close_fds=True)
+        os.close(slave)
+        self.seen = ""
+        self._from = 0
+
+    def say(self, text: str, end: str = "\n") -> None:
+        os.write(self._master, (text + end).encode())
+        self._from = len(self.seen)
+
+    def expect(self, text: str) -> None:
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while text not in self.seen[self._from :]:
+            assert time.monotonic() < deadline_s, f"{text!r} did not come: {self.seen[self._from :]!r}"
+            if select.select([self._master], [], [], 0.1)[0]:
+                self.seen += os.read(self._master, 65536).decode("utf-8", "replace")
+        self._from = self.seen.index(text, self._from) + len(text)
+
+    def exit_code(self) -> int:
+        code = self._process.wait(TIMEOUT_S)
+        os.close(self._master)
+        return code
+
+
+def test_embed(address: str) -> None:
+    done = echorator("embed", "--server", address, "--pooling", "mean", "--output", "json", "a dog", "a cat")
+    made = json.loads(done.stdout)
+    assert [row["text"] for row in made["embeddings"]] == ["a dog", "a cat"]
+    for row in made["embeddings"]:
+        assert len(row["values"]) == 128
+        assert math.isclose(math.hypot(*row["values"]), 1.0, abs_tol=1e-4)
+    local = echorator("embed", text_in="a dog\n\na cat\n")
+    assert [len(line.split()) for line in local.stdout.splitlines()] == [128, 128]
+    failed(echorator("embed", "--server", address, "x"), 1, "mean, cls or last")
+    failed(echorator("embed"), 2, "there is no text")
+
+
+def test_models(address: str) -> None:
+    rows = json.loads(echorator("models", "--server", address, "--output", "json").stdout)
+    assert [(r["name"], r["state"], r["slots"]) for r in rows] == [("echo-nano", "MODEL_STATE_READY", 8)]
+    table = echorator("models", "--server", address).stdout
+    assert "echo-nano" in table
+    assert "ready" in table
+
+
+def test_version() -> None:
+    done = echorator("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("echorator ")
+    assert re.search(r"^llama-cpp-python \d+\.\d+\.\d+\nllama\.cpp \S+$", echorator("--version", "-v").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [(), ("serve",), ("chat",), ("embed",), ("models",)])
+def test_help_reads_well(command: tuple[str, ...]) -> None:
+    done = echorator(*command, "--help")
+    assert done.returncode == 0
+    assert "usage: echorator" in done.stdout
+    assert command == ("models",) or "examples:" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_every_engine_setting_is_an_option_with_its_default() -> None:
+    arguments = vars(parser().parse_args(["serve"]))
+    path = Path("x.gguf")
+    defaults = EngineSettings(path)
+    for field in fields(EngineSettings):
+        if field.name != "path":
+            assert arguments[field.name] == getattr(defaults, field.name), field.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("nonsense",), 2, "invalid choice"),
+        (("serve", "--slots", "many"), 2, "invalid int value"),
+        (("serve", "--slots", "0"), 2, "slots must be 1..128"),
+        (("serve", "--port", "70000"), 2, "port must be 0..65535"),
+        (("serve", "--tensor-split", "a,b"), 2, "--tensor-split"),
+        (("serve", "--name", "a", "--name", "b"), 2, "more --name options than models"),
+        (("serve", "--port", "0", "/nowhere/missing.gguf"), 1, "/nowhere/missing.gguf"),
+        (("serve", "--host", "203.0.113.1"), 1, "cannot listen on"),
+        (("chat",), 2, "there is no prompt"),
+        (("chat", "--file", "/nowhere/missing.gguf", "Hello"), 1, "/nowhere/missing.gguf"),
+        (("chat", "--server", "127.0.0.1:1", "Hello"), 69, "cannot reach 127.0.0.1:1"),
+        (("embed", "--server", "127.0.0.1:1", "Hello"), 69, "is `echorator serve` running there?"),
+        (("models", "--server", "127.0.0.1:1"), 69, "cannot reach 127.0.0.1:1"),
+    ],
+)
+def test_failures_are_one_line_and_a_code(arguments: tuple[str, ...], code: int, says: str) -> None:
+    failed(echorator(*arguments), code, says)
+
+
+def test_without_a_command_the_help_comes_and_the_exit_code_says_usage() -> None:
+    done = echorator()
+    assert done.returncode == 2
+    assert "COMMAND" in done.stderr
+
+
+def test_a_port_in_use_is_one_line(address: str) -> None:
+    failed(echorator("serve", "--port", address.rpartition(":")[2]), 1, "Address already in use", "choose another --port")
+
+
+def test_a_reader_that_leaves_is_no_traceback(address: str) -> None:
+    command = f"{sys.executable} -m echorator models --server {address} --output json | true"
+    done = subprocess.run(("sh", "-c", command), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.stderr == ""
+
+
+def test_serve_loads_several_models_under_their_names(tmp_path: Path) -> None:
+    paths = [str(write(tmp_path / f"{name}.gguf", Shape(seed=i))) for i, name in enumerate(("one", "two"))]
+    with server(*paths, "--name", "first", "--slots", "2", "--context-tokens", "512") as (process, address):
+        rows = json.loads(echorator("models", "--server", address, "--output", "json").stdout)
+        assert [(r["name"], r["slots"]) for r in rows] == [("first", 2), ("two", 2)]
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0
+    lines = errors.splitlines()
+    assert lines[-1] == "stopped"
+    assert [line.split(":")[0] for line in lines if line.startswith("loaded ")] == ["loaded first", "loaded two"]
+
+
+def test_ctrl_c_stops_an_answer(tmp_path: Path) -> None:
+    path = write(tmp_path / "slow.gguf", Shape(dim=256, layers=8, heads=4, kv_heads=4, ffn=768, context=16384))
+    with server(str(path), "--slots", "2", "--context-tokens", "32768") as (_, address):
+        process = subprocess.Popen(
+            (*COMMAND, "chat", "--server", address, "Hello"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+        assert (process.returncode, errors) == (130, "")
