@@ -12,15 +12,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
-FLAGS = [
-    "-std=c++17",
-    "-O3",
-    "-fvisibility=hidden",
-    "-Wall",
-    "-Wextra",
-    "-Wno-unused-function",
-    *os.environ.get("ECHORATOR_CXXFLAGS", "").split(),
-]
+FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-sign-compare"]
 
 
 def llama_package() -> Path:

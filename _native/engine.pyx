@@ -20,8 +20,8 @@ from libcpp.vector cimport vector
 cimport llama
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 
+import os
 import random
-import time
 
 from echorator import _native
 from echorator.errors import (
@@ -192,6 +192,7 @@ _FINISHES = ("", "stop", "length", "cancelled", "deadline", "error")
 _GRAMMAR_BYTES = 256 * 1024
 _GRAMMAR_DEPTH = 256
 _LONGEST_DEFAULT_CONTEXT = 32768
+_ONE_THREAD_BYTES = 16 << 20  # below it threads wait for each other longer than they compute
 
 
 cdef str _llama_log():
@@ -225,6 +226,7 @@ cdef class Model:
         params.n_gpu_layers = settings.gpu_layers
         params.split_mode = _SPLIT_MODES[settings.split_mode]
         params.main_gpu = settings.main_gpu
+        params.use_extra_bufts = settings.repack
         if settings.tensor_split:
             params.tensor_split = split.data()
         if settings.mlock:
@@ -374,9 +376,8 @@ cdef class Model:
 
 cdef llama.llama_context_params _context_params(object settings, object model):
     cdef llama.llama_context_params params = llama.llama_context_default_params()
-    import os
-
-    threads = settings.threads or len(os.sched_getaffinity(0))
+    cores = 1 if model.info.size_bytes < _ONE_THREAD_BYTES else len(os.sched_getaffinity(0))
+    threads = settings.threads or cores
     params.n_threads = params.n_threads_batch = threads
     params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
     params.type_k = _KV_TYPES[settings.kv_type_k]
@@ -431,8 +432,8 @@ cdef class Engine:
         cdef llama.llama_model * weights = model.model
         self.model = model
         options.context = _context_params(settings, model)
-        trained = model.info.trained_context_tokens or 4096
-        total = settings.context_tokens or min(settings.slots * trained, max(_LONGEST_DEFAULT_CONTEXT, trained))
+        trained = max(64, model.info.trained_context_tokens)
+        total = settings.context_tokens or min(settings.slots * trained, _LONGEST_DEFAULT_CONTEXT)
         options.context.n_ctx = total
         options.context.n_batch = min(settings.batch_tokens, max(32, total))
         options.context.n_ubatch = min(settings.ubatch_tokens, settings.batch_tokens)

@@ -56,6 +56,7 @@ cdef extern from "llama.h" nogil:
         llama_load_mode load_mode
         int32_t main_gpu
         const float * tensor_split
+        bint use_extra_bufts
         llama_progress_callback progress_callback
         void * progress_callback_user_data
 

@@ -24,11 +24,11 @@ class EngineSettings:
     """How one model is loaded and served. Lengths are tokens, times seconds."""
 
     path: Path
-    context_tokens: int = 0  # KV cells of all slots together; 0: slots x the trained context, at most 32768
+    context_tokens: int = 0  # KV cells of all slots together; 0: slots times the trained context, at most 32768
     slots: int = 8  # requests computed at the same time
     batch_tokens: int = 2048  # token budget of one step
     ubatch_tokens: int = 512  # tokens that llama.cpp computes at once
-    threads: int = 0  # 0: all cores
+    threads: int = 0  # 0: all cores; one for a model of less than 16 MiB
     queue_limit: int = 512  # requests that may wait; more are refused
     kv_layout: str = "auto"  # unified: slots share all cells; separate: each has its part; auto: see `engine.hpp`
     prefix_cache: bool = True
@@ -44,6 +44,7 @@ class EngineSettings:
     offload_kqv: bool = True
     mmap: bool = True
     mlock: bool = False
+    repack: bool = True  # weights in the layout that the CPU computes fastest with: a copy of them in memory
     stall_factor: float = 2.0  # a step with running streams may take this many quiet steps because of a prefill
     messages_per_s: float = 1500.0  # of all streams together; above it tokens of one stream share a message
 

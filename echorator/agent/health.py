@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 SERVICE = "grpc.health.v1.Health"
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     """Serving or not, by service name; an unknown name is NOT_FOUND to Check and SERVICE_UNKNOWN to Watch."""
 
     def __init__(self) -> None:

@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 CHANNELZ = "grpc.channelz.v1.Channelz"
 SEND_LIMIT_BYTES = 256 << 20  # 2048 embeddings of 8192 numbers, and room
 FLUSH_S = 0.5  # for the last statuses to reach their clients
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 CANCEL_S = 10.0  # for cancelled calls to end; a step is shorter
 
 
@@ -75,7 +76,7 @@ def model_service(name: str) -> str:
 
 
 class AgentServer:
-    """One listening server and its models. `start`, then `drain` and `close`, or `run_until_signal` for both."""
+    """One listening server and its models. `start`, then `close`; or `catch_signals` and `run_until_signal`."""
 
     def __init__(self, settings: AgentSettings, defaults: EngineSettings) -> None:
         """`defaults` holds the engine options of models loaded by LoadModel; its path is not used."""
@@ -83,6 +84,8 @@ class AgentServer:
         self.port = settings.port
         self.registry = Registry(settings.vet_timeout_s, self._model_state)
         self.service = ModelService(self.registry, defaults)
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._health = health.Health()
         self._server = aio.server(options=settings.channel_options())
         add_ModelServiceServicer_to_server(self.service, self._server)
@@ -144,28 +147,25 @@ class AgentServer:
         await self._server.stop(FLUSH_S)
         await self.registry.close()
 
-    async def run_until_signal(self) -> None:
-        """Serve until SIGTERM or SIGINT, drain, close. A second signal ends the grace period."""
+    def catch_signals(self) -> None:
+        """From here on SIGTERM and SIGINT no longer end the process: `run_until_signal` sees them."""
         loop = asyncio.get_running_loop()
-        first, second = asyncio.Event(), asyncio.Event()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._on_signal)
 
-        def on_signal() -> None:
-            (second if first.is_set() else first).set()
+    def _on_signal(self) -> None:
+        (self._hurry if self._stop.is_set() else self._stop).set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
-        try:
-            await first.wait()
-            _log.info("draining", extra={"grace_s": self.settings.grace_s})
-            drain = asyncio.create_task(self.drain(self.settings.grace_s))
-            hurry = asyncio.create_task(second.wait())
-            await asyncio.wait((drain, hurry), return_when=asyncio.FIRST_COMPLETED)
-            for task in (drain, hurry):
-                task.cancel()
-            await self.close()
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+    async def run_until_signal(self) -> None:
+        """Serve until a signal, drain, close. A second signal ends the grace period. Needs `catch_signals` before."""
+        await self._stop.wait()
+        _log.info("draining", extra={"grace_s": self.settings.grace_s})
+        drain = asyncio.create_task(self.drain(self.settings.grace_s))
+        hurry = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait((drain, hurry), return_when=asyncio.FIRST_COMPLETED)
+        for task in (drain, hurry):
+            task.cancel()
+        await self.close()
 
 
 def _probe(host: str, port: int) -> None:

@@ -6,7 +6,7 @@ Pure. `service` chooses the gRPC code and sends what is built here.
 from __future__ import annotations
 
 from google.protobuf import any_pb2
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 
 from echorator.errors import EchoratorError, QueueFullError
 

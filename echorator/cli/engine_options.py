@@ -41,6 +41,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "swa_full": "keep the whole context of sliding-window layers",
         "mmap": "map the file instead of reading it",
         "mlock": "keep the weights in memory",
+        "repack": "copy the weights into the layout that the CPU computes fastest with",
     },
     "GPU (where llama-cpp-python was built for one)": {
         "gpu_layers": "layers on the GPU; -1: all",
@@ -59,7 +60,9 @@ def _numbers(text: str) -> tuple[float, ...]:
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add them in groups, with the defaults of EngineSettings."""
     defaults = {f.name: f.default for f in fields(EngineSettings) if f.default is not MISSING}
-    for title, options in _GROUPS.items():
+    named = {name for options in _GROUPS.values() for name in options}
+    rest = {name: "" for name in defaults if name not in named}
+    for title, options in (*_GROUPS.items(), *((("further", rest),) if rest else ())):
         group = parser.add_argument_group(title)
         for name, text in options.items():
             default: Any = defaults[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from echorator.agent.server import AgentServer, AgentSettings
 from echorator.settings import EngineSettings
 
 EMBEDDED_NAME = "echo-nano"
+EMBEDDED_THREADS = 1  # a million parameters: threads would wait for each other longer than they compute
 
 
 def embedded_model() -> Path:
@@ -23,6 +25,8 @@ def embedded_model() -> Path:
 async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress) -> str:
     """Load a file, or the embedded one without the check that foreign files get. Returns its name."""
     embedded = settings.path == embedded_model()
+    if embedded and not settings.threads:
+        settings = replace(settings, threads=EMBEDDED_THREADS)
     chosen = name or (EMBEDDED_NAME if embedded else model_name_of("", settings.path))
     await agent.registry.load(chosen, settings, on_progress, checked=not embedded)
     return chosen

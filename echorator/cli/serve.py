@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
 from echorator.agent.replies import model_of
-from echorator.agent.server import AgentServer, AgentSettings
+from echorator.agent.server import SIGNALS, AgentServer, AgentSettings
 from echorator.agent.service import NAME
 from echorator.cli.engine_options import engine_settings
 from echorator.cli.exits import CommandError, Exit
@@ -17,6 +19,8 @@ from echorator.cli.local_server import EMBEDDED_NAME, embedded_model, load_file
 from echorator.errors import InvalidRequestError
 
 EXAMPLE = '{"messages":[{"role":"user","content":"Hello!"}]}'
+
+SHOW_CURSOR = "\x1b[?25h"  # the progress bar hides it
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,12 +39,16 @@ async def _serve(arguments: argparse.Namespace) -> int:
     names = [*arguments.name, *[""] * len(files)]
     agent = AgentServer(settings, engine_settings(arguments, files[0]))
     await agent.start()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, _abandon, number)
     try:
         for path, name in zip(files, names, strict=False):
             await _load(agent, arguments, path, name)
     except BaseException:
         await agent.close()
         raise
+    agent.catch_signals()
     agent.serve()
     model = f'"model":"{agent.registry.entries()[0].name}",' if len(files) > 1 else ""
     example = EXAMPLE.replace("{", "{" + model, 1)
@@ -48,6 +56,14 @@ async def _serve(arguments: argparse.Namespace) -> int:
     await agent.run_until_signal()
     print("stopped", file=sys.stderr)
     return Exit.OK
+
+
+def _abandon(number: signal.Signals) -> None:
+    """A signal while models load: nothing is served yet, and llama.cpp's load cannot be waited for or interrupted."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{SHOW_CURSOR}\n")
+        sys.stderr.flush()
+    os._exit(128 + number)
 
 
 async def _load(agent: AgentServer, arguments: argparse.Namespace, path: Path, name: str) -> None:

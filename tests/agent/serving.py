@@ -61,7 +61,11 @@ class Agent:
 
 @asynccontextmanager
 async def serving(models: dict[str, Path], agent: AgentSettings | None = None, **engine: Any) -> AsyncIterator[Agent]:
-    """Serve `models` by name with these engine settings while the context lasts."""
+    """Serve `models` by name with these engine settings while the context lasts.
+
+    One thread: llama.cpp's threads spin for each other, and on a machine that is busy with other work they stand still.
+    """
+    engine = {"threads": 1} | engine
     first = next(iter(models.values()))
     server = AgentServer(agent or AgentSettings(port=0), EngineSettings(first, **engine))
     await server.start()
@@ -85,14 +89,22 @@ async def collected(call: Any) -> tuple[str, pb.Finish]:
     raise AssertionError("the stream ended without a finish")
 
 
+async def read(call: Any) -> Any:
+    """The next message of a stream."""
+    reply = await call.read()
+    assert reply is not aio.EOF
+    return reply
+
+
+async def _ended(call: Any) -> None:
+    while await call.read() is not aio.EOF:
+        pass
+
+
 async def refused(call: Any, code: grpc.StatusCode, *parts: str) -> aio.AioRpcError:
     """Assert that a unary call or a stream ends with `code` and a message with all `parts`."""
     with pytest.raises(aio.AioRpcError) as caught:
-        if hasattr(call, "read"):
-            while await call.read() is not aio.EOF:
-                pass
-        else:
-            await call
+        await (_ended(call) if hasattr(call, "read") else call)
     error = caught.value
     assert error.code() is code, f"{error.code()}: {error.details()}"
     for part in parts:

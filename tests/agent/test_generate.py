@@ -11,7 +11,7 @@ from google.protobuf import json_format, struct_pb2
 
 from bench import random_gguf
 from echorator.rpc.v1 import model_pb2 as pb
-from tests.agent.serving import GREEDY, Agent, collected, serving, user
+from tests.agent.serving import GREEDY, Agent, collected, read, serving, user
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -102,7 +102,7 @@ async def test_logprobs_lead_with_the_chosen_token(agent: Agent) -> None:
 async def test_a_schema_shapes_the_text(agent: Agent) -> None:
     schema = {
         "type": "object",
-        "properties": {"animal": {"enum": ["dog", "cat"]}, "age": {"type": "integer", "minimum": 0, "maximum": 99}},
+        "properties": {"animal": {"enum": ["dog", "cat"]}, "age": {"type": "integer"}},
         "required": ["animal", "age"],
         "additionalProperties": False,
     }
@@ -112,7 +112,7 @@ async def test_a_schema_shapes_the_text(agent: Agent) -> None:
         text, finish = await collected(agent.stub.Chat(pb.ChatRequest(messages=user("My dog is 3."), sampling=sampling)))
         value = json.loads(text)
         assert value["animal"] in ("dog", "cat")
-        assert 0 <= value["age"] <= 99
+        assert type(value["age"]) is int
         assert finish.reason == pb.FINISH_REASON_STOP
 
 
@@ -130,7 +130,7 @@ async def test_any_json(agent: Agent) -> None:
 
 
 async def test_a_forbidden_token_does_not_come(agent: Agent) -> None:
-    first = [r async for r in agent.stub.Chat(pb.ChatRequest(messages=user("Hello!"), sampling=GREEDY))][0].tokens[0]
+    first = (await read(agent.stub.Chat(pb.ChatRequest(messages=user("Hello!"), sampling=GREEDY)))).tokens[0]
     sampling = pb.Sampling(temperature=0.0, logit_bias={first: -math.inf})
     replies = [
         r async for r in agent.stub.Chat(pb.ChatRequest(messages=user("Hello!"), sampling=sampling, limits=pb.Limits(max_tokens=20)))

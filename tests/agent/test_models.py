@@ -12,7 +12,7 @@ import pytest
 
 from echorator.rpc.v1 import model_pb2 as pb
 from tests.agent.polling import eventually
-from tests.agent.serving import GREEDY, GREETING, Agent, collected, refused, serving
+from tests.agent.serving import GREEDY, GREETING, Agent, collected, read, refused, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -31,9 +31,30 @@ async def answers(agent: Agent, model: str) -> str:
     return (await collected(agent.stub.Chat(pb.ChatRequest(model=model, messages=GREETING, sampling=GREEDY))))[0]
 
 
-async def test_what_is_known_about_a_model(agent: Agent, echo_nano: Path) -> None:
+@pytest.fixture
+def whole(echo_nano: Path) -> bytes:
+    return echo_nano.read_bytes()
+
+
+@pytest.fixture
+def bad_files(whole: bytes, tmp_path: Path) -> dict[str, Path]:
+    """Files that are no model, by what is wrong with them."""
+    contents = {
+        "truncated": whole[: len(whole) // 2],
+        "header-only": whole[:24],
+        "empty": b"",
+        "picture": b"\x89PNG\r\n\x1a\n" + bytes(4096),
+        "torn": whole[:100] + bytes(b ^ 0xFF for b in whole[100:400]) + whole[400:],
+    }
+    paths = {name: tmp_path / f"{name}.gguf" for name in contents}
+    for name, data in contents.items():
+        paths[name].write_bytes(data)
+    return paths | {"missing": tmp_path / "missing.gguf", "folder": tmp_path, "foreign": _foreign(tmp_path / "foreign.gguf")}
+
+
+async def test_what_is_known_about_a_model(agent: Agent, echo_nano: Path, whole: bytes) -> None:
     model = await agent.stub.GetModel(pb.GetModelRequest(model="echo-nano"))
-    assert model.digest == f"sha256:{hashlib.sha256(echo_nano.read_bytes()).hexdigest()}"
+    assert model.digest == f"sha256:{hashlib.sha256(whole).hexdigest()}"
     assert (model.name, model.architecture, model.quantisation, model.parameters) == ("echo-nano", "llama", "Q8_0", 951_424)
     assert (model.trained_context_tokens, model.slots, model.embedding_length) == (1024, 8, 128)
     assert model.state == pb.MODEL_STATE_READY
@@ -85,7 +106,7 @@ async def test_of_two_loads_of_one_name_one_wins(echo_nano: Path) -> None:
 async def test_a_load_goes_on_when_its_client_leaves(echo_nano: Path) -> None:
     async with serving({"echo-nano": echo_nano}) as agent:
         call = agent.stub.LoadModel(pb.LoadModelRequest(name="second", path=str(echo_nano)))
-        await call.read()
+        await read(call)
         call.cancel()
 
         async def ready() -> bool:
@@ -99,7 +120,7 @@ async def test_a_load_goes_on_when_its_client_leaves(echo_nano: Path) -> None:
 async def test_a_model_that_loads_is_listed_and_not_yet_served(echo_nano: Path) -> None:
     async with serving({"echo-nano": echo_nano}) as agent:
         call = agent.stub.LoadModel(pb.LoadModelRequest(name="second", path=str(echo_nano)))
-        assert (await call.read()).stage == "checking"
+        assert (await read(call)).stage == "checking"
         models = (await agent.stub.ListModels(pb.ListModelsRequest())).models
         if [m.state for m in models if m.name == "second"] == [pb.MODEL_STATE_LOADING]:
             chat = agent.stub.Chat(pb.ChatRequest(model="second", messages=GREETING))
@@ -119,23 +140,11 @@ def _foreign(path: Path) -> Path:
     return path
 
 
-async def test_bad_files_are_refused_while_others_serve(echo_nano: Path, tmp_path: Path) -> None:
-    whole = echo_nano.read_bytes()
-    files = {
-        "truncated": whole[: len(whole) // 2],
-        "header-only": whole[:24],
-        "empty": b"",
-        "picture": b"\x89PNG\r\n\x1a\n" + bytes(4096),
-        "torn": whole[:100] + bytes(b ^ 0xFF for b in whole[100:400]) + whole[400:],
-    }
-    paths = {name: tmp_path / f"{name}.gguf" for name in files}
-    for name, data in files.items():
-        paths[name].write_bytes(data)
-    paths |= {"missing": tmp_path / "missing.gguf", "folder": tmp_path, "foreign": _foreign(tmp_path / "foreign.gguf")}
+async def test_bad_files_are_refused_while_others_serve(echo_nano: Path, bad_files: dict[str, Path]) -> None:
     async with serving({"echo-nano": echo_nano}) as agent:
         expected = await answers(agent, "echo-nano")
         serves = asyncio.create_task(_keep_asking(agent, expected))
-        for name, path in paths.items():
+        for name, path in bad_files.items():
             await refused(agent.stub.LoadModel(pb.LoadModelRequest(name=name, path=str(path))), INVALID)
             assert await names(agent) == ["echo-nano"], name
         serves.cancel()
@@ -165,7 +174,7 @@ async def test_unload_waits_for_what_runs(slow_model: Path) -> None:
     async with serving({"slow": slow_model}, slots=2, context_tokens=8192) as agent:
         limits = pb.Limits(max_tokens=200, ignore_eos=True)
         call = agent.stub.Generate(pb.GenerateRequest(prompt="a", limits=limits))
-        first = await call.read()
+        first = await read(call)
         unload = asyncio.ensure_future(agent.stub.UnloadModel(pb.UnloadModelRequest(model="slow", grace_s=30)))
         twice = asyncio.ensure_future(agent.stub.UnloadModel(pb.UnloadModelRequest(model="slow", grace_s=30)))
 
@@ -185,7 +194,7 @@ async def test_unload_waits_for_what_runs(slow_model: Path) -> None:
 async def test_unload_cancels_what_outlives_the_grace(slow_model: Path) -> None:
     async with serving({"slow": slow_model}, slots=2, context_tokens=32768) as agent:
         call = agent.stub.Generate(pb.GenerateRequest(prompt="a", limits=pb.Limits(ignore_eos=True)))
-        await call.read()
+        await read(call)
         response = await agent.stub.UnloadModel(pb.UnloadModelRequest(model="slow", grace_s=0.2))
         assert response.cancelled_requests == 1
         await refused(call, grpc.StatusCode.UNAVAILABLE, "the server stopped")
@@ -194,11 +203,11 @@ async def test_unload_cancels_what_outlives_the_grace(slow_model: Path) -> None:
 async def test_watch_stats_counts_and_ends_with_the_model(echo_nano: Path) -> None:
     async with serving({"echo-nano": echo_nano}) as agent:
         watch = agent.stub.WatchStats(pb.WatchStatsRequest(interval_ms=100))
-        before = await watch.read()
+        before = await read(watch)
         _, finish = await collected(agent.stub.Chat(pb.ChatRequest(messages=GREETING, sampling=GREEDY)))
-        after = await watch.read()
+        after = await read(watch)
         while after.completion_tokens == before.completion_tokens:
-            after = await watch.read()
+            after = await read(watch)
         assert after.requests - before.requests == 1
         assert after.completion_tokens - before.completion_tokens == finish.usage.completion_tokens
         assert after.prompt_tokens - before.prompt_tokens == finish.usage.prompt_tokens

@@ -114,7 +114,7 @@ async def test_the_receive_limit_is_a_setting(echo_nano: Path) -> None:
 @asynccontextmanager
 async def subprocess_serving(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """`echorator serve` on a free port; yields the process and its address."""
-    command = (sys.executable, "-m", "echorator", "serve", "--port", "0", *arguments)
+    command = (sys.executable, "-m", "echorator", "serve", "--port", "0", "--threads", "1", *arguments)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

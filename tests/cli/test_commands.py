@@ -225,7 +225,7 @@ def test_a_reader_that_leaves_is_no_traceback(address: str) -> None:
 
 def test_serve_loads_several_models_under_their_names(tmp_path: Path) -> None:
     paths = [str(write(tmp_path / f"{name}.gguf", Shape(seed=i))) for i, name in enumerate(("one", "two"))]
-    with server(*paths, "--name", "first", "--slots", "2", "--context-tokens", "512") as (process, address):
+    with server(*paths, "--threads", "1", "--name", "first", "--slots", "2", "--context-tokens", "512") as (process, address):
         rows = json.loads(echorator("models", "--server", address, "--output", "json").stdout)
         assert [(r["name"], r["slots"]) for r in rows] == [("first", 2), ("two", 2)]
         process.send_signal(signal.SIGTERM)
@@ -236,9 +236,29 @@ def test_serve_loads_several_models_under_their_names(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in lines if line.startswith("loaded ")] == ["loaded first", "loaded two"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_model_loads_ends_the_command(number: signal.Signals) -> None:
+    path = os.devnull  # not a model: its check is under way, or over, when the signal comes
+    process = subprocess.Popen((*COMMAND, "serve", "--port", "0", path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("checking")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode in (128 + number, 1)
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_right_after_the_listening_line_drains(number: signal.Signals) -> None:
+    with server() as (process, _):
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+        assert (process.returncode, errors.splitlines()[-1]) == (0, "stopped")
+
+
 def test_ctrl_c_stops_an_answer(tmp_path: Path) -> None:
     path = write(tmp_path / "slow.gguf", Shape(dim=256, layers=8, heads=4, kv_heads=4, ffn=768, context=16384))
-    with server(str(path), "--slots", "2", "--context-tokens", "32768") as (_, address):
+    with server(str(path), "--threads", "1", "--slots", "2", "--context-tokens", "32768") as (_, address):
         process = subprocess.Popen(
             (*COMMAND, "chat", "--server", address, "Hello"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -86,7 +86,7 @@ def start() -> Iterator[Start]:
     running: list[Running] = []
 
     def make(path: Path = ECHO_NANO, **fields: object) -> Running:
-        running.append(Running(EngineSettings(path, threads=2, **fields)))  # type: ignore[arg-type]
+        running.append(Running(EngineSettings(path, threads=1, **fields)))  # type: ignore[arg-type]
         return running[-1]
 
     yield make

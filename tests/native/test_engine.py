@@ -252,7 +252,7 @@ def test_a_closed_or_draining_engine_takes_nothing(start: Start) -> None:
 
 @pytest.mark.parametrize("arch", ["llama", "bert", "mamba"])
 def test_embeddings_in_a_batch_are_those_alone(random_model: Callable[[str], Path], arch: str) -> None:
-    settings = EngineSettings(random_model(arch), threads=2)
+    settings = EngineSettings(random_model(arch), threads=1)
     model = native.Model(settings)
     embedder = native.Embedder(model, settings, "mean")
     inputs = [model.tokenize(t) for t in ("hello world", "a", "the quick brown fox " * 12, *[f"number {i}" for i in range(80)])]
@@ -270,7 +270,7 @@ def test_embeddings_in_a_batch_are_those_alone(random_model: Callable[[str], Pat
 
 
 def test_poolings_differ(random_model: Callable[[str], Path]) -> None:
-    settings = EngineSettings(random_model("bert"), threads=2)
+    settings = EngineSettings(random_model("bert"), threads=1)
     model = native.Model(settings)
     rows = [native.Embedder(model, settings, pooling).embed([model.tokenize("hello world")])[0] for pooling in ("mean", "cls", "last")]
     assert not np.allclose(rows[0], rows[1])

@@ -23,7 +23,7 @@ def reference(path: Path, prompts: list[list[int]], margin: float = 0.0) -> list
     Batches of another shape add floating-point numbers in another order, so where the two largest logits are nearly
     equal either token is right.
     """
-    llama = llama_cpp.Llama(str(path), n_ctx=1024, n_threads=2, verbose=False, swa_full=True)
+    llama = llama_cpp.Llama(str(path), n_ctx=1024, n_threads=1, verbose=False, swa_full=True)
     vocab = llama_cpp.llama_model_get_vocab(llama._model.model)
     out: list[list[int] | None] = []
     for prompt in prompts:

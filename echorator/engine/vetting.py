@@ -1,0 +1,133 @@
+"""Whether a GGUF file may be loaded into a process that serves others.
+
+llama.cpp checks much of a file and returns an error, but some damaged or hostile files make it abort or crash, and
+that would take every loaded model down. So a child process goes first: it maps the file, computes two tokens on the
+CPU and reads every token's text. A child that dies is a file that is refused. It costs one read of the file, which
+the load then finds in the page cache; a verdict holds until the file changes. Feeds the agent's registry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from echorator.engine.digest import Identity, identity
+from echorator.errors import EchoratorError, ModelFileError
+from echorator.settings import EngineSettings, Sampling
+
+_MARK = "refused: "
+_FOREIGN = (
+    (b"PK\x03\x04", "a zip or PyTorch archive"),
+    (b"\x80\x02", "a pickle"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+    (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself"),
+    (b"lmgg", "a GGML file of before GGUF; convert it"),
+    (b"tjgg", "a GGJT file of before GGUF; convert it"),
+    (b"{", "JSON, perhaps a manifest"),
+)
+_accepted: set[Identity] = set()
+
+
+def check_kind(path: Path) -> None:
+    """Raises ModelFileError where the first bytes already say that it is no GGUF file."""
+    if path.is_dir():
+        raise ModelFileError(f"{path}: is a folder; name the .gguf file in it")
+    identity(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as e:
+        raise ModelFileError(f"{path}: {e.strerror or e}") from e
+    if not start:
+        raise ModelFileError(f"{path}: is empty")
+    if start.startswith(b"GGUF"):
+        return
+    kind = next((kind for magic, kind in _FOREIGN if start.startswith(magic)), "another kind of file")
+    if start[8:9] == b"{":
+        kind = "a safetensors file; convert it with llama.cpp's convert_hf_to_gguf.py"
+    raise ModelFileError(f"{path}: is not a GGUF file but {kind}")
+
+
+def vet(settings: EngineSettings, timeout_s: float = 600.0) -> None:
+    """Return if the file can be loaded. Blocking; for a thread.
+
+    Raises:
+        ModelFileError: it is missing, foreign, damaged, or makes llama.cpp crash or hang; the message says which.
+    """
+    path = settings.path
+    check_kind(path)
+    key = identity(path)
+    if key in _accepted:
+        return
+    command = [sys.executable, "-m", "echorator.engine.vetting", str(path)]
+    environment = os.environ | {"GGML_NO_BACKTRACE": "1", "OMP_NUM_THREADS": "2"}
+    try:
+        child = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=environment, check=False)
+    except subprocess.TimeoutExpired as e:
+        raise ModelFileError(f"{path}: was not checked within {timeout_s:g} s; it may be damaged, or the disk is slow") from e
+    if child.returncode == 0:
+        _accepted.add(key)
+        return
+    lines = child.stderr.decode("utf-8", "replace").splitlines()
+    refused = next((line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)), "")
+    if refused:
+        raise ModelFileError(refused)
+    telling = [line.strip() for line in lines if "ASSERT" in line or "abort" in line or "error" in line.lower()]
+    how = signal.Signals(-child.returncode).name if child.returncode < 0 else f"exit code {child.returncode}"
+    raise ModelFileError(f"{path}: llama.cpp crashes on it ({how}): {telling[-1] if telling else 'no reason given'}; the file is damaged")
+
+
+def _try(path: Path) -> None:
+    """In the child: everything that a served model does, with little memory."""
+    from echorator._native.engine import Embedder, Engine, Model
+    from echorator.engine.chat_template import ChatTemplate
+
+    settings = EngineSettings(
+        path, context_tokens=128, slots=1, batch_tokens=32, ubatch_tokens=32, gpu_layers=0, threads=2, repack=False, kv_layout="unified"
+    )
+    model = Model(settings)
+    vocabulary = model.info.vocabulary
+    for token in range(vocabulary):
+        model.token_bytes(token, True)
+    prompt = model.tokenize("Hello, 世界 🙂\n", True, True) or [0]
+    model.detokenize(prompt, True)
+    model.metadata()
+    if model.info.chat_template:
+        with contextlib.suppress(EchoratorError):  # said when a chat is asked for; the model still completes prompts
+            ChatTemplate(model.info.chat_template, model.info.bos, model.info.eos)
+    if not model.info.generates:
+        Embedder(model, settings, "mean").embed([prompt[:16]])
+        return
+    engine = Engine(model, replace(settings, prefix_cache=False))
+    request = engine.submit(prompt[:16], Sampling(temperature=0), max_tokens=2, ignore_eos=True)
+    finished = False
+    while not finished:
+        select.select([engine.event_fd], [], [], 1.0)
+        finished = any(event.request == request and event.finish for event in engine.drain())
+    engine.close()
+
+
+def main() -> None:
+    """The child: exit code 0, or 1 and a line on stderr that says why."""
+    path = Path(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    room = 2 * path.stat().st_size + (8 << 30)  # address space, not memory: the file mapped, and what libraries reserve
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
+    try:
+        _try(path)
+    except (EchoratorError, MemoryError, ValueError, RuntimeError) as e:
+        text = str(e) or type(e).__name__
+        print(_MARK + (text if str(path) in text else f"{path}: {text}"), file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
