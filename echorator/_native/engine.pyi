@@ -6,6 +6,7 @@ import numpy.typing as npt
 
 from echorator.settings import EngineSettings, Sampling
 
+LLAMA_CPP: str  # llama.cpp's own version
 BUILT_FOR: str  # version of llama-cpp-python that the extension was compiled against
 
 class Event(NamedTuple):

@@ -1,0 +1,179 @@
+"""The servers that are compared, as real processes: ours, llama.cpp's, and the two of llama-cpp-python.
+
+llama.cpp's programs are built from the sources inside the llama-cpp-python sdist of the pinned version, so that all
+run the same kernels. They are kept in ~/.cache/echorator/peers/VERSION (or ECHORATOR_PEERS_DIR); ECHORATOR_PEERS_CMAKE
+holds further cmake flags, such as -DGGML_CUDA=ON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+THREADS = 2
+_CMAKE = "-DCMAKE_BUILD_TYPE=Release -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running one. `kind` says how to talk to it: echorator, llama-server or openai."""
+
+    name: str
+    kind: str
+    port: int
+    pid: int
+
+    def memory_bytes(self) -> tuple[int, int]:
+        """Resident and proportional set size."""
+        status = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        sizes = {k: int(v) * 1024 for k, v in re.findall(r"^(Rss|Pss):\s+(\d+) kB", status, re.MULTILINE)}
+        return sizes["Rss"], sizes["Pss"]
+
+
+def folder() -> Path:
+    """Where the peers are."""
+    default = Path.home() / ".cache" / "echorator" / "peers" / version("llama-cpp-python")
+    return Path(os.environ.get("ECHORATOR_PEERS_DIR", default))
+
+
+def sources() -> Path:
+    """The unpacked sdist of llama-cpp-python, fetched by pip where it is not there yet."""
+    found = folder() / f"llama_cpp_python-{version('llama-cpp-python')}"
+    if not found.exists():
+        folder().mkdir(parents=True, exist_ok=True)
+        requirement = f"llama-cpp-python=={version('llama-cpp-python')}"
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "llama-cpp-python", "-d", str(folder()), requirement],
+            check=True,
+        )
+        with tarfile.open(next(folder().glob("llama_cpp_python-*.tar.gz"))) as archive:
+            archive.extractall(folder(), filter="data")
+    return found
+
+
+def program(name: str) -> Path:
+    """llama-server or llama-batched-bench, built where it is not there yet (about ten minutes on two cores)."""
+    build = folder() / "b"
+    path = build / "bin" / name
+    if not path.exists():
+        flags = [*_CMAKE.split(), *os.environ.get("ECHORATOR_PEERS_CMAKE", "").split()]
+        subprocess.run(["cmake", "-S", str(sources() / "vendor" / "llama.cpp"), "-B", str(build), *flags], check=True)
+        jobs = str(len(os.sched_getaffinity(0)))
+        subprocess.run(["cmake", "--build", str(build), "-j", jobs, "--target", "llama-server", "llama-batched-bench"], check=True)
+    return path
+
+
+def vocabulary() -> Path:
+    """A real vocabulary of 32,000 tokens: llama.cpp's vocabulary-only file."""
+    return sources() / "vendor" / "llama.cpp" / "models" / "ggml-vocab-llama-spm.gguf"
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _running(name: str, kind: str, port: int, command: list[str], ready: str) -> Iterator[Server]:
+    log = (folder() / f"{name.replace(' ', '-')}.log").open("w")
+    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 300
+        while not _answers(port, ready):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{name} did not start: see {log.name}")
+            time.sleep(0.1)
+        yield Server(name, kind, port, process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        if not path:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        else:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def echorator(model: Path, slots: int, context_tokens: int, layout: str) -> Iterator[Server]:
+    """Ours. `layout`: separate or unified."""
+    port = free_port()
+    command = [sys.executable, "-m", "echorator", "serve", str(model), "--name", "bench", "--port", str(port), "--slots", str(slots)]
+    command += ["--context-tokens", str(context_tokens), "--threads", str(THREADS), "--kv-layout", layout]
+    with _running(f"echorator {layout}", "echorator", port, command, "") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def llama_server(model: Path, slots: int, context_tokens: int, layout: str) -> Iterator[Server]:
+    """llama.cpp's own. Its prompt cache in host memory is off: it would copy every prompt, which are all distinct here."""
+    port = free_port()
+    command = [str(program("llama-server")), "-m", str(model), "--port", str(port), "-np", str(slots), "-c", str(context_tokens)]
+    command += ["-t", str(THREADS), "-b", "2048", "-ub", "512", "--cache-ram", "0", "-kvu" if layout == "unified" else "-no-kvu"]
+    with _running(f"llama-server {layout}", "llama-server", port, command, "/health") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def packaged(model: Path, context_tokens: int) -> Iterator[Server]:
+    """`python -m llama_cpp.server`."""
+    port = free_port()
+    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--port", str(port), "--n_ctx", str(context_tokens)]
+    command += ["--n_threads", str(THREADS), "--n_threads_batch", str(THREADS), "--interrupt_requests", "False"]
+    with _running("llama_cpp.server", "openai", port, command, "/v1/models") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def example(model: Path, slots: int, context_tokens: int) -> Iterator[Server]:
+    """The batching server among llama-cpp-python's examples."""
+    port = free_port()
+    config = folder() / "example.json"
+    settings = {
+        "alias": "bench", "path": str(model), "n_ctx": context_tokens, "n_seq_max": slots, "n_batch": 2048, "n_ubatch": 512,
+        "threads": THREADS, "threads_batch": THREADS, "kv_unified": True, "store_logits": False, "use_mmap": True,
+    }  # fmt: skip
+    config.write_text(json.dumps({"server": {"host": "127.0.0.1", "port": port}, "model": settings}))
+    script = sources() / "examples" / "server" / "server.py"
+    with _running("llama-cpp-python example", "openai", port, [sys.executable, str(script), "-C", str(config)], "/v1/models") as server:
+        yield server
+
+
+def batched_bench(model: Path, prompt_tokens: int, tokens: int, streams: int, layout: str) -> float:
+    """Generated tokens per second of llama-batched-bench, the time of the prompts included."""
+    context = 2 * streams * (prompt_tokens + tokens) + 512
+    command = [str(program("llama-batched-bench")), "-m", str(model), "-c", str(context), "-b", "2048", "-ub", "512", "-t", str(THREADS)]
+    command += ["-npp", str(prompt_tokens), "-ntg", str(tokens), "-npl", str(streams), *(["-kvu"] if layout == "unified" else [])]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    row = [cell.strip() for cell in next(line for line in reversed(text.splitlines()) if re.match(r"\|\s*\d", line)).split("|")]
+    return streams * tokens / float(row[9])
+
+
+def installed(name: str) -> bool:
+    return shutil.which(name) is not None
