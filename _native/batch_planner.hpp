@@ -184,6 +184,13 @@ public:
 
     // --- what is going on -------------------------------------------------------------------------------------
     bool idle() const { return requests_.empty() && pending_.empty(); }
+    // Streams that decode, and requests that have a slot, or could have one now, but no token yet.
+    std::pair<int, int> streams_and_waiting() const {
+        int streams = 0;
+        for (const Request * r : running_) streams += remaining(r) == 1;
+        const int free = config_.slots - busy();
+        return {streams, busy() - streams + std::min(free, queued())};
+    }
     int queued() const { return static_cast<int>(queue_.size()); }
     int busy() const { return static_cast<int>(running_.size()); }
     int cells_used() const { return ledger_.used(); }

@@ -49,8 +49,8 @@ struct EngineOptions {
     int queue_limit = 512;
     std::string kv_layout = "auto";
     bool prefix_cache = true;
-    double stall_factor = 2.0;
-    double messages_per_s = 1500.0;
+    double stall_factor = 3.0;
+    double messages_per_s = 600.0;
 };
 
 struct SubmitArgs {
@@ -254,7 +254,8 @@ private:
             const double start = now_s();
             decode_s_ = sampling_s_ = 0;
             expire(start);
-            const Plan plan = planner_->plan(pace_->prefill_budget());
+            const auto [streams, waiting] = planner_->streams_and_waiting();
+            const Plan plan = planner_->plan(pace_->prefill_budget(streams, waiting));
             perform(plan.ops);
             if (!plan.rows.empty()) {
                 note_admissions(start);

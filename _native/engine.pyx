@@ -7,8 +7,6 @@ runtime_error a lack of resources or a failure of llama.cpp.
 
 from collections import namedtuple
 
-import numpy as np
-
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
@@ -594,6 +592,8 @@ cdef class Embedder:
             if len(tokens) > self.max_tokens:
                 raise ContextOverflowError(f"input {i} has {len(tokens)} tokens, an embedding takes at most {self.max_tokens}; split it")
             c_inputs.push_back(self.model.checked(tokens))
+        import numpy as np  # here and not above: 20 MB that a server which only generates does not need
+
         out = np.zeros((c_inputs.size(), self.length), dtype=np.float32)
         if c_inputs.empty():
             return out

@@ -127,8 +127,8 @@ cdef extern from "logits.hpp" namespace "echorator" nogil:
 cdef extern from "step_pace.hpp" namespace "echorator" nogil:
     cdef cppclass CPace "echorator::StepPace":
         CPace(double stall_factor, int most)
-        int prefill_budget()
-        void observe(int decode_rows, int prefill_rows, double seconds)
+        int prefill_budget(int streams, int waiting)
+        void observe(int streams, int prefill_rows, double seconds)
 
 
 cdef class PrefixTree:
@@ -255,8 +255,8 @@ cdef class StepPace:
     def __init__(self, double stall_factor, int most_tokens):
         self.pace.reset(new CPace(stall_factor, most_tokens))
 
-    def prefill_budget(self):
-        return self.pace.get().prefill_budget()
+    def prefill_budget(self, int streams, int waiting):
+        return self.pace.get().prefill_budget(streams, waiting)
 
-    def observe(self, int decode_rows, int prefill_rows, double seconds):
-        self.pace.get().observe(decode_rows, prefill_rows, seconds)
+    def observe(self, int streams, int prefill_rows, double seconds):
+        self.pace.get().observe(streams, prefill_rows, seconds)

@@ -23,6 +23,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
 ROOT = Path(__file__).parents[1]
 THREADS = 2
 _CMAKE = "-DCMAKE_BUILD_TYPE=Release -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF"
@@ -111,11 +115,12 @@ def _running(name: str, kind: str, port: int, command: list[str], ready: str) ->
 
 def _answers(port: int, path: str) -> bool:
     try:
-        if not path:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        else:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2).close()
-    except OSError:
+        if path.startswith("grpc:"):
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                reply = HealthStub(channel).Check(HealthCheckRequest(service=path.removeprefix("grpc:")), timeout=2)
+                return bool(reply.status == HealthCheckResponse.SERVING)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2).close()
+    except (OSError, grpc.RpcError):
         return False
     return True
 
@@ -126,7 +131,7 @@ def echorator(model: Path, slots: int, context_tokens: int, layout: str) -> Iter
     port = free_port()
     command = [sys.executable, "-m", "echorator", "serve", str(model), "--name", "bench", "--port", str(port), "--slots", str(slots)]
     command += ["--context-tokens", str(context_tokens), "--threads", str(THREADS), "--kv-layout", layout]
-    with _running(f"echorator {layout}", "echorator", port, command, "") as server:
+    with _running(f"echorator {layout}", "echorator", port, command, "grpc:echorator.v1.ModelService/bench") as server:
         yield server
 
 

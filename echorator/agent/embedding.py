@@ -9,16 +9,17 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, NamedTuple
 
 from echorator._native.engine import Embedder, Model
 from echorator.errors import ContextOverflowError, DrainingError, EngineError, InvalidRequestError, QueueFullError
 from echorator.settings import EngineSettings
 
-Vectors = npt.NDArray[np.float32]
+if TYPE_CHECKING:  # 20 MB that a server which only generates does not need
+    import numpy as np
+    import numpy.typing as npt
+
+    Vectors = npt.NDArray[np.float32]
 
 _CLOSING = "the model is being unloaded"
 
