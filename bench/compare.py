@@ -106,10 +106,20 @@ async def decode(run: Run) -> list[Line]:
                         share = max(share, statistics.mean(w.client_share for w in done) if n == OURS else 0)
                 ours, best = statistics.median(rates[OURS]), max(statistics.median(rates[n]) for n in (SEPARATE, UNIFIED))
                 title = f"tokens/s, {streams} clients, {name}"
-                lines.append(Line(f"{title} (client {share:.0%} of a core), llama-server's better mode", f"{ours:.0f}", f"{best:.0f}", ours / best, bar))
+                lines.append(
+                    Line(
+                        f"{title} (client {share:.0%} of a core), llama-server's better mode",
+                        f"{ours:.0f}",
+                        f"{best:.0f}",
+                        ours / best,
+                        bar,
+                    )
+                )
                 lines.append(Line(f"{title}, llama-batched-bench's better mode", f"{ours:.0f}", f"{raw:.0f}", ours / raw, 0.9))
         ours_rss, peer_rss = (clients[n].server.memory_bytes()[0] for n in (OURS, SEPARATE))
-        lines.append(Line("resident memory, 32 slots, 4,096 tokens", _mb(ours_rss), _mb(peer_rss), ours_rss / peer_rss, 1.1, at_least=False))
+        lines.append(
+            Line("resident memory, 32 slots, 4,096 tokens", _mb(ours_rss), _mb(peer_rss), ours_rss / peer_rss, 1.1, at_least=False)
+        )
         lines.append(await _overhead(clients[OURS]))
     return lines
 
@@ -125,7 +135,14 @@ async def _overhead(client: Client) -> Line:
         stats = await call.read()
         call.cancel()
     whole = stats.decode_s + stats.sampling_s + stats.scheduling_s
-    return Line("scheduling overhead, share of the step", f"{stats.scheduling_s:.3f} s", f"{whole:.1f} s", stats.scheduling_s / whole, 0.03, at_least=False)
+    return Line(
+        "scheduling overhead, share of the step",
+        f"{stats.scheduling_s:.3f} s",
+        f"{whole:.1f} s",
+        stats.scheduling_s / whole,
+        0.03,
+        at_least=False,
+    )
 
 
 async def burst(run: Run) -> list[Line]:
@@ -147,10 +164,14 @@ async def burst(run: Run) -> list[Line]:
             modes = {n: statistics.median(figures[n]) for n in (SEPARATE, UNIFIED)}
             best = min(modes.values())
             layout = ours.split()[1]
-            lines.append(Line(f"burst of 32, {what}, ours {layout}, llama-server's better mode", f"{mine:.3f} s", f"{best:.3f} s", best / mine, bar))
+            lines.append(
+                Line(f"burst of 32, {what}, ours {layout}, llama-server's better mode", f"{mine:.3f} s", f"{best:.3f} s", best / mine, bar)
+            )
             if what == "total":
                 peer = modes[UNIFIED]
-                lines.append(Line(f"burst of 32, {what}, ours {layout}, llama-server -kvu", f"{mine:.3f} s", f"{peer:.3f} s", peer / mine, 8.0))
+                lines.append(
+                    Line(f"burst of 32, {what}, ours {layout}, llama-server -kvu", f"{mine:.3f} s", f"{peer:.3f} s", peer / mine, 8.0)
+                )
     return lines
 
 
@@ -163,7 +184,9 @@ async def contexts(run: Run) -> list[Line]:
                 done = await wave(client, [run.prompt(2000) for _ in range(8)], 64, GREEDY)
                 total.setdefault(name, []).append(done.total_s)
     mine, best = statistics.median(total[OURS]), min(statistics.median(total[n]) for n in (SEPARATE, UNIFIED))
-    return [Line("8 contexts of 2,000 tokens, 64 out, total, llama-server's better mode", f"{mine:.2f} s", f"{best:.2f} s", best / mine, 1.0)]
+    return [
+        Line("8 contexts of 2,000 tokens, 64 out, total, llama-server's better mode", f"{mine:.2f} s", f"{best:.2f} s", best / mine, 1.0)
+    ]
 
 
 async def chat(run: Run) -> list[Line]:
@@ -198,7 +221,9 @@ def _p99(values: list[float]) -> float:
 async def stall(run: Run) -> list[Line]:
     """A 2,000-token prompt arrives while 8 streams decode."""
     figures: dict[str, list[float]] = {}
-    async with _clients(peers.echorator(run.model, 9, 9 * 2304, "separate"), peers.llama_server(run.model, 9, 9 * 2304, "separate")) as clients:
+    async with _clients(
+        peers.echorator(run.model, 9, 9 * 2304, "separate"), peers.llama_server(run.model, 9, 9 * 2304, "separate")
+    ) as clients:
         for _ in range(run.repetitions):
             for name, client in clients.items():
                 running = [asyncio.create_task(client.generate(run.prompt(24), 1200 if name == OURS else 400, GREEDY)) for _ in range(8)]
@@ -214,7 +239,9 @@ async def stall(run: Run) -> list[Line]:
                 figures.setdefault(name + " first", []).append(long.first_s)
     ours, peer = (statistics.median(figures[n]) for n in (OURS, SEPARATE))
     mine, its = (statistics.median(figures[f"{n} first"]) for n in (OURS, SEPARATE))
-    title = f"p99 gap of 8 streams while a 2,000-token prompt arrives / quiet (its first token after {mine:.2f} s, llama-server's {its:.2f} s)"
+    title = (
+        f"p99 gap of 8 streams while a 2,000-token prompt arrives / quiet (its first token after {mine:.2f} s, llama-server's {its:.2f} s)"
+    )
     return [Line(title, f"{ours:.1f}", f"llama-server {peer:.1f}", ours, 3.0, at_least=False)]
 
 
@@ -241,7 +268,9 @@ ROWS: dict[str, Callable[[Run], Coroutine[Any, Any, list[Line]]]] = {
 
 
 def table(lines: list[Line], repetitions: int) -> str:
-    cpu = next((x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")), platform.machine())
+    cpu = next(
+        (x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")), platform.machine()
+    )
     head = (
         f"{cpu}, {len(os.sched_getaffinity(0))} cores, {peers.THREADS} threads; llama-cpp-python {version('llama-cpp-python')} and the "
         f"llama.cpp inside it; seed {SEED}; medians of {repetitions}\n\n| work | ours | peer | ratio | bar | |\n|---|---|---|---|---|---|\n"

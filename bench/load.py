@@ -75,7 +75,11 @@ class Client:
             answer.arrivals.append(time.perf_counter())
             if message.HasField("finish"):
                 usage = message.finish.usage
-                answer.tokens, answer.cached_tokens, answer.prompt_tokens = usage.completion_tokens, usage.cached_tokens, usage.prompt_tokens
+                answer.tokens, answer.cached_tokens, answer.prompt_tokens = (
+                    usage.completion_tokens,
+                    usage.cached_tokens,
+                    usage.prompt_tokens,
+                )
         return answer
 
     async def _sse(self, prompt: Sequence[int], tokens: int, sampling: dict[str, float]) -> Answer:

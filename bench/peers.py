@@ -61,7 +61,19 @@ def sources() -> Path:
         folder().mkdir(parents=True, exist_ok=True)
         requirement = f"llama-cpp-python=={version('llama-cpp-python')}"
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "llama-cpp-python", "-d", str(folder()), requirement],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "--no-binary",
+                "llama-cpp-python",
+                "-d",
+                str(folder()),
+                requirement,
+            ],
             check=True,
         )
         with tarfile.open(next(folder().glob("llama_cpp_python-*.tar.gz"))) as archive:

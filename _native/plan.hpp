@@ -1,0 +1,80 @@
+// The values that the planner takes and gives: its configuration, a request, a plan. Pure.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kv_ledger.hpp"
+#include "prefix_tree.hpp"
+
+namespace echorator {
+
+using RequestId = uint64_t;
+
+struct PlannerConfig {
+    int slots = 1;           // requests computed at the same time
+    int sequences = 1;       // llama.cpp sequences: those of the slots and of the prefix cache
+    int cells = 512;         // of all sequences (unified) or of each (separate)
+    int request_tokens = 512;  // the longest prompt + answer
+    int budget_tokens = 512;   // rows of one step at most
+    int queue_limit = 512;
+    Layout layout = Layout::unified;
+    bool whole_state = false;
+    bool prefix_cache = true;
+    int worth_sharing = 1;      // tokens: a shorter common prefix is computed again (a copy between streams costs)
+    int worth_waiting = 16;     // tokens: so much more must come to wait for another's prefill
+    int worth_keeping = 64;     // tokens: a checkpoint must save this many (whole_state)
+    int starvation_limit = 64;  // admissions that may overtake a request before it goes first
+};
+
+enum class SubmitResult { ok, queue_full, empty_prompt, too_long };
+
+// An operation on llama.cpp's memory. remove: positions [from, end) of `seq`; copy: [0, from) of `source` into the
+// empty `seq` (unified), or all of it, then cut at `from` (separate streams can only be copied whole).
+struct MemoryOp {
+    enum Kind { remove, copy } kind;
+    Seq seq;
+    Seq source;
+    int from;
+};
+
+struct Row {
+    RequestId request;
+    Seq seq;
+    Token token;
+    int position;
+    bool logits;
+};
+
+struct Plan {
+    std::vector<MemoryOp> ops;
+    std::vector<Row> rows;
+    int decode_rows = 0;
+    bool empty() const { return ops.empty() && rows.empty(); }
+};
+
+struct PlannerStats {
+    uint64_t admitted = 0, preemptions = 0, evictions = 0, cached_tokens = 0, checkpoints = 0;
+};
+
+struct Request {
+    enum class State { queued, running };
+    RequestId id = 0;
+    std::vector<Token> tokens;  // the prompt, then what was sampled
+    int prompt_tokens = 0;
+    int priority = 0;
+    bool use_cache = true;
+    uint64_t arrival = 0;
+    State state = State::queued;
+    Seq seq = -1;
+    int cached_tokens = -1;  // set by the first admission
+    int overtaken = 0;      // admissions of later arrivals while this one was queued
+    bool starved = false;   // overtaken too often: goes first now
+    int preemptions = 0;
+    bool planned = false;   // has rows in the plan being made
+    RequestId waits_for = 0;  // the request whose prefill computes this one's prefix (0: none),
+    int waits_until = 0;      // until so many tokens of it are ready
+    std::vector<int> cuts;  // positions where a prefill chunk must end (whole_state), ascending
+};
+
+}  // namespace echorator
