@@ -31,7 +31,6 @@ def extension(name: str, links_llama: bool) -> Extension:
         depends=headers,
         include_dirs=["_native"],
         extra_compile_args=list(FLAGS),
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
     if links_llama:
         package = llama_package()

@@ -208,21 +208,32 @@ private:
         while (take_inbox()) {
             const double start = now_s();
             decode_s_ = sampling_s_ = 0;
-            expire(start);
-            const auto [streams, waiting] = planner_->streams_and_waiting();
-            const Plan plan = planner_->plan(pace_->prefill_budget(streams, waiting));
-            perform(plan.ops);
-            if (!plan.rows.empty()) {
-                note_admissions(start);
-                decode(plan);
+            bool computed = false;
+            try {
+                computed = step(start);
+            } catch (const std::exception & e) {
+                fail_all(e.what());
             }
-            hand_over(plan.decode_rows);
-            publish(now_s() - start, !plan.rows.empty());
+            publish(now_s() - start, computed);
             wake();  // after publish(): who hears of an end sees its slot free
         }
         for (auto & [id, job] : jobs_) finish(*job, Finish::cancelled);
         jobs_.clear();
         wake();
+    }
+
+    // False: there was nothing to compute.
+    bool step(double start) {
+        expire(start);
+        const auto [streams, waiting] = planner_->streams_and_waiting();
+        const Plan plan = planner_->plan(pace_->prefill_budget(streams, waiting));
+        perform(plan.ops);
+        if (!plan.rows.empty()) {
+            note_admissions(start);
+            decode(plan);
+        }
+        hand_over(plan.decode_rows);
+        return !plan.rows.empty();
     }
 
     // Waits for work; false: close.
@@ -308,10 +319,7 @@ private:
         decode_s_ = end_of_decode - start;
         computed_rows_ += static_cast<uint64_t>(n);
         if (code == 1 && planner_->roll_back(plan)) return;
-        if (code != 0) {
-            fail_all(code);
-            return;
-        }
+        if (code != 0) throw std::runtime_error("llama.cpp failed to compute the batch (code " + std::to_string(code) + ")");
         pace_->observe(plan.decode_rows, n - plan.decode_rows, decode_s_);
         for (int i = 0; i < n; i++) {
             if (plan.rows[i].logits) sample(plan.rows[i], i);
@@ -354,15 +362,15 @@ private:
         if (!room || event.completion_tokens == job.max_tokens) end(row.request, Finish::length);
     }
 
-    // llama.cpp could not compute: everything that runs is lost, the queue is not.
-    void fail_all(int code) {
+    // The batch could not be computed: everything that runs is lost, the queue is not.
+    void fail_all(const std::string & why) {
         std::vector<RequestId> lost;
         for (const Request * r : planner_->running()) lost.push_back(r->id);
         for (RequestId id : lost) {
-            jobs_.at(id)->event.message = "llama.cpp failed to compute the batch (code " + std::to_string(code) + ")";
+            jobs_.at(id)->event.message = why;
             end(id, Finish::error);
         }
-        perform(planner_->forget());
+        planner_->forget();  // its operations are all done by this one:
         llama_memory_clear(memory_, true);
     }
 

@@ -230,7 +230,8 @@ async def stall(run: Run) -> list[Line]:
                 await asyncio.sleep(1.0)
                 long = await client.generate(run.prompt(2000), 4, GREEDY)
                 streams: list[Answer] = await asyncio.gather(*running)
-                quiet, mixed = [], []
+                quiet: list[float] = []
+                mixed: list[float] = []
                 for s in streams:
                     for before, after in zip(s.arrivals[1:], s.arrivals[2:], strict=False):
                         touches = after > long.started_s and before < long.arrivals[0]

@@ -91,7 +91,8 @@ class Client:
         data = json.dumps(body).encode()
         answer = Answer(time.perf_counter())
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port, limit=1 << 20)
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        head += f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + data)
         status = await reader.readline()
         if b" 200 " not in status:

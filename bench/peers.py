@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -29,7 +28,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 ROOT = Path(__file__).parents[1]
 THREADS = 2
-_CMAKE = "-DCMAKE_BUILD_TYPE=Release -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF"
+_OFF = ("LLAMA_CURL", "LLAMA_BUILD_TESTS", "LLAMA_BUILD_UI", "LLAMA_USE_PREBUILT_UI", "LLAMA_OPENSSL")
+_CMAKE = ("-DCMAKE_BUILD_TYPE=Release", *(f"-D{name}=OFF" for name in _OFF))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def program(name: str) -> Path:
     build = folder() / "b"
     path = build / "bin" / name
     if not path.exists():
-        flags = [*_CMAKE.split(), *os.environ.get("ECHORATOR_PEERS_CMAKE", "").split()]
+        flags = [*_CMAKE, *os.environ.get("ECHORATOR_PEERS_CMAKE", "").split()]
         subprocess.run(["cmake", "-S", str(sources() / "vendor" / "llama.cpp"), "-B", str(build), *flags], check=True)
         jobs = str(len(os.sched_getaffinity(0)))
         subprocess.run(["cmake", "--build", str(build), "-j", jobs, "--target", "llama-server", "llama-batched-bench"], check=True)
@@ -138,11 +138,11 @@ def _answers(port: int, path: str) -> bool:
 
 
 @contextlib.contextmanager
-def echorator(model: Path, slots: int, context_tokens: int, layout: str) -> Iterator[Server]:
+def echorator(model: Path, slots: int, context_tokens: int, layout: str, threads: int = THREADS) -> Iterator[Server]:
     """Ours. `layout`: separate or unified."""
     port = free_port()
     command = [sys.executable, "-m", "echorator", "serve", str(model), "--name", "bench", "--port", str(port), "--slots", str(slots)]
-    command += ["--context-tokens", str(context_tokens), "--threads", str(THREADS), "--kv-layout", layout]
+    command += ["--context-tokens", str(context_tokens), "--threads", str(threads), "--kv-layout", layout]
     with _running(f"echorator {layout}", "echorator", port, command, "grpc:echorator.v1.ModelService/bench") as server:
         yield server
 
@@ -190,7 +190,3 @@ def batched_bench(model: Path, prompt_tokens: int, tokens: int, streams: int, la
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     row = [cell.strip() for cell in next(line for line in reversed(text.splitlines()) if re.match(r"\|\s*\d", line)).split("|")]
     return streams * tokens / float(row[9])
-
-
-def installed(name: str) -> bool:
-    return shutil.which(name) is not None

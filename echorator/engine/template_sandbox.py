@@ -220,9 +220,11 @@ def metered(sandbox: TemplateSandbox, source: str) -> nodes.Template:
     for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
         if tree.find(kind) is not None:
             _refuse(kind.__name__.lower())
-    repeated: list[nodes.For | nodes.Macro | nodes.CallBlock] = []
-    for kind in (nodes.For, nodes.Macro, nodes.CallBlock):
-        repeated += tree.find_all(kind)  # type: ignore[arg-type]
+    repeated: list[nodes.For | nodes.Macro | nodes.CallBlock] = [
+        *tree.find_all(nodes.For),
+        *tree.find_all(nodes.Macro),
+        *tree.find_all(nodes.CallBlock),
+    ]
     for body in repeated:
         written = sum(len(data.data) for part in body.body for data in part.find_all(nodes.TemplateData))
         cost = nodes.Const(1 + written // CHARACTERS_A_UNIT)
