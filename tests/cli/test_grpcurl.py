@@ -33,7 +33,7 @@ def grpcurl(*arguments: str) -> str:
 def test_list_and_describe(address: str) -> None:
     services = grpcurl(address, "list").split()
     assert {"echorator.v1.ModelService", "grpc.health.v1.Health", "grpc.channelz.v1.Channelz"} <= set(services)
-    described = grpcurl(address, "describe", "echorator.v1.ModelService.Chat")
+    described = grpcurl(address, "describe", "echorator.v1.ModelService")
     assert "rpc Chat ( .echorator.v1.ChatRequest ) returns ( stream .echorator.v1.ChatResponse );" in described
 
 
@@ -41,7 +41,7 @@ def test_a_streamed_chat(address: str) -> None:
     facts = "You are Echo, a helpful assistant with a memory.\nMemory:\n- My dog is called Pixel."
     messages = [{"role": "system", "content": facts}, {"role": "user", "content": "What is my dog called?"}]
     request = {"messages": messages, "sampling": {"temperature": 0}}
-    text = grpcurl("-d", json.dumps(request), address, "echorator.v1.ModelService/Chat")
+    text = grpcurl("-d", json.dumps(request), address, "echorator.v1.ModelService")
     decoder, at, replies = json.JSONDecoder(), 0, []
     while at < len(text.rstrip()):
         reply, at = decoder.raw_decode(text, at + len(text[at:]) - len(text[at:].lstrip()))
@@ -49,7 +49,7 @@ def test_a_streamed_chat(address: str) -> None:
     assert "".join(r.get("text", "") for r in replies) == "Your dog's name is Pixel."
     assert len(replies) > 1
     assert replies[-1]["finish"]["reason"] == "FINISH_REASON_STOP"
-    assert replies[-1]["finish"]["usage"]["completionTokens"] == 10
+    assert replies[-1]["finish"]["usage"]["completion_tokens"] == 10
 
 
 def test_an_error_says_what_to_do(address: str) -> None:
