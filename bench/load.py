@@ -11,16 +11,29 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+import gguf
 from grpc import aio
 
-from bench.peers import Server
+from bench.peers import Server, vocabulary
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 
 SAMPLED = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "seed": 7}
 GREEDY = {"temperature": 0.0}
+
+
+@cache
+def _pieces() -> list[str]:
+    field = gguf.GGUFReader(str(vocabulary())).get_field("tokenizer.ggml.tokens")
+    return [str(piece) for piece in field.contents()]
+
+
+def _text(prompt: tuple[int, ...]) -> str:
+    """For servers that take no token ids: about as many tokens, as text."""
+    return "".join(_pieces()[t] for t in prompt[1:]).replace("▁", " ")
 
 
 @dataclass
@@ -87,7 +100,14 @@ class Client:
             path, body = "/completion", {"prompt": list(prompt), "n_predict": tokens, "stream": True, "ignore_eos": True, **sampling}
         else:  # no ignore_eos there: the end token is forbidden by its bias instead
             path = "/v1/completions"
-            body = {"model": "bench", "prompt": list(prompt), "max_tokens": tokens, "stream": True, "logit_bias": {"2": -100}, **sampling}
+            body = {
+                "model": "bench",
+                "prompt": _text(tuple(prompt)),
+                "max_tokens": tokens,
+                "stream": True,
+                "logit_bias": {"2": -100},
+                **sampling,
+            }
         data = json.dumps(body).encode()
         answer = Answer(time.perf_counter())
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port, limit=1 << 20)

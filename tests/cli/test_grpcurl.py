@@ -41,11 +41,12 @@ def test_a_streamed_chat(address: str) -> None:
     facts = "You are Echo, a helpful assistant with a memory.\nMemory:\n- My dog is called Pixel."
     messages = [{"role": "system", "content": facts}, {"role": "user", "content": "What is my dog called?"}]
     request = {"messages": messages, "sampling": {"temperature": 0}}
-    text = grpcurl("-d", json.dumps(request), address, "echorator.v1.ModelService")
-    decoder, at, replies = json.JSONDecoder(), 0, []
-    while at < len(text.rstrip()):
-        reply, at = decoder.raw_decode(text, at + len(text[at:]) - len(text[at:].lstrip()))
+    text = grpcurl("-d", json.dumps(request), address, "echorator.v1.ModelService/Chat")
+    decoder, replies = json.JSONDecoder(), []
+    while text.strip():
+        reply, end = decoder.raw_decode(text.lstrip())
         replies.append(reply)
+        text = text.lstrip()[end:]
     assert "".join(r.get("text", "") for r in replies) == "Your dog's name is Pixel."
     assert len(replies) > 1
     assert replies[-1]["finish"]["reason"] == "FINISH_REASON_STOP"
