@@ -12,7 +12,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
-FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-sign-compare"]
+FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-sign-compare", "-fopenmp"]
 
 
 def llama_package() -> Path:
@@ -31,6 +31,7 @@ def extension(name: str, links_llama: bool) -> Extension:
         depends=headers,
         include_dirs=["_native"],
         extra_compile_args=list(FLAGS),
+        extra_link_args=["-fopenmp"],
     )
     if links_llama:
         package = llama_package()

@@ -168,6 +168,15 @@ private:
         double handed_s = 0;  // when the last event went out
     };
     using Jobs = std::unordered_map<RequestId, std::unique_ptr<Job>>;
+    struct Draw {
+        RequestId request;
+        Job * job;
+        float * logits;
+        Token token = -1;  // stays so where sampling failed
+    };
+    static constexpr int kParallelRows = 4;
+    static constexpr double kGatherPause = 0.0006, kGatherLongest = 0.004;  // seconds
+    static constexpr double kMessagePause = 0.008;  // seconds between two messages of a stream, at least
 
     void configure_layout() {
         auto & c = options_.context;
@@ -242,7 +251,10 @@ private:
         std::vector<RequestId> cancelled;
         {
             std::unique_lock<std::mutex> lock(inbox_mutex_);
-            if (planner_->idle()) inbox_ready_.wait(lock, [this] { return closing_ || !inbox_.empty() || !cancels_.empty(); });
+            if (planner_->idle()) {
+                inbox_ready_.wait(lock, [this] { return closing_ || !inbox_.empty() || !cancels_.empty(); });
+                gather(lock);
+            }
             arrived.swap(inbox_);
             cancelled.swap(cancels_);
             if (closing_) {
@@ -262,6 +274,17 @@ private:
         }
         for (RequestId id : cancelled) end(id, Finish::cancelled);
         return true;
+    }
+
+    // After an idle time: requests that come together begin together, in one batch. A request that comes alone waits
+    // kGatherPause for the next one; a burst for as long as it lasts, at most kGatherLongest.
+    void gather(std::unique_lock<std::mutex> & lock) {
+        const double end = now_s() + kGatherLongest;
+        while (!inbox_.empty() && static_cast<int>(inbox_.size()) < options_.slots && now_s() < end) {
+            const size_t known = inbox_.size();
+            const auto more = [&] { return closing_ || inbox_.size() > known; };
+            if (!inbox_ready_.wait_for(lock, std::chrono::duration<double>(kGatherPause), more) || closing_) return;
+        }
     }
 
     void expire(double now) {
@@ -321,29 +344,43 @@ private:
         if (code == 1 && planner_->roll_back(plan)) return;
         if (code != 0) throw std::runtime_error("llama.cpp failed to compute the batch (code " + std::to_string(code) + ")");
         pace_->observe(plan.decode_rows, n - plan.decode_rows, decode_s_);
-        for (int i = 0; i < n; i++) {
-            if (plan.rows[i].logits) sample(plan.rows[i], i);
-        }
+        sample(plan);
+        for (const Draw & draw : draws_) take(draw);
         sampling_s_ = now_s() - end_of_decode;
     }
 
-    void sample(const Row & row, int index) {
-        Job & job = *jobs_.at(row.request);
-        Token token = -1;
-        try {
-            static const std::vector<Token> none;
-            token = job.sampler.sample(llama_get_logits_ith(context_, index), job.ignore_eos ? end_tokens_ : none);
-        } catch (const std::exception & e) {
-            job.event.message = e.what();
-            end(row.request, Finish::error);
-            return;
+    // The token of each row that wanted logits. The threads are those that llama.cpp has just computed with (the same
+    // OpenMP team, which still spins), so that handing work to them costs nothing; each row has a sampler of its own.
+    void sample(const Plan & plan) {
+        draws_.clear();
+        for (size_t i = 0; i < plan.rows.size(); i++) {
+            const RequestId id = plan.rows[i].request;
+            if (plan.rows[i].logits) draws_.push_back({id, jobs_.at(id).get(), llama_get_logits_ith(context_, static_cast<int32_t>(i))});
         }
+        const int n = static_cast<int>(draws_.size());
+        const int threads = n < kParallelRows ? 1 : options_.context.n_threads;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
+        for (int i = 0; i < n; i++) {
+            Draw & draw = draws_[i];
+            try {
+                static const std::vector<Token> none;
+                draw.token = draw.job->sampler.sample(draw.logits, draw.job->ignore_eos ? end_tokens_ : none);
+            } catch (const std::exception & e) {  // must not leave the parallel region
+                draw.job->event.message = e.what();
+            }
+        }
+    }
+
+    void take(const Draw & draw) {
+        Job & job = *draw.job;
+        const Token token = draw.token;
+        if (token < 0) return end(draw.request, Finish::error);
         Event & event = job.event;
         if (event.completion_tokens++ == 0) event.first_token_s = now_s();
         completion_tokens_++;
         event.tokens.push_back(token);
         if (job.logprobs) event.logprobs.push_back(job.sampler.logprobs());
-        if (llama_vocab_is_eog(vocab_, token)) return end(row.request, Finish::stop);
+        if (llama_vocab_is_eog(vocab_, token)) return end(draw.request, Finish::stop);
         char piece[256];
         int length = llama_token_to_piece(vocab_, token, piece, sizeof piece, 0, false);
         int stop = -1;
@@ -356,10 +393,10 @@ private:
         }
         if (stop >= 0) {
             event.stop = job.text.stop(stop);
-            return end(row.request, Finish::stop);
+            return end(draw.request, Finish::stop);
         }
-        const bool room = planner_->append(row.request, token);
-        if (!room || event.completion_tokens == job.max_tokens) end(row.request, Finish::length);
+        const bool room = planner_->append(draw.request, token);
+        if (!room || event.completion_tokens == job.max_tokens) end(draw.request, Finish::length);
     }
 
     // The batch could not be computed: everything that runs is lost, the queue is not.
@@ -395,10 +432,11 @@ private:
         ready_.push_back(std::move(job.event));
     }
 
-    // Hands over finished requests and the streams whose turn it is: with few streams each token at once, with many
-    // only so many messages a second in all, since each costs the server and the client time.
+    // Hands over finished requests and the streams whose turn it is. A message costs the server and the client time,
+    // which a model of a few milliseconds a token feels: a stream gets one at most every kMessagePause, and all
+    // streams together messages_per_s. So a token goes out at once where it took longer than that.
     void hand_over(int streams) {
-        const double interval = streams / options_.messages_per_s;
+        const double interval = std::max(kMessagePause, streams / options_.messages_per_s);
         const double now = now_s();
         for (auto & [id, job] : jobs_) {
             Event & event = job->event;
@@ -479,6 +517,7 @@ private:
     bool closing_ = false;
 
     Jobs jobs_;  // the thread's own
+    std::vector<Draw> draws_;
     std::vector<Event> ready_;
     uint64_t requests_ = 0, prompt_tokens_ = 0, completion_tokens_ = 0, computed_rows_ = 0;
     double decode_s_ = 0, sampling_s_ = 0;

@@ -21,7 +21,7 @@ struct EngineOptions {
     std::string kv_layout = "auto";
     bool prefix_cache = true;
     double stall_factor = 4.0;
-    double messages_per_s = 400.0;
+    double messages_per_s = 600.0;
 };
 
 struct SubmitArgs {

@@ -46,7 +46,7 @@ class EngineSettings:
     mlock: bool = False
     repack: bool = True  # weights in the layout that the CPU computes fastest with: a copy of them in memory
     stall_factor: float = 4.0  # a step with running streams may take this many quiet steps because of a prefill
-    messages_per_s: float = 400.0  # of all streams together; above it tokens of one stream share a message
+    messages_per_s: float = 600.0  # of all streams together; above it tokens of one stream share a message
 
     def __post_init__(self) -> None:
         """Raises InvalidRequestError, naming the field and its range."""
