@@ -3,6 +3,8 @@
 
 `engine.pyi` documents what is here. C++ exceptions are translated: invalid_argument is the caller's mistake,
 runtime_error a lack of resources or a failure of llama.cpp.
+
+Over 400 lines, since a cdef class cannot be cimported between these modules: model, engine and embedder stay together.
 """
 
 from collections import namedtuple
