@@ -45,7 +45,11 @@ def extension(name: str, links_llama: bool) -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [extension("engine", links_llama=True), extension("planner_harness", links_llama=False)],
+        [
+            extension("engine", links_llama=True),
+            extension("planner_harness", links_llama=False),
+            extension("recall_index", links_llama=False),
+        ],
         include_path=["_native"],
         build_dir="build/cython",
         compiler_directives={"language_level": 3, "embedsignature": True},

@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from echorator._native.engine import Engine, Model
-from echorator.agent.embedding import EmbedQueue
 from echorator.agent.requests import Limits
 from echorator.agent.stream import Stream
 from echorator.engine.chat_template import ChatTemplate
 from echorator.engine.digest import file_digest
+from echorator.engine.embed_queue import EmbedQueue
 from echorator.errors import DrainingError, InvalidRequestError, TemplateError
 from echorator.settings import EngineSettings, Sampling
 
 if TYPE_CHECKING:
-    from echorator.agent.embedding import Vectors
+    from echorator.engine.embed_queue import Vectors
 
 _log = logging.getLogger(__name__)
 

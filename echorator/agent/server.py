@@ -1,73 +1,19 @@
-"""Binds the port, serves ModelService with health, reflection and channelz, and drains.
+"""The agent as a server: models in a registry behind ModelService, on a port of their own or beside other roles.
 
-Draining: health turns NOT_SERVING, new calls get UNAVAILABLE, running ones have the grace period to end, then they are
-cancelled; a second signal cancels them at once. Fed by the command line, which has the exit codes.
+Fed by the command line, which has the exit codes.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
-import socket
-from dataclasses import dataclass
-
 from grpc import aio
-from grpc_channelz.v1 import channelz
-from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
-from echorator.agent import health
 from echorator.agent.registry import Registry, State
 from echorator.agent.service import NAME, ModelService
-from echorator.errors import InvalidRequestError, ResourceError
 from echorator.rpc.v1.model_pb2_grpc import add_ModelServiceServicer_to_server
+from echorator.serving.server import Role, Server, ServerSettings
 from echorator.settings import EngineSettings
 
-_log = logging.getLogger(__name__)
-
-CHANNELZ = "grpc.channelz.v1.Channelz"
-SEND_LIMIT_BYTES = 256 << 20  # 2048 embeddings of 8192 numbers, and room
-FLUSH_S = 0.5  # for the last statuses to reach their clients
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-CANCEL_S = 10.0  # for cancelled calls to end; a step is shorter
-
-
-@dataclass(frozen=True)
-class AgentSettings:
-    """Where and how the agent is reached. Times in seconds."""
-
-    host: str = "127.0.0.1"
-    port: int = 50051  # 0: any free one
-    grace_s: float = 30.0  # running calls may take this long after a signal
-    receive_limit_bytes: int = 4 << 20  # of one request; larger ones are RESOURCE_EXHAUSTED
-    vet_timeout_s: float = 120.0  # a file that takes longer to check is refused
-    keepalive_s: float = 30.0  # a silent connection is probed after this, and closed 10 s later
-
-    def __post_init__(self) -> None:
-        """Raises InvalidRequestError, naming the field and its range."""
-        for name, low, high in (
-            ("port", 0, 65535),
-            ("grace_s", 0, 86_400),
-            ("receive_limit_bytes", 1024, (1 << 31) - 1),
-            ("vet_timeout_s", 1, 86_400),
-            ("keepalive_s", 1, 86_400),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InvalidRequestError(f"{name} must be {low}..{high}, not {value}")
-
-    def channel_options(self) -> list[tuple[str, int]]:
-        """gRPC's channel arguments."""
-        return [
-            ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server behind it
-            ("grpc.max_receive_message_length", self.receive_limit_bytes),
-            ("grpc.max_send_message_length", SEND_LIMIT_BYTES),
-            ("grpc.keepalive_time_ms", int(self.keepalive_s * 1000)),
-            ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-        ]
+VET_TIMEOUT_S = 120.0
 
 
 def model_service(name: str) -> str:
@@ -75,110 +21,39 @@ def model_service(name: str) -> str:
     return f"{NAME}/{name}"
 
 
-class AgentServer:
-    """One listening server and its models. `start`, then `close`; or `catch_signals` and `run_until_signal`."""
+class AgentServer(Server):
+    """A server whose first role is the agent."""
 
-    def __init__(self, settings: AgentSettings, defaults: EngineSettings) -> None:
+    def __init__(self, settings: ServerSettings, defaults: EngineSettings, vet_timeout_s: float = VET_TIMEOUT_S) -> None:
         """`defaults` holds the engine options of models loaded by LoadModel; its path is not used."""
-        self.settings = settings
-        self.port = settings.port
-        self.registry = Registry(settings.vet_timeout_s, self._model_state)
+        super().__init__(settings)
+        self.registry = Registry(vet_timeout_s, self._model_state)
         self.service = ModelService(self.registry, defaults)
-        self._stop = asyncio.Event()
-        self._hurry = asyncio.Event()
-        self._health = health.Health()
-        self._server = aio.server(options=settings.channel_options())
-        add_ModelServiceServicer_to_server(self.service, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        channelz.add_channelz_servicer(self._server)
-        reflection.enable_server_reflection((NAME, health.SERVICE, CHANNELZ, reflection.SERVICE_NAME), self._server)
-
-    @property
-    def address(self) -> str:
-        """host:port as clients write it."""
-        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        return f"{host}:{self.port}"
-
-    async def start(self) -> int:
-        """Listen; not serving before `serve`. Returns the port. Raises ResourceError when it cannot be had."""
-        self.port = self.settings.port or self.port
-        _probe(self.settings.host, self.settings.port)
-        try:
-            self.port = self._server.add_insecure_port(self.address)
-        except RuntimeError as error:
-            raise ResourceError(f"cannot listen on {self.address}: {error}") from error
-        await self._server.start()
-        self._set_serving(False)
-        return self.port
-
-    def serve(self) -> None:
-        """Say to health checks that calls are welcome."""
-        self._set_serving(True)
-
-    def _set_serving(self, serving: bool) -> None:
-        self._health.set("", serving)
-        self._health.set(NAME, serving)
+        self.host(_Agent(self.service, self.registry))
 
     async def _model_state(self, name: str, state: State | None) -> None:
         if state is None:
-            self._health.forget(model_service(name))
+            self.health.forget(model_service(name))
         else:
-            self._health.set(model_service(name), state is State.READY)
+            self.health.set(model_service(name), state is State.READY)
 
-    async def drain(self, grace_s: float) -> bool:
-        """Refuse what is new and wait for what runs. True when all of it ended within the grace period."""
-        self._health.shut_down()
-        self.service.draining.set()
-        self.registry.stop_admission()
-        try:
-            async with asyncio.timeout(grace_s):
-                await self.service.idle.wait()
-        except TimeoutError:
-            return False
-        return True
+
+class _Agent(Role):
+    name = NAME
+
+    def __init__(self, service: ModelService, registry: Registry) -> None:
+        self.calls = service
+        self._service = service
+        self._registry = registry
+
+    def add_to(self, server: aio.Server) -> None:
+        add_ModelServiceServicer_to_server(self._service, server)
+
+    def stop_admission(self) -> None:
+        self._registry.stop_admission()
+
+    def cancel_all(self) -> int:
+        return self._registry.cancel_all()
 
     async def close(self) -> None:
-        """Cancel what still runs, stop listening, free the models."""
-        await self.drain(0.0)
-        cancelled = self.registry.cancel_all()
-        if cancelled:
-            _log.warning("running requests cancelled", extra={"requests": cancelled})
-            await self.drain(CANCEL_S)
-        await self._server.stop(FLUSH_S)
-        await self.registry.close()
-
-    def catch_signals(self) -> None:
-        """From here on SIGTERM and SIGINT no longer end the process: `run_until_signal` sees them."""
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self._on_signal)
-
-    def _on_signal(self) -> None:
-        (self._hurry if self._stop.is_set() else self._stop).set()
-
-    async def run_until_signal(self) -> None:
-        """Serve until a signal, drain, close. A second signal ends the grace period. Needs `catch_signals` before."""
-        await self._stop.wait()
-        _log.info("draining", extra={"grace_s": self.settings.grace_s})
-        drain = asyncio.create_task(self.drain(self.settings.grace_s))
-        hurry = asyncio.create_task(self._hurry.wait())
-        await asyncio.wait((drain, hurry), return_when=asyncio.FIRST_COMPLETED)
-        for task in (drain, hurry):
-            task.cancel()
-        await self.close()
-
-
-def _probe(host: str, port: int) -> None:
-    """Raises ResourceError where the address cannot be bound; gRPC itself would print its own lines before it fails."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise ResourceError(f"cannot listen on {host}: {error.strerror or error}") from error
-    family, kind, protocol, _, address = found[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ResourceError(f"cannot listen on {host}:{port}: {reason}; choose another --port, or 0 for any free one") from error
+        await self._registry.close()

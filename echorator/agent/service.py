@@ -10,22 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
 
 import grpc
-from grpc import aio
 
 from echorator.agent import replies, requests
 from echorator.agent.registry import ModelExistsError, ModelNotReadyError, Registry
 from echorator.agent.served_model import ServedModel
-from echorator.agent.statuses import message_of, trailers_of
 from echorator.agent.stream import Stream
 from echorator.errors import (
     DrainingError,
-    EchoratorError,
     EngineError,
     InvalidRequestError,
     ModelNotFoundError,
@@ -34,6 +28,7 @@ from echorator.errors import (
 )
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer
+from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, rpc
 from echorator.settings import EngineSettings, Sampling
 
 _log = logging.getLogger(__name__)
@@ -41,11 +36,7 @@ _log = logging.getLogger(__name__)
 NAME: str = pb.DESCRIPTOR.services_by_name["ModelService"].full_name
 
 
-class DeadlineError(EchoratorError):
-    """The call's deadline passed before its answer was complete."""
-
-
-_CODES: tuple[tuple[type[EchoratorError], grpc.StatusCode], ...] = (
+_CODES: Codes = (
     (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),
     (ModelExistsError, grpc.StatusCode.ALREADY_EXISTS),
@@ -58,87 +49,33 @@ _CODES: tuple[tuple[type[EchoratorError], grpc.StatusCode], ...] = (
 )
 
 
-def code_of(error: EchoratorError) -> grpc.StatusCode:
-    """The status of an error; INTERNAL for one that nothing here expects."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+class ModelService(Calls, ModelServiceServicer):
+    """The handlers."""
 
-
-Context = aio.ServicerContext[Any, Any]
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
-Handler = Callable[["ModelService", Request, Context], Awaitable[Reply]]
-
-
-def _rpc(handler: Handler[Request, Reply]) -> Callable[[ModelService, Request, Context], Coroutine[Any, Any, Reply]]:
-    """Counts the call, refuses it while draining, and turns errors into statuses."""
-
-    @wraps(handler)
-    async def call(service: ModelService, request: Request, context: Context) -> Reply:
-        service.enter()
-        try:
-            if service.draining.is_set():
-                raise DrainingError("the server is shutting down; try another one")
-            return await handler(service, request, context)
-        except EchoratorError as error:
-            code, message = code_of(error), message_of(error)
-            if code is grpc.StatusCode.INTERNAL:
-                _log.error("call failed", extra={"error": message})
-            return await context.abort(code, message, trailers_of(error, code.value[0], message))
-        finally:
-            service.leave()
-
-    return call
-
-
-def _deadline_s(context: Context) -> float:
-    """On CLOCK_MONOTONIC, 0 for none. Raises DeadlineError where it has passed."""
-    remaining_s = context.time_remaining()
-    if remaining_s is None:
-        return 0.0
-    if remaining_s <= 0.0:
-        raise DeadlineError("the deadline had passed before the request was read")
-    return time.monotonic() + remaining_s
-
-
-class ModelService(ModelServiceServicer):
-    """The handlers. `draining` refuses what comes from then on; `idle` is set while no call runs."""
+    codes = _CODES
 
     def __init__(self, registry: Registry, defaults: EngineSettings) -> None:
         """`defaults` holds the engine options for LoadModel; its path is not used."""
+        super().__init__()
         self.registry = registry
         self.defaults = defaults
-        self.draining = asyncio.Event()
-        self.idle = asyncio.Event()
-        self.idle.set()
-        self._calls = 0
 
-    def enter(self) -> None:
-        """A call begins."""
-        self._calls += 1
-        self.idle.clear()
-
-    def leave(self) -> None:
-        """A call has ended."""
-        self._calls -= 1
-        if not self._calls:
-            self.idle.set()
-
-    @_rpc
+    @rpc
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
         """Complete a prompt."""
         served = self.registry.get(request.model)
-        deadline_s = _deadline_s(context)
+        deadline_s = deadline_of(context)
         limits = requests.limits_of(request.limits)
         sampling = await self._sampling(request.sampling, served)
         prompt = requests.prompt_of(request, served.info.vocabulary)
         tokens = await served.tokenize(prompt, True, True) if isinstance(prompt, str) else prompt
         await self._stream(served, served.start(tokens, sampling, limits, deadline_s), context, pb.GenerateResponse)
 
-    @_rpc
+    @rpc
     async def Chat(self, request: pb.ChatRequest, context: Context) -> None:
         """Answer a conversation."""
         served = self.registry.get(request.model)
-        deadline_s = _deadline_s(context)
+        deadline_s = deadline_of(context)
         limits = requests.limits_of(request.limits)
         sampling = await self._sampling(request.sampling, served)
         messages = requests.messages_of(request)
@@ -174,11 +111,11 @@ class ModelService(ModelServiceServicer):
         finally:
             served.end(stream)
 
-    @_rpc
+    @rpc
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """One vector for each input."""
         served = self.registry.get(request.model)
-        _deadline_s(context)
+        deadline_of(context)
         pooling = requests.pooling_of(request)
         inputs = [await served.tokenize(text, True, False) for text in requests.embed_inputs_of(request)]
         normalize = request.normalize if request.HasField("normalize") else True
@@ -188,13 +125,13 @@ class ModelService(ModelServiceServicer):
             prompt_tokens=sum(len(tokens) for tokens in inputs),
         )
 
-    @_rpc
+    @rpc
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
         """Text to token ids."""
         served = self.registry.get(request.model)
         return pb.TokenizeResponse(tokens=await served.tokenize(request.text, request.add_special, request.parse_special))
 
-    @_rpc
+    @rpc
     async def Detokenize(self, request: pb.DetokenizeRequest, _context: Context) -> pb.DetokenizeResponse:
         """Token ids to text."""
         served = self.registry.get(request.model)
@@ -202,19 +139,19 @@ class ModelService(ModelServiceServicer):
         requests.check_tokens(tokens, served.info.vocabulary, "tokens")
         return pb.DetokenizeResponse(text=await served.detokenize(tokens, request.special))
 
-    @_rpc
+    @rpc
     async def ListModels(self, _request: pb.ListModelsRequest, _context: Context) -> pb.ListModelsResponse:
         """Every name, those being loaded or unloaded too."""
         entries = self.registry.entries()
         return pb.ListModelsResponse(models=[replies.model_of(e, e.served.digest_so_far() if e.served else "") for e in entries])
 
-    @_rpc
+    @rpc
     async def GetModel(self, request: pb.GetModelRequest, _context: Context) -> pb.Model:
         """One model, with its digest."""
         entry = self.registry.entry(request.model)
         return replies.model_of(entry, await entry.served.digest() if entry.served else "")
 
-    @_rpc
+    @rpc
     async def LoadModel(self, request: pb.LoadModelRequest, context: Context) -> None:
         """Load a file of this machine; the last message carries the model."""
         settings = requests.engine_settings_of(request, self.defaults)
@@ -241,19 +178,19 @@ class ModelService(ModelServiceServicer):
         model = replies.model_of(self.registry.entry(name), digest)
         await context.write(pb.LoadModelResponse(stage="ready", progress=1.0, model=model))
 
-    @_rpc
+    @rpc
     async def UnloadModel(self, request: pb.UnloadModelRequest, _context: Context) -> pb.UnloadModelResponse:
         """Drain, then free."""
         cancelled = await self.registry.unload(request.model, requests.grace_of(request))
         return pb.UnloadModelResponse(cancelled_requests=cancelled)
 
-    @_rpc
+    @rpc
     async def ListSlots(self, request: pb.ListSlotsRequest, _context: Context) -> pb.ListSlotsResponse:
         """What each slot does now."""
         engine = self.registry.get(request.model).engine
         return replies.slots_of(engine.slots_state(), engine.slots) if engine is not None else pb.ListSlotsResponse()
 
-    @_rpc
+    @rpc
     async def WatchStats(self, request: pb.WatchStatsRequest, context: Context) -> None:
         """Counters at once and then at every interval, until the model or the server goes."""
         interval_s = requests.interval_of(request)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from echorator.agent.registry import OnProgress
 from echorator.agent.requests import model_name_of
-from echorator.agent.server import AgentServer, AgentSettings
+from echorator.agent.server import AgentServer
+from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 
 EMBEDDED_NAME = "echo-nano"
@@ -36,7 +37,7 @@ async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_
 async def local_server(path: Path | None) -> AsyncIterator[str]:
     """Serve `path`, or the embedded model, on a free loopback port while the context lasts; yields host:port."""
     settings = EngineSettings(path or embedded_model(), slots=4)
-    agent = AgentServer(AgentSettings(port=0), settings)
+    agent = AgentServer(ServerSettings(port=0), settings)
     await agent.start()
     try:
         await load_file(agent, settings, "", lambda _stage, _fraction: None)

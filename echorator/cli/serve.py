@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 from echorator.agent.replies import model_of
-from echorator.agent.server import SIGNALS, AgentServer, AgentSettings
+from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
 from echorator.cli.engine_options import engine_settings
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.loading import loading_shown
 from echorator.cli.local_server import EMBEDDED_NAME, embedded_model, load_file
 from echorator.errors import InvalidRequestError
+from echorator.serving.server import SIGNALS, ServerSettings
 
 EXAMPLE = '{"messages":[{"role":"user","content":"Hello!"}]}'
 
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(arguments: argparse.Namespace) -> int:
     try:
-        settings = AgentSettings(arguments.host, arguments.port, arguments.grace, arguments.receive_limit_bytes)
+        settings = ServerSettings(arguments.host, arguments.port, arguments.grace, arguments.receive_limit_bytes)
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
     files = [Path(model) for model in arguments.models] or [embedded_model()]

@@ -12,10 +12,11 @@ import grpc
 import pytest
 from grpc import aio
 
-from echorator.agent.server import AgentServer, AgentSettings
+from echorator.agent.server import AgentServer
 from echorator.cli.client import connected
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 from tests.agent.polling import eventually
 
@@ -60,14 +61,14 @@ class Agent:
 
 
 @asynccontextmanager
-async def serving(models: dict[str, Path], agent: AgentSettings | None = None, **engine: Any) -> AsyncIterator[Agent]:
+async def serving(models: dict[str, Path], agent: ServerSettings | None = None, **engine: Any) -> AsyncIterator[Agent]:
     """Serve `models` by name with these engine settings while the context lasts.
 
     One thread: llama.cpp's threads spin for each other, and on a machine that is busy with other work they stand still.
     """
     engine = {"threads": 1} | engine
     first = next(iter(models.values()))
-    server = AgentServer(agent or AgentSettings(port=0), EngineSettings(first, **engine))
+    server = AgentServer(agent or ServerSettings(port=0), EngineSettings(first, **engine))
     await server.start()
     try:
         for name, path in models.items():

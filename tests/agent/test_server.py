@@ -17,11 +17,12 @@ from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from echorator.agent.server import AgentServer, AgentSettings
+from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
 from echorator.cli.client import connected
 from echorator.errors import InvalidRequestError, ResourceError
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 from tests.agent.serving import Agent, collected, refused, serving
 
@@ -86,7 +87,7 @@ async def test_channelz_shows_the_server(agent: Agent) -> None:
 
 
 async def test_a_port_in_use_is_refused(agent: Agent, echo_nano: Path) -> None:
-    second = AgentServer(AgentSettings(port=agent.server.port), EngineSettings(echo_nano))
+    second = AgentServer(ServerSettings(port=agent.server.port), EngineSettings(echo_nano))
     with pytest.raises(ResourceError, match=f"cannot listen on 127.0.0.1:{agent.server.port}: Address already in use"):
         await second.start()
 
@@ -94,7 +95,7 @@ async def test_a_port_in_use_is_refused(agent: Agent, echo_nano: Path) -> None:
 @pytest.mark.parametrize("host", ["203.0.113.1", "no such host"])
 async def test_an_address_that_is_not_ours_is_refused(host: str, echo_nano: Path) -> None:
     with pytest.raises(ResourceError, match="cannot listen on"):
-        await AgentServer(AgentSettings(host, 0), EngineSettings(echo_nano)).start()
+        await AgentServer(ServerSettings(host, 0), EngineSettings(echo_nano)).start()
 
 
 @pytest.mark.parametrize(
@@ -102,11 +103,11 @@ async def test_an_address_that_is_not_ours_is_refused(host: str, echo_nano: Path
 )
 async def test_settings_out_of_range(field: str, value: float) -> None:
     with pytest.raises(InvalidRequestError, match=field):
-        AgentSettings(**{field: value})  # type: ignore[arg-type]
+        ServerSettings(**{field: value})  # type: ignore[arg-type]
 
 
 async def test_the_receive_limit_is_a_setting(echo_nano: Path) -> None:
-    async with serving({"echo-nano": echo_nano}, AgentSettings(port=0, receive_limit_bytes=2048)) as agent:
+    async with serving({"echo-nano": echo_nano}, ServerSettings(port=0, receive_limit_bytes=2048)) as agent:
         assert (await agent.stub.Tokenize(pb.TokenizeRequest(text="x" * 1000))).tokens
         await refused(agent.stub.Tokenize(pb.TokenizeRequest(text="x" * 3000)), grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
 

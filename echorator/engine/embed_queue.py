@@ -1,6 +1,7 @@
 """Embeds in batches across concurrent calls: one worker takes all that waits while the last batch was computed.
 
-Fed by `served_model`; runs the native embedder on a thread of its own, so that the event loop never waits for it.
+Fed by the agent's `served_model` and the memory's `gguf_embedder`; runs the native embedder on a thread of its own, so that
+the event loop never waits for it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Deep Tree Echo: remember, recall, build context, learn from experience, consolidate, forget."""

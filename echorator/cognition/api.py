@@ -1,0 +1,272 @@
+"""The calls of CognitionService as plain coroutines over messages: what gRPC serves and what an agent of the same process calls.
+
+Each checks (`requests`), does (`cognition`, `turns`, `upkeep`) and answers (`replies`). Errors are EchoratorErrors; `service` makes
+statuses of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from itertools import islice
+
+from echorator.cognition import replies, requests
+from echorator.cognition.affect import decayed
+from echorator.cognition.cognition import Cognition, Owner
+from echorator.cognition.memory import Filter, Memory
+from echorator.cognition.opened import OpenNamespace
+from echorator.cognition.stages import STAGES
+from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
+from echorator.cognition.turns import Count, Turns, estimated_tokens
+from echorator.cognition.upkeep import Upkeep
+from echorator.errors import InvalidRequestError
+from echorator.rpc.v1 import cognition_pb2 as pb
+
+EXPORT_LINES = 200  # of one chunk
+RESONANT = 3
+
+
+class CognitionApi:
+    """One for a `Cognition`."""
+
+    def __init__(self, cognition: Cognition, count: Count = estimated_tokens) -> None:
+        self.cognition = cognition
+        self.turns = Turns(cognition, count)
+        self.upkeep = Upkeep(cognition)
+
+    async def close(self) -> None:
+        """Finish what was accepted."""
+        await self.upkeep.close()
+        await self.cognition.close()
+
+    async def Remember(self, request: pb.RememberRequest) -> pb.RememberResponse:
+        """Store memories, all or none."""
+        ids, superseded = await self.cognition.remember(requests.owner_of(request.scope), requests.all_told(request))
+        return pb.RememberResponse(ids=ids, superseded_ids=superseded)
+
+    async def Recall(self, request: pb.RecallRequest) -> pb.RecallResponse:
+        """The best by all signals."""
+        asked = requests.asked_of(request, self.cognition.settings.weights)
+        return replies.answer_of(await self.cognition.recall(requests.owner_of(request.scope), asked))
+
+    async def GetMemory(self, request: pb.GetMemoryRequest) -> pb.Memory:
+        """One."""
+        return replies.memory_of(await self.cognition.get(requests.owner_of(request.scope), request.id))
+
+    async def ListMemories(self, request: pb.ListMemoriesRequest) -> pb.ListMemoriesResponse:
+        """A page."""
+        size = int(requests.within(request.page_size or 100, 1, 1000, "page_size"))
+        lifecycle, filter_ = requests.lifecycle_of(request.lifecycle), requests.filter_of(request.filter)
+        after = requests.page_of(request.page_token)
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        page = self.cognition.store.page
+        found = await asyncio.to_thread(page, opened.namespace, filter_, request.text, lifecycle, after, size + 1)
+        token = str(found[size - 1].id) if len(found) > size else ""
+        return pb.ListMemoriesResponse(memories=[replies.memory_of(m) for m in found[:size]], next_page_token=token)
+
+    async def UpdateMemory(self, request: pb.UpdateMemoryRequest) -> pb.Memory:
+        """Change fields."""
+        fields = requests.update_of(request)
+        return replies.memory_of(await self.cognition.update(requests.owner_of(request.scope), request.id, fields))
+
+    async def Forget(self, request: pb.ForgetRequest) -> pb.ForgetResponse:
+        """Erase."""
+        owner, what = requests.owner_of(request.scope), request.WhichOneof("what")
+        if what == "everything" and request.everything:
+            return pb.ForgetResponse(forgotten=await self.cognition.forget(owner, None), erased=True)
+        if what == "ids" and request.ids.ids:
+            return pb.ForgetResponse(forgotten=await self.cognition.forget(owner, list(request.ids.ids)), erased=True)
+        if what == "filter":
+            filter_ = requests.filter_of(request.filter)
+            if filter_.empty:
+                raise InvalidRequestError("filter has no condition; to forget a whole namespace set `everything`")
+            opened = await self.cognition.existing(owner)
+            ids = [m.id async for m in self._all(opened, filter_)]
+            return pb.ForgetResponse(forgotten=await self.cognition.forget(owner, ids) if ids else 0, erased=True)
+        raise InvalidRequestError("say what to forget: ids, filter or everything")
+
+    async def _all(self, opened: OpenNamespace, filter_: Filter) -> AsyncIterator[Memory]:
+        after = 0
+        while found := await asyncio.to_thread(self.cognition.store.page, opened.namespace, filter_, "", None, after, 1000):
+            for memory in found:
+                yield memory
+            after = found[-1].id
+
+    async def History(self, request: pb.HistoryRequest) -> pb.HistoryResponse:
+        """Newest first."""
+        limit = int(requests.within(request.limit or 100, 1, 1000, "limit"))
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        found = await asyncio.to_thread(self.cognition.store.history, opened.namespace, request.id, request.before_seq, limit)
+        return pb.HistoryResponse(changes=[replies.change_of(c) for c in found])
+
+    async def BuildContext(self, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
+        """Messages with memories."""
+        given = request.HasField
+        built = await self.turns.build_context(
+            requests.owner_of(request.scope),
+            requests.messages_of(request),
+            request.model,
+            int(requests.within(request.budget_tokens, 0, 1 << 20, "budget_tokens")) if given("budget_tokens") else None,
+            int(requests.within(request.max_memories, 0, 1000, "max_memories")) if given("max_memories") else None,
+            requests.within(request.min_confidence, 0, 1, "min_confidence") if given("min_confidence") else None,
+            requests.time_of(request.now_s, "now_s") if given("now_s") else None,
+        )
+        return replies.built_of(built)
+
+    async def RecordExperience(self, request: pb.RecordExperienceRequest) -> pb.RecordExperienceResponse:
+        """Learn from a turn."""
+        if "\0" in request.user_text or "\0" in request.answer:
+            raise InvalidRequestError("user_text and answer must not have NUL characters; remove them")
+        recorded = await self.turns.record(
+            requests.owner_of(request.scope),
+            request.user_text,
+            request.answer,
+            request.model,
+            list(request.recalled_ids),
+            request.outcome,
+            requests.within(request.feedback, -1, 1, "feedback") if request.HasField("feedback") else None,
+            requests.time_of(request.at_s, "at_s") if request.HasField("at_s") else None,
+        )
+        return pb.RecordExperienceResponse(
+            experience_id=recorded.experience_id, memory_ids=recorded.memory_ids, superseded_ids=recorded.superseded_ids
+        )
+
+    async def Consolidate(self, request: pb.ConsolidateRequest) -> AsyncIterator[pb.ConsolidateProgress]:
+        """Merge, summarise, forget."""
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        similarity = (
+            requests.within(request.duplicate_similarity, 0.5, 1, "duplicate_similarity")
+            if request.HasField("duplicate_similarity")
+            else None
+        )
+        bound = int(requests.within(request.max_memories, 0, 1 << 40, "max_memories")) if request.HasField("max_memories") else None
+        async for progress in self.upkeep.consolidate(opened, similarity, bound, request.dry_run):
+            yield pb.ConsolidateProgress(
+                stage=progress.stage,
+                progress=progress.fraction,
+                merged=progress.merged,
+                summaries=progress.summaries,
+                archived=progress.archived,
+                purged=progress.purged,
+            )
+
+    async def ListPatterns(self, request: pb.ListPatternsRequest) -> pb.ListPatternsResponse:
+        """What recurs, the weightiest first."""
+        limit = int(requests.within(request.limit or 20, 1, 1000, "limit"))
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        patterns = await self.upkeep.patterns(opened)
+        return pb.ListPatternsResponse(patterns=patterns[:limit])
+
+    async def SetGoals(self, request: pb.SetGoalsRequest) -> pb.SetGoalsResponse:
+        """Replace the goals."""
+        goals = requests.goals_of(request)
+        await self.cognition.set_goals(requests.owner_of(request.scope), goals)
+        return pb.SetGoalsResponse(goals=[replies.goal_of(g) for g in goals])
+
+    async def GetState(self, request: pb.GetStateRequest) -> pb.State:
+        """What each stage knows."""
+        owner = requests.owner_of(request.scope)
+        return await self._state(owner, await self.cognition.existing(owner))
+
+    async def WatchState(self, request: pb.WatchStateRequest) -> AsyncIterator[pb.State]:
+        """At once, then after changes."""
+        interval_s = requests.interval_of(request.interval_ms)
+        owner = requests.owner_of(request.scope)
+        sent = None
+        while True:
+            state = await self._state(owner, await self.cognition.existing(owner))
+            shown = state.SerializeToString(deterministic=True)
+            if shown != sent:
+                yield state
+                sent = shown
+            await asyncio.sleep(interval_s)
+
+    async def _state(self, owner: Owner, opened: OpenNamespace) -> pb.State:
+        cognition, store = self.cognition, self.cognition.store
+        counts = await asyncio.to_thread(store.counts, opened.namespace, cognition.embedder_id)
+        goals = await asyncio.to_thread(store.goals, opened.namespace)
+        session = await cognition.session(opened, owner.session)
+        mood = decayed(session.mood, time.time() - session.mood_s, cognition.settings.mood_half_life_s)
+        resonant = await self.turns.resonance(opened, owner, RESONANT)
+        patterns = await self.upkeep.patterns(opened)
+        curve, index = opened.curve, opened.index
+        return pb.State(
+            scope=replies.scope_of(owner),
+            seq=counts.seq,
+            active=counts.active,
+            archived=counts.archived,
+            superseded=counts.superseded,
+            experiences=counts.experiences,
+            associations=counts.associations,
+            patterns=len(patterns),
+            goals=[replies.goal_of(g) for g in goals],
+            embedder=cognition.embedder.name,
+            dimension=cognition.embedder.dimension,
+            reembed_left=counts.stale_vectors,
+            index=pb.IndexState(
+                kind="hnsw" if index.graph_size else "exact",
+                size=len(index),
+                in_graph=index.graph_size,
+                memory_bytes=index.memory_bytes + index.graph_file_bytes,
+                building=opened.building,
+            ),
+            mood=pb.Affect(valence=round(mood.valence, 3), arousal=round(mood.arousal, 3)),
+            working_memory=[i for i, _ in session.focus],
+            resonance=[pb.Resonance(session=name, similarity=round(value, 4)) for name, value in resonant],
+            stages=[pb.Stage(name=n, runs=r.runs, total_s=r.total_s, summary=STAGES[n]) for n, r in cognition.stages.by_name.items()],
+            calibration=pb.Calibration(
+                samples=curve.samples, expected_error=curve.expected_error, scores=curve.scores, confidences=curve.confidences
+            ),
+        )
+
+    async def GetMap(self, request: pb.GetMapRequest) -> pb.Map:
+        """Two stable dimensions."""
+        limit = int(requests.within(request.limit or 5000, 1, 100_000, "limit"))
+        return await self.upkeep.map(await self.cognition.existing(requests.owner_of(request.scope)), limit)
+
+    async def ListNamespaces(self, request: pb.ListNamespacesRequest) -> pb.ListNamespacesResponse:
+        """Of one tenant."""
+        if not request.tenant:
+            raise InvalidRequestError('tenant is empty; name one ("default" is that of scopes which name none)')
+        store, response = self.cognition.store, pb.ListNamespacesResponse()
+        for namespace in await asyncio.to_thread(store.namespaces, request.tenant):
+            counts = await asyncio.to_thread(store.counts, namespace, self.cognition.embedder_id)
+            scope = replies.scope_of(Owner(*namespace.key))
+            response.namespaces.append(
+                pb.Namespace(scope=scope, memories=counts.active, archived=counts.archived, last_change_s=counts.last_change_s)
+            )
+        return response
+
+    async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportChunk]:
+        """JSON lines."""
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        memories = await asyncio.to_thread(lambda: list(self.cognition.store.everything(opened.namespace, request.embeddings)))
+        lines = exported(memories, self.cognition.embedder.name, request.embeddings)
+        while chunk := b"".join(islice(lines, EXPORT_LINES)):
+            yield pb.ExportChunk(lines=chunk)
+
+    async def Import(self, chunks: AsyncIterator[pb.ImportChunk]) -> pb.ImportResponse:
+        """All or nothing."""
+        owner: Owner | None = None
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in chunks:
+            if owner is None:
+                owner = requests.owner_of(chunk.scope)
+            parts.append(chunk.lines)
+            size += len(chunk.lines)
+            if size > MAX_IMPORT_BYTES:
+                raise InvalidRequestError(f"more than {MAX_IMPORT_BYTES} bytes; import in parts")
+        if owner is None:
+            raise InvalidRequestError("there is no chunk; the first one carries the scope")
+        cognition = self.cognition
+        memories = await asyncio.to_thread(lambda: imported(lines_of(parts), cognition.embedder.name, cognition.embedder.dimension))
+        fresh = await cognition.adopt(owner, memories)
+        return pb.ImportResponse(imported=fresh, skipped=len(memories) - fresh)
+
+    async def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
+        """Verify the store and the open indexes."""
+        findings, count = await self.upkeep.check(request.repair)
+        shown = [pb.Finding(severity="error" if f.error else "note", what=f.what, repaired=f.repaired) for f in findings]
+        return pb.CheckResponse(clean=not any(f.error for f in findings), findings=shown, memories=count)

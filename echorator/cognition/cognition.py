@@ -1,0 +1,397 @@
+"""The memory itself: remember, recall, change, forget, over a store, an embedder and one open index a namespace.
+
+Called by `api` (and through it by gRPC or an agent of the same process) with plain values. A write is: embed outside the lock,
+then in the namespace's lock decide (coherence), write durably, and only then change the index; so the index never shows what
+was not acknowledged, and what is acknowledged is found by the next recall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from echorator.cognition.affect import Affect
+from echorator.cognition.coherence import Topic, decide, topic_of
+from echorator.cognition.confidence import fit_of
+from echorator.cognition.embedders import Embedder
+from echorator.cognition.facts import fact_of
+from echorator.cognition.indexing import session_hash, speaker_hash
+from echorator.cognition.memory import Action, Batch, Filter, Goal, Lifecycle, Link, Memory, Patch, Receipt, Vector
+from echorator.cognition.opened import OpenNamespace
+from echorator.cognition.session import SessionState
+from echorator.cognition.settings import CognitionSettings, Weights
+from echorator.cognition.snapshots import GraphSnapshots
+from echorator.cognition.stages import Stages
+from echorator.cognition.store import MemoryNotFoundError, Store
+from echorator.cognition.text import date_words, ids_of, query_ids, words
+from echorator.cognition.writing import Told, check_text, embedded_text, memory_of, with_vectors
+from echorator.errors import InvalidRequestError
+
+_log = logging.getLogger(__name__)
+
+EVERYTHING = Filter()
+NEUTRAL = Affect()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose memory, and of which conversation."""
+
+    tenant: str
+    agent: str
+    user: str
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A memory with its score by signal (shape (9,), in the order of `recall_index.SIGNALS`)."""
+
+    memory: Memory
+    score: float
+    signals: npt.NDArray[np.float32]
+    similarity: float
+    coverage: float
+    confidence: float
+
+    @property
+    def fit(self) -> float:
+        """See `confidence`."""
+        return float(fit_of(self.similarity, self.coverage))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Of a recall. Times in seconds."""
+
+    memories: list[Recalled]
+    embed_s: float
+    search_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A recall's parameters."""
+
+    query: str
+    k: int = 10
+    filter: Filter = EVERYTHING
+    as_of_s: float | None = None
+    superseded: bool = False
+    weights: Weights | None = None
+    embedding: Vector | None = None
+    now_s: float | None = None
+    mood: Affect = NEUTRAL
+
+
+class Cognition:
+    """All namespaces of one store. Made by `open`, ended by `close`."""
+
+    def __init__(self, store: Store, embedder: Embedder, settings: CognitionSettings, folder: Path | None) -> None:
+        """Use `open`. `folder` is where graphs are saved; None: nowhere."""
+        self.store = store
+        self.embedder = embedder
+        self.settings = settings
+        self.stages = Stages()
+        self.embedder_id = 0
+        self._snapshots = GraphSnapshots(folder) if folder is not None else None
+        self._opened: dict[int, OpenNamespace] = {}
+        self._by_key: dict[tuple[str, str, str], OpenNamespace] = {}
+        self._opening: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @classmethod
+    async def open(cls, store: Store, embedder: Embedder, settings: CognitionSettings, folder: Path | None) -> Cognition:
+        """The memory over an open store, whose `close` it takes over."""
+        cognition = cls(store, embedder, settings, folder)
+        cognition.embedder_id = await asyncio.to_thread(store.embedder, embedder.name, embedder.dimension)
+        return cognition
+
+    async def close(self) -> None:
+        """Finish what was accepted."""
+        for opened in self._by_key.values():
+            await asyncio.to_thread(opened.finish)
+        await asyncio.to_thread(self.store.close)
+        await self.embedder.close()
+
+    # Namespaces
+
+    async def opened(self, owner: Owner, create: bool = False) -> OpenNamespace | None:
+        """The namespace with its index; None where it does not exist and is not to be made."""
+        key = (owner.tenant, owner.agent, owner.user)
+        found = self._by_key.get(key)
+        if found is not None:
+            return found
+        async with self._opening[key]:
+            if key in self._by_key:
+                return self._by_key[key]
+            namespace = await asyncio.to_thread(self.store.namespace, *key, create)
+            if namespace is None:
+                return None
+            opened = OpenNamespace(namespace, self.store, self.embedder_id, self.embedder.dimension, self._snapshots)
+            await asyncio.to_thread(opened.load)
+            opened.grow(self.settings.graph_threads)
+            self._by_key[key] = self._opened[namespace.id] = opened
+            return opened
+
+    async def existing(self, owner: Owner) -> OpenNamespace:
+        """Raises MemoryNotFoundError."""
+        opened = await self.opened(owner)
+        if opened is None:
+            raise MemoryNotFoundError(
+                f"nothing was ever remembered for user {owner.user!r} of agent {owner.agent!r}, tenant {owner.tenant!r}"
+            )
+        return opened
+
+    def all_opened(self) -> list[OpenNamespace]:
+        """Those whose index is in memory."""
+        return list(self._by_key.values())
+
+    def drop(self, opened: OpenNamespace) -> None:
+        """Forget the index; the next call reads the store again."""
+        self._by_key.pop(opened.namespace.key, None)
+        self._opened.pop(opened.namespace.id, None)
+
+    async def session(self, opened: OpenNamespace, name: str) -> SessionState:
+        """The state of a conversation; a new one for no name or a damaged state."""
+        if not name:
+            return SessionState()
+        state = opened.sessions.get(name)
+        if state is None:
+            body = await asyncio.to_thread(self.store.document, opened.namespace, f"session:{name}")
+            try:
+                state = SessionState.loaded(body)
+            except ValueError as error:
+                _log.warning("session state dropped", extra={"namespace": opened.namespace.id, "error": str(error)})
+                state = SessionState()
+            opened.sessions[name] = state
+        return state
+
+    # Writing
+
+    async def remember(self, owner: Owner, told: Sequence[Told], now_s: float | None = None) -> tuple[list[int], list[int]]:
+        """Store all or none; durable when it returns. (ids, superseded ids). Raises InvalidRequestError, ResourceError."""
+        now_s = time.time() if now_s is None else now_s
+        memories = await self.prepared(told, owner.session, now_s)
+        opened = await self.opened(owner, create=True)
+        assert opened is not None
+        ids, superseded, _ = await self.written(opened, memories, Batch(), now_s)
+        return ids, superseded
+
+    async def prepared(self, told: Sequence[Told], session: str, now_s: float) -> list[Memory]:
+        """Contextualised, coloured and embedded, not stored. Raises InvalidRequestError."""
+        with self.stages.timed("contextualise"):
+            memories = [memory_of(one, session, now_s) for one in told]
+        missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
+        with self.stages.timed("embed"):
+            made = await self.embedder.embed([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
+        vectors = np.zeros((len(memories), self.embedder.dimension), np.float32)
+        for i, memory in enumerate(memories):
+            if len(memory.embedding):
+                vectors[i] = unit(memory.embedding, self.embedder.dimension, f"memories[{i}].embedding")
+        vectors[missing] = made
+        return with_vectors(memories, vectors, self.embedder_id)
+
+    async def written(
+        self, opened: OpenNamespace, memories: Sequence[Memory], batch: Batch, now_s: float
+    ) -> tuple[list[int], list[int], Receipt]:
+        """Decide about `memories`, add them to `batch`, store and index. (ids, superseded ids, receipt)."""
+        async with opened.lock:
+            work = asyncio.to_thread(self._write, opened, memories, batch, now_s)
+            ids, superseded, receipt = await asyncio.shield(asyncio.ensure_future(work))
+        opened.grow(self.settings.graph_threads)
+        return ids, superseded, receipt
+
+    def _write(self, opened: OpenNamespace, memories: Sequence[Memory], batch: Batch, now_s: float) -> tuple[list[int], list[int], Receipt]:
+        topics = {topic for m in memories if (topic := topic_of(m)) is not None}
+        with self.stages.timed("coherence"):
+            known: dict[Topic, list[Memory]] = {topic: self.store.facts(opened.namespace, *topic) for topic in topics}
+            decision = decide(memories, known)
+        kept = [m for m in decision.add if m is not None]
+        batch = replace(
+            batch,
+            add=(*batch.add, *kept),
+            patch=(*batch.patch, *decision.patches),
+            links=(*batch.links, *self._entity_links(opened, kept)),
+            uses=(*batch.uses, *((i, now_s) for i in decision.repeats if i)),
+        )
+        with self.stages.timed("store"):
+            receipt = self.store.write(opened.namespace, batch, now_s).result()
+        new = [replace(m, id=i) for m, i, fresh in zip(kept, receipt.ids, receipt.fresh, strict=True) if fresh]
+        opened.add(new)
+        touched = [*decision.superseded, *(p.id for p in batch.patch if p.id > 0), *(i for i, _ in batch.uses)]
+        if touched:
+            opened.restate(self.store.memories(opened.namespace, touched))
+        linked = {i for link in batch.links for i in (link.a, link.b) if i > 0} | {m.id for m in new if batch.links}
+        if linked:
+            opened.associate(self.store.associations(opened.namespace, sorted(linked)))
+        ids = iter(receipt.ids)
+        return [repeat or next(ids) for repeat in decision.repeats], list(decision.superseded), receipt
+
+    def _entity_links(self, opened: OpenNamespace, memories: Sequence[Memory]) -> list[Link]:
+        """Each new memory with the last ones that name the same thing; the more there are, the weaker (the fan effect, Anderson 1974)."""
+        links: list[Link] = []
+        for place, memory in enumerate(memories):
+            for entity in memory.entities:
+                earlier, fan = opened.with_entity(entity, self.settings.entity_links)
+                links += [Link(-1 - place, i, "entity", 1.0 / (1.0 + fan)) for i in earlier]
+        return links
+
+    async def adopt(self, owner: Owner, memories: Sequence[Memory]) -> int:
+        """Store memories of an export as they are, all or none. Returns how many were new: a known key is skipped."""
+        if not memories:
+            return 0
+        missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
+        made = await self.embedder.embed([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
+        vectors = np.zeros((len(memories), self.embedder.dimension), np.float32)
+        for i, memory in enumerate(memories):
+            if len(memory.embedding):
+                vectors[i] = memory.embedding
+        vectors[missing] = made
+        batch = Batch(add=tuple(with_vectors(memories, vectors, self.embedder_id)))
+        opened = await self.opened(owner, create=True)
+        assert opened is not None
+
+        def apply() -> int:
+            receipt = self.store.write(opened.namespace, batch, time.time()).result()
+            opened.refresh([i for i, fresh in zip(receipt.ids, receipt.fresh, strict=True) if fresh])
+            return sum(receipt.fresh)
+
+        async with opened.lock:
+            return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
+
+    async def update(self, owner: Owner, memory_id: int, fields: Mapping[str, Any], now_s: float | None = None) -> Memory:
+        """Change fields of one memory; a new text is read, embedded and indexed anew. Raises MemoryNotFoundError, InvalidRequestError."""
+        now_s = time.time() if now_s is None else now_s
+        opened = await self.existing(owner)
+        old = await self.get(owner, memory_id)
+        values = dict(fields)
+        if "text" in values and values["text"] != old.text:
+            check_text(values["text"], "text")
+            fact = fact_of(values["text"], old.speaker)
+            vector = (await self.embedder.embed([embedded_text(values["text"], old.speaker)]))[0]
+            values |= {
+                "embedding": vector,
+                "embedder": self.embedder_id,
+                "terms": ids_of([*words(f"{old.speaker} {values['text']}"), *date_words(old.said_s)]),
+                "subject": fact.subject if fact else "",
+                "attribute": fact.attribute if fact else "",
+                "value": fact.value if fact else "",
+                "exclusive": fact is not None and fact.exclusive and not fact.negated,
+            }
+        action = Action.UPDATED
+        if "lifecycle" in values and values["lifecycle"] != old.lifecycle:
+            values["changed_s"] = now_s
+            action = Action.ARCHIVED if values["lifecycle"] is Lifecycle.ARCHIVED else Action.RESTORED
+        shown = ", ".join(f"{name} was {getattr(old, name)!r}" for name in fields if getattr(old, name) != fields[name])
+        batch = Batch(patch=(Patch(memory_id, values, action, shown),))
+
+        def apply() -> None:
+            self.store.write(opened.namespace, batch, now_s).result()
+            opened.refresh([memory_id])
+
+        async with opened.lock:
+            await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
+        return await self.get(owner, memory_id)
+
+    async def forget(self, owner: Owner, ids: Sequence[int] | None, now_s: float | None = None) -> int:
+        """Erase memories, or the namespace for None. Returns how many were erased."""
+        opened = await self.existing(owner)
+
+        def apply() -> int:
+            erased = self.store.erase(opened.namespace, ids, time.time() if now_s is None else now_s)
+            if self._snapshots is not None:
+                opened.finish()
+                self._snapshots.forget(opened.namespace)
+            return erased
+
+        async with opened.lock:
+            erased = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
+            self.drop(opened)
+        return erased
+
+    async def set_goals(self, owner: Owner, goals: Sequence[Goal]) -> None:
+        """Replace them."""
+        opened = await self.opened(owner, create=True)
+        assert opened is not None
+        vectors = await self.embedder.embed([goal.text for goal in goals])
+        made = tuple(replace(goal, embedding=vector) for goal, vector in zip(goals, vectors, strict=True))
+        async with opened.lock:
+            await asyncio.wrap_future(self.store.write(opened.namespace, Batch(goals=made), time.time()))
+            await asyncio.to_thread(opened.load_goals)
+
+    # Reading
+
+    async def get(self, owner: Owner, memory_id: int) -> Memory:
+        """Raises MemoryNotFoundError."""
+        opened = await self.existing(owner)
+        found = await asyncio.to_thread(self.store.memories, opened.namespace, [memory_id])
+        if not found:
+            raise MemoryNotFoundError(f"there is no memory {memory_id} here")
+        return found[0]
+
+    async def recall(self, owner: Owner, asked: Asked) -> Answer:
+        """The best `k`, best first. Raises MemoryNotFoundError, InvalidRequestError."""
+        return await self.recall_in(await self.existing(owner), asked)
+
+    async def recall_in(self, opened: OpenNamespace, asked: Asked) -> Answer:
+        """As `recall`, where the namespace is open already."""
+        begin_s = time.perf_counter()
+        if asked.embedding is not None:
+            vector = unit(asked.embedding, self.embedder.dimension, "embedding")
+        else:
+            with self.stages.timed("embed"):
+                vector = (await self.embedder.embed([asked.query]))[0]
+        embedded_s = time.perf_counter()
+        found = await asyncio.to_thread(self._search, opened, asked, np.ascontiguousarray(vector))
+        return Answer(found, embedded_s - begin_s, time.perf_counter() - embedded_s)
+
+    def _search(self, opened: OpenNamespace, asked: Asked, vector: Vector) -> list[Recalled]:
+        with self.stages.timed("recall"):
+            now_s = time.time() if asked.now_s is None else asked.now_s
+            filter_ = asked.filter
+            labels, scores, signals, cosines, coverages = opened.index.search(
+                vector if vector.any() else None,
+                query_ids(asked.query),
+                weights=(asked.weights or self.settings.weights).array(),
+                k=asked.k,
+                now_s=now_s,
+                as_of_s=now_s if asked.as_of_s is None else asked.as_of_s,
+                superseded=asked.superseded,
+                since_s=-1e300 if filter_.since_s is None else filter_.since_s,
+                before_s=1e300 if filter_.before_s is None else filter_.before_s,
+                kinds=sum(1 << kind for kind in filter_.kinds) or 0xFFFFFFFF,
+                session=session_hash(filter_.session),
+                speaker=speaker_hash(filter_.speaker),
+                valence=asked.mood.valence,
+                arousal=asked.mood.arousal,
+                goals=opened.goal_rows,
+                pool=self.settings.pool,
+            )
+            by_id = {m.id: m for m in self.store.memories(opened.namespace, labels.tolist())}
+            confidences = opened.curve.confidence(fit_of(cosines, coverages))
+            return [
+                Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i]))
+                for i, label in enumerate(labels.tolist())
+                if label in by_id
+            ]
+
+
+def unit(vector: Vector, dimension: int, where: str) -> Vector:
+    """Of length 1. Raises InvalidRequestError where it has another dimension, is zero or has no numbers."""
+    if len(vector) != dimension:
+        raise InvalidRequestError(f"{where} has {len(vector)} numbers, this memory's vectors have {dimension}")
+    if not np.isfinite(vector).all():
+        raise InvalidRequestError(f"{where} has NaN or infinite numbers")
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if not length:
+        raise InvalidRequestError(f"{where} is all zeros; leave it out to have it computed")
+    return np.ascontiguousarray(vector / length, dtype=np.float32)

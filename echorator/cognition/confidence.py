@@ -1,0 +1,73 @@
+"""Calibrated confidence: from how well a memory fits a question to the probability that it is relevant.
+
+The fit is the mean of the cosine (not below 0) and of the share of the question's words (by idf) that the memory has: a
+number in 0..1 that, unlike the standard scores that order memories, means the same in every namespace. The curve from fit to
+probability is an isotonic regression (pool adjacent violators: Ayer et al. 1955; Zadrozny and Elkan 2002); the one that ships
+was fitted by `bench/calibration.py`, feedback fits a namespace's own. Checked by the expected calibration error (Guo et al. 2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+MAX_POINTS = 64
+
+
+def fit_of(similarity: npt.ArrayLike, coverage: npt.ArrayLike) -> Floats:
+    """0..1, from cosines and coverages of equal shape."""
+    cosine = np.clip(np.asarray(similarity, np.float64), 0.0, 1.0)
+    return (cosine + np.clip(np.asarray(coverage, np.float64), 0.0, 1.0)) / 2
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A non-decreasing, piecewise linear map; `scores` rise."""
+
+    scores: tuple[float, ...]
+    confidences: tuple[float, ...]
+    samples: int
+    expected_error: float
+
+    def confidence(self, scores: npt.ArrayLike) -> Floats:
+        """0..1, of the same shape."""
+        return np.interp(np.asarray(scores, np.float64), self.scores, self.confidences)
+
+
+DEFAULT_CURVE = Curve((0.05, 0.25, 0.45, 0.7), (0.01, 0.1, 0.6, 0.95), 0, 0.0)
+
+
+def fit(scores: npt.ArrayLike, relevant: npt.ArrayLike) -> Curve:
+    """The isotonic curve through (score, was it relevant). Each pooled block has one success and one failure added
+    (Laplace), so few samples never say 0 or 1.
+
+    Raises:
+        ValueError: nothing to fit, or the two differ in length.
+    """
+    x, y = np.asarray(scores, np.float64).ravel(), np.asarray(relevant, np.float64).ravel()
+    if not len(x) or len(x) != len(y):
+        raise ValueError("as many scores as outcomes are needed, at least one")
+    order = np.argsort(x, kind="stable")
+    blocks: list[list[float]] = []  # sum of y, count, sum of x
+    for value, outcome in zip(x[order], y[order], strict=True):
+        blocks.append([outcome, 1.0, value])
+        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] >= blocks[-1][0] * blocks[-2][1]:
+            last = blocks.pop()
+            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    if len(blocks) > MAX_POINTS:
+        chosen = np.linspace(0, len(blocks) - 1, MAX_POINTS).round().astype(int)
+        blocks = [blocks[i] for i in chosen]
+    points = [(block[2] / block[1], (block[0] + 1) / (block[1] + 2)) for block in blocks]
+    confidences = np.maximum.accumulate([p for _, p in points])
+    curve = Curve(tuple(s for s, _ in points), tuple(float(c) for c in confidences), len(x), 0.0)
+    return Curve(curve.scores, curve.confidences, curve.samples, expected_calibration_error(curve.confidence(x), y))
+
+
+def expected_calibration_error(confidences: npt.ArrayLike, relevant: npt.ArrayLike, bins: int = 10) -> float:
+    """Mean over equal bins of |mean confidence - share that was relevant|, weighted by the bins' sizes."""
+    p, y = np.asarray(confidences, np.float64).ravel(), np.asarray(relevant, np.float64).ravel()
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    return float(sum(abs(p[place == b].mean() - y[place == b].mean()) * (place == b).mean() for b in range(bins) if (place == b).any()))

@@ -1,0 +1,184 @@
+"""What a sentence states: statements worth keeping, subject-attribute-value facts, entities, importance.
+
+Rules over English, no model in the write path: what no rule reads stays an episodic memory with its words. Feeds the
+writing of memories; `coherence` decides with the facts which earlier memory a new one supersedes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from echorator.cognition.text import plain
+
+MAX_VALUE_WORDS = 8
+
+_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?=\S)[^.!?\n]*)*[.!?\n]*")
+_ABBREVIATED = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e)\.$")
+_ASKING = re.compile(
+    r"(?:what|who|whom|whose|which|where|when|why|how|do|does|did|can|could|would|will|is|are|am|was|were|should|shall|may|have|has|had|"
+    r"tell|give|show|write|explain|translate|summari[sz]e|count|name|say|list|sing|help|please|remind)\b",
+    re.IGNORECASE,
+)
+_CHATTER = re.compile(
+    r"(?:hello|hi|hey|thanks?|thank you|ok|okay|yes|no|bye|goodbye|good (?:morning|night|evening)|see you|sure|great|cool)\b"
+    r"[\w ,]{0,16}[.!]*$",
+    re.IGNORECASE,
+)
+_LEAD = r"(?:(?:hi|hello|hey|well|so|actually|also|and|but|note that|remember that|please remember that|by the way)[,:]?\s+)*"
+_VALUE = r"(?P<v>[^,;:!?]{1,120})"
+_THING = r"(?P<a>[\w][\w'\u2019 -]{0,60}?)"
+_BE = r"(?:is|are|was|'s|\u2019s)"
+_NAME = r"(?P<s>[A-Z][\w-]+(?: [A-Z][\w-]+){0,2})"
+
+
+def _rule(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"{_LEAD}{pattern}[.!\s]*$", re.IGNORECASE)
+
+
+def _rule_with_name(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?i:{_LEAD}){pattern}[.!\s]*$")
+
+
+# (pattern, attribute or "" for the group `a`, exclusive). The subject is the group `s`, or the speaker.
+_FIRST_PERSON: tuple[tuple[re.Pattern[str], str, bool], ...] = (
+    (_rule(rf"my (?:new )?{_THING} (?:{_BE}|are) (?:now )?(?:called|named) {_VALUE}"), "{a} name", True),
+    (_rule(rf"my (?:new )?{_THING} (?:{_BE}|has changed to|changed to) (?:now )?{_VALUE}"), "", True),
+    (_rule(rf"i (?:have )?(?:changed|renamed) my {_THING} to {_VALUE}"), "", True),
+    (_rule(rf"{_VALUE} is (?:now )?my (?:new )?(?P<a>favou?rite [\w ]{{1,40}})"), "", True),
+    (_rule(rf"(?:i am|i'm|i\u2019m) called {_VALUE}"), "name", True),
+    (_rule(rf"you can call me {_VALUE}"), "name", True),
+    (_rule(rf"(?:i live in|i moved to|i have moved to|i now live in) {_VALUE}"), "home city", True),
+    (_rule(rf"i (?:now )?work as an? {_VALUE}"), "job", True),
+    (_rule(rf"i was born on {_VALUE}"), "birthday", True),
+    (_rule(rf"i have an? (?P<a>[\w-]{{1,30}}) (?:called|named) {_VALUE}"), "{a} name", False),
+    (_rule(r"(?:i am|i'm|i\u2019m) an? (?P<v>[\w-]+(?: [\w-]+)?)"), "job", False),
+    (_rule(rf"i love the colou?r {_VALUE}"), "favourite colour", False),
+    (_rule(rf"i love eating {_VALUE}"), "favourite food", False),
+    (_rule(rf"(?:i enjoy|in my free time i like) {_VALUE}"), "hobby", False),
+    (_rule(rf"i listen to {_VALUE}"), "favourite music", False),
+    (_rule(rf"i write {_VALUE}"), "favourite language", False),
+)
+_HI_I_AM = re.compile(r"(?i:(?:hi|hello|hey),? )(?i:i am|i'm) (?P<v>[A-Z][\w-]+(?: [A-Z][\w-]+)?)[.!\s]*$")
+_OTHERS: tuple[tuple[re.Pattern[str], str, bool], ...] = (
+    (_rule_with_name(rf"{_NAME}['\u2019]s (?:new )?{_THING} {_BE} (?:now )?(?:called|named) {_VALUE}"), "{a} name", True),
+    (_rule_with_name(rf"{_NAME}['\u2019]s (?:new )?{_THING} {_BE} (?:now )?{_VALUE}"), "", True),
+    (_rule_with_name(rf"{_NAME} (?:lives in|moved to|has moved to|now lives in) {_VALUE}"), "home city", True),
+    (_rule_with_name(rf"{_NAME} (?:now )?works as an? {_VALUE}"), "job", True),
+)
+_THE = (
+    (_rule(rf"the (?:new )?{_THING} {_BE} (?:now )?(?:called|named) {_VALUE}"), "", True),
+    (_rule(rf"the (?:new )?{_THING} (?:{_BE}|has changed to|changed to) (?:now )?{_VALUE}"), "", True),
+)
+_NOT = re.compile(r"(?:not|no longer|never)\s+(?P<v>.+)$", re.IGNORECASE)
+_ENTITY = re.compile(r"[A-Z][\w-]*(?:\d[\w-]*)?|\b[\w]+-\d[\w-]*|\b\d[\d.,:/-]*\d\b|\b\d{2,}\b")
+_CUES = re.compile(
+    r"\b(?:remember|important|never|always|must|deadline|password|allerg\w+|birthday|emergency|don'?t forget)\b", re.IGNORECASE
+)
+_SPELLINGS = (("color", "colour"), ("favorite", "favourite"), ("center", "centre"))
+_PRONOUNS = frozenset("i it that this he she they there those these what which who where when".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """The same subject and attribute with another value is a contradiction where both are exclusive, or the later one is."""
+
+    subject: str
+    attribute: str
+    value: str
+    exclusive: bool
+    negated: bool = False  # says that the value does not hold
+
+
+def sentences(text: str) -> list[str]:
+    """In order, without surrounding space."""
+    found: list[str] = []
+    for match in _SENTENCE.finditer(text):
+        part = match.group().strip()
+        if part and found and _ABBREVIATED.search(found[-1]):
+            found[-1] = f"{found[-1]} {part}"
+        elif part:
+            found.append(part)
+    return found
+
+
+def is_statement(sentence: str) -> bool:
+    """Whether it tells something: no question, no order, no small talk, at least two words."""
+    bare = sentence.strip()
+    return (
+        len(bare.split()) > 1
+        and not bare.rstrip("\"')] ").endswith("?")
+        and not _ASKING.match(bare)
+        and (not _CHATTER.match(bare) or _HI_I_AM.match(bare) is not None)
+    )
+
+
+def statements(text: str) -> list[str]:
+    """The sentences of a user's turn that tell something."""
+    return [s for s in sentences(text) if is_statement(s)]
+
+
+def _normal(words: str) -> str:
+    out = plain(words).replace("\u2019", "'").strip(" .'\"")
+    for american, british in _SPELLINGS:
+        out = re.sub(rf"\b{american}\b", british, out)
+    return re.sub(r"'s\b", "", out)
+
+
+def fact_of(sentence: str, speaker: str = "") -> Fact | None:
+    """The fact of one sentence, or None. The first person becomes `speaker` ("user" where it is empty)."""
+    own = _normal(speaker) or "user"
+    if hello := _HI_I_AM.match(sentence):
+        return Fact(own, "name", hello["v"], True)
+    for rules, subject in ((_FIRST_PERSON, own), (_OTHERS, ""), (_THE, "the")):
+        for pattern, attribute, exclusive in rules:
+            found = pattern.match(sentence)
+            if found is None:
+                continue
+            groups = found.groupdict()
+            thing = _normal(groups.get("a") or "")
+            value = found["v"].strip(" .!")
+            if (
+                plain(value) in _PRONOUNS
+                or not value
+                or len(value.split()) > MAX_VALUE_WORDS
+                or thing.split(" ")[0] in _PRONOUNS
+                or len(thing.split()) > 5
+            ):
+                continue
+            negation = _NOT.match(value)
+            return Fact(
+                subject or _normal(groups["s"]),
+                attribute.format(a=thing) if attribute else thing,
+                negation["v"].strip(" .!") if negation else value,
+                exclusive,
+                negation is not None,
+            )
+    return None
+
+
+def entities_of(text: str) -> tuple[str, ...]:
+    """Names, numbers and codes, lower case, at most 16; a capital at the beginning of a sentence alone does not make a name."""
+    found: dict[str, None] = {}
+    for sentence in sentences(text):
+        begin = len(sentence) - len(sentence.lstrip("\"'(- "))
+        for match in _ENTITY.finditer(sentence):
+            word = match.group().rstrip("-")
+            starts = match.start() == begin and word.isalpha()
+            follows_apostrophe = sentence[match.end() : match.end() + 2] in ("'s", "\u2019s")
+            if len(word) < 2 or (starts and not follows_apostrophe):
+                continue
+            found[plain(word)] = None
+    return tuple(found)[:16]
+
+
+def importance_of(text: str, fact: Fact | None, arousal: float) -> float:
+    """0..1: 0.3, and 0.3 for a fact, 0.1 for a name or number, 0.2 for a cue such as "remember" or "deadline", 0.1 by arousal."""
+    score = 0.3 + 0.1 * arousal
+    if fact is not None:
+        score += 0.3
+    if entities_of(text):
+        score += 0.1
+    if _CUES.search(text):
+        score += 0.2
+    return min(1.0, score)

@@ -1,0 +1,59 @@
+"""Memories as the rows of a recall index. Pure; feeds `opened`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from echorator._native.recall_index import RecallIndex
+from echorator.cognition.memory import Memory
+from echorator.cognition.text import term_id
+
+
+def session_hash(session: str) -> int:
+    """0 for none."""
+    return term_id(session) or 1 if session else 0
+
+
+def speaker_hash(speaker: str) -> int:
+    """32 bits, 0 for none."""
+    return (term_id(speaker) & 0xFFFFFFFF) or 1 if speaker else 0
+
+
+def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
+    """The numbers of `recall_index.COLUMNS`, shape (10,)."""
+    return np.array(
+        [
+            memory.said_s,
+            memory.created_s,
+            memory.last_used_s or memory.created_s,
+            memory.valid_from_s,
+            memory.valid_to_s,
+            memory.uses,
+            memory.importance,
+            memory.valence,
+            memory.arousal,
+            int(memory.kind),
+        ]
+    )
+
+
+def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) -> None:
+    """In their order; a vector of another embedder counts as none, until it is made anew."""
+    if not memories:
+        return
+    vectors = np.zeros((len(memories), index.dim), np.float32)
+    for row, memory in zip(vectors, memories, strict=True):
+        if memory.embedder == embedder and len(memory.embedding) == index.dim:
+            row[:] = memory.embedding
+    index.add(
+        np.array([m.id for m in memories], np.uint64),
+        vectors,
+        np.stack([columns_of(m) for m in memories]),
+        np.array([session_hash(m.session) for m in memories], np.uint64),
+        np.array([speaker_hash(m.speaker) for m in memories], np.uint32),
+        np.concatenate([m.terms for m in memories]).astype(np.uint64, copy=False),
+        np.cumsum([len(m.terms) for m in memories], dtype=np.int64),
+    )

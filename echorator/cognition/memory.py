@@ -1,0 +1,210 @@
+"""The nouns of the memory: namespaces, memories, experiences, and the batch of effects that a store applies at once.
+
+Plain frozen values; times are seconds since 1970. What is decided about a memory is decided over these, then a `Batch`
+says what is to change, and a `store` applies it whole or not at all.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.uint64]
+
+NO_VECTOR: Vector = np.zeros(0, np.float32)
+NO_TERMS: Ids = np.zeros(0, np.uint64)
+
+
+class Kind(enum.IntEnum):
+    """Tulving's three long-term systems; the numbers are those of the API."""
+
+    EPISODIC = 1
+    SEMANTIC = 2
+    PROCEDURAL = 3
+
+
+class Lifecycle(enum.IntEnum):
+    """Active memories are recalled; archived ones have faded or were merged, and are only listed."""
+
+    ACTIVE = 1
+    ARCHIVED = 2
+
+
+class Action(enum.StrEnum):
+    """What the history says of a memory."""
+
+    REMEMBERED = "remembered"
+    UPDATED = "updated"
+    SUPERSEDED = "superseded"
+    ARCHIVED = "archived"
+    RESTORED = "restored"
+    MERGED = "merged"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """Whose memory. `id` is the store's."""
+
+    id: int
+    tenant: str
+    agent: str
+    user: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it unique."""
+        return self.tenant, self.agent, self.user
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One memory. `id` is 0 until the store gives one, and never used again after it."""
+
+    text: str
+    kind: Kind
+    said_s: float
+    created_s: float
+    id: int = 0
+    speaker: str = ""
+    session: str = ""
+    valid_from_s: float = 0.0
+    valid_to_s: float = 0.0  # 0: it holds
+    importance: float = 0.3
+    valence: float = 0.0
+    arousal: float = 0.0
+    pinned: bool = False
+    lifecycle: Lifecycle = Lifecycle.ACTIVE
+    changed_s: float = 0.0  # of the lifecycle
+    source: str = "api"
+    subject: str = ""
+    attribute: str = ""
+    value: str = ""
+    exclusive: bool = False  # a later value for the same subject and attribute supersedes it
+    derived_from: tuple[int, ...] = ()
+    superseded_by: int = 0
+    uses: int = 1  # the creation counts
+    last_used_s: float = 0.0
+    key: str = ""
+    entities: tuple[str, ...] = ()
+    embedder: int = 0  # the store's number for what made the vector
+    embedding: Vector = field(default_factory=lambda: NO_VECTOR, compare=False)
+    terms: Ids = field(default_factory=lambda: NO_TERMS, compare=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether its validity is still open."""
+        return self.valid_to_s == 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Fields of one memory that get new values, and what the history says of it; an empty action says nothing."""
+
+    id: int
+    fields: Mapping[str, Any]
+    action: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Strengthens the association of two memories: w becomes w + gain * (1 - w), so it stays below 1 (bounded Hebbian rule).
+
+    An end below 0 is the memory at index -1 - end of the batch's `add`.
+    """
+
+    a: int
+    b: int
+    kind: str  # "entity" or "recalled"
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """One turn of a chat and how it went."""
+
+    session: str
+    at_s: float
+    user_text: str
+    answer: str
+    model: str = ""
+    recalled: tuple[int, ...] = ()
+    learned: tuple[int, ...] = ()
+    outcome: int = 0
+    feedback: float | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the user is after; memories near it are recalled more readily."""
+
+    text: str
+    priority: float = 1.0
+    embedding: Vector = field(default_factory=lambda: NO_VECTOR, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Effects on one namespace, applied whole or not at all. None leaves a thing as it is."""
+
+    add: tuple[Memory, ...] = ()
+    patch: tuple[Patch, ...] = ()
+    links: tuple[Link, ...] = ()
+    uses: tuple[tuple[int, float], ...] = ()  # memory id, when
+    experience: Experience | None = None
+    goals: tuple[Goal, ...] | None = None
+    documents: Mapping[str, bytes] = field(default_factory=dict)  # small states by name; empty bytes delete
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the store gave: ids of what was added (an existing one's where its key was known), and the last change's seq."""
+
+    ids: tuple[int, ...]
+    fresh: tuple[bool, ...]  # False: the key was there, nothing was added
+    seq: int
+    experience_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A line of the history."""
+
+    seq: int
+    at_s: float
+    memory_id: int
+    action: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which memories; an unset field admits all."""
+
+    kinds: frozenset[Kind] = frozenset()
+    session: str = ""
+    speaker: str = ""
+    since_s: float | None = None
+    before_s: float | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it admits everything."""
+        return not (self.kinds or self.session or self.speaker) and self.since_s is None and self.before_s is None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Of a check of the store."""
+
+    what: str
+    error: bool = True
+    repaired: bool = False

@@ -1,0 +1,116 @@
+"""Patterns: online prototypes of what recurs in a namespace's memories (leader clustering; MacQueen 1967's moving means).
+
+A memory joins the nearest prototype above a threshold and moves its centre by 1/count, at least 2 %, so that it can still drift;
+else it opens a new one, and beyond the limit the one with the least weight goes. Weights halve with time. Pure; `upkeep` stores them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from echorator.cognition.memory import Vector
+
+NEAREST = 8  # memories that a prototype remembers
+LEAST_STEP = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class PatternSettings:
+    """Times in seconds."""
+
+    threshold: float = 0.5  # cosine
+    limit: int = 64
+    half_life_s: float = 30 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prototype:
+    """One pattern."""
+
+    id: int
+    centre: Vector  # (d,) of length 1
+    count: int
+    weight: float  # as of last_seen_s
+    similarity: float  # mean cosine of its members to it
+    last_seen_s: float
+    memory_ids: tuple[int, ...]  # the latest of its members
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """All of a namespace. `seen` is the last memory that was learned from."""
+
+    prototypes: tuple[Prototype, ...] = ()
+    seen: int = 0
+    made: int = 0  # prototypes ever opened
+
+    def match(self, vector: Vector, settings: PatternSettings) -> tuple[int, float] | None:
+        """The place of the nearest prototype above the threshold, and the cosine."""
+        if not self.prototypes:
+            return None
+        cosines = np.stack([p.centre for p in self.prototypes]) @ vector
+        best = int(cosines.argmax())
+        return (best, float(cosines[best])) if cosines[best] >= settings.threshold else None
+
+    def learned(self, vector: Vector, memory_id: int, at_s: float, settings: PatternSettings) -> Patterns:
+        """With one more memory; a zero vector says nothing."""
+        if not vector.any():
+            return replace(self, seen=memory_id)
+        found = self.match(vector, settings)
+        prototypes = list(self.prototypes)
+        if found is None:
+            made = self.made + 1
+            prototypes.append(Prototype(made, vector.astype(np.float32), 1, 1.0, 1.0, at_s, (memory_id,)))
+            if len(prototypes) > settings.limit:
+                prototypes.remove(min(prototypes, key=lambda p: (weight_at(p, at_s, settings), p.id)))
+            return Patterns(tuple(prototypes), memory_id, made)
+        place, cosine = found
+        old = prototypes[place]
+        count = old.count + 1
+        centre = old.centre + max(1.0 / count, LEAST_STEP) * (vector - old.centre)
+        prototypes[place] = Prototype(
+            old.id,
+            (centre / np.linalg.norm(centre)).astype(np.float32),
+            count,
+            weight_at(old, at_s, settings) + 1.0,
+            old.similarity + (cosine - old.similarity) / count,
+            max(at_s, old.last_seen_s),
+            (*old.memory_ids, memory_id)[-NEAREST:],
+        )
+        return Patterns(tuple(prototypes), memory_id, self.made)
+
+    def dumped(self) -> bytes:
+        """As JSON."""
+        rows = [[p.id, _text(p.centre), p.count, p.weight, p.similarity, p.last_seen_s, p.memory_ids] for p in self.prototypes]
+        return json.dumps({"seen": self.seen, "made": self.made, "prototypes": rows}).encode()
+
+    @classmethod
+    def loaded(cls, body: bytes, dimension: int) -> Patterns:
+        """The other way. Empty, damaged or of another embedder: none, to be learned again."""
+        try:
+            said = json.loads(body)
+            prototypes = tuple(
+                Prototype(i, _vector(centre), count, weight, similarity, last_s, tuple(ids))
+                for i, centre, count, weight, similarity, last_s, ids in said["prototypes"]
+            )
+            whole = cls(prototypes, int(said["seen"]), int(said["made"]))
+        except (ValueError, KeyError, TypeError):
+            return cls()
+        return whole if all(len(p.centre) == dimension for p in prototypes) else cls()
+
+
+def _text(vector: Vector) -> str:
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+def _vector(text: str) -> Vector:
+    return np.frombuffer(base64.b64decode(text), "<f4").astype(np.float32)
+
+
+def weight_at(prototype: Prototype, now_s: float, settings: PatternSettings) -> float:
+    """Decayed."""
+    return float(prototype.weight * 0.5 ** (max(0.0, now_s - prototype.last_seen_s) / settings.half_life_s))

@@ -1,0 +1,83 @@
+"""From plain values to reply messages. Pure; feeds `api`."""
+
+from __future__ import annotations
+
+from echorator._native.recall_index import SIGNALS
+from echorator.cognition.cognition import Answer, Owner, Recalled
+from echorator.cognition.memory import Change, Goal, Memory
+from echorator.cognition.requests import conversation
+from echorator.cognition.turns import Built
+from echorator.rpc.v1 import cognition_pb2 as pb
+from echorator.rpc.v1 import common_pb2
+
+
+def scope_of(owner: Owner) -> common_pb2.Scope:
+    """The scope with its defaults filled in."""
+    return common_pb2.Scope(tenant=owner.tenant, agent=owner.agent, user=owner.user, session=owner.session)
+
+
+def memory_of(memory: Memory) -> pb.Memory:
+    """Without vector and terms."""
+    message = pb.Memory(
+        id=memory.id,
+        kind=int(memory.kind),  # type: ignore[arg-type]
+        text=memory.text,
+        speaker=memory.speaker,
+        session=memory.session,
+        said_at_s=memory.said_s,
+        valid_from_s=memory.valid_from_s,
+        valid_to_s=memory.valid_to_s,
+        importance=memory.importance,
+        affect=pb.Affect(valence=memory.valence, arousal=memory.arousal),
+        pinned=memory.pinned,
+        lifecycle=int(memory.lifecycle),  # type: ignore[arg-type]
+        source=memory.source,
+        derived_from=memory.derived_from,
+        superseded_by=memory.superseded_by,
+        uses=memory.uses,
+        last_used_s=memory.last_used_s,
+        key=memory.key,
+        entities=memory.entities,
+    )
+    if memory.attribute:
+        message.fact.CopyFrom(pb.Fact(subject=memory.subject, attribute=memory.attribute, value=memory.value))
+    return message
+
+
+def recalled_of(recalled: Recalled) -> pb.Recalled:
+    """With every signal."""
+    return pb.Recalled(
+        memory=memory_of(recalled.memory),
+        score=recalled.score,
+        signals=pb.Signals(**dict(zip(SIGNALS, recalled.signals.tolist(), strict=True))),
+        confidence=recalled.confidence,
+        similarity=recalled.similarity,
+    )
+
+
+def answer_of(answer: Answer) -> pb.RecallResponse:
+    """Of a recall."""
+    return pb.RecallResponse(memories=[recalled_of(r) for r in answer.memories], embed_s=answer.embed_s, search_s=answer.search_s)
+
+
+def built_of(built: Built) -> pb.BuildContextResponse:
+    """Of a context."""
+    return pb.BuildContextResponse(
+        messages=conversation(built.messages),
+        chosen=[pb.Chosen(recalled=recalled_of(c.recalled), tokens=c.tokens, reason=c.reason) for c in built.chosen],
+        block_tokens=built.block_tokens,
+        block=built.block,
+        embed_s=built.embed_s,
+        search_s=built.search_s,
+        erasures=built.erasures,
+    )
+
+
+def change_of(change: Change) -> pb.Change:
+    """A line of the history."""
+    return pb.Change(seq=change.seq, at_s=change.at_s, memory_id=change.memory_id, action=change.action, detail=change.detail)
+
+
+def goal_of(goal: Goal) -> pb.Goal:
+    """Without its vector."""
+    return pb.Goal(text=goal.text, priority=goal.priority)

@@ -1,0 +1,169 @@
+"""`echorator.v1.CognitionService` on grpc.aio, and the server role that hosts it.
+
+The only place of the memory that chooses gRPC status codes; what a call does is in `api`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import grpc
+from grpc import aio
+
+from echorator.cognition.api import CognitionApi
+from echorator.cognition.store import MemoryNotFoundError, StoreBusyError, StoreDamagedError
+from echorator.errors import DrainingError, EngineError, InvalidRequestError, QueueFullError, ResourceError
+from echorator.rpc.v1 import cognition_pb2 as pb
+from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceServicer, add_CognitionServiceServicer_to_server
+from echorator.serving.calls import Calls, Codes, Context, rpc
+
+NAME: str = pb.DESCRIPTOR.services_by_name["CognitionService"].full_name
+
+_CODES: Codes = (
+    (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (MemoryNotFoundError, grpc.StatusCode.NOT_FOUND),
+    (QueueFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (ResourceError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (StoreBusyError, grpc.StatusCode.FAILED_PRECONDITION),
+    (StoreDamagedError, grpc.StatusCode.DATA_LOSS),
+    (DrainingError, grpc.StatusCode.UNAVAILABLE),
+    (EngineError, grpc.StatusCode.INTERNAL),
+)
+
+
+class CognitionService(Calls, CognitionServiceServicer):
+    """The handlers."""
+
+    codes = _CODES
+
+    def __init__(self, api: CognitionApi) -> None:
+        super().__init__()
+        self.api = api
+
+    @rpc
+    async def Remember(self, request: pb.RememberRequest, _context: Context) -> pb.RememberResponse:
+        """Store memories."""
+        return await self.api.Remember(request)
+
+    @rpc
+    async def Recall(self, request: pb.RecallRequest, _context: Context) -> pb.RecallResponse:
+        """The most relevant ones."""
+        return await self.api.Recall(request)
+
+    @rpc
+    async def GetMemory(self, request: pb.GetMemoryRequest, _context: Context) -> pb.Memory:
+        """One."""
+        return await self.api.GetMemory(request)
+
+    @rpc
+    async def ListMemories(self, request: pb.ListMemoriesRequest, _context: Context) -> pb.ListMemoriesResponse:
+        """A page."""
+        return await self.api.ListMemories(request)
+
+    @rpc
+    async def UpdateMemory(self, request: pb.UpdateMemoryRequest, _context: Context) -> pb.Memory:
+        """Change one."""
+        return await self.api.UpdateMemory(request)
+
+    @rpc
+    async def Forget(self, request: pb.ForgetRequest, _context: Context) -> pb.ForgetResponse:
+        """Erase."""
+        return await self.api.Forget(request)
+
+    @rpc
+    async def History(self, request: pb.HistoryRequest, _context: Context) -> pb.HistoryResponse:
+        """What happened."""
+        return await self.api.History(request)
+
+    @rpc
+    async def BuildContext(self, request: pb.BuildContextRequest, _context: Context) -> pb.BuildContextResponse:
+        """Messages with memories."""
+        return await self.api.BuildContext(request)
+
+    @rpc
+    async def RecordExperience(self, request: pb.RecordExperienceRequest, _context: Context) -> pb.RecordExperienceResponse:
+        """Learn from a turn."""
+        return await self.api.RecordExperience(request)
+
+    @rpc
+    async def Consolidate(self, request: pb.ConsolidateRequest, context: Context) -> None:
+        """Stream of progress."""
+        await _stream(self.api.Consolidate(request), context)
+
+    @rpc
+    async def ListPatterns(self, request: pb.ListPatternsRequest, _context: Context) -> pb.ListPatternsResponse:
+        """What recurs."""
+        return await self.api.ListPatterns(request)
+
+    @rpc
+    async def SetGoals(self, request: pb.SetGoalsRequest, _context: Context) -> pb.SetGoalsResponse:
+        """Replace the goals."""
+        return await self.api.SetGoals(request)
+
+    @rpc
+    async def GetState(self, request: pb.GetStateRequest, _context: Context) -> pb.State:
+        """The state now."""
+        return await self.api.GetState(request)
+
+    @rpc
+    async def WatchState(self, request: pb.WatchStateRequest, context: Context) -> None:
+        """The state whenever it changed, until the server drains."""
+        async for state in self.api.WatchState(request):
+            await context.write(state)
+            if self.draining.is_set():
+                raise DrainingError("the server is shutting down; try another one")
+
+    @rpc
+    async def GetMap(self, request: pb.GetMapRequest, _context: Context) -> pb.Map:
+        """Two dimensions."""
+        return await self.api.GetMap(request)
+
+    @rpc
+    async def ListNamespaces(self, request: pb.ListNamespacesRequest, _context: Context) -> pb.ListNamespacesResponse:
+        """Of one tenant."""
+        return await self.api.ListNamespaces(request)
+
+    @rpc
+    async def Export(self, request: pb.ExportRequest, context: Context) -> None:
+        """Stream of JSON lines."""
+        await _stream(self.api.Export(request), context)
+
+    @rpc
+    async def Import(self, requests: AsyncIterator[pb.ImportChunk], _context: Context) -> pb.ImportResponse:
+        """All of it or nothing."""
+        return await self.api.Import(requests)
+
+    @rpc
+    async def Check(self, request: pb.CheckRequest, _context: Context) -> pb.CheckResponse:
+        """Verify everything."""
+        return await self.api.Check(request)
+
+
+async def _stream(replies: AsyncIterator[object], context: Context) -> None:
+    async for reply in replies:
+        await context.write(reply)
+
+
+class CognitionRole:
+    """Hosts the service; see `serving.server.Role`."""
+
+    name = NAME
+
+    def __init__(self, api: CognitionApi) -> None:
+        self.calls = CognitionService(api)
+        self._api = api
+
+    def add_to(self, server: aio.Server) -> None:
+        """Register the handlers."""
+        add_CognitionServiceServicer_to_server(self.calls, server)
+
+    def stop_admission(self) -> None:
+        """New calls are refused by `calls`."""
+
+    def cancel_all(self) -> int:
+        """Calls end with their connections; what was written is durable."""
+        return 0
+
+    async def close(self) -> None:
+        """Finish and let go of the store."""
+        await self._api.close()

@@ -1,0 +1,636 @@
+"""The embedded store: one SQLite file in WAL mode, one writer thread with group commit, a reading connection a thread.
+
+A write is acknowledged after the commit of its group is on the disk (synchronous = FULL). The writer takes all that waits into
+one transaction, a savepoint each, so that a refused batch harms no other and many callers share one flush. The
+file is held by one process (a lock beside it); labels are AUTOINCREMENT rowids, never used again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from echorator.cognition.memory import (
+    Action,
+    Batch,
+    Change,
+    Experience,
+    Filter,
+    Finding,
+    Goal,
+    Kind,
+    Lifecycle,
+    Memory,
+    Namespace,
+    Receipt,
+)
+from echorator.cognition.schema import MIGRATIONS, VERSION
+from echorator.cognition.store import Counts, MemoryNotFoundError, StoreBusyError, StoreDamagedError
+from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
+
+CHUNK = 2000  # rows read at once
+GROUP = 256  # batches of one transaction
+ERASE_TRIES = 200  # waits of 10 ms for readers to let the log be emptied
+
+_COLUMNS = tuple(f.name for f in fields(Memory) if f.name != "id")
+_LIGHT = ", ".join(c for c in ("id", *_COLUMNS) if c not in ("embedding", "terms"))
+_FULL = f"{_LIGHT}, embedding, terms"
+_INSERT = f"INSERT INTO memories (namespace, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})"
+_LISTS = frozenset({"derived_from", "entities"})
+_BLOBS = frozenset({"embedding", "terms"})
+
+T = TypeVar("T")
+_Work = Callable[[sqlite3.Connection], Any]
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name in _LISTS:
+        return json.dumps(list(value), ensure_ascii=False)
+    if name in _BLOBS:
+        return value.tobytes()
+    if name == "key":
+        return value or None
+    return value
+
+
+def _memory(row: sqlite3.Row) -> Memory:
+    values = dict(zip(row.keys(), row, strict=True))
+    try:
+        values["kind"], values["lifecycle"] = Kind(values["kind"]), Lifecycle(values["lifecycle"])
+        values["pinned"], values["exclusive"] = bool(values["pinned"]), bool(values["exclusive"])
+        values["derived_from"], values["entities"] = tuple(json.loads(values["derived_from"])), tuple(json.loads(values["entities"]))
+        values["key"] = values["key"] or ""
+        if "embedding" in values:
+            values["embedding"] = np.frombuffer(values["embedding"], np.float32)
+            values["terms"] = np.frombuffer(values["terms"], np.uint64)
+        return Memory(**values)
+    except (ValueError, TypeError) as error:
+        raise StoreDamagedError(f"memory {values.get('id')} cannot be read: {error}; run `echorator memory check`") from error
+
+
+def _translated(error: sqlite3.Error, path: Path) -> EchoratorError:
+    text = str(error)
+    if "full" in text or "disk I/O" in text or "unable to open" in text or "readonly" in text:
+        return ResourceError(f"cannot write {path}: {text}; nothing of this request was stored, free some space and try again")
+    if isinstance(error, sqlite3.DatabaseError) and ("malformed" in text or "not a database" in text or "corrupt" in text):
+        return StoreDamagedError(f"{path} is damaged ({text}); `echorator memory check --repair` saves what can be read")
+    return StoreDamagedError(f"{path}: {text}")
+
+
+class SqliteStore:
+    """A `Store` in the folder `folder`; see there for the methods and what they raise."""
+
+    shared = False
+
+    def __init__(self, folder: Path) -> None:
+        """Open or make it. Raises StoreBusyError, StoreDamagedError, ResourceError."""
+        self.path = folder / "memory.db"
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._closed = False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _hold(folder / "memory.lock")
+        except OSError as error:
+            raise ResourceError(f"cannot use {folder}: {error.strerror or error}") from error
+        try:
+            connection = self._connect()
+            _migrate(connection, self.path)
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise _translated(error, self.path) from error
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._writer = threading.Thread(target=self._write_all, args=(connection,), name="memory-writer", daemon=True)
+        self._writer.start()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30.0, cached_statements=256)
+        connection.row_factory = sqlite3.Row
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",  # what is deleted is overwritten with zeros
+            "cache_size = -16000",
+            "mmap_size = 268435456",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    # Writing
+
+    def _write_all(self, connection: sqlite3.Connection) -> None:
+        """The writer thread: all that waits becomes one transaction."""
+        ending = False
+        while not ending:
+            group: list[tuple[_Work, Future[Any]]] = []
+            item = self._queue.get()
+            while True:
+                if item is None:
+                    ending = True
+                elif item[1].set_running_or_notify_cancel():
+                    group.append(item)
+                if len(group) >= GROUP or ending:
+                    break
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if group:
+                self._commit(connection, group)
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, group: list[tuple[_Work, Future[Any]]]) -> None:
+        done: list[tuple[Future[Any], Any]] = []
+        refused: list[tuple[Future[Any], EchoratorError]] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for work, future in group:
+                connection.execute("SAVEPOINT batch")
+                try:
+                    done.append((future, work(connection)))
+                    connection.execute("RELEASE batch")
+                except EchoratorError as refusal:
+                    connection.execute("ROLLBACK TO batch")
+                    connection.execute("RELEASE batch")
+                    refused.append((future, refusal))
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  whatever it is belongs to those who wait, not to this thread
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            reason = _translated(error, self.path) if isinstance(error, sqlite3.Error) else error
+            for _, future in group:
+                future.set_exception(reason)
+            return
+        for future, result in done:
+            future.set_result(result)
+        for future, why in refused:
+            future.set_exception(why)
+
+    def _submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(ResourceError("the memory is closed"))
+        else:
+            self._queue.put((work, future))
+        return future
+
+    def write(self, namespace: Namespace, batch: Batch, at_s: float) -> Future[Receipt]:
+        """See `Store`."""
+        return self._submit(lambda connection: _apply(connection, namespace.id, batch, at_s))
+
+    def embedder(self, name: str, dimension: int) -> int:
+        """See `Store`."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            connection.execute("INSERT OR IGNORE INTO embedders (name, dimension) VALUES (?, ?)", (name, dimension))
+            return int(connection.execute("SELECT id FROM embedders WHERE name = ? AND dimension = ?", (name, dimension)).fetchone()[0])
+
+        return self._submit(work).result()
+
+    def namespace(self, tenant: str, agent: str, user: str, create: bool) -> Namespace | None:
+        """See `Store`."""
+        key = (tenant, agent, user)
+        find = "SELECT id FROM namespaces WHERE tenant = ? AND agent = ? AND user = ?"
+        row = next(iter(self._rows(find, key)), None)
+        if row is None and create:
+
+            def work(connection: sqlite3.Connection) -> sqlite3.Row:
+                connection.execute("INSERT OR IGNORE INTO namespaces (tenant, agent, user) VALUES (?, ?, ?)", key)
+                made: sqlite3.Row = connection.execute(find, key).fetchone()
+                return made
+
+            row = self._submit(work).result()
+        return None if row is None else Namespace(row[0], *key)
+
+    def erase(self, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
+        """See `Store`. Waits for readers, for the write-ahead log still holds what was written."""
+        erased = self._submit(lambda connection: _erase(connection, namespace, ids, at_s)).result()
+        connection = self._connect()
+        try:
+            connection.execute("INSERT INTO memory_texts (memory_texts) VALUES ('optimize')")  # deleted words are gone once segments merge
+            for _ in range(ERASE_TRIES):
+                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                if not busy:
+                    return erased
+                time.sleep(0.01)
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+        finally:
+            connection.close()
+        raise ResourceError("the memories are gone, but their log is still being read and could not be emptied; forget again to finish")
+
+    def purge(self, namespace: Namespace, ids: Sequence[int], at_s: float) -> None:
+        """See `Store`."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for memory_id in ids:
+                _delete(connection, namespace.id, int(memory_id))
+                _note(connection, namespace.id, at_s, int(memory_id), Action.ERASED, "faded")
+
+        self._submit(work).result()
+
+    # Reading
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+            with self._readers_lock:
+                self._readers.append(connection)
+        return connection
+
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return query(self._reader())
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+
+    def _rows(self, query: str, arguments: Sequence[Any]) -> list[sqlite3.Row]:
+        return self._read(lambda connection: connection.execute(query, arguments).fetchall())
+
+    def namespaces(self, tenant: str) -> list[Namespace]:
+        """See `Store`."""
+        rows = self._rows("SELECT * FROM namespaces WHERE tenant = ? ORDER BY agent, user", (tenant,))
+        return [Namespace(*row) for row in rows]
+
+    def memories(self, namespace: Namespace, ids: Sequence[int]) -> list[Memory]:
+        """See `Store`."""
+        found: dict[int, Memory] = {}
+        for start in range(0, len(ids), 500):
+            some = [int(i) for i in ids[start : start + 500]]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT {_LIGHT} FROM memories WHERE id IN ({marks}) AND namespace = ?"
+            found.update((row["id"], _memory(row)) for row in self._rows(query, (*some, namespace.id)))
+        return [found[i] for i in (int(i) for i in ids) if i in found]
+
+    def facts(self, namespace: Namespace, subject: str, attribute: str) -> list[Memory]:
+        """See `Store`."""
+        query = f"""SELECT {_LIGHT} FROM memories WHERE namespace = ? AND subject = ? AND attribute = ? AND attribute <> ''
+            AND lifecycle = 1 AND valid_to_s = 0 ORDER BY id"""
+        return [_memory(row) for row in self._rows(query, (namespace.id, subject, attribute))]
+
+    def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
+        """See `Store`."""
+        where, arguments = ["namespace = ?", "id > ?"], [namespace.id, after]
+        values: list[tuple[str, Any]] = [
+            ("lifecycle = ?", lifecycle),
+            ("session = ?", filter_.session or None),
+            ("speaker = ?", filter_.speaker or None),
+            ("said_s >= ?", filter_.since_s),
+            ("said_s < ?", filter_.before_s),
+            ("id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)", text or None),
+        ]
+        for condition, value in values:
+            if value is not None:
+                where.append(condition)
+                arguments.append(value)
+        if filter_.kinds:
+            where.append(f"kind IN ({', '.join(str(int(k)) for k in sorted(filter_.kinds))})")
+        query = f"SELECT {_LIGHT} FROM memories WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+        try:
+            rows = self._reader().execute(query, (*arguments, limit)).fetchall()
+        except sqlite3.OperationalError as error:
+            if text and ("fts5" in str(error) or "no such column" in str(error) or "unterminated" in str(error)):
+                raise InvalidRequestError(f'text: {error}; write words, "a phrase" or prefix*') from error
+            raise _translated(error, self.path) from error
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+        return [_memory(row) for row in rows]
+
+    def scan(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[Memory]:
+        """See `Store`."""
+        if ids is None:
+            yield from self._all(namespace, _FULL, "lifecycle = 1")
+            return
+        for start in range(0, len(ids), 500):
+            some = sorted(int(i) for i in ids[start : start + 500])
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT {_FULL} FROM memories WHERE id IN ({marks}) AND namespace = ? AND lifecycle = 1 ORDER BY id"
+            yield from map(_memory, self._rows(query, (*some, namespace.id)))
+
+    def _all(self, namespace: Namespace, columns: str, condition: str) -> Iterator[Memory]:
+        query = f"SELECT {columns} FROM memories WHERE namespace = ? AND {condition} AND id > ? ORDER BY id LIMIT ?"
+        after = 0
+        while rows := self._rows(query, (namespace.id, after, CHUNK)):
+            yield from map(_memory, rows)
+            after = rows[-1]["id"]
+
+    def archived(self, namespace: Namespace) -> Iterator[Memory]:
+        """See `Store`."""
+        return self._all(namespace, _LIGHT, "lifecycle = 2")
+
+    def everything(self, namespace: Namespace, vectors: bool) -> Iterator[Memory]:
+        """See `Store`."""
+        return self._all(namespace, _FULL if vectors else _LIGHT, "true")
+
+    def associations(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[tuple[int, int, float]]:
+        """See `Store`."""
+        query = "SELECT a, b, min(1.0, sum(weight)) FROM associations WHERE namespace = ? {} GROUP BY a, b"
+        if ids is None:
+            yield from ((a, b, weight) for a, b, weight in self._rows(query.format(""), (namespace.id,)))
+            return
+        for start in range(0, len(ids), 200):
+            some = [int(i) for i in ids[start : start + 200]]
+            marks = ", ".join("?" * len(some))
+            text, arguments = query.format(f"AND (a IN ({marks}) OR b IN ({marks}))"), (namespace.id, *some, *some)
+            yield from ((a, b, weight) for a, b, weight in self._rows(text, arguments))
+
+    def changed_since(self, namespace: Namespace, seq: int) -> set[int]:
+        """See `Store`."""
+        query = "SELECT DISTINCT memory FROM changes WHERE namespace = ? AND seq > ?"
+        return {row[0] for row in self._rows(query, (namespace.id, seq))}
+
+    def history(self, namespace: Namespace, memory_id: int, before_seq: int, limit: int) -> list[Change]:
+        """See `Store`."""
+        where = "namespace = ? AND seq < ?" + (" AND memory = ?" if memory_id else "")
+        arguments = (namespace.id, before_seq or 1 << 62, *((memory_id,) if memory_id else ()), limit)
+        query = f"SELECT seq, at_s, memory, action, detail FROM changes WHERE {where} ORDER BY seq DESC LIMIT ?"
+        return [Change(*row) for row in self._rows(query, arguments)]
+
+    def experiences(self, namespace: Namespace, session: str, limit: int) -> list[Experience]:
+        """See `Store`."""
+        where = "namespace = ?" + (" AND session = ?" if session else "")
+        arguments = (namespace.id, *((session,) if session else ()), limit)
+        query = f"SELECT * FROM experiences WHERE {where} ORDER BY id DESC LIMIT ?"
+        return [
+            Experience(
+                row["session"],
+                row["at_s"],
+                row["user_text"],
+                row["answer"],
+                row["model"],
+                tuple(json.loads(row["recalled"])),
+                tuple(json.loads(row["learned"])),
+                row["outcome"],
+                row["feedback"],
+                row["id"],
+            )
+            for row in self._rows(query, arguments)
+        ]
+
+    def goals(self, namespace: Namespace) -> list[Goal]:
+        """See `Store`."""
+        query = "SELECT text, priority, embedding FROM goals WHERE namespace = ? ORDER BY place"
+        rows = self._rows(query, (namespace.id,))
+        return [Goal(text, priority, np.frombuffer(blob, np.float32)) for text, priority, blob in rows]
+
+    def document(self, namespace: Namespace, name: str) -> bytes:
+        """See `Store`."""
+        query = "SELECT body FROM documents WHERE namespace = ? AND name = ?"
+        row = next(iter(self._rows(query, (namespace.id, name))), None)
+        return bytes(row[0]) if row else b""
+
+    def documents(self, namespace: Namespace, prefix: str) -> list[str]:
+        """See `Store`."""
+        query = "SELECT name FROM documents WHERE namespace = ? AND substr(name, 1, ?) = ? ORDER BY name"
+        return [row[0] for row in self._rows(query, (namespace.id, len(prefix), prefix))]
+
+    def counts(self, namespace: Namespace, embedder: int) -> Counts:
+        """See `Store`."""
+
+        def query(c: sqlite3.Connection) -> Counts:
+            active, archived, superseded, stale = c.execute(
+                """SELECT count(*) FILTER (WHERE lifecycle = 1), count(*) FILTER (WHERE lifecycle = 2),
+                   count(*) FILTER (WHERE lifecycle = 1 AND valid_to_s > 0), count(*) FILTER (WHERE lifecycle = 1 AND embedder <> ?)
+                   FROM memories WHERE namespace = ?""",
+                (embedder, namespace.id),
+            ).fetchone()
+            experiences = c.execute("SELECT count(*) FROM experiences WHERE namespace = ?", (namespace.id,)).fetchone()[0]
+            associations = c.execute("SELECT count(*) FROM associations WHERE namespace = ?", (namespace.id,)).fetchone()[0]
+            last = c.execute("SELECT seq, at_s FROM changes WHERE namespace = ? ORDER BY seq DESC LIMIT 1", (namespace.id,)).fetchone()
+            seq, at_s = last or (0, 0.0)
+            return Counts(active, archived, superseded, experiences, associations, stale, at_s, seq)
+
+        return self._read(query)
+
+    def erasures(self, tenant: str) -> int:
+        """See `Store`."""
+        row = next(iter(self._rows("SELECT count FROM erasures WHERE tenant = ?", (tenant,))), None)
+        return int(row[0]) if row else 0
+
+    def check(self, repair: bool) -> tuple[list[Finding], int]:
+        """See `Store`."""
+        findings: list[Finding] = []
+        try:
+            reader = self._reader()
+            findings += [Finding(f"SQLite: {row[0]}") for row in reader.execute("PRAGMA integrity_check(100)") if row[0] != "ok"]
+            findings += [
+                Finding(f"a row of {row[0]} refers to one of {row[2]} that is not there")
+                for row in reader.execute("PRAGMA foreign_key_check")
+            ]
+            count = int(reader.execute("SELECT count(*) FROM memories").fetchone()[0])
+            dimensions = dict(reader.execute("SELECT id, dimension FROM embedders").fetchall())
+            for row in reader.execute("SELECT id, embedder, length(embedding) AS size, length(terms) % 8 AS odd FROM memories"):
+                if row["size"] != 4 * dimensions.get(row["embedder"], -1) or row["odd"]:
+                    findings.append(Finding(f"memory {row['id']}: its vector or its terms have a wrong length"))
+            dangling = reader.execute(
+                """SELECT count(*) FROM associations e
+                   WHERE NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.a AND m.namespace = e.namespace)
+                   OR NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.b AND m.namespace = e.namespace)"""
+            ).fetchone()[0]
+            if dangling:
+                findings.append(Finding(f"{dangling} associations of memories that are not there"))
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+        findings += self._check_texts(repair)
+        return findings, count
+
+    def _check_texts(self, repair: bool) -> list[Finding]:
+        def verify(connection: sqlite3.Connection) -> str:
+            try:
+                connection.execute("INSERT INTO memory_texts (memory_texts, rank) VALUES ('integrity-check', 1)")
+            except sqlite3.DatabaseError as error:
+                return str(error)
+            return ""
+
+        def rebuild(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO memory_texts (memory_texts) VALUES ('rebuild')")
+
+        wrong = self._submit(verify).result()
+        if not wrong:
+            return []
+        if repair:
+            self._submit(rebuild).result()
+        return [Finding(f"the full-text index does not match the memories ({wrong})", repaired=repair)]
+
+    def close(self) -> None:
+        """See `Store`."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._writer.join()
+        with self._readers_lock:
+            for connection in self._readers:
+                connection.close()
+        os.close(self._lock)
+
+
+def _hold(path: Path) -> int:
+    """An open, locked file that names this process. Raises StoreBusyError with the holder's name."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(descriptor, 64).decode("utf-8", "replace").strip() or "another process"
+        os.close(descriptor)
+        raise StoreBusyError(f"{path.parent} is in use by {holder}; stop it, or ask it over gRPC with --server") from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+    return descriptor
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise StoreBusyError(f"{path} was written by a newer version of Echorator (schema {version}, this one knows {VERSION}); update it")
+    for number, migration in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _note(connection: sqlite3.Connection, namespace: int, at_s: float, memory: int, action: str, detail: str) -> int:
+    cursor = connection.execute(
+        "INSERT INTO changes (namespace, at_s, memory, action, detail) VALUES (?, ?, ?, ?, ?)", (namespace, at_s, memory, action, detail)
+    )
+    return cursor.lastrowid or 0
+
+
+def _apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: float) -> Receipt:
+    """Within the writer's transaction."""
+    ids: list[int] = []
+    fresh: list[bool] = []
+    seq = 0
+    for memory in batch.add:
+        known = (
+            memory.key and connection.execute("SELECT id FROM memories WHERE namespace = ? AND key = ?", (namespace, memory.key)).fetchone()
+        )
+        if known:
+            ids.append(known[0])
+            fresh.append(False)
+            continue
+        cursor = connection.execute(_INSERT, (namespace, *(_stored(c, getattr(memory, c)) for c in _COLUMNS)))
+        ids.append(cursor.lastrowid or 0)
+        fresh.append(True)
+        seq = _note(connection, namespace, at_s, ids[-1], Action.REMEMBERED, "")
+
+    def resolved(end: int) -> int:
+        return ids[-1 - end] if end < 0 else end
+
+    for patch in batch.patch:
+        target = resolved(patch.id)
+        values = {name: resolved(value) if name == "superseded_by" else _stored(name, value) for name, value in patch.fields.items()}
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        cursor = connection.execute(
+            f"UPDATE memories SET {assignments} WHERE id = ? AND namespace = ?", (*values.values(), target, namespace)
+        )
+        if not cursor.rowcount:
+            raise MemoryNotFoundError(f"there is no memory {target}")
+        if patch.action:
+            seq = _note(connection, namespace, at_s, target, patch.action, patch.detail)
+    for link in batch.links:
+        a, b = sorted((resolved(link.a), resolved(link.b)))
+        if a != b:
+            connection.execute(
+                """INSERT INTO associations (namespace, a, b, kind, weight) VALUES (?, ?, ?, ?, ?)
+                   ON CONFLICT DO UPDATE SET weight = weight + excluded.weight * (1 - weight)""",
+                (namespace, a, b, link.kind, link.gain),
+            )
+    for memory_id, when_s in batch.uses:
+        connection.execute(
+            "UPDATE memories SET uses = uses + 1, last_used_s = max(last_used_s, ?) WHERE id = ? AND namespace = ?",
+            (when_s, memory_id, namespace),
+        )
+    experience_id = 0
+    if batch.experience is not None:
+        e = replace(batch.experience, learned=(*batch.experience.learned, *ids))
+        cursor = connection.execute(
+            """INSERT INTO experiences (namespace, session, at_s, user_text, answer, model, recalled, learned, outcome, feedback)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                namespace,
+                e.session,
+                e.at_s,
+                e.user_text,
+                e.answer,
+                e.model,
+                json.dumps(e.recalled),
+                json.dumps(e.learned),
+                e.outcome,
+                e.feedback,
+            ),
+        )
+        experience_id = cursor.lastrowid or 0
+    if batch.goals is not None:
+        connection.execute("DELETE FROM goals WHERE namespace = ?", (namespace,))
+        rows = [(namespace, place, g.text, g.priority, g.embedding.tobytes()) for place, g in enumerate(batch.goals)]
+        connection.executemany("INSERT INTO goals VALUES (?, ?, ?, ?, ?)", rows)
+    for name, body in batch.documents.items():
+        if body:
+            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (namespace, name, body))
+        else:
+            connection.execute("DELETE FROM documents WHERE namespace = ? AND name = ?", (namespace, name))
+    return Receipt(tuple(ids), tuple(fresh), seq, experience_id)
+
+
+def _delete(connection: sqlite3.Connection, namespace: int, memory: int) -> int:
+    connection.execute("DELETE FROM associations WHERE namespace = ? AND (a = ? OR b = ?)", (namespace, memory, memory))
+    return connection.execute("DELETE FROM memories WHERE id = ? AND namespace = ?", (memory, namespace)).rowcount
+
+
+def _erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
+    """Rows, and everything that may quote them. Within the writer's transaction."""
+    mine = (namespace.id,)
+    connection.execute("INSERT INTO erasures VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (namespace.tenant,))
+    if ids is None:
+        erased = connection.execute("DELETE FROM memories WHERE namespace = ?", mine).rowcount
+        for table in ("associations", "experiences", "goals", "documents", "changes"):
+            connection.execute(f"DELETE FROM {table} WHERE namespace = ?", mine)
+        connection.execute("DELETE FROM namespaces WHERE id = ?", mine)
+        return erased
+    doomed = {int(i) for i in ids}
+    doomed = {row[0] for row in connection.execute("SELECT id FROM memories WHERE namespace = ?", mine) if row[0] in doomed}
+    while True:  # what was made of them, and what was merged into them
+        more = set(doomed)
+        for row in connection.execute("SELECT id, derived_from FROM memories WHERE namespace = ? AND derived_from <> '[]'", mine):
+            parts = set(json.loads(row["derived_from"]))
+            if parts & doomed:
+                more.add(row["id"])
+            if row["id"] in doomed:
+                more |= parts
+        if more == doomed:
+            break
+        doomed = more
+    erased = 0
+    for memory_id in sorted(doomed):
+        erased += _delete(connection, namespace.id, memory_id)
+        connection.execute("UPDATE changes SET detail = '' WHERE namespace = ? AND memory = ?", (namespace.id, memory_id))
+        connection.execute("UPDATE memories SET superseded_by = 0 WHERE namespace = ? AND superseded_by = ?", (namespace.id, memory_id))
+        _note(connection, namespace.id, at_s, memory_id, Action.ERASED, "")
+    for row in connection.execute("SELECT id, recalled, learned FROM experiences WHERE namespace = ?", mine).fetchall():
+        if doomed & {*json.loads(row["recalled"]), *json.loads(row["learned"])}:
+            connection.execute("DELETE FROM experiences WHERE id = ?", (row["id"],))
+    connection.execute("DELETE FROM documents WHERE namespace = ?", mine)  # sessions, patterns, map: learned again from what stays
+    return erased

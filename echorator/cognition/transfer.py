@@ -1,0 +1,124 @@
+"""Memories as JSON lines, out and in: a header, a line a memory, a footer that counts them, so that a cut file is noticed.
+
+Import reads everything before it writes anything, and writes it as one batch: a damaged file changes nothing. A memory's id is the
+exporting store's; a reference to it (`derived_from`, `superseded_by`) is kept by the key "import:<id>" that an unkeyed memory gets.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from echorator.cognition.memory import Kind, Lifecycle, Memory
+from echorator.cognition.text import date_words, ids_of, words
+from echorator.cognition.writing import check_text
+from echorator.errors import InvalidRequestError
+
+FORMAT = "echorator-memory"
+VERSION = 1
+MAX_IMPORT_BYTES = 1 << 30
+_TEXTS = ("speaker", "session", "source", "subject", "attribute", "value", "key")
+_NUMBERS = ("said_s", "created_s", "valid_from_s", "valid_to_s", "importance", "valence", "arousal", "changed_s", "last_used_s")
+_FLAGS = ("pinned", "exclusive")
+
+
+def exported(memories: Iterable[Memory], embedder: str, embeddings: bool) -> Iterator[bytes]:
+    """Lines, each with its newline."""
+    yield _line({"format": FORMAT, "version": VERSION, "embedder": embedder if embeddings else ""})
+    count = 0
+    for memory in memories:
+        said: dict[str, Any] = {"id": memory.id, "text": memory.text, "kind": memory.kind.name.lower()}
+        said |= {name: getattr(memory, name) for name in (*_TEXTS, *_NUMBERS, *_FLAGS)}
+        said |= {"lifecycle": memory.lifecycle.name.lower(), "uses": memory.uses, "entities": memory.entities}
+        said |= {"derived_from": memory.derived_from, "superseded_by": memory.superseded_by}
+        if embeddings and len(memory.embedding):
+            said["embedding"] = base64.b64encode(memory.embedding.astype("<f4").tobytes()).decode()
+        yield _line(said)
+        count += 1
+    yield _line({"end": True, "memories": count})
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def imported(lines: Iterable[bytes], embedder: str, dimension: int) -> list[Memory]:
+    """The memories of a whole file; those whose vector is missing or of another embedder have none.
+
+    Raises:
+        InvalidRequestError: with the number of the line; nothing of the file may be used then.
+    """
+    memories: list[Memory] = []
+    keep_vectors = False
+    ended = False
+    for number, line in enumerate(lines, 1):
+        where = f"line {number}"
+        try:
+            said = json.loads(line)
+        except ValueError as error:
+            raise InvalidRequestError(f"{where} is no JSON ({error}); nothing was imported") from error
+        if not isinstance(said, dict):
+            raise InvalidRequestError(f"{where} is no JSON object; nothing was imported")
+        if number == 1:
+            if said.get("format") != FORMAT or said.get("version") != VERSION:
+                raise InvalidRequestError(f'line 1 must be {{"format":"{FORMAT}","version":{VERSION}}}; this is no export of Echorator')
+            keep_vectors = said.get("embedder") == embedder
+        elif ended:
+            raise InvalidRequestError(f"{where} comes after the last line; nothing was imported")
+        elif said.get("end") is True:
+            if said.get("memories") != len(memories):
+                raise InvalidRequestError(
+                    f"the file says it has {said.get('memories')} memories, {len(memories)} were read; nothing was imported"
+                )
+            ended = True
+        else:
+            memories.append(_memory(said, where, dimension if keep_vectors else 0))
+    if not ended:
+        raise InvalidRequestError("the file ends before its last line; it was cut, nothing was imported")
+    return memories
+
+
+def _memory(said: dict[str, Any], where: str, dimension: int) -> Memory:
+    try:
+        text = check_text(str(said["text"]), f"{where}: text")
+        values: dict[str, Any] = {name: str(said.get(name, "")) for name in _TEXTS}
+        values |= {name: float(said.get(name, 0.0)) for name in _NUMBERS}
+        values |= {name: bool(said.get(name, False)) for name in _FLAGS}
+        memory = Memory(
+            text=text,
+            kind=Kind[str(said["kind"]).upper()],
+            lifecycle=Lifecycle[str(said.get("lifecycle", "active")).upper()],
+            uses=int(said.get("uses", 1)),
+            entities=tuple(str(e) for e in said.get("entities", ())),
+            **values,
+        )
+        if not all(np.isfinite(getattr(memory, name)) for name in _NUMBERS) or not 0 <= memory.importance <= 1 or memory.uses < 0:
+            raise InvalidRequestError(f"{where}: a number is out of its range; nothing was imported")
+        memory = replace(
+            memory,
+            key=memory.key or f"import:{int(said['id'])}",
+            terms=ids_of([*words(f"{memory.speaker} {text}"), *date_words(memory.said_s)]),
+        )
+        if dimension and "embedding" in said:
+            vector = np.frombuffer(base64.b64decode(said["embedding"], validate=True), "<f4").astype(np.float32)
+            if len(vector) != dimension or not np.isfinite(vector).all():
+                raise InvalidRequestError(f"{where}: the embedding is damaged; nothing was imported")
+            memory = replace(memory, embedding=vector)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise InvalidRequestError(f"{where}: {type(error).__name__} {error}; nothing was imported") from error
+    return memory
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole lines of chunks that may be cut anywhere; a last line without its newline is one too."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line for line in whole if line.strip())
+    if rest.strip():
+        yield rest

@@ -1,0 +1,289 @@
+"""One turn of a conversation: what is recalled into its messages before the answer, and what is learned from it after.
+
+Before: reference resolution -> recall -> packing -> placement (`context`). After: post-processing of the turn -> statements as memories ->
+mood, focus and reservoir of the session -> associations of what was recalled together -> calibration by feedback. Fed by `api`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from echorator.cognition.affect import affect_of, carried, decayed
+from echorator.cognition.cognition import Asked, Cognition, Owner, Recalled
+from echorator.cognition.context import Message, Wording, block_of, line_of, pack, placed, without_blocks, wording_of
+from echorator.cognition.facts import statements
+from echorator.cognition.memory import Batch, Experience, Link
+from echorator.cognition.opened import OpenNamespace
+from echorator.cognition.reservoir import Reservoir, similarity
+from echorator.cognition.session import Block, SessionState, digest_of
+from echorator.cognition.text import words
+from echorator.cognition.writing import Told
+from echorator.errors import InvalidRequestError
+
+CANDIDATES = 48  # that are packed from
+_POINTING = re.compile(
+    r"\b(?:it|its|he|him|his|she|her|they|them|their|this|that|these|those|there|one|ones|same|and|what about)\b", re.IGNORECASE
+)
+_FEW_WORDS = 3
+
+Count = Callable[[str, Sequence[str]], Awaitable[list[int]]]
+"""(model, texts) to the number of tokens of each."""
+
+
+async def estimated_tokens(_model: str, texts: Sequence[str]) -> list[int]:
+    """Where no tokenizer can be asked: a token for every 3 bytes, which is more than most need."""
+    return [len(text.encode()) // 3 + 1 for text in texts]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A memory in the context, and why."""
+
+    recalled: Recalled
+    tokens: int
+    reason: str  # "relevant", or "kept" from an earlier turn
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A conversation with its memories."""
+
+    messages: list[Message]
+    chosen: list[Chosen]
+    block: str  # that was put in for the last turn
+    block_tokens: int
+    embed_s: float = 0.0
+    search_s: float = 0.0
+    erasures: int = 0  # of the tenant so far
+
+
+def resolved_query(messages: Sequence[Message]) -> str:
+    """The last user turn; one that points back and says little itself brings the turn before it along."""
+    said = [without_blocks(m.content) for m in messages if m.role == "user"]
+    if not said:
+        raise InvalidRequestError("messages: there is no user message to recall for")
+    last = said[-1]
+    if len(said) > 1 and len(words(last)) <= _FEW_WORDS and _POINTING.search(last):
+        return f"{said[-2]} {last}"
+    return last
+
+
+class Turns:
+    """See the module. One for a `Cognition`."""
+
+    def __init__(self, cognition: Cognition, count: Count = estimated_tokens) -> None:
+        self._cognition = cognition
+        self._count = count
+        self._reservoir = Reservoir(cognition.embedder.dimension)
+
+    # Before the answer
+
+    async def build_context(
+        self,
+        owner: Owner,
+        messages: Sequence[Message],
+        model: str = "",
+        budget_tokens: int | None = None,
+        max_memories: int | None = None,
+        min_confidence: float | None = None,
+        now_s: float | None = None,
+    ) -> Built:
+        """The messages with what is relevant to the last user turn; as they are where nothing is known of the user.
+
+        Raises InvalidRequestError.
+        """
+        settings = self._cognition.settings
+        now_s = time.time() if now_s is None else now_s
+        query = resolved_query(messages)
+        opened = await self._cognition.opened(owner)
+        if opened is None:
+            erasures = await asyncio.to_thread(self._cognition.store.erasures, owner.tenant)
+            return Built(list(messages), [], "", 0, erasures=erasures)
+        wording = wording_of(model)
+        limit = min(wording.max_memories, settings.max_memories) if max_memories is None else max_memories
+        budget = settings.budget_tokens if budget_tokens is None else budget_tokens
+        session = await self._cognition.session(opened, owner.session)
+        asked = Asked(query, CANDIDATES, now_s=now_s, mood=decayed(session.mood, now_s - session.mood_s, settings.mood_half_life_s))
+        answer = await self._cognition.recall_in(opened, asked)
+        least = settings.min_confidence if min_confidence is None else min_confidence
+        with self._cognition.stages.timed("context"):
+            fitting = [r for r in answer.memories if r.confidence >= least and r.score > 0]
+            room = _Room(model, wording, budget, limit)
+            standing = _standing(session.blocks, messages, wording)
+            compose = self._lines if wording.in_system else self._block
+            blocks, chosen = await compose(opened, messages, standing, fitting, room)
+            out = placed(messages, {b.place: b.text for b in blocks}, wording)
+        erasures = await asyncio.to_thread(self._cognition.store.erasures, owner.tenant)
+        latest = next((b for b in blocks if b not in standing), None)
+        if owner.session:
+            focused = session.focused([c.recalled.memory.id for c in chosen], settings.working_memory)
+            opened.sessions[owner.session] = replace(focused, blocks=tuple(blocks))
+        opened.fits.update((c.recalled.memory.id, c.recalled.fit) for c in chosen)
+        return Built(out, chosen, latest.text if latest else "", sum(b.tokens for b in blocks), answer.embed_s, answer.search_s, erasures)
+
+    async def _block(
+        self, opened: OpenNamespace, messages: Sequence[Message], standing: list[Block], fitting: list[Recalled], room: _Room
+    ) -> tuple[list[Block], list[Chosen]]:
+        """Before the last user turn; earlier blocks stay as they are while half of the budget holds them."""
+        last = max(i for i, m in enumerate(messages) if m.role == "user")
+        if any(b.place == last for b in standing):  # the same turn again
+            return standing, await self._kept(opened, standing)
+        if sum(b.tokens for b in standing) > room.budget // 2:
+            standing = []
+        present = {i for b in standing for i in b.ids}
+        budget = room.budget - sum(b.tokens for b in standing)
+        chosen, tokens = await self._packed(opened, [r for r in fitting if r.memory.id not in present], room, budget, room.limit)
+        if not chosen:
+            return standing, []
+        block = self._made(last, messages[last], chosen, room, tokens)
+        return [*standing, block], chosen
+
+    async def _lines(
+        self, opened: OpenNamespace, messages: Sequence[Message], standing: list[Block], fitting: list[Recalled], room: _Room
+    ) -> tuple[list[Block], list[Chosen]]:
+        """In the system turn; they change only when what fits best is not among them."""
+        kept = await self._kept(opened, standing)
+        present = {c.recalled.memory.id for c in kept}
+        if standing and (not fitting or fitting[0].memory.id in present):
+            return standing, kept
+        chosen, tokens = await self._packed(opened, fitting, room, room.budget, room.limit)
+        if not chosen:
+            return standing, kept
+        new = {c.recalled.memory.id for c in chosen}
+        for old in reversed(kept):  # the latest first
+            if old.recalled.memory.id not in new and len(chosen) < room.limit and tokens + old.tokens <= room.budget:
+                chosen.append(old)
+                tokens += old.tokens
+        return [self._made(-1, _head(messages), chosen, room, tokens)], chosen
+
+    async def _packed(
+        self, opened: OpenNamespace, fitting: list[Recalled], room: _Room, budget: int, limit: int
+    ) -> tuple[list[Chosen], int]:
+        if not fitting or not limit:
+            return [], 0
+        lines = [line_of(r.memory, room.wording) for r in fitting]
+        frame, *costs = await self._count(room.model, [room.wording.head + room.wording.foot, *(f"{line}\n" for line in lines)])
+        vectors = opened.vectors([r.memory.id for r in fitting])
+        places = pack(costs, [r.score for r in fitting], vectors, budget - frame, limit, self._cognition.settings.diversity)
+        chosen = [Chosen(fitting[i], costs[i], "relevant") for i in places]
+        return chosen, frame + sum(c.tokens for c in chosen)
+
+    async def _kept(self, opened: OpenNamespace, standing: Sequence[Block]) -> list[Chosen]:
+        ids = [i for b in standing for i in b.ids]
+        memories = await asyncio.to_thread(self._cognition.store.memories, opened.namespace, ids)
+        return [Chosen(Recalled(m, 0.0, np.zeros(9, np.float32), 0.0, 0.0, 0.0), 0, "kept") for m in memories]
+
+    @staticmethod
+    def _made(place: int, message: Message, chosen: Sequence[Chosen], room: _Room, tokens: int) -> Block:
+        memories = [c.recalled.memory for c in chosen]
+        text = block_of(memories, room.wording)
+        return Block(place, digest_of(message.role, message.content), text, tuple(m.id for m in memories), tokens)
+
+    # After the answer
+
+    async def record(
+        self,
+        owner: Owner,
+        user_text: str,
+        answer: str,
+        model: str = "",
+        recalled: Sequence[int] = (),
+        outcome: int = 1,
+        feedback: float | None = None,
+        at_s: float | None = None,
+    ) -> Recorded:
+        """Learn from a turn; durable when it returns. Raises InvalidRequestError, ResourceError."""
+        settings = self._cognition.settings
+        now_s = time.time() if at_s is None else at_s
+        said = without_blocks(user_text)
+        told = [Told(statement, said_s=now_s, source="chat") for statement in statements(said)]
+        memories = await self._cognition.prepared(told, owner.session, now_s)
+        opened = await self._cognition.opened(owner, create=True)
+        assert opened is not None
+        session = await self._cognition.session(opened, owner.session)
+        session = await self._felt(session, said, now_s)
+        pairs = combinations(sorted(set(recalled))[:8], 2)
+        batch = Batch(
+            links=tuple(Link(a, b, "recalled", settings.hebbian_gain) for a, b in pairs if a in opened.index and b in opened.index),
+            uses=tuple((i, now_s) for i in recalled if i in opened.index),
+            experience=Experience(owner.session, now_s, said, answer, model, tuple(recalled), (), outcome, feedback),
+            documents={f"session:{owner.session}": session.dumped()} if owner.session else {},
+        )
+        ids, superseded, receipt = await self._cognition.written(opened, memories, batch, now_s)
+        if owner.session:
+            blocks = opened.sessions[owner.session].blocks
+            opened.sessions[owner.session] = replace(session, blocks=blocks)
+        if feedback is not None:
+            await self._calibrate(opened, recalled, feedback, now_s)
+        return Recorded(receipt.experience_id, ids, superseded)
+
+    async def _felt(self, session: SessionState, said: str, now_s: float) -> SessionState:
+        settings = self._cognition.settings
+        with self._cognition.stages.timed("colour"):
+            mood = carried(decayed(session.mood, now_s - session.mood_s, settings.mood_half_life_s), affect_of(said), settings.mood_gain)
+        vector = (await self._cognition.embedder.embed([said]))[0]
+        with self._cognition.stages.timed("resonance"):
+            state = self._reservoir.start() if session.state is None else session.state
+            state = self._reservoir.step(state, vector)
+        return replace(session, mood=mood, mood_s=now_s, state=state)
+
+    async def resonance(self, opened: OpenNamespace, owner: Owner, limit: int = 3) -> list[tuple[str, float]]:
+        """Sessions whose state is most like that of this one, with the cosine."""
+        mine = (await self._cognition.session(opened, owner.session)).state
+        if mine is None:
+            return []
+        names = await asyncio.to_thread(self._cognition.store.documents, opened.namespace, "session:")
+        found: list[tuple[str, float]] = []
+        for name in names:
+            other = await self._cognition.session(opened, name.removeprefix("session:"))
+            if other.state is not None and name != f"session:{owner.session}":
+                found.append((name.removeprefix("session:"), similarity(mine, other.state)))
+        return sorted(found, key=lambda item: -item[1])[:limit]
+
+    async def _calibrate(self, opened: OpenNamespace, recalled: Sequence[int], feedback: float, now_s: float) -> None:
+        with self._cognition.stages.timed("calibrate"):
+            samples = [(opened.fits[i], feedback > 0) for i in recalled if i in opened.fits]
+            if not samples or feedback == 0:
+                return
+            body = opened.learn_confidence(samples)
+            batch = Batch(documents={"calibration": body})
+            await asyncio.wrap_future(self._cognition.store.write(opened.namespace, batch, now_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was learned."""
+
+    experience_id: int
+    memory_ids: list[int]
+    superseded_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What the memories may take of a prompt."""
+
+    model: str
+    wording: Wording
+    budget: int
+    limit: int
+
+
+def _head(messages: Sequence[Message]) -> Message:
+    """The first user turn: it tells one conversation of a session from the next."""
+    return next(m for m in messages if m.role == "user")
+
+
+def _standing(blocks: Sequence[Block], messages: Sequence[Message], wording: Wording) -> list[Block]:
+    """Blocks of earlier turns whose messages are still those that they were put before."""
+    if wording.in_system:
+        head = _head(messages)
+        return [b for b in blocks if b.place == -1 and b.digest == digest_of(head.role, head.content)]
+    return [b for b in blocks if 0 <= b.place < len(messages) and b.digest == digest_of(messages[b.place].role, messages[b.place].content)]

@@ -1,0 +1,89 @@
+"""The life of a call, for the servicers of all roles: counted, refused while draining, its errors turned into statuses.
+
+Which code an error has is said by the servicer's own table; here is only the mechanism.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import wraps
+from typing import Any, ClassVar, TypeVar
+
+import grpc
+from grpc import aio
+
+from echorator.errors import DrainingError, EchoratorError
+from echorator.serving.statuses import message_of, trailers_of
+
+_log = logging.getLogger(__name__)
+
+Context = aio.ServicerContext[Any, Any]
+Codes = Sequence[tuple[type[EchoratorError], grpc.StatusCode]]
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+S = TypeVar("S", bound="Calls")
+
+
+class DeadlineError(EchoratorError):
+    """The call's deadline passed before its answer was complete."""
+
+
+class Calls:
+    """Base of a servicer. `draining` refuses what comes from then on; `idle` is set while no call runs."""
+
+    codes: ClassVar[Codes] = ()
+
+    def __init__(self) -> None:
+        self.draining = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._calls = 0
+
+    def enter(self) -> None:
+        """A call begins."""
+        self._calls += 1
+        self.idle.clear()
+
+    def leave(self) -> None:
+        """A call has ended."""
+        self._calls -= 1
+        if not self._calls:
+            self.idle.set()
+
+    def code_of(self, error: EchoratorError) -> grpc.StatusCode:
+        """The status of an error; INTERNAL for one that nothing here expects."""
+        return next((code for kind, code in self.codes if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def rpc(handler: Callable[[S, Request, Context], Awaitable[Reply]]) -> Callable[[S, Request, Context], Coroutine[Any, Any, Reply]]:
+    """Counts the call, refuses it while draining, and turns errors into statuses."""
+
+    @wraps(handler)
+    async def call(service: S, request: Request, context: Context) -> Reply:
+        service.enter()
+        try:
+            if service.draining.is_set():
+                raise DrainingError("the server is shutting down; try another one")
+            return await handler(service, request, context)
+        except EchoratorError as error:
+            code, message = service.code_of(error), message_of(error)
+            if code is grpc.StatusCode.INTERNAL:
+                _log.error("call failed", extra={"error": message})
+            return await context.abort(code, message, trailers_of(error, code.value[0], message))
+        finally:
+            service.leave()
+
+    return call
+
+
+def deadline_of(context: Context) -> float:
+    """On CLOCK_MONOTONIC, 0 for none. Raises DeadlineError where it has passed."""
+    remaining_s = context.time_remaining()
+    if remaining_s is None:
+        return 0.0
+    if remaining_s <= 0.0:
+        raise DeadlineError("the deadline had passed before the request was read")
+    return time.monotonic() + remaining_s
