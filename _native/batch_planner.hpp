@@ -43,7 +43,7 @@ public:
         assert(config.sequences >= config.slots && config.sequences <= kMaxSequences);
     }
 
-    SubmitResult submit(RequestId id, std::vector<Token> prompt, int priority = 0, bool use_cache = true) {
+    SubmitResult submit(RequestId id, std::vector<Token> prompt, int priority = 0, bool use_cache = true, uint64_t scope = 0) {
         if (prompt.empty()) return SubmitResult::empty_prompt;
         if (static_cast<int>(prompt.size()) >= config_.request_tokens) return SubmitResult::too_long;
         if (static_cast<int>(queue_.size()) >= config_.queue_limit) return SubmitResult::queue_full;
@@ -53,6 +53,7 @@ public:
         r->tokens = std::move(prompt);
         r->priority = priority;
         r->use_cache = use_cache && config_.prefix_cache;
+        r->scope = scope;
         r->arrival = next_arrival_++;
         enqueue(r.get());
         requests_.emplace(id, std::move(r));
@@ -146,6 +147,16 @@ public:
     std::vector<Token> sequence_tokens(Seq seq) const { return tree_.tokens(seq); }
     int sequence_length(Seq seq) const { return ledger_.length(seq); }
 
+    // Drops what is cached of a scope; what runs of it is not kept when it ends, and nobody gets its cells meanwhile.
+    void forget_scope(uint64_t scope) {
+        for (auto & [id, request] : requests_) {
+            if (request->scope == scope) request->use_cache = false;
+        }
+        for (Seq i = 0; i < config_.sequences; i++) {
+            if (sequences_[i].cached && sequences_[i].scope == scope) clear(i);
+        }
+    }
+
     // Drops the whole prefix cache; returns the operations that follow from it and from requests that ended.
     std::vector<MemoryOp> forget() {
         while (evict(-1)) {
@@ -159,6 +170,7 @@ private:
         bool cached = false;
         int computed = 0;    // tokens with cells, this step's rows included
         int ready = 0;       // those of earlier steps: what others may copy now
+        uint64_t scope = 0;
         uint64_t used = 0;   // step of the last use
     };
 
@@ -293,10 +305,10 @@ private:
         const int limit = static_cast<int>(r->tokens.size()) - 1;  // one token must be computed for its logits
         tree_.match(r->tokens.data(), r->tokens.size(), [&](size_t matched, const SeqSet & holders) {
             const int shared = std::min(static_cast<int>(matched), limit);
-            best.parted = std::max(best.parted, shared);
             for (Seq i = 0; i < config_.sequences; i++) {
-                if (!holders.test(i)) continue;
                 const Sequence & s = sequences_[i];
+                if (!holders.test(i) || s.scope != r->scope || (s.owner && !s.owner->use_cache)) continue;
+                best.parted = std::max(best.parted, shared);
                 int usable = std::min(shared, s.ready);
                 if (config_.whole_state && usable < s.ready) usable = 0;  // it stands elsewhere
                 if (usable > best.tokens || (usable == best.tokens && usable > 0 && s.cached && !sequences_[best.seq].cached)) {
@@ -377,7 +389,7 @@ private:
         if (parted >= least) add_cut(r, parted);
         if (last >= least) add_cut(r, last);
         for (const Request * other : queue_) {
-            if (!other->use_cache) continue;
+            if (!other->use_cache || other->scope != r->scope) continue;
             const size_t n = std::min(r->tokens.size(), other->tokens.size());
             const auto parting = std::mismatch(r->tokens.begin(), r->tokens.begin() + static_cast<ptrdiff_t>(n), other->tokens.begin());
             const int common = std::min(static_cast<int>(parting.first - r->tokens.begin()), last);
@@ -450,7 +462,7 @@ private:
                 sequences_[match.seq].used = step_;
             }
         }
-        s = Sequence{r, false, shared, shared, step_};
+        s = Sequence{r, false, shared, shared, r->scope, step_};
         if (r->use_cache) tree_.insert(seq, r->tokens.data(), r->tokens.size());
         r->seq = seq;
         r->state = Request::State::running;
@@ -496,7 +508,7 @@ private:
             plan.ops.push_back({MemoryOp::copy, spare, r->seq, s.computed});
             ledger_.share(r->seq, spare, s.computed);
             tree_.insert(spare, r->tokens.data(), static_cast<size_t>(s.computed));
-            sequences_[spare] = Sequence{nullptr, true, s.computed, s.computed, step_};
+            sequences_[spare] = Sequence{nullptr, true, s.computed, s.computed, s.scope, step_};
             stats_.checkpoints++;
         }
     }

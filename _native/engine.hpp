@@ -126,6 +126,13 @@ public:
         return events;
     }
 
+    // Drops what the prefix cache has of a scope, before the next step.
+    void forget_scope(uint64_t scope) {
+        std::lock_guard<std::mutex> lock(inbox_mutex_);
+        forgotten_scopes_.push_back(scope);
+        inbox_ready_.notify_one();
+    }
+
     // Ends the thread within one step; what still runs gets a "cancelled" event.
     void close() {
         {
@@ -157,12 +164,14 @@ private:
     struct Job {
         Job(Sampler s, TextStream t, const SubmitArgs & args)
             : sampler(std::move(s)), text(std::move(t)), max_tokens(args.max_tokens), priority(args.priority),
-              deadline_s(args.deadline_s), ignore_eos(args.ignore_eos), use_cache(args.use_cache), logprobs(args.sampling.logprobs >= 0) {}
+              deadline_s(args.deadline_s), ignore_eos(args.ignore_eos), use_cache(args.use_cache), scope(args.scope), logprobs(args.sampling.logprobs >= 0) {}
         Sampler sampler;
         TextStream text;
         int max_tokens, priority;
         double deadline_s;
-        bool ignore_eos, use_cache, logprobs;
+        bool ignore_eos, use_cache;
+        uint64_t scope;
+        bool logprobs;
         std::vector<Token> prompt;
         Event event;        // what waits to be handed over
         double handed_s = 0;  // when the last event went out
@@ -249,14 +258,16 @@ private:
     bool take_inbox() {
         std::vector<std::unique_ptr<Job>> arrived;
         std::vector<RequestId> cancelled;
+        std::vector<uint64_t> scopes;
         {
             std::unique_lock<std::mutex> lock(inbox_mutex_);
             if (planner_->idle()) {
-                inbox_ready_.wait(lock, [this] { return closing_ || !inbox_.empty() || !cancels_.empty(); });
+                inbox_ready_.wait(lock, [this] { return closing_ || !inbox_.empty() || !cancels_.empty() || !forgotten_scopes_.empty(); });
                 gather(lock);
             }
             arrived.swap(inbox_);
             cancelled.swap(cancels_);
+            scopes.swap(forgotten_scopes_);
             if (closing_) {
                 for (auto & job : arrived) {
                     const RequestId id = job->event.request;
@@ -265,9 +276,10 @@ private:
                 return false;
             }
         }
+        for (uint64_t scope : scopes) planner_->forget_scope(scope);
         for (auto & job : arrived) {
             const RequestId id = job->event.request;
-            planner_->submit(id, std::move(job->prompt), job->priority, job->use_cache);
+            planner_->submit(id, std::move(job->prompt), job->priority, job->use_cache, job->scope);
             requests_++;
             prompt_tokens_ += static_cast<uint64_t>(job->event.prompt_tokens);
             jobs_.emplace(id, std::move(job));
@@ -512,6 +524,7 @@ private:
     std::condition_variable inbox_ready_;
     std::vector<std::unique_ptr<Job>> inbox_;
     std::vector<RequestId> cancels_;
+    std::vector<uint64_t> forgotten_scopes_;
     RequestId next_id_ = 1;
     int waiting_ = 0;  // submitted and not yet admitted
     bool closing_ = false;

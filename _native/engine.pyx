@@ -94,6 +94,7 @@ cdef extern from "engine.hpp" namespace "echorator" nogil:
         int priority
         double deadline_s
         cbool use_cache
+        uint64_t scope
 
     cdef enum class SubmitResult:
         ok
@@ -135,6 +136,7 @@ cdef extern from "engine.hpp" namespace "echorator" nogil:
         CEngine(llama.llama_model * model, EngineOptions options) except +
         uint64_t submit(SubmitArgs args, SubmitResult & code) except +
         void cancel(uint64_t request)
+        void forget_scope(uint64_t scope)
         vector[CEvent] drain() except +
         void close()
         EngineStats stats()
@@ -460,7 +462,7 @@ cdef class Engine:
         self._queue_limit = settings.queue_limit
 
     def submit(self, prompt, sampling, *, int max_tokens=-1, stop=(), bint ignore_eos=False, int priority=0,
-               double deadline_s=0.0, int logprobs=-1, bint use_cache=True):
+               double deadline_s=0.0, int logprobs=-1, bint use_cache=True, uint64_t scope=0):
         cdef SubmitArgs args
         cdef SubmitResult code = SubmitResult.ok
         cdef uint64_t request = 0
@@ -483,6 +485,7 @@ cdef class Engine:
         args.priority = priority
         args.deadline_s = deadline_s
         args.use_cache = use_cache
+        args.scope = scope
         size = args.prompt.size()
         try:
             with nogil:
@@ -510,6 +513,10 @@ cdef class Engine:
     def cancel(self, uint64_t request):
         if not self._closed:
             self.engine.get().cancel(request)
+
+    def forget_scope(self, uint64_t scope):
+        if not self._closed:
+            self.engine.get().forget_scope(scope)
 
     def drain(self):
         cdef vector[CEvent] events

@@ -33,6 +33,7 @@ struct SubmitArgs {
     int priority = 0;
     double deadline_s = 0;
     bool use_cache = true;
+    uint64_t scope = 0;  // of the prefix cache
 };
 
 enum class Finish { none, stop, length, cancelled, deadline, error };

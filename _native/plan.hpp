@@ -64,6 +64,7 @@ struct Request {
     int prompt_tokens = 0;
     int priority = 0;
     bool use_cache = true;
+    uint64_t scope = 0;  // cells are shared within one scope only: a tenant never gets another's
     uint64_t arrival = 0;
     State state = State::queued;
     Seq seq = -1;

@@ -91,7 +91,8 @@ cdef extern from "batch_planner.hpp" namespace "echorator" nogil:
 
     cdef cppclass CPlanner "echorator::Planner":
         CPlanner(const PlannerConfig & config)
-        SubmitResult submit(uint64_t id, vector[int32_t] prompt, int priority, cbool use_cache)
+        SubmitResult submit(uint64_t id, vector[int32_t] prompt, int priority, cbool use_cache, uint64_t scope)
+        void forget_scope(uint64_t scope)
         void end(uint64_t id)
         cbool append(uint64_t id, int32_t token)
         CPlan plan(int prefill_budget)
@@ -184,8 +185,11 @@ cdef class Planner:
         c.starvation_limit = starvation_limit
         self.planner.reset(new CPlanner(c))
 
-    def submit(self, uint64_t request, prompt, int priority=0, bint use_cache=True):
-        return ("ok", "queue_full", "empty_prompt", "too_long")[<int> self.planner.get().submit(request, prompt, priority, use_cache)]
+    def submit(self, uint64_t request, prompt, int priority=0, bint use_cache=True, uint64_t scope=0):
+        return ("ok", "queue_full", "empty_prompt", "too_long")[<int> self.planner.get().submit(request, prompt, priority, use_cache, scope)]
+
+    def forget_scope(self, uint64_t scope):
+        self.planner.get().forget_scope(scope)
 
     def end(self, uint64_t request):
         self.planner.get().end(request)

@@ -74,11 +74,7 @@ struct Hit {
 inline float base_level(float uses, double created_s, double last_used_s, double now_s) {
     const double last = std::max(now_s - last_used_s, 1.0) / 3600.0, first = std::max(std::max(now_s - created_s, 1.0) / 3600.0, last);
     double sum = 1.0 / std::sqrt(last);
-    if (uses > 1.0f) {
-        const double span = first - last;
-        sum += span > 1e-9 ? (static_cast<double>(uses) - 1.0) * 2.0 * (std::sqrt(first) - std::sqrt(last)) / span
-                           : (static_cast<double>(uses) - 1.0) / std::sqrt(last);
-    }
+    if (uses > 1.0f) sum += (static_cast<double>(uses) - 1.0) * 2.0 / (std::sqrt(first) + std::sqrt(last));  // the mean of t^-0.5 between
     return static_cast<float>(std::log(sum));
 }
 

@@ -85,10 +85,15 @@ class Engine:
         deadline_s: float = 0.0,  # CLOCK_MONOTONIC; 0 = none
         logprobs: int = -1,  # -1 = none
         use_cache: bool = True,
+        scope: int = 0,
     ) -> int:
-        """Queue a request, return its id. Raises InvalidRequestError, ContextOverflowError, QueueFullError, DrainingError."""
+        """Queue a request, return its id; cells are shared only with requests of the same `scope`.
+
+        Raises InvalidRequestError, ContextOverflowError, QueueFullError, DrainingError."""
     def cancel(self, request: int) -> None:
         """Ends it within one step, with a final "cancelled" event; unknown and finished ids are ignored."""
+    def forget_scope(self, scope: int) -> None:
+        """Drop what the prefix cache has of this scope, before the next step."""
     def drain(self) -> list[Event]: ...
     def stop_admission(self) -> None:
         """From now on submit raises DrainingError; queued and running requests go on."""

@@ -199,6 +199,12 @@ class Registry:
             if entry.served is not None:
                 entry.served.stop_admission()
 
+    def forget_scope(self, scope: int) -> None:
+        """Drop what the prefix caches of all models have of it."""
+        for entry in self._entries.values():
+            if entry.served is not None:
+                entry.served.forget_scope(scope)
+
     def cancel_all(self) -> int:
         """Cancel every running generation. Returns how many."""
         return sum(e.served.cancel_all() for e in self._entries.values() if e.served is not None)

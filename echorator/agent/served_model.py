@@ -88,8 +88,8 @@ class ServedModel:
             if stream is not None:
                 stream.push(event)
 
-    def start(self, prompt: Sequence[int], sampling: Sampling, limits: Limits, deadline_s: float) -> Stream:
-        """Queue a generation. The caller must `end` the stream whatever happens.
+    def start(self, prompt: Sequence[int], sampling: Sampling, limits: Limits, deadline_s: float, scope: int = 0) -> Stream:
+        """Queue a generation; its cached prefix is shared within `scope`. The caller must `end` the stream whatever happens.
 
         Raises:
             InvalidRequestError, ContextOverflowError, QueueFullError, DrainingError: as the engine says.
@@ -106,6 +106,7 @@ class ServedModel:
             deadline_s=deadline_s,
             logprobs=limits.logprobs,
             use_cache=limits.use_cache,
+            scope=scope,
         )
         stream = self._streams[request] = Stream(request, self._loop)
         self._idle.clear()
@@ -177,6 +178,11 @@ class ServedModel:
         if text is None:
             text = self._token_texts[token] = self.model.token_bytes(token, True).decode("utf-8", "replace")
         return text
+
+    def forget_scope(self, scope: int) -> None:
+        """Drop what the prefix cache has of it."""
+        if self.engine is not None:
+            self.engine.forget_scope(scope)
 
     def digest_so_far(self) -> str:
         """The file's digest, or "" while it is being computed."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from grpc import aio
 
+from echorator.agent.memory import ChatMemory
 from echorator.agent.registry import Registry, State
 from echorator.agent.service import NAME, ModelService
 from echorator.rpc.v1.model_pb2_grpc import add_ModelServiceServicer_to_server
-from echorator.serving.server import Role, Server, ServerSettings
+from echorator.serving.server import Server, ServerSettings
 from echorator.settings import EngineSettings
 
 VET_TIMEOUT_S = 120.0
@@ -28,8 +29,9 @@ class AgentServer(Server):
         """`defaults` holds the engine options of models loaded by LoadModel; its path is not used."""
         super().__init__(settings)
         self.registry = Registry(vet_timeout_s, self._model_state)
-        self.service = ModelService(self.registry, defaults)
-        self.host(_Agent(self.service, self.registry))
+        self.memory = ChatMemory()
+        self.service = ModelService(self.registry, defaults, self.memory)
+        self.host(_Agent(self.service, self.registry, self.memory))
 
     async def _model_state(self, name: str, state: State | None) -> None:
         if state is None:
@@ -38,11 +40,12 @@ class AgentServer(Server):
             self.health.set(model_service(name), state is State.READY)
 
 
-class _Agent(Role):
+class _Agent:
     name = NAME
 
-    def __init__(self, service: ModelService, registry: Registry) -> None:
+    def __init__(self, service: ModelService, registry: Registry, memory: ChatMemory) -> None:
         self.calls = service
+        self._memory = memory
         self._service = service
         self._registry = registry
 
@@ -56,4 +59,5 @@ class _Agent(Role):
         return self._registry.cancel_all()
 
     async def close(self) -> None:
+        await self._memory.close()
         await self._registry.close()

@@ -15,6 +15,7 @@ from pathlib import Path
 import grpc
 
 from echorator.agent import replies, requests
+from echorator.agent.memory import ChatMemory, MemoryUnavailableError, Turn
 from echorator.agent.registry import ModelExistsError, ModelNotReadyError, Registry
 from echorator.agent.served_model import ServedModel
 from echorator.agent.stream import Stream
@@ -45,6 +46,7 @@ _CODES: Codes = (
     (QueueFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (ResourceError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (MemoryUnavailableError, grpc.StatusCode.UNAVAILABLE),
     (EngineError, grpc.StatusCode.INTERNAL),
 )
 
@@ -54,9 +56,11 @@ class ModelService(Calls, ModelServiceServicer):
 
     codes = _CODES
 
-    def __init__(self, registry: Registry, defaults: EngineSettings) -> None:
+    def __init__(self, registry: Registry, defaults: EngineSettings, memory: ChatMemory) -> None:
         """`defaults` holds the engine options for LoadModel; its path is not used."""
         super().__init__()
+        self.memory = memory
+        self._erasures: dict[int, int] = {}  # by cache scope, as of its last chat
         self.registry = registry
         self.defaults = defaults
 
@@ -79,8 +83,19 @@ class ModelService(Calls, ModelServiceServicer):
         limits = requests.limits_of(request.limits)
         sampling = await self._sampling(request.sampling, served)
         messages = requests.messages_of(request)
+        turn = await self.memory.recall(request.memory, messages, served.name) if request.HasField("memory") else None
+        if turn is not None:
+            messages = turn.messages
+            self._drop_erased(turn)
         tokens = await served.chat_prompt(messages, requests.dict_of(request.template_arguments))
-        await self._stream(served, served.start(tokens, sampling, limits, deadline_s), context, pb.ChatResponse)
+        stream = served.start(tokens, sampling, limits, deadline_s, turn.cache_scope if turn else 0)
+        await self._stream(served, stream, context, pb.ChatResponse, turn)
+
+    def _drop_erased(self, turn: Turn) -> None:
+        """Memories of the tenant were erased since its last chat here: cells that were computed with them go too."""
+        if self._erasures.get(turn.cache_scope, turn.erasures) != turn.erasures:
+            self.registry.forget_scope(turn.cache_scope)
+        self._erasures[turn.cache_scope] = turn.erasures
 
     async def _sampling(self, message: pb.Sampling, served: ServedModel) -> Sampling:
         if message.WhichOneof("shape") is None:
@@ -90,18 +105,28 @@ class ModelService(Calls, ModelServiceServicer):
         return sampling
 
     async def _stream(
-        self, served: ServedModel, stream: Stream, context: Context, reply: type[pb.GenerateResponse] | type[pb.ChatResponse]
+        self,
+        served: ServedModel,
+        stream: Stream,
+        context: Context,
+        reply: type[pb.GenerateResponse] | type[pb.ChatResponse],
+        turn: Turn | None = None,
     ) -> None:
         write = context.write
         try:
             while True:
                 event = await stream.next()
+                if turn is not None:
+                    turn.answer.append(event.text)
                 logprobs = replies.logprobs_of(event.logprobs, served.token_text) if event.logprobs else ()
                 if not event.finish:
                     await write(reply(text=event.text, tokens=event.tokens, logprobs=logprobs))
                     continue
                 if event.finish in ("stop", "length"):
-                    await write(reply(text=event.text, tokens=event.tokens, logprobs=logprobs, finish=replies.finish_of(event)))
+                    finish = replies.finish_of(event)
+                    if turn is not None:
+                        finish.usage.memory.CopyFrom(await turn.learn(cut=event.finish == "length"))
+                    await write(reply(text=event.text, tokens=event.tokens, logprobs=logprobs, finish=finish))
                     return
                 if event.finish == "deadline":
                     raise DeadlineError(f"the deadline passed after {event.completion_tokens} tokens")
@@ -110,6 +135,8 @@ class ModelService(Calls, ModelServiceServicer):
                 raise EngineError(event.message or "the engine lost the request")
         finally:
             served.end(stream)
+            if turn is not None:
+                turn.leave()
 
     @rpc
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import uuid
 from contextlib import AsyncExitStack
 
 from grpc import aio
@@ -17,6 +18,7 @@ from echorator.cli.client import connected
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
 from echorator.cli.local_server import local_server
+from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 
@@ -53,7 +55,7 @@ def _converse(runner: asyncio.Runner, dialogue: Dialogue) -> int:
             print()
             return Exit.OK
         if text == "/new":
-            dialogue.forget()
+            dialogue.begin()
             continue
         if not text:
             continue
@@ -76,19 +78,23 @@ class Dialogue:
         self._stub: ModelServiceStub | None = None
         self._server = ""
         self._turns: list[pb.Message] = []
-        self.forget()
+        self._remembers = bool(arguments.user) and not arguments.no_memory
+        self._session = ""
+        self.begin()
 
     async def open(self) -> None:
         """Connect, after starting a server of this process where none is named."""
-        self._server = self._arguments.server or await self._stack.enter_async_context(local_server(self._arguments.file))
+        memory = (self._arguments.memory, self._arguments.embedder) if self._remembers else None
+        self._server = self._arguments.server or await self._stack.enter_async_context(local_server(self._arguments.file, memory))
         self._stub = await self._stack.enter_async_context(connected(self._server))
 
     async def close(self) -> None:
         """Disconnect, and stop the server of this process."""
         await self._stack.aclose()
 
-    def forget(self) -> None:
-        """Back to the system message alone."""
+    def begin(self) -> None:
+        """A new dialogue: back to the system message alone."""
+        self._session = self._arguments.session or uuid.uuid4().hex[:12]
         self._turns = [pb.Message(role="system", content=self._arguments.system)] if self._arguments.system else []
 
     async def answer(self, text: str) -> None:
@@ -116,12 +122,22 @@ class Dialogue:
         limits = pb.Limits(stop=self._arguments.stop)
         if self._arguments.max_tokens is not None:
             limits.max_tokens = self._arguments.max_tokens
-        return pb.ChatRequest(model=self._arguments.model, messages=turns, sampling=pb.Sampling(**chosen), limits=limits)
+        request = pb.ChatRequest(model=self._arguments.model, messages=turns, sampling=pb.Sampling(**chosen), limits=limits)
+        if self._remembers:
+            request.memory.scope.CopyFrom(common_pb2.Scope(user=self._arguments.user, session=self._session))
+        return request
 
     def _show_usage(self, usage: pb.Usage) -> None:
         if self._arguments.usage:
             print(
                 f"{usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached), {usage.completion_tokens} new, "
                 f"first after {usage.time_to_first_token_s * 1000:.0f} ms, {usage.tokens_per_s:.0f} tokens/s",
+                file=sys.stderr,
+            )
+        if self._arguments.usage and usage.HasField("memory"):
+            recalled = ", ".join(str(r.id) for r in usage.memory.recalled) or "nothing"
+            print(
+                f"recalled {recalled} ({usage.memory.tokens} tokens) in {usage.memory.recall_s * 1000:.1f} ms, "
+                f"learned {', '.join(map(str, usage.memory.learned_ids)) or 'nothing'}",
                 file=sys.stderr,
             )

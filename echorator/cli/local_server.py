@@ -34,10 +34,17 @@ async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_
 
 
 @asynccontextmanager
-async def local_server(path: Path | None) -> AsyncIterator[str]:
-    """Serve `path`, or the embedded model, on a free loopback port while the context lasts; yields host:port."""
+async def local_server(path: Path | None, memory: tuple[Path | None, str] | None = None) -> AsyncIterator[str]:
+    """Serve `path`, or the embedded model, on a free loopback port while the context lasts; yields host:port.
+
+    `memory` is its folder and embedder.
+    """
     settings = EngineSettings(path or embedded_model(), slots=4)
     agent = AgentServer(ServerSettings(port=0), settings)
+    if memory is not None:
+        from echorator.cli.hosted_memory import host_memory
+
+        await host_memory(agent, *memory)
     await agent.start()
     try:
         await load_file(agent, settings, "", lambda _stage, _fraction: None)

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from echorator.cli.engine_options import add_engine_options
 from echorator.cli.exits import CommandError, Exit
+from echorator.cli.memory_options import add_memory_commands, add_memory_options
 from echorator.errors import DrainingError, EchoratorError
 
 DEFAULT_SERVER = "127.0.0.1:50051"
@@ -27,6 +28,8 @@ examples:
   echorator serve model.gguf --slots 16     serve a file
   echorator chat "My dog is called Pixel."  one answer from the embedded model
   echorator chat --server 127.0.0.1:50051   a dialogue with a running server
+  echorator chat --user ann                 a dialogue that is remembered
+  echorator memory search "dog" --user ann  what is remembered
   echorator models --output json            what a server has loaded
 """
 SERVE_EXAMPLES = """\
@@ -49,6 +52,16 @@ EMBED_EXAMPLES = """\
 examples:
   echorator embed "a text" "another one" --output json
   echorator embed --server 127.0.0.1:50051 --model embed --pooling cls < lines.txt
+"""
+
+
+MEMORY_EXAMPLES = """\
+examples:
+  echorator memory add "My dog is called Pixel." --user ann
+  echorator memory search "What is my dog called?" --user ann
+  echorator memory list --user ann --server 127.0.0.1:50051
+  echorator memory export ann.jsonl --user ann
+  echorator memory map --user ann -o map.html
 """
 
 
@@ -79,6 +92,10 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="for running calls after a signal [30]")
     parser.add_argument("--receive-limit-bytes", type=int, default=4 << 20, metavar="N", help="of one request [4194304]")
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="warning", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} [warning]")
+    memory = parser.add_argument_group("memory")
+    memory.add_argument("--with-memory", action="store_true", help="serve CognitionService too, and let chats name a memory [no]")
+    add_memory_options(memory)
+    memory.add_argument("--memory-server", metavar="HOST:PORT", help="let chats name a memory of this server's CognitionService")
     add_engine_options(parser)
 
 
@@ -94,6 +111,11 @@ def _add_chat(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, metavar="N", help="[to the end of the context]")
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before this text; may be repeated")
     parser.add_argument("--usage", action="store_true", help="print token counts and times to stderr")
+    memory = parser.add_argument_group("memory")
+    memory.add_argument("--user", default="", metavar="NAME", help="remember what this user tells [nobody: nothing is remembered]")
+    memory.add_argument("--no-memory", action="store_true", help="with --user: neither recall nor remember")
+    memory.add_argument("--session", default="", metavar="NAME", help="of the dialogue [a new one]")
+    add_memory_options(memory)
 
 
 def _add_embed(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +146,7 @@ def parser() -> argparse.ArgumentParser:
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
     _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
     _add_models(_command(commands, "models", "list the models of a server", ""))
+    add_memory_commands(_command(commands, "memory", "look into a memory and change it", MEMORY_EXAMPLES))
     return top
 
 

@@ -12,11 +12,14 @@ from pathlib import Path
 from echorator.agent.replies import model_of
 from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
+from echorator.cli.client import channel_to
 from echorator.cli.engine_options import engine_settings
 from echorator.cli.exits import CommandError, Exit
+from echorator.cli.hosted_memory import host_memory
 from echorator.cli.loading import loading_shown
 from echorator.cli.local_server import EMBEDDED_NAME, embedded_model, load_file
 from echorator.errors import InvalidRequestError
+from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
 
 EXAMPLE = '{"messages":[{"role":"user","content":"Hello!"}]}'
@@ -38,7 +41,13 @@ async def _serve(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error), Exit.USAGE) from error
     files = [Path(model) for model in arguments.models] or [embedded_model()]
     names = [*arguments.name, *[""] * len(files)]
+    if arguments.with_memory and arguments.memory_server:
+        raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
     agent = AgentServer(settings, engine_settings(arguments, files[0]))
+    if arguments.with_memory:
+        await host_memory(agent, arguments.memory, arguments.embedder)
+    elif arguments.memory_server:
+        agent.memory.use(CognitionServiceStub(channel_to(arguments.memory_server)))
     await agent.start()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ class Cognition:
         self.settings = settings
         self.stages = Stages()
         self.embedder_id = 0
+        self.on_erased: list[Callable[[str], None]] = []  # called with the tenant
         self._snapshots = GraphSnapshots(folder) if folder is not None else None
         self._opened: dict[int, OpenNamespace] = {}
         self._by_key: dict[tuple[str, str, str], OpenNamespace] = {}
@@ -316,6 +317,8 @@ class Cognition:
         async with opened.lock:
             erased = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
             self.drop(opened)
+        for tell in self.on_erased:
+            tell(owner.tenant)
         return erased
 
     async def set_goals(self, owner: Owner, goals: Sequence[Goal]) -> None:

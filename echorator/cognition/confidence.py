@@ -50,20 +50,27 @@ def fit(scores: npt.ArrayLike, relevant: npt.ArrayLike) -> Curve:
     x, y = np.asarray(scores, np.float64).ravel(), np.asarray(relevant, np.float64).ravel()
     if not len(x) or len(x) != len(y):
         raise ValueError("as many scores as outcomes are needed, at least one")
-    order = np.argsort(x, kind="stable")
-    blocks: list[list[float]] = []  # sum of y, count, sum of x
-    for value, outcome in zip(x[order], y[order], strict=True):
-        blocks.append([outcome, 1.0, value])
-        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] >= blocks[-1][0] * blocks[-2][1]:
-            last = blocks.pop()
-            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    places, which, counts = np.unique(x, return_inverse=True, return_counts=True)  # tied scores are one block
+    raw = _pooled(np.stack([np.bincount(which, y), counts, places * counts], axis=1).tolist())
+    blocks = _pooled([[n * (good + 1) / (n + 2), n, at] for good, n, at in raw])
     if len(blocks) > MAX_POINTS:
         chosen = np.linspace(0, len(blocks) - 1, MAX_POINTS).round().astype(int)
         blocks = [blocks[i] for i in chosen]
-    points = [(block[2] / block[1], (block[0] + 1) / (block[1] + 2)) for block in blocks]
+    points = [(block[2] / block[1], block[0] / block[1]) for block in blocks]
     confidences = np.maximum.accumulate([p for _, p in points])
     curve = Curve(tuple(s for s, _ in points), tuple(float(c) for c in confidences), len(x), 0.0)
     return Curve(curve.scores, curve.confidences, curve.samples, expected_calibration_error(curve.confidence(x), y))
+
+
+def _pooled(rows: list[list[float]]) -> list[list[float]]:
+    """Rows of (sum of y, count, sum of x) in order of x, merged until the means of y rise."""
+    blocks: list[list[float]] = []
+    for row in rows:
+        blocks.append(row)
+        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] >= blocks[-1][0] * blocks[-2][1]:
+            last = blocks.pop()
+            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    return blocks
 
 
 def expected_calibration_error(confidences: npt.ArrayLike, relevant: npt.ArrayLike, bins: int = 10) -> float:

@@ -26,8 +26,7 @@ def base_level(uses: npt.ArrayLike, created_s: npt.ArrayLike, last_used_s: npt.A
     n = np.asarray(uses, np.float64)
     last = np.maximum(now_s - np.asarray(last_used_s, np.float64), 1.0) / 3600.0
     first = np.maximum(np.maximum(now_s - np.asarray(created_s, np.float64), 1.0) / 3600.0, last)
-    span = first - last
-    spread = np.where(span > 1e-9, 2.0 * (np.sqrt(first) - np.sqrt(last)) / np.maximum(span, 1e-9), 1.0 / np.sqrt(last))
+    spread = 2.0 / (np.sqrt(first) + np.sqrt(last))  # the mean of t^-0.5 between the two
     level: Floats = np.log(1.0 / np.sqrt(last) + np.maximum(n - 1.0, 0.0) * spread)
     return level
 

@@ -19,6 +19,7 @@ from echorator._native.recall_index import RecallIndex
 from echorator.cognition.confidence import DEFAULT_CURVE, fit
 from echorator.cognition.indexing import add_to_index, columns_of, speaker_hash
 from echorator.cognition.memory import Memory, Namespace, Vector
+from echorator.cognition.prototypes import Patterns
 from echorator.cognition.session import SessionState
 from echorator.cognition.snapshots import GraphSnapshots
 from echorator.cognition.store import Store
@@ -44,6 +45,7 @@ class OpenNamespace:
         self.seq = 0
         self.embedder = embedder
         self.curve = DEFAULT_CURVE
+        self.patterns: Patterns | None = None  # None: not read yet
         self.fits: dict[int, float] = {}  # of what was put into contexts lately, for the feedback on it
         self._samples: list[tuple[float, bool]] = []
         self._entities: dict[str, tuple[int, tuple[int, ...]]] = {}  # how many memories name it, and the last of them

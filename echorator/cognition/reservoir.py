@@ -24,6 +24,8 @@ class Reservoir:
         random = np.random.default_rng(seed)
         weights = random.uniform(-1.0, 1.0, (units, units)) * (random.random((units, units)) < density)
         radius = float(np.abs(np.linalg.eigvals(weights)).max())
+        if radius == 0.0:
+            raise ValueError(f"{units} units at density {density} have no loop, so no echo: take more of either")
         self.units = units
         self.leak = leak
         self._recurrent = (weights * (spectral_radius / radius)).astype(np.float32)

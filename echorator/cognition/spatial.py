@@ -48,7 +48,7 @@ def fit(vectors: Vector, previous: Basis | None = None) -> Basis:
     n, dimension = vectors.shape
     version = previous.version + 1 if previous else 1
     rows = vectors[np.linspace(0, n - 1, MAX_FIT).round().astype(int)] if n > MAX_FIT else vectors
-    mean = rows.mean(axis=0) if n else np.zeros(dimension, np.float32)
+    mean = rows.mean(axis=0, dtype=np.float64) if n else np.zeros(dimension, np.float32)
     axes = np.zeros((2, dimension), np.float32)
     explained = 0.0
     if n > 1:

@@ -57,7 +57,6 @@ class Upkeep:
         self._cognition = cognition
         self._store = cognition.store
         self._summarise = summarise
-        self._patterns: dict[int, Patterns] = {}
         self._learning = asyncio.Lock()
         self.pattern_settings = PatternSettings()
 
@@ -155,12 +154,12 @@ class Upkeep:
     async def learn(self, opened: OpenNamespace) -> Patterns:
         """Take in what came since the last time, and store the prototypes."""
         async with self._learning:
-            known = self._patterns.get(opened.namespace.id)
+            known = opened.patterns
             if known is None:
                 body = await asyncio.to_thread(self._store.document, opened.namespace, "patterns")
                 known = Patterns.loaded(body, opened.index.dim)
             learned = await asyncio.to_thread(self._learned, opened, known)
-            self._patterns[opened.namespace.id] = learned
+            opened.patterns = learned
             if learned.seen != known.seen:
                 batch = Batch(documents={"patterns": learned.dumped()})
                 await asyncio.wrap_future(self._store.write(opened.namespace, batch, time.time()))

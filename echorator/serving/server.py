@@ -70,7 +70,11 @@ class Role(Protocol):
     """A service that a server hosts, and what has to end with it."""
 
     name: str  # of the service, with its package
-    calls: Calls
+
+    @property
+    def calls(self) -> Calls:
+        """Its servicer."""
+        ...
 
     def add_to(self, server: aio.Server) -> None:
         """Register the handlers."""

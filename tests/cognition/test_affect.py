@@ -44,7 +44,9 @@ def test_the_sign_of_valence(text: str, sign: int) -> None:
     ],
 )
 def test_arousal_of_texts_without_valence(text: str, arousal: float) -> None:
-    assert affect_of(text) == Affect(0.0, pytest.approx(arousal))
+    affect = affect_of(text)
+    assert affect.valence == 0
+    assert affect.arousal == pytest.approx(arousal)
 
 
 def test_shouting_arouses() -> None:
@@ -69,7 +71,7 @@ def test_half_is_left_after_the_half_life() -> None:
     assert decayed(mood, 60, 60) == Affect(-0.4, 0.3)
     assert decayed(mood, 0, 60) == mood
     assert decayed(mood, -5, 60) == mood  # a clock that was set back makes no mood stronger
-    assert decayed(mood, 1e9, 60) == Affect(pytest.approx(0), pytest.approx(0))
+    assert decayed(mood, 1e9, 60) == CALM
 
 
 @given(AFFECTS, st.floats(0, 1e6), st.floats(0, 1e6), st.floats(1, 1e6))
@@ -113,8 +115,6 @@ def test_the_index_computes_the_same_congruence(mood: Affect, memory: Affect) ->
     weights = np.zeros(len(SIGNALS), np.float32)
     weights[place] = 1
     query = np.array([1, 0], np.float32)
-    _, _, signals, _, _ = index.search(
-        query, none, weights=weights, k=1, now_s=2, as_of_s=2, valence=mood.valence, arousal=mood.arousal
-    )
+    _, _, signals, _, _ = index.search(query, none, weights=weights, k=1, now_s=2, as_of_s=2, valence=mood.valence, arousal=mood.arousal)
     assert signals[0, place] == pytest.approx(congruence(mood, memory), abs=1e-5)
     assert math.isfinite(float(signals[0, place]))

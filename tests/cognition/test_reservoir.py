@@ -25,7 +25,7 @@ print(hashlib.sha256(np.round(net.run(np.eye(5, dtype=np.float32)), 4).tobytes()
 def turns(seed: int, count: int = 12) -> Vector:
     """Unit vectors, as an embedder gives them."""
     rows = np.random.default_rng(seed).standard_normal((count, INPUTS))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 @pytest.mark.parametrize("radius", [0.1, 0.5, 0.9, 0.99])

@@ -1,0 +1,66 @@
+"""The memory that a command works on: a server's, over gRPC, or that of a folder of this machine, opened by this process."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from grpc import aio
+
+from echorator.cli.client import channel_to
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.failure import of_status
+from echorator.cli.memory_options import cache_folder, data_folder
+from echorator.cognition.api import CognitionApi
+from echorator.cognition.cognition import Cognition
+from echorator.cognition.embedders import Embedder, HashedEmbedder
+from echorator.cognition.gguf_embedder import GgufEmbedder
+from echorator.cognition.settings import CognitionSettings
+from echorator.cognition.sqlite_store import SqliteStore
+from echorator.cognition.turns import Count, estimated_tokens
+from echorator.engine.minilm import minilm_gguf
+from echorator.errors import EchoratorError
+from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
+
+
+async def embedder_of(name: str) -> Embedder:
+    """Raises CommandError, ModelFileError, ResourceError."""
+    if name == "hashed":
+        return HashedEmbedder()
+    if name == "minilm":
+        return await GgufEmbedder.open(minilm_gguf(cache_folder()))
+    if name.endswith(".gguf"):
+        return await GgufEmbedder.open(Path(name))
+    raise CommandError(f"--embedder {name!r} is none: use hashed, minilm or a .gguf file", Exit.USAGE)
+
+
+async def open_memory(folder: Path | None, embedder: str, count: Count = estimated_tokens) -> CognitionApi:
+    """The memory of a folder. Raises StoreBusyError, StoreDamagedError, ResourceError."""
+    made = await embedder_of(embedder)
+    folder = folder or data_folder()
+    try:
+        store = SqliteStore(folder)
+    except EchoratorError:
+        await made.close()
+        raise
+    return CognitionApi(await Cognition.open(store, made, CognitionSettings(), folder), count)
+
+
+@asynccontextmanager
+async def memory_of(arguments: argparse.Namespace) -> AsyncIterator[Any]:
+    """The calls of CognitionService, wherever it is. Statuses of a server become CommandErrors."""
+    if not arguments.server:
+        api = await open_memory(arguments.memory, arguments.embedder)
+        try:
+            yield api
+        finally:
+            await api.close()
+        return
+    async with channel_to(arguments.server) as channel:
+        try:
+            yield CognitionServiceStub(channel)
+        except aio.AioRpcError as error:
+            raise of_status(error, arguments.server) from error
