@@ -13,8 +13,8 @@ from rich.table import Table
 
 from echorator.rpc.v1 import cognition_pb2 as pb
 
-SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal")
-SHORT = ("dense", "words", "near", "sess", "assoc", "activ", "import", "affect", "goal")
+SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
+SHORT = ("dense", "words", "near", "sess", "assoc", "activ", "import", "affect", "goal", "fact")
 NARROW = 100  # columns below which only the sum of the signals is shown
 
 

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from echorator._native.recall_index import SIGNALS
 from echorator.cognition.affect import Affect
 from echorator.cognition.coherence import Topic, decide, topic_of
 from echorator.cognition.confidence import fit_of
 from echorator.cognition.embedders import Embedder
-from echorator.cognition.facts import fact_of
+from echorator.cognition.facts import fact_of, topic_asked
 from echorator.cognition.indexing import session_hash, speaker_hash
 from echorator.cognition.memory import Action, Batch, Filter, Goal, Lifecycle, Link, Memory, Patch, Receipt, Vector
 from echorator.cognition.opened import OpenNamespace
@@ -39,6 +40,9 @@ from echorator.errors import InvalidRequestError
 _log = logging.getLogger(__name__)
 
 EVERYTHING = Filter()
+SURE = 0.97  # of a memory that states the fact which was asked for
+UNSURE = 0.1  # of what states another fact, relative to what its words say
+NO_SIGNALS = np.zeros(len(SIGNALS), np.float32)
 NEUTRAL = Affect()
 
 
@@ -62,6 +66,7 @@ class Recalled:
     similarity: float
     coverage: float
     confidence: float
+    fact: float = 0.0  # what the score has of a stated fact that was asked for
 
     @property
     def fit(self) -> float:
@@ -381,11 +386,45 @@ class Cognition:
             )
             by_id = {m.id: m for m in self.store.memories(opened.namespace, labels.tolist())}
             confidences = opened.curve.confidence(fit_of(cosines, coverages))
-            return [
+            found = [
                 Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i]))
                 for i, label in enumerate(labels.tolist())
                 if label in by_id
             ]
+        return self._with_facts(opened, asked, vector, found, now_s)
+
+    def _with_facts(self, opened: OpenNamespace, asked: Asked, vector: Vector, found: list[Recalled], now_s: float) -> list[Recalled]:
+        """Where the question asks for one fact: what states it comes first, whatever its words; what states another is not sure."""
+        topic = topic_asked(asked.query)
+        if topic is None:
+            return found
+        with self.stages.timed("coherence"):
+            weight = (asked.weights or self.settings.weights).fact
+            known = {r.memory.id for r in found}
+            stated = [m for m in self.store.facts(opened.namespace, *topic) if m.id not in known and _admits(asked, m, now_s)]
+            cosines = opened.vectors([m.id for m in stated]) @ vector
+            found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
+            judged = [_judged(r, topic, weight) for r in found]
+        return sorted(judged, key=lambda r: -r.score)[: asked.k]
+
+
+def _judged(recalled: Recalled, topic: Topic, weight: float) -> Recalled:
+    about = topic_of(recalled.memory)
+    if about == topic and recalled.memory.holds:
+        return replace(recalled, score=recalled.score + weight, fact=weight, confidence=max(recalled.confidence, SURE))
+    return replace(recalled, confidence=recalled.confidence * (UNSURE if about is not None else 1.0))
+
+
+def _admits(asked: Asked, memory: Memory, now_s: float) -> bool:
+    f = asked.filter
+    return (
+        (not f.kinds or memory.kind in f.kinds)
+        and (not f.session or memory.session == f.session)
+        and (not f.speaker or memory.speaker == f.speaker)
+        and (f.since_s is None or memory.said_s >= f.since_s)
+        and (f.before_s is None or memory.said_s < f.before_s)
+        and memory.valid_from_s <= (now_s if asked.as_of_s is None else asked.as_of_s)
+    )
 
 
 def unit(vector: Vector, dimension: int, where: str) -> Vector:

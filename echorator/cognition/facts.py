@@ -29,7 +29,7 @@ _LEAD = r"(?:(?:hi|hello|hey|well|so|actually|also|and|but|note that|remember th
 _VALUE = r"(?P<v>[^,;:!?]{1,120})"
 _THING = r"(?P<a>[\w][\w'\u2019 -]{0,60}?)"
 _BE = r"(?:is|are|was|'s|\u2019s)"
-_NAME = r"(?P<s>[A-Z][\w-]+(?: [A-Z][\w-]+){0,2})"
+_NAME = r"(?P<s>(?!(?:What|Who|Which|When|Where|How|Why|Tell|Do|Does|Did|Is|Are|Can)\b)[A-Z][\w-]+(?: [A-Z][\w-]+){0,2})"
 
 
 def _rule(pattern: str) -> re.Pattern[str]:
@@ -69,6 +69,40 @@ _OTHERS: tuple[tuple[re.Pattern[str], str, bool], ...] = (
 _THE = (
     (_rule(rf"the (?:new )?{_THING} {_BE} (?:now )?(?:called|named) {_VALUE}"), "", True),
     (_rule(rf"the (?:new )?{_THING} (?:{_BE}|has changed to|changed to) (?:now )?{_VALUE}"), "", True),
+)
+_ASKED_THING = r"(?P<a>[\w][\w'\u2019 -]{0,60}?)"
+
+
+def _question(pattern: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"{_LEAD}(?:(?:please|can you|could you|do you|tell me|remind me|remember|know|say)\s+)*{pattern}[?.!\s]*$", re.IGNORECASE
+    )
+
+
+# (pattern, attribute or "" for the group `a`), of questions by the user about the user.
+_OWN_QUESTIONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (_question(r"(?:where do i live|(?:which|what) (?:city|town) do i live in)"), "home city"),
+    (_question(r"(?:who (?:am i|i am)|what am i called|what(?:'s|\u2019s| is) my name)"), "name"),
+    (_question(r"(?:what do i (?:do for (?:work|a living)|work as))"), "job"),
+    (_question(r"when was i born"), "birthday"),
+    (_question(r"what do i love (?:eating|to eat)"), "favourite food"),
+    (_question(r"what do i like to drink"), "favourite drink"),
+    (_question(r"what do i (?:enjoy|do in my free time|like to do)"), "hobby"),
+    (_question(r"what music do i (?:listen to|like|love)(?: best)?"), "favourite music"),
+    (_question(r"(?:which|what) language do i write"), "favourite language"),
+    (_question(r"(?:which|what) (?P<a>[\w ]{1,40}?) do i (?:like|love)(?: best| most)?"), "favourite {a}"),
+    (_question(rf"(?:what|how|who) (?:is|are) my {_ASKED_THING} (?:called|named)"), "{a} name"),
+    (_question(rf"(?:(?:what|who|which|when|where)(?:'s|\u2019s| is| are| was)? )?my {_ASKED_THING}"), ""),
+)
+_OTHER_QUESTIONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(rf"(?i:{_LEAD}where does ){_NAME}(?i: live)[?.!\s]*$"), "home city"),
+    (re.compile(rf"(?i:{_LEAD}what does ){_NAME}(?i: (?:do for (?:work|a living)|work as))[?.!\s]*$"), "job"),
+    (re.compile(rf"(?:[\w'\u2019]+ ){{0,5}}?{_NAME}['\u2019]s {_ASKED_THING} (?:called|named)[?.!\s]*$"), "{a} name"),
+    (re.compile(rf"(?:[\w'\u2019]+ ){{0,5}}?{_NAME}['\u2019]s {_ASKED_THING}[?.!\s]*$"), ""),
+)
+_THE_QUESTIONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (_question(rf"(?:(?:what|who|which|when|where)(?:'s|\u2019s| is| are| was)? )?the {_ASKED_THING}(?: called| named)?"), ""),
+    (_question(rf"(?:which|what) {_ASKED_THING} do we have"), ""),
 )
 _NOT = re.compile(r"(?:not|no longer|never)\s+(?P<v>.+)$", re.IGNORECASE)
 _ENTITY = re.compile(r"[A-Z][\w-]*(?:\d[\w-]*)?|\b[\w]+-\d[\w-]*|\b\d[\d.,:/-]*\d\b|\b\d{2,}\b")
@@ -154,6 +188,21 @@ def fact_of(sentence: str, speaker: str = "") -> Fact | None:
                 exclusive,
                 negation is not None,
             )
+    return None
+
+
+def topic_asked(question: str, speaker: str = "") -> tuple[str, str] | None:
+    """(subject, attribute) of a question about one fact, in the words that `fact_of` gives such a fact; None for any other text."""
+    own = _normal(speaker) or "user"
+    for rules, subject in ((_OWN_QUESTIONS, own), (_OTHER_QUESTIONS, ""), (_THE_QUESTIONS, "the")):
+        for pattern, attribute in rules:
+            found = pattern.match(question.strip())
+            if found is None:
+                continue
+            groups = found.groupdict()
+            thing = _normal(groups.get("a") or "")
+            if len(thing.split()) <= 5:
+                return subject or _normal(groups["s"]), attribute.format(a=thing) if attribute else thing
     return None
 
 

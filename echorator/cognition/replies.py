@@ -49,7 +49,7 @@ def recalled_of(recalled: Recalled) -> pb.Recalled:
     return pb.Recalled(
         memory=memory_of(recalled.memory),
         score=recalled.score,
-        signals=pb.Signals(**dict(zip(SIGNALS, recalled.signals.tolist(), strict=True))),
+        signals=pb.Signals(**dict(zip(SIGNALS, recalled.signals.tolist(), strict=True)), fact=recalled.fact),
         confidence=recalled.confidence,
         similarity=recalled.similarity,
     )

@@ -22,7 +22,7 @@ def _check(holds: bool, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each signal counts, in the order of `recall_index.SIGNALS`.
+    """What each signal counts: those of `recall_index.SIGNALS`, in their order, and `fact`, which the store knows.
 
     The first four are worth what the bench's ablation shows (`bench/test_retrieval.py`); the others only order what is
     equally relevant, so they are small: a fresh or important memory wins against one that matches as well, not against a better one.
@@ -37,6 +37,7 @@ class Weights:
     importance: float = 0.1
     affect: float = 0.05
     goal: float = 0.1
+    fact: float = 4.0  # of a memory that states what the question asks for
 
     def __post_init__(self) -> None:
         """Raises InvalidRequestError."""
@@ -45,8 +46,8 @@ class Weights:
             _check(0.0 <= value <= 10.0, f"weights.{f.name} must be 0..10, not {value:g}")
 
     def array(self) -> npt.NDArray[np.float32]:
-        """Shape (9,)."""
-        return np.array([getattr(self, f.name) for f in fields(self)], np.float32)
+        """Those of the native signals, shape (9,)."""
+        return np.array([getattr(self, f.name) for f in fields(self) if f.name != "fact"], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
