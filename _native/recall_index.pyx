@@ -239,7 +239,9 @@ cdef class RecallIndex:
         if graph is None:
             return np.zeros(0, np.uint64)
         hnsw, version = graph
-        found, _ = hnsw.knn_query(np.asarray(query), k=min(k, hnsw.element_count), num_threads=1)
+        # More than k: some of them are gone. Up to GRAPH_EF_SEARCH they cost nothing.
+        wanted = min(max(2 * k, GRAPH_EF_SEARCH), hnsw.element_count)
+        found, _ = hnsw.knn_query(np.asarray(query), k=wanted, num_threads=1)
         q.graph = version
         labels = np.ascontiguousarray(found[0], np.uint64)
         q.n_candidates = len(labels)

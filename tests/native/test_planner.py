@@ -321,3 +321,48 @@ def test_the_queue_is_bounded(n: int) -> None:
 
 def test_an_empty_prompt_is_refused() -> None:
     assert make().submit(1, [], 1) == "empty_prompt"
+
+
+def test_cells_are_shared_within_a_scope_only_and_forgotten_with_it() -> None:
+    planner = Planner(slots=2, sequences=8, cells=800, request_tokens=100, budget_tokens=64)
+    prompt = list(range(40))
+
+    def cached(request: int, scope: int) -> int:
+        assert planner.submit(request, prompt, scope=scope) == "ok"
+        planner.plan()
+        planner.plan()
+        found = planner.request(request)
+        assert found is not None
+        planner.end(request)
+        planner.plan()
+        return found[1]
+
+    assert cached(1, scope=7) == 0
+    assert cached(2, scope=7) == 39
+    assert cached(3, scope=8) == 0
+    assert cached(4, scope=0) == 0
+    assert cached(5, scope=8) == 39
+    planner.forget_scope(7)
+    assert cached(6, scope=7) == 0
+    assert cached(7, scope=8) == 39
+
+
+def test_a_scope_that_is_forgotten_while_it_runs_leaves_nothing_behind() -> None:
+    planner = Planner(slots=2, sequences=8, cells=800, request_tokens=100, budget_tokens=64)
+    prompt = list(range(40))
+    planner.submit(1, prompt, scope=7)
+    planner.plan()
+    planner.forget_scope(7)
+    planner.submit(2, prompt, scope=7)  # not from the cells of the one that still runs
+    planner.plan()
+    found = planner.request(2)
+    assert found is not None
+    assert found[1] == 0
+    planner.end(1)
+    planner.end(2)
+    planner.plan()
+    planner.submit(3, prompt, scope=7)
+    planner.plan()
+    again = planner.request(3)
+    assert again is not None
+    assert again[1] == 39  # of request 2, which began after it
