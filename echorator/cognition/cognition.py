@@ -369,7 +369,7 @@ class Cognition:
             labels, scores, signals, cosines, coverages = opened.index.search(
                 vector if vector.any() else None,
                 query_ids(asked.query),
-                weights=(asked.weights or self.settings.weights).array(),
+                weights=(asked.weights or self.settings.weights).array(self.embedder.trust),
                 k=asked.k,
                 now_s=now_s,
                 as_of_s=now_s if asked.as_of_s is None else asked.as_of_s,

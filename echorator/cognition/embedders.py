@@ -27,6 +27,7 @@ class Embedder(Protocol):
 
     name: str
     dimension: int
+    trust: float  # scales the weight of the dense signal: how much a cosine says that words do not say already
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """(n, dimension) float32, in order; a text without any feature is a zero vector."""
@@ -49,6 +50,7 @@ class HashedEmbedder:
     def __init__(self, dimension: int = 384) -> None:
         self.name = "hashed-v1"
         self.dimension = dimension
+        self.trust = 0.3  # it sees the same words as the lexical signal does
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder`."""

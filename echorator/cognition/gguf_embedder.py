@@ -31,6 +31,7 @@ class GgufEmbedder:
         """`digest` of the file names the embedder, for other weights mean other vectors."""
         self.name = f"gguf-{digest.removeprefix('sha256:')[:16]}"
         self.dimension = model.info.embedding_length
+        self.trust = 1.0
         self._model = model
         self._max_tokens = min(settings.batch_tokens, model.info.trained_context_tokens)
         self._wordpiece = model.info.architecture == "bert"

@@ -45,9 +45,10 @@ class Weights:
             value = getattr(self, f.name)
             _check(0.0 <= value <= 10.0, f"weights.{f.name} must be 0..10, not {value:g}")
 
-    def array(self) -> npt.NDArray[np.float32]:
-        """Those of the native signals, shape (9,)."""
-        return np.array([getattr(self, f.name) for f in fields(self) if f.name != "fact"], np.float32)
+    def array(self, trust: float = 1.0) -> npt.NDArray[np.float32]:
+        """Those of the native signals, shape (9,); `trust` of the embedder scales `dense`."""
+        scaled = {"dense": self.dense * trust}
+        return np.array([scaled.get(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "fact"], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
