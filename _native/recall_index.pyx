@@ -239,8 +239,8 @@ cdef class RecallIndex:
         if graph is None:
             return np.zeros(0, np.uint64)
         hnsw, version = graph
-        # More than k: some of them are gone. Up to GRAPH_EF_SEARCH they cost nothing.
-        wanted = min(max(2 * k, GRAPH_EF_SEARCH), hnsw.element_count)
+        # More than k where some of the graph are gone, for the query may be among those.
+        wanted = min(max(2 * k, GRAPH_EF_SEARCH) if self.index.graph_dead() else k, hnsw.element_count)
         found, _ = hnsw.knn_query(np.asarray(query), k=wanted, num_threads=1)
         q.graph = version
         labels = np.ascontiguousarray(found[0], np.uint64)
