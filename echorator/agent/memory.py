@@ -19,6 +19,8 @@ from grpc import aio
 from echorator.errors import EchoratorError, InvalidRequestError
 from echorator.rpc.v1 import cognition_pb2, model_pb2
 
+BUDGET_TOKENS = 1024  # of all memories in a prompt
+
 _log = logging.getLogger(__name__)
 
 
@@ -92,8 +94,8 @@ class ChatMemory:
             raise InvalidRequestError("this server has no memory: leave `memory` out, or start it with --memory")
         return self._cognition
 
-    async def recall(self, asked: model_pb2.ChatMemory, messages: list[dict[str, str]], model: str) -> Turn:
-        """The messages with what is remembered.
+    async def recall(self, asked: model_pb2.ChatMemory, messages: list[dict[str, str]], model: str, context_tokens: int) -> Turn:
+        """The messages with what is remembered, in at most a quarter of the context where the client says no budget.
 
         Raises:
             InvalidRequestError: there is no memory here, or the scope is none.
@@ -102,8 +104,7 @@ class ChatMemory:
         begin_s = time.perf_counter()
         given = [model_pb2.Message(role=m["role"], content=m["content"]) for m in messages]
         request = cognition_pb2.BuildContextRequest(scope=asked.scope, messages=given, model=model)
-        if asked.HasField("budget_tokens"):
-            request.budget_tokens = asked.budget_tokens
+        request.budget_tokens = asked.budget_tokens if asked.HasField("budget_tokens") else min(BUDGET_TOKENS, context_tokens // 4)
         if asked.HasField("max_memories"):
             request.max_memories = asked.max_memories
         try:

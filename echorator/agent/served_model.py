@@ -77,6 +77,11 @@ class ServedModel:
         return cls(name, settings, model, engine)
 
     @property
+    def context_tokens(self) -> int:
+        """Of one request; 0 for an encoder."""
+        return self.engine.context_tokens if self.engine is not None else 0
+
+    @property
     def running(self) -> int:
         """Calls that generate or embed now, queued ones included."""
         return len(self._streams) + self._embedding

@@ -83,7 +83,9 @@ class ModelService(Calls, ModelServiceServicer):
         limits = requests.limits_of(request.limits)
         sampling = await self._sampling(request.sampling, served)
         messages = requests.messages_of(request)
-        turn = await self.memory.recall(request.memory, messages, served.name) if request.HasField("memory") else None
+        turn = (
+            await self.memory.recall(request.memory, messages, served.name, served.context_tokens) if request.HasField("memory") else None
+        )
         if turn is not None:
             messages = turn.messages
             self._drop_erased(turn)

@@ -8,11 +8,12 @@ from pathlib import Path
 from echorator.agent.memory import cache_scope
 from echorator.agent.server import AgentServer
 from echorator.cli.memory_access import open_memory
+from echorator.cognition.api import CognitionApi
 from echorator.cognition.service import CognitionRole
 
 
-async def host_memory(agent: AgentServer, folder: Path | None, embedder: str) -> None:
-    """Before the server starts. Raises what `open_memory` raises."""
+async def host_memory(agent: AgentServer, folder: Path | None, embedder: str) -> CognitionApi:
+    """Before the server starts. Returns the memory's calls. Raises what `open_memory` raises."""
 
     async def count(model: str, texts: Sequence[str]) -> list[int]:
         served = agent.registry.get(model)
@@ -22,3 +23,4 @@ async def host_memory(agent: AgentServer, folder: Path | None, embedder: str) ->
     api.cognition.on_erased.append(lambda tenant: agent.registry.forget_scope(cache_scope(tenant)))
     agent.host(CognitionRole(api))
     agent.memory.use(api)
+    return api

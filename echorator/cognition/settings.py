@@ -72,7 +72,7 @@ class CognitionSettings:
     weights: Weights = field(default_factory=Weights)
     forgetting: Forgetting = field(default_factory=Forgetting)
     pool: int = 128  # candidates of the dense and of the lexical signal
-    budget_tokens: int = 512  # of the memories in a prompt
+    budget_tokens: int = 1024  # of all memories in a prompt, where the caller says none
     max_memories: int = 12  # in one block
     min_confidence: float = 0.2  # of what is put into a context
     diversity: float = 0.3  # of maximal marginal relevance: 0 looks at relevance only

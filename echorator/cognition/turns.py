@@ -27,6 +27,7 @@ from echorator.cognition.text import words
 from echorator.cognition.writing import Told
 from echorator.errors import InvalidRequestError
 
+FULL = 0.8  # of the budget that earlier blocks may hold
 CANDIDATES = 48  # that are packed from
 _POINTING = re.compile(
     r"\b(?:it|its|he|him|his|she|her|they|them|their|this|that|these|those|there|one|ones|same|and|what about)\b", re.IGNORECASE
@@ -135,14 +136,16 @@ class Turns:
         last = max(i for i, m in enumerate(messages) if m.role == "user")
         if any(b.place == last for b in standing):  # the same turn again
             return standing, await self._kept(opened, standing)
-        if sum(b.tokens for b in standing) > room.budget // 2:
-            standing = []
         present = {i for b in standing for i in b.ids}
+        fresh = [r for r in fitting if r.memory.id not in present]
+        if fresh and sum(b.tokens for b in standing) > room.budget * FULL:
+            # The older half makes room, at once and not block by block: what follows is computed anew only now and then.
+            standing = standing[len(standing) // 2 :]
         budget = room.budget - sum(b.tokens for b in standing)
-        chosen, tokens = await self._packed(opened, [r for r in fitting if r.memory.id not in present], room, budget, room.limit)
+        chosen, tokens = await self._packed(opened, fresh, replace(room, first=not standing), budget, room.limit)
         if not chosen:
             return standing, []
-        block = self._made(last, messages[last], chosen, room, tokens)
+        block = self._made(last, messages[last], chosen, replace(room, first=not standing), tokens)
         return [*standing, block], chosen
 
     async def _lines(
@@ -169,7 +172,9 @@ class Turns:
         if not fitting or not limit:
             return [], 0
         lines = [line_of(r.memory, room.wording) for r in fitting]
-        frame, *costs = await self._count(room.model, [room.wording.head + room.wording.foot, *(f"{line}\n" for line in lines)])
+        frame, *costs = await self._count(
+            room.model, [(room.wording.head if room.first else room.wording.again) + room.wording.foot, *(f"{line}\n" for line in lines)]
+        )
         vectors = opened.vectors([r.memory.id for r in fitting])
         places = pack(costs, [r.score for r in fitting], vectors, budget - frame, limit, self._cognition.settings.diversity)
         chosen = [Chosen(fitting[i], costs[i], "relevant") for i in places]
@@ -183,7 +188,7 @@ class Turns:
     @staticmethod
     def _made(place: int, message: Message, chosen: Sequence[Chosen], room: _Room, tokens: int) -> Block:
         memories = [c.recalled.memory for c in chosen]
-        text = block_of(memories, room.wording)
+        text = block_of(memories, room.wording, room.first)
         return Block(place, digest_of(message.role, message.content), text, tuple(m.id for m in memories), tokens)
 
     # After the answer
@@ -274,6 +279,7 @@ class _Room:
     wording: Wording
     budget: int
     limit: int
+    first: bool = True  # no block stands in the conversation yet
 
 
 def _head(messages: Sequence[Message]) -> Message:
