@@ -97,7 +97,7 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
     )
 
     consolidate = action("consolidate", "merge duplicates, summarise old talk, archive what has faded")
-    consolidate.add_argument("--similarity", type=float, metavar="S", help="cosine from which two may be one [0.9]")
+    consolidate.add_argument("--similarity", type=float, metavar="S", help="cosine from which two may be one [0.8]")
     consolidate.add_argument("--max-memories", type=int, metavar="N", help="archive the weakest above this number")
     consolidate.add_argument("--dry-run", action="store_true", help="only say what would be done")
 

@@ -43,8 +43,8 @@ def alike(a: Memory, b: Memory, cosine: float, similarity: float) -> bool:
         return False
     if same_fact(a, b):
         return True
-    if a.attribute and b.attribute and (a.subject, a.attribute) == (b.subject, b.attribute):
-        return False  # another value
+    if a.attribute and b.attribute:
+        return False  # another value, or of another thing
     if cosine < similarity or set(a.entities) != set(b.entities):
         return False
     mine, other = set(a.terms.tolist()), set(b.terms.tolist())

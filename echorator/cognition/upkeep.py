@@ -28,7 +28,7 @@ from echorator.cognition.writing import Told
 from echorator.rpc.v1 import cognition_pb2 as pb
 
 NEAR = 12  # neighbours looked at for duplicates
-DUPLICATE_SIMILARITY = 0.9
+DUPLICATE_SIMILARITY = 0.8
 REFIT_AT = 1.5  # the map's axes are fitted anew when there are so many times the memories they were fitted to
 EMBED_BATCH = 64
 LABEL_WORDS = 4
