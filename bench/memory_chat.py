@@ -40,7 +40,7 @@ async def served(folder: Path, memories: int, embedder: str) -> AsyncIterator[tu
     """The embedded model under the names of both wordings, and what is remembered for user "ann"."""
     settings = EngineSettings(embedded_model(), threads=1, slots=4, context_tokens=8192)
     server = AgentServer(ServerSettings(port=0), settings)
-    api = await host_memory(server, folder, embedder)
+    api = await host_memory(server, str(folder), embedder)
     await server.start()
     for name in WORDINGS:
         await server.registry.load(name, settings, lambda _stage, _fraction: None, checked=False)

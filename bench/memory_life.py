@@ -2,9 +2,10 @@
 
     python -m bench.memory_life [--embedder hashed]
 
-Consolidation: 5,000 statements and a paraphrase of each (other order, other verb, other form of the same fact). The year: 20 memories a day, asked for by the law that Anderson and Schooler (1991) found in real environments, odds falling with the power of the time since a
-memory was last needed and rising with how often; at most 1,500 stay active, decided every week. Kept memories are judged by what
-is asked later, against keeping the newest and against keeping any.
+Consolidation: 5,000 statements and a paraphrase of each (other order, other verb, other form of the same fact). The year: 20
+memories a day, asked for by the law that Anderson and Schooler (1991) found in real environments, odds falling with the power of
+the time since a memory was last needed and rising with how often; at most 1,500 stay active, decided every week. Kept memories
+are judged by what is asked later, against keeping the newest and against keeping any.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m bench.memory_speed [--sizes 1000 10000 100000] [--threads 2]
 
-Vectors have 384 numbers of 24 degrees of freedom and noise, as those of sentences; texts have 18 words of a Zipfian vocabulary of 30,000, no
-embedding model runs. Queries are neither stored vectors nor stored texts. hnswlib's own figures come from an index with the same parameters, in the
-same process.
+Vectors have 384 numbers of 24 degrees of freedom and noise, as those of sentences; texts have 18 words of a Zipfian vocabulary
+of 30,000, no embedding model runs. Queries are neither stored vectors nor stored texts. hnswlib's own figures come from an index
+with the same parameters, in the same process.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.writing import Told
 
 DIM, FREEDOM, NOISE, VOCABULARY, WORDS, QUERY_WORDS, BATCH, QUERIES = 384, 24, 0.25, 30_000, 18, 6, 1000, 400
+COLUMNS = (
+    *("memories", "vectors", "hybrid p50 ms", "p99 ms", "recalls/s", "vector ms", "recall@10"),
+    *("q/s to hnswlib's (its recall)", "inserts/s", "graph s", "RSS MB", "index MB"),
+)
 Vectors = npt.NDArray[np.float32]
 
 
@@ -143,9 +147,8 @@ async def small_namespaces(count: int, each: int) -> None:
                 total += opened.index.memory_bytes + opened.index.graph_file_bytes
             figures.append(total / 1e6)
             await cognition.close()
-    print(
-        f"\n{count} namespaces of {each}: {figures[1]:.0f} MB, one of {count * each}: {figures[0]:.0f} MB, ratio {figures[1] / figures[0]:.2f}"
-    )
+    many, one = figures[1], figures[0]
+    print(f"\n{count} namespaces of {each}: {many:.0f} MB, one of {count * each}: {one:.0f} MB, ratio {many / one:.2f}")
 
 
 async def main() -> None:
@@ -154,9 +157,7 @@ async def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--namespaces", action="store_true", help="also 1,000 namespaces of 100 against one of 100,000")
     arguments = parser.parse_args()
-    print(
-        "| memories | vectors | hybrid p50 ms | p99 ms | recalls/s | vector ms | recall@10 | q/s to hnswlib's (its recall) | inserts/s | graph s | RSS MB | index MB |"
-    )
+    print(f"| {' | '.join(COLUMNS)} |")
     print(f"|{'---|' * 12}")
     for size in arguments.sizes:
         await one_size(size, arguments.threads)

@@ -16,6 +16,10 @@ COLUMNS: tuple[str, ...]
 EXACT_LIMIT: int
 """Up to this size all vectors are scanned; above it hnswlib's graph gives the candidates."""
 
+GRAPH_M: int
+GRAPH_EF_BUILD: int
+GRAPH_EF_SEARCH: int
+
 class RecallIndex:
     dim: int
 

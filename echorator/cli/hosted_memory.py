@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from echorator.agent.memory import cache_scope
 from echorator.agent.server import AgentServer
@@ -12,14 +11,14 @@ from echorator.cognition.api import CognitionApi
 from echorator.cognition.service import CognitionRole
 
 
-async def host_memory(agent: AgentServer, folder: Path | None, embedder: str) -> CognitionApi:
+async def host_memory(agent: AgentServer, where: str, embedder: str) -> CognitionApi:
     """Before the server starts. Returns the memory's calls. Raises what `open_memory` raises."""
 
     async def count(model: str, texts: Sequence[str]) -> list[int]:
         served = agent.registry.get(model)
         return [len(await served.tokenize(text, False, False)) for text in texts]
 
-    api = await open_memory(folder, embedder, count)
+    api = await open_memory(where, embedder, count)
     api.cognition.on_erased.append(lambda tenant: agent.registry.forget_scope(cache_scope(tenant)))
     agent.host(CognitionRole(api))
     agent.memory.use(api)

@@ -34,10 +34,10 @@ async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_
 
 
 @asynccontextmanager
-async def local_server(path: Path | None, memory: tuple[Path | None, str] | None = None) -> AsyncIterator[str]:
+async def local_server(path: Path | None, memory: tuple[str, str] | None = None) -> AsyncIterator[str]:
     """Serve `path`, or the embedded model, on a free loopback port while the context lasts; yields host:port.
 
-    `memory` is its folder and embedder.
+    `memory` is where it is and its embedder.
     """
     settings = EngineSettings(path or embedded_model(), slots=4)
     agent = AgentServer(ServerSettings(port=0), settings)

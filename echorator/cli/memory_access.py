@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from echorator.cognition.embedders import Embedder, HashedEmbedder
 from echorator.cognition.gguf_embedder import GgufEmbedder
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
+from echorator.cognition.store import Store
 from echorator.cognition.turns import Count, estimated_tokens
 from echorator.engine.minilm import minilm_gguf
 from echorator.errors import EchoratorError
@@ -37,12 +39,24 @@ async def embedder_of(name: str) -> Embedder:
     raise CommandError(f"--embedder {name!r} is none: use hashed, minilm or a .gguf file", Exit.USAGE)
 
 
-async def open_memory(folder: Path | None, embedder: str, count: Count = estimated_tokens) -> CognitionApi:
-    """The memory of a folder. Raises StoreBusyError, StoreDamagedError, ResourceError."""
+def store_of(where: str) -> tuple[Store, Path]:
+    """The store of a folder or a redis:// URL ("" is the user's own folder), and where its graphs are saved.
+
+    Raises StoreBusyError, StoreDamagedError, StoreUnavailableError, ResourceError, InvalidRequestError.
+    """
+    if "://" in where:
+        from echorator.cognition.redis_store import RedisStore
+
+        return RedisStore(where), cache_folder() / "graphs" / sha256(where.encode()).hexdigest()[:16]
+    folder = Path(where) if where else data_folder()
+    return SqliteStore(folder), folder
+
+
+async def open_memory(where: str, embedder: str, count: Count = estimated_tokens) -> CognitionApi:
+    """The memory of a folder or a redis:// URL. Raises what `store_of` and `embedder_of` raise."""
     made = await embedder_of(embedder)
-    folder = folder or data_folder()
     try:
-        store = SqliteStore(folder)
+        store, folder = store_of(where)
     except EchoratorError:
         await made.close()
         raise

@@ -21,7 +21,8 @@ def cache_folder() -> Path:
 
 def add_memory_options(parser: argparse._ActionsContainer) -> None:
     """Where the memory is and what makes its vectors."""
-    parser.add_argument("--memory", type=Path, metavar="DIR", help="folder of the memory [~/.local/share/echorator/memory]")
+    where = "its folder, or redis://HOST:PORT/0 [~/.local/share/echorator/memory]"
+    parser.add_argument("--memory", default="", metavar="DIR|URL", help=where)
     parser.add_argument(
         "--embedder", default="hashed", metavar="NAME", help="hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
     )

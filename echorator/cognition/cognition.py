@@ -119,7 +119,34 @@ class Cognition:
         """The memory over an open store, whose `close` it takes over."""
         cognition = cls(store, embedder, settings, folder)
         cognition.embedder_id = await asyncio.to_thread(store.embedder, embedder.name, embedder.dimension)
+        loop = asyncio.get_running_loop()
+
+        def changed(namespace: int, ids: list[int] | None, documents: list[str]) -> None:
+            asyncio.run_coroutine_threadsafe(cognition._changed(namespace, ids, documents), loop).result()
+
+        await asyncio.to_thread(store.follow, changed)
         return cognition
+
+    async def _changed(self, namespace: int, ids: list[int] | None, documents: Sequence[str]) -> None:
+        """Another replica wrote: read again what is open here."""
+        if ids is None:
+            self._by_key.clear()
+            self._opened.clear()
+            return
+        opened = self._opened.get(namespace)
+        if opened is None:
+            return
+        async with opened.lock:
+            if "*" in documents:  # an erasure
+                self.drop(opened)
+                return
+            await asyncio.to_thread(opened.refresh, ids)
+            for name in documents:
+                opened.sessions.pop(name.removeprefix("session:"), None)
+            if "goals" in documents:
+                await asyncio.to_thread(opened.load_goals)
+            if "calibration" in documents:
+                await asyncio.to_thread(opened.load_curve)
 
     async def close(self) -> None:
         """Finish what was accepted."""

@@ -11,7 +11,7 @@ import grpc
 from grpc import aio
 
 from echorator.cognition.api import CognitionApi
-from echorator.cognition.store import MemoryNotFoundError, StoreBusyError, StoreDamagedError
+from echorator.cognition.store import MemoryNotFoundError, StoreBusyError, StoreDamagedError, StoreUnavailableError
 from echorator.errors import DrainingError, EngineError, InvalidRequestError, QueueFullError, ResourceError
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceServicer, add_CognitionServiceServicer_to_server
@@ -24,6 +24,7 @@ _CODES: Codes = (
     (MemoryNotFoundError, grpc.StatusCode.NOT_FOUND),
     (QueueFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (ResourceError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (StoreUnavailableError, grpc.StatusCode.UNAVAILABLE),
     (StoreBusyError, grpc.StatusCode.FAILED_PRECONDITION),
     (StoreDamagedError, grpc.StatusCode.DATA_LOSS),
     (DrainingError, grpc.StatusCode.UNAVAILABLE),

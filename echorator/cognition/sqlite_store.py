@@ -477,6 +477,9 @@ class SqliteStore:
             self._submit(rebuild).result()
         return [Finding(f"the full-text index does not match the memories ({wrong})", repaired=repair)]
 
+    def follow(self, on_change: Callable[[int, list[int] | None, list[str]], None]) -> None:
+        """See `Store`: one process holds the file, so there is nothing to follow."""
+
     def close(self) -> None:
         """See `Store`."""
         if self._closed:

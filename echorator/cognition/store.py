@@ -3,14 +3,15 @@
 The store is the source of truth and decides nothing: it applies a `Batch` whole or not at all, and a write is durable when
 its future has a result. All methods may be called from any thread. They raise
 
-    ResourceError           the disk is full or the shared store cannot be reached; nothing was written
+    ResourceError           the disk or the memory is full; nothing was written
+    StoreUnavailableError   the shared store does not answer; a write that was under way may or may not be stored
     StoreDamagedError       what was read cannot be right; `check` says more
     MemoryNotFoundError     a patch names a memory that is not there; nothing of the batch was written
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +26,12 @@ class MemoryNotFoundError(EchoratorError):
 
 class StoreDamagedError(EchoratorError):
     """The store is damaged; the message says where and what to do."""
+
+
+class StoreUnavailableError(EchoratorError):
+    """The shared store does not answer."""
+
+    retryable = True
 
 
 class StoreBusyError(EchoratorError):
@@ -137,6 +144,11 @@ class Store(Protocol):
 
     def check(self, repair: bool) -> tuple[list[Finding], int]:
         """Verify everything; findings and the number of memories."""
+        ...
+
+    def follow(self, on_change: Callable[[int, list[int] | None, list[str]], None]) -> None:
+        """From now on call `on_change`, from a thread, for changes by other replicas: (namespace, or 0 for all; ids of changed
+        memories, or None for all; names of changed documents). Never called where the store is not shared."""
         ...
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ class Assistant:
 async def assistant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Assistant]:
     settings = EngineSettings(embedded_model(), threads=1, slots=4)
     server = AgentServer(ServerSettings(port=0), settings)
-    await host_memory(server, tmp_path_factory.mktemp("memory"), "hashed")
+    await host_memory(server, str(tmp_path_factory.mktemp("memory")), "hashed")
     await server.start()
     await load_file(server, settings, "", lambda _stage, _fraction: None)
     server.serve()
