@@ -8,6 +8,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from echorator.engine.json_schema import JSON_GRAMMAR, grammar_of
 from echorator.errors import InvalidRequestError
@@ -29,9 +31,20 @@ TREE = {
     "$defs": {"node": {"type": "object", "properties": {"v": {"type": "boolean"}, "next": {"$ref": "#/$defs/node"}}, "required": ["v"]}},
     "$ref": "#/$defs/node",
 }
+ALIKE = {
+    "$defs": {
+        "a-b": {"type": "boolean"},
+        "a_b": {"const": "under"},
+        "string": {"type": "integer"},
+    },
+    "type": "object",
+    "properties": {"x": {"$ref": "#/$defs/a-b"}, "y": {"$ref": "#/$defs/a_b"}, "z": {"$ref": "#/$defs/string"}, "a-b": {"type": "null"}},
+    "required": ["x", "y", "z", "a-b"],
+}
 SCHEMAS: dict[str, dict[str, Any]] = {
     "person": PERSON,
     "tree": TREE,
+    "definitions named alike": ALIKE,
     "string": {"type": "string", "maxLength": 8},
     "integer": {"type": "integer"},
     "number": {"type": "number"},
@@ -114,14 +127,66 @@ def test_any_json(echo: Running) -> None:
         ({"type": "string", "pattern": "^[ -~]$"}, "may match a quote"),
         ({"type": "string", "minLength": 5, "maxLength": 2}, "not above"),
         ({"type": "string", "maxLength": 10**9}, "0..2000"),
-        ({"$ref": "https://example.com/schema"}, "refuse"),
-        ({"$ref": "#/missing"}, "refuse"),
-        ({"$ref": 3}, "refuse"),
+        ({"$ref": "https://example.com/schema"}, "nothing else is followed"),
+        ({"$ref": "#/missing"}, "nothing else is followed"),
+        ({"$ref": 3}, "nothing else is followed"),
+        ({"$defs": {"a": {"type": "null"}}, "$ref": "#/$defs/b"}, "must be one of #/\\$defs/a"),
+        ({"anyOf": [{"const": {"pattern": "^a{1000000000}$"}}, {"$ref": "#/anyOf/0/const"}]}, "nothing else is followed"),
+        ({"const": {"$ref": "#/const"}}, "must not hold an object with a"),
+        ({"items": {"$defs": {}, "type": "null"}}, "at the top of the schema"),
+        ({"type": "string", "pattern": "^a{1000000000}$"}, "add up to more than"),
+        ({"type": "string", "pattern": "^(a{1500}b{1500}){1500}" + "[a-z]{2000}" * 10 + "$"}, "add up to more than"),
+        ({"type": "string", "pattern": "^a{" + "9" * 900 + "}$"}, "add up to more than"),
+        ({"type": "string", "pattern": "^a$b$"}, "two ends only"),
+        ({"type": "string", "pattern": "^a\nb$"}, "control characters"),
+        ({"type": "string", "format": "email"}, "must be one of date"),
+        ({"type": "string", "format": "date", "minLength": 3}, "minLength cannot be honoured"),
+        ({"type": []}, "at least one type"),
+        ({"type": [[]]}, "type must be one of"),
+        ({"properties": {"a": {}}, "required": [[]]}, "list of names"),
+        ({"const": float("nan")}, "JSON values only"),
+        ({"enum": [1, float("inf")]}, "JSON values only"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused(schema: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"json_schema: .*{says}"):
         grammar_of(schema)
+
+
+NAMES = st.sampled_from(["a", "a-b", "a_b", "string", "ref", "$ref", "x y"])
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3000)
+    | st.floats()
+    | st.sampled_from(["object", "string", "array", "^a{2,3}$", "^(a|b)*$", "date"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+KEYWORDS = st.sampled_from(
+    "type properties required items prefixItems anyOf oneOf enum const pattern format minLength maxLength minItems maxItems "
+    "additionalProperties $ref $defs definitions title".split()
+)
+REFERENCES = st.sampled_from(["#/$defs/a", "#/$defs/a-b", "#/$defs/a_b", "#/definitions/string", "#", "#/const"])
+ANY_SCHEMA = st.recursive(
+    st.dictionaries(KEYWORDS, VALUES | REFERENCES, max_size=4),
+    lambda inner: st.dictionaries(
+        KEYWORDS, VALUES | REFERENCES | inner | st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(ANY_SCHEMA)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_schema_gives_a_grammar_or_a_clear_refusal(schema: dict[str, Any]) -> None:
+    try:
+        grammar = grammar_of(schema)
+    except InvalidRequestError as error:
+        assert str(error).startswith("json_schema: ")  # noqa: PT017
+        return
+    assert grammar.startswith("root ::=") or "\nroot ::=" in grammar
+    assert len(grammar) < 4_000_000
 
 
 def test_bounds() -> None:
