@@ -109,6 +109,7 @@ class Cognition:
         self.stages = Stages()
         self.embedder_id = 0
         self.on_erased: list[Callable[[str], None]] = []  # called with the tenant
+        self.on_opened: list[Callable[[OpenNamespace], None]] = []
         self._snapshots = GraphSnapshots(folder) if folder is not None else None
         self._opened: dict[int, OpenNamespace] = {}
         self._by_key: dict[tuple[str, str, str], OpenNamespace] = {}
@@ -173,7 +174,9 @@ class Cognition:
             await asyncio.to_thread(opened.load)
             opened.grow(self.settings.graph_threads)
             self._by_key[key] = self._opened[namespace.id] = opened
-            return opened
+        for tell in self.on_opened:
+            tell(opened)
+        return opened
 
     async def existing(self, owner: Owner) -> OpenNamespace:
         """Raises MemoryNotFoundError."""

@@ -8,6 +8,7 @@ Fed by `api`; decisions are those of `consolidation`, `forgetting`, `prototypes`
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections import Counter
@@ -24,8 +25,10 @@ from echorator.cognition.opened import OpenNamespace
 from echorator.cognition.prototypes import Patterns, PatternSettings, weight_at
 from echorator.cognition.spatial import Basis, fit, project
 from echorator.cognition.text import plain, words
-from echorator.cognition.writing import Told
+from echorator.cognition.writing import Told, embedded_text
 from echorator.rpc.v1 import cognition_pb2 as pb
+
+_log = logging.getLogger(__name__)
 
 NEAR = 12  # neighbours looked at for duplicates
 DUPLICATE_SIMILARITY = 0.8
@@ -58,10 +61,15 @@ class Upkeep:
         self._store = cognition.store
         self._summarise = summarise
         self._learning = asyncio.Lock()
+        self._reembedding: set[asyncio.Task[int]] = set()
+        cognition.on_opened.append(self._begin_reembedding)
         self.pattern_settings = PatternSettings()
 
     async def close(self) -> None:
-        """Nothing is left behind: every step was written."""
+        """Stop what goes on in the background; every step of it was written."""
+        for task in self._reembedding:
+            task.cancel()
+        await asyncio.gather(*self._reembedding, return_exceptions=True)
 
     async def consolidate(
         self, opened: OpenNamespace, similarity: float | None, bound: int | None, dry_run: bool, now_s: float | None = None
@@ -129,7 +137,7 @@ class Upkeep:
             return merges(memories, near, similarity)
 
     async def _gist(self, opened: OpenNamespace, group: Sequence[Memory], now_s: float) -> None:
-        texts = [f"{m.speaker}: {m.text}" if m.speaker else m.text for m in group]
+        texts = [embedded_text(m.text, m.speaker) for m in group]
         text = await self._summarise(texts) if self._summarise else extract(group, opened.vectors([m.id for m in group]))
         said_s = group[-1].said_s
         gist = (
@@ -236,18 +244,34 @@ class Upkeep:
 
     # Vectors of another embedder
 
+    def _begin_reembedding(self, opened: OpenNamespace) -> None:
+        task = asyncio.get_running_loop().create_task(self.reembed(opened))
+        self._reembedding.add(task)
+        task.add_done_callback(self._reembedded)
+
+    def _reembedded(self, task: asyncio.Task[int]) -> None:
+        self._reembedding.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("vectors could not be made anew; the next start tries again", extra={"error": str(error)})
+
     async def reembed(self, opened: OpenNamespace) -> int:
         """Give every active memory a vector of the present embedder; recall by words goes on. Returns how many were made."""
         made = 0
-        stale = await asyncio.to_thread(
-            lambda: [m.id for m in self._store.scan(opened.namespace) if m.embedder != self._cognition.embedder_id]
-        )
+        present = self._cognition.embedder_id
+        if not (await asyncio.to_thread(self._store.counts, opened.namespace, present)).stale_vectors:
+            return made
+        stale = await asyncio.to_thread(lambda: [m.id for m in self._store.scan(opened.namespace) if m.embedder != present])
         for start in range(0, len(stale), EMBED_BATCH):
             rows = await asyncio.to_thread(self._store.memories, opened.namespace, stale[start : start + EMBED_BATCH])
-            vectors = await self._cognition.embedder.embed([f"{m.speaker}: {m.text}" if m.speaker else m.text for m in rows])
+            vectors = await self._cognition.embedder.embed([embedded_text(m.text, m.speaker) for m in rows])
             patches = [Patch(m.id, {"embedding": v, "embedder": self._cognition.embedder_id}) for m, v in zip(rows, vectors, strict=True)]
             await self._write(opened, patches, time.time())
             made += len(patches)
+        goals = await asyncio.to_thread(self._store.goals, opened.namespace)
+        vectors = await self._cognition.embedder.embed([g.text for g in goals])
+        anew = Batch(goals=tuple(replace(g, embedding=v) for g, v in zip(goals, vectors, strict=True)))
+        await asyncio.wrap_future(self._store.write(opened.namespace, anew, time.time()))
+        await asyncio.to_thread(opened.load_goals)
         return made
 
     # Checks

@@ -570,30 +570,26 @@ class State(_message.Message):
     def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., seq: _Optional[int] = ..., active: _Optional[int] = ..., archived: _Optional[int] = ..., superseded: _Optional[int] = ..., experiences: _Optional[int] = ..., associations: _Optional[int] = ..., patterns: _Optional[int] = ..., goals: _Optional[_Iterable[_Union[Goal, _Mapping]]] = ..., embedder: _Optional[str] = ..., dimension: _Optional[int] = ..., reembed_left: _Optional[int] = ..., index: _Optional[_Union[IndexState, _Mapping]] = ..., mood: _Optional[_Union[Affect, _Mapping]] = ..., working_memory: _Optional[_Iterable[int]] = ..., resonance: _Optional[_Iterable[_Union[Resonance, _Mapping]]] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ...) -> None: ...
 
 class IndexState(_message.Message):
-    __slots__ = ("kind", "size", "in_graph", "memory_bytes", "snapshot_seq", "building")
+    __slots__ = ("kind", "size", "in_graph", "memory_bytes", "building")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     IN_GRAPH_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
-    SNAPSHOT_SEQ_FIELD_NUMBER: _ClassVar[int]
     BUILDING_FIELD_NUMBER: _ClassVar[int]
     kind: str
     size: int
     in_graph: int
     memory_bytes: int
-    snapshot_seq: int
     building: bool
-    def __init__(self, kind: _Optional[str] = ..., size: _Optional[int] = ..., in_graph: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., snapshot_seq: _Optional[int] = ..., building: bool = ...) -> None: ...
+    def __init__(self, kind: _Optional[str] = ..., size: _Optional[int] = ..., in_graph: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., building: bool = ...) -> None: ...
 
 class Resonance(_message.Message):
-    __slots__ = ("session", "experience_id", "similarity")
+    __slots__ = ("session", "similarity")
     SESSION_FIELD_NUMBER: _ClassVar[int]
-    EXPERIENCE_ID_FIELD_NUMBER: _ClassVar[int]
     SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     session: str
-    experience_id: int
     similarity: float
-    def __init__(self, session: _Optional[str] = ..., experience_id: _Optional[int] = ..., similarity: _Optional[float] = ...) -> None: ...
+    def __init__(self, session: _Optional[str] = ..., similarity: _Optional[float] = ...) -> None: ...
 
 class Stage(_message.Message):
     __slots__ = ("name", "runs", "total_s", "summary")
