@@ -100,7 +100,8 @@ class SqliteStore:
         self.path = folder / "memory.db"
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        self._readers_lock = threading.Lock()
+        self._reads = threading.Condition()  # guards what follows
+        self._reading = 0  # calls that use a reading connection now: closing it under them would crash SQLite
         self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
         self._closed = False
         try:
@@ -252,19 +253,30 @@ class SqliteStore:
 
     # Reading
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
-            with self._readers_lock:
-                self._readers.append(connection)
-        return connection
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        with self._reads:
+            if self._closed:
+                raise ResourceError("the memory is closed")
+            self._reading += 1
+        try:
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._connect()
+                connection.execute("PRAGMA query_only = ON")
+                self._local.connection = connection
+                with self._reads:
+                    self._readers.append(connection)
+            yield connection
+        finally:
+            with self._reads:
+                self._reading -= 1
+                self._reads.notify_all()
 
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            return query(self._reader())
+            with self._reader() as connection:
+                return query(connection)
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error
 
@@ -312,7 +324,8 @@ class SqliteStore:
             where.append(f"kind IN ({', '.join(str(int(k)) for k in sorted(filter_.kinds))})")
         query = f"SELECT {_LIGHT} FROM memories WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
         try:
-            rows = self._reader().execute(query, (*arguments, limit)).fetchall()
+            with self._reader() as connection:
+                rows = connection.execute(query, (*arguments, limit)).fetchall()
         except sqlite3.OperationalError as error:
             if text and ("fts5" in str(error) or "no such column" in str(error) or "unterminated" in str(error)):
                 raise InvalidRequestError(f'text: {error}; write words, "a phrase" or prefix*') from error
@@ -434,30 +447,8 @@ class SqliteStore:
 
     def check(self, repair: bool) -> tuple[list[Finding], int]:
         """See `Store`."""
-        findings: list[Finding] = []
-        try:
-            reader = self._reader()
-            findings += [Finding(f"SQLite: {row[0]}") for row in reader.execute("PRAGMA integrity_check(100)") if row[0] != "ok"]
-            findings += [
-                Finding(f"a row of {row[0]} refers to one of {row[2]} that is not there")
-                for row in reader.execute("PRAGMA foreign_key_check")
-            ]
-            count = int(reader.execute("SELECT count(*) FROM memories").fetchone()[0])
-            dimensions = dict(reader.execute("SELECT id, dimension FROM embedders").fetchall())
-            for row in reader.execute("SELECT id, embedder, length(embedding) AS size, length(terms) % 8 AS odd FROM memories"):
-                if row["size"] != 4 * dimensions.get(row["embedder"], -1) or row["odd"]:
-                    findings.append(Finding(f"memory {row['id']}: its vector or its terms have a wrong length"))
-            dangling = reader.execute(
-                """SELECT count(*) FROM associations e
-                   WHERE NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.a AND m.namespace = e.namespace)
-                   OR NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.b AND m.namespace = e.namespace)"""
-            ).fetchone()[0]
-            if dangling:
-                findings.append(Finding(f"{dangling} associations of memories that are not there"))
-        except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
-        findings += self._check_texts(repair)
-        return findings, count
+        findings, count = self._read(_findings)
+        return findings + self._check_texts(repair), count
 
     def _check_texts(self, repair: bool) -> list[Finding]:
         def verify(connection: sqlite3.Connection) -> str:
@@ -482,15 +473,37 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `Store`."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._reads:
+            if self._closed:
+                return
+            self._closed = True
+            self._reads.wait_for(lambda: not self._reading)
         self._queue.put(None)
         self._writer.join()
-        with self._readers_lock:
-            for connection in self._readers:
-                connection.close()
+        for connection in self._readers:
+            connection.close()
         os.close(self._lock)
+
+
+def _findings(reader: sqlite3.Connection) -> tuple[list[Finding], int]:
+    """Of everything but the full-text index, and the number of memories."""
+    findings = [Finding(f"SQLite: {row[0]}") for row in reader.execute("PRAGMA integrity_check(100)") if row[0] != "ok"]
+    findings += [
+        Finding(f"a row of {row[0]} refers to one of {row[2]} that is not there") for row in reader.execute("PRAGMA foreign_key_check")
+    ]
+    count = int(reader.execute("SELECT count(*) FROM memories").fetchone()[0])
+    dimensions = dict(reader.execute("SELECT id, dimension FROM embedders").fetchall())
+    rows = reader.execute("SELECT id, embedder, length(embedding), length(terms) % 8 FROM memories")
+    odd = [number for number, embedder, size, rest in rows if rest or size != 4 * dimensions.get(embedder, -1)]
+    findings += [Finding(f"memory {number}: its vector or its terms have a wrong length") for number in odd]
+    dangling = reader.execute(
+        """SELECT count(*) FROM associations e
+           WHERE NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.a AND m.namespace = e.namespace)
+           OR NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.b AND m.namespace = e.namespace)"""
+    ).fetchone()[0]
+    if dangling:
+        findings.append(Finding(f"{dangling} associations of memories that are not there"))
+    return findings, count
 
 
 def _hold(path: Path) -> int:

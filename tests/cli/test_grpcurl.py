@@ -48,7 +48,6 @@ def test_a_streamed_chat(address: str) -> None:
         replies.append(reply)
         text = text.lstrip()[end:]
     assert "".join(r.get("text", "") for r in replies) == "Your dog's name is Pixel."
-    assert len(replies) > 1
     assert replies[-1]["finish"]["reason"] == "FINISH_REASON_STOP"
     assert replies[-1]["finish"]["usage"]["completion_tokens"] == 10
 
