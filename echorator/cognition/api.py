@@ -52,7 +52,7 @@ class CognitionApi:
 
     async def GetMemory(self, request: pb.GetMemoryRequest) -> pb.Memory:
         """One."""
-        return replies.memory_of(await self.cognition.get(requests.owner_of(request.scope), request.id))
+        return replies.memory_of(await self.cognition.get(requests.owner_of(request.scope), requests.number_of(request.id)))
 
     async def ListMemories(self, request: pb.ListMemoriesRequest) -> pb.ListMemoriesResponse:
         """A page."""
@@ -68,7 +68,7 @@ class CognitionApi:
     async def UpdateMemory(self, request: pb.UpdateMemoryRequest) -> pb.Memory:
         """Change fields."""
         fields = requests.update_of(request)
-        return replies.memory_of(await self.cognition.update(requests.owner_of(request.scope), request.id, fields))
+        return replies.memory_of(await self.cognition.update(requests.owner_of(request.scope), requests.number_of(request.id), fields))
 
     async def Forget(self, request: pb.ForgetRequest) -> pb.ForgetResponse:
         """Erase."""
@@ -76,7 +76,9 @@ class CognitionApi:
         if what == "everything" and request.everything:
             return pb.ForgetResponse(forgotten=await self.cognition.forget(owner, None), erased=True)
         if what == "ids" and request.ids.ids:
-            return pb.ForgetResponse(forgotten=await self.cognition.forget(owner, list(request.ids.ids)), erased=True)
+            return pb.ForgetResponse(
+                forgotten=await self.cognition.forget(owner, [requests.number_of(i) for i in request.ids.ids]), erased=True
+            )
         if what == "filter":
             filter_ = requests.filter_of(request.filter)
             if filter_.empty:
@@ -95,9 +97,11 @@ class CognitionApi:
 
     async def History(self, request: pb.HistoryRequest) -> pb.HistoryResponse:
         """Newest first."""
-        limit = int(requests.within(request.limit or 100, 1, 1000, "limit"))
+        limit, number = int(requests.within(request.limit or 100, 1, 1000, "limit")), requests.number_of
         opened = await self.cognition.existing(requests.owner_of(request.scope))
-        found = await asyncio.to_thread(self.cognition.store.history, opened.namespace, request.id, request.before_seq, limit)
+        found = await asyncio.to_thread(
+            self.cognition.store.history, opened.namespace, number(request.id), number(request.before_seq), limit
+        )
         return pb.HistoryResponse(changes=[replies.change_of(c) for c in found])
 
     async def BuildContext(self, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
@@ -123,7 +127,7 @@ class CognitionApi:
             request.user_text,
             request.answer,
             request.model,
-            list(request.recalled_ids),
+            [requests.number_of(i) for i in request.recalled_ids],
             request.outcome,
             requests.within(request.feedback, -1, 1, "feedback") if request.HasField("feedback") else None,
             requests.time_of(request.at_s, "at_s") if request.HasField("at_s") else None,

@@ -214,6 +214,11 @@ def goals_of(request: pb.SetGoalsRequest) -> list[Goal]:
     ]
 
 
+def number_of(value: int) -> int:
+    """An id or a sequence number that any store can look up: none is as large as a uint64 may be."""
+    return min(value, (1 << 63) - 1)
+
+
 def page_of(token: str) -> int:
     """The id after which the page begins."""
     if not token:
