@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from echorator.cognition.memory import Memory, Vector
 
-_TAG = re.compile(r"<([^<>\n]{0,60})>|<(?=[|/!])|(?<=\|)>")
+_ANGLES = str.maketrans("<>", "\u2039\u203a")  # control tokens are written with them, or with what _BRACKETS has
 _BRACKETS = re.compile(r"\[(/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG)[^\]]{0,20})\]", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _UNSEEN = re.compile(r"[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -66,8 +66,7 @@ def wording_of(model: str) -> Wording:
 def safe(text: str) -> str:
     """One line in which nothing opens a turn, is a control token or closes the block."""
     line = _SPACE.sub(" ", _UNSEEN.sub(" ", text)).strip()
-    line = _TAG.sub(lambda m: f"\u2039{m[1]}\u203a" if m[1] is not None else ("\u203a" if m.group() == ">" else "\u2039"), line)
-    return _BRACKETS.sub(r"(\1)", line)
+    return _BRACKETS.sub(r"(\1)", line.translate(_ANGLES))
 
 
 def line_of(memory: Memory, wording: Wording) -> str:
