@@ -91,7 +91,7 @@ class ChatMemory:
 
     def _asked(self) -> Cognition:
         if self._cognition is None:
-            raise InvalidRequestError("this server has no memory: leave `memory` out, or start it with --memory")
+            raise InvalidRequestError("this server has no memory: leave `memory` out, or start it with --with-memory")
         return self._cognition
 
     async def recall(self, asked: model_pb2.ChatMemory, messages: list[dict[str, str]], model: str, context_tokens: int) -> Turn:

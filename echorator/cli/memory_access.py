@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import grpc
 from grpc import aio
 
 from echorator.cli.client import channel_to
@@ -77,4 +78,8 @@ async def memory_of(arguments: argparse.Namespace) -> AsyncIterator[Any]:
         try:
             yield CognitionServiceStub(channel)
         except aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                raise CommandError(
+                    f"the server at {arguments.server} has no memory; start it with `echorator serve --with-memory`"
+                ) from error
             raise of_status(error, arguments.server) from error
