@@ -95,6 +95,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     memory = parser.add_argument_group("memory")
     memory.add_argument("--with-memory", action="store_true", help="serve CognitionService too, and let chats name a memory [no]")
     add_memory_options(memory)
+    memory.add_argument("--summarise-with", default="", metavar="MODEL", help="the served model that makes gists of old talk [extracts]")
     memory.add_argument("--memory-server", metavar="HOST:PORT", help="let chats name a memory of this server's CognitionService")
     add_engine_options(parser)
 

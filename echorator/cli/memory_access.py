@@ -24,6 +24,7 @@ from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.store import Store
 from echorator.cognition.turns import Count, estimated_tokens
+from echorator.cognition.upkeep import Summarise
 from echorator.engine.minilm import minilm_gguf
 from echorator.errors import EchoratorError
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
@@ -53,7 +54,7 @@ def store_of(where: str) -> tuple[Store, Path]:
     return SqliteStore(folder), folder
 
 
-async def open_memory(where: str, embedder: str, count: Count = estimated_tokens) -> CognitionApi:
+async def open_memory(where: str, embedder: str, count: Count = estimated_tokens, summarise: Summarise | None = None) -> CognitionApi:
     """The memory of a folder or a redis:// URL. Raises what `store_of` and `embedder_of` raise."""
     made = await embedder_of(embedder)
     try:
@@ -61,7 +62,7 @@ async def open_memory(where: str, embedder: str, count: Count = estimated_tokens
     except EchoratorError:
         await made.close()
         raise
-    return CognitionApi(await Cognition.open(store, made, CognitionSettings(), folder), count)
+    return CognitionApi(await Cognition.open(store, made, CognitionSettings(), folder), count, summarise)
 
 
 @asynccontextmanager

@@ -45,7 +45,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
     agent = AgentServer(settings, engine_settings(arguments, files[0]))
     if arguments.with_memory:
-        await host_memory(agent, arguments.memory, arguments.embedder)
+        await host_memory(agent, arguments.memory, arguments.embedder, arguments.summarise_with)
     elif arguments.memory_server:
         agent.memory.use(CognitionServiceStub(channel_to(arguments.memory_server)))
     await agent.start()

@@ -19,7 +19,7 @@ from echorator.cognition.opened import OpenNamespace
 from echorator.cognition.stages import STAGES
 from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
 from echorator.cognition.turns import Count, Turns, estimated_tokens
-from echorator.cognition.upkeep import Upkeep
+from echorator.cognition.upkeep import Summarise, Upkeep
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1 import cognition_pb2 as pb
 
@@ -30,10 +30,11 @@ RESONANT = 3
 class CognitionApi:
     """One for a `Cognition`."""
 
-    def __init__(self, cognition: Cognition, count: Count = estimated_tokens) -> None:
+    def __init__(self, cognition: Cognition, count: Count = estimated_tokens, summarise: Summarise | None = None) -> None:
+        """`count` counts tokens, `summarise` makes gists by a model; both are those of a server beside the memory, where there is one."""
         self.cognition = cognition
         self.turns = Turns(cognition, count)
-        self.upkeep = Upkeep(cognition)
+        self.upkeep = Upkeep(cognition, summarise)
 
     async def close(self) -> None:
         """Finish what was accepted."""

@@ -26,6 +26,7 @@ from echorator.cognition.prototypes import Patterns, PatternSettings, weight_at
 from echorator.cognition.spatial import Basis, fit, project
 from echorator.cognition.text import plain, words
 from echorator.cognition.writing import Told, embedded_text
+from echorator.errors import EchoratorError
 from echorator.rpc.v1 import cognition_pb2 as pb
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ REFIT_AT = 1.5  # the map's axes are fitted anew when there are so many times th
 EMBED_BATCH = 64
 LABEL_WORDS = 4
 WRITE_BATCH = 500
+MAX_GIST_CHARS = 4000
 
 Summarise = Callable[[Sequence[str]], Awaitable[str]]
 
@@ -138,7 +140,13 @@ class Upkeep:
 
     async def _gist(self, opened: OpenNamespace, group: Sequence[Memory], now_s: float) -> None:
         texts = [embedded_text(m.text, m.speaker) for m in group]
-        text = await self._summarise(texts) if self._summarise else extract(group, opened.vectors([m.id for m in group]))
+        text = ""
+        if self._summarise is not None:
+            try:
+                text = (await self._summarise(texts))[:MAX_GIST_CHARS]
+            except EchoratorError as error:
+                _log.warning("the model made no gist; an extract takes its place", extra={"error": str(error)})
+        text = text or extract(group, opened.vectors([m.id for m in group]))
         said_s = group[-1].said_s
         gist = (
             await self._cognition.prepared([Told(text, Kind.SEMANTIC, said_s=said_s, source="consolidation")], group[0].session, now_s)

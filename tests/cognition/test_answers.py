@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -89,3 +90,23 @@ async def test_what_was_told_in_earlier_sessions_is_answered_and_revised(assista
         await assistant.answer(said, f"revised-{i}")
     new = [(await assistant.answer(fact.asked, f"again-{i}")).endswith(end) for i, (fact, _, end) in enumerate(revisions)]
     assert sum(new) >= 0.95 * REVISED
+
+
+async def test_old_talk_becomes_a_gist_by_the_model(tmp_path: Path) -> None:
+    settings = EngineSettings(embedded_model(), threads=1, slots=2)
+    server = AgentServer(ServerSettings(port=0), settings)
+    api = await host_memory(server, str(tmp_path), "hashed", summarise_with="echo-nano")
+    await server.start()
+    await load_file(server, settings, "", lambda _stage, _fraction: None)
+    scope = common_pb2.Scope(user="ann", session="long-ago")
+    talk = [memory_pb.NewMemory(text=f"we walked along the river for {i} hours", said_at_s=1e9) for i in range(10)]
+    await api.Remember(memory_pb.RememberRequest(scope=scope, memories=talk))
+    done = [p async for p in api.Consolidate(memory_pb.ConsolidateRequest(scope=scope))][-1]
+    assert done.summaries == 1
+    listed = await api.ListMemories(memory_pb.ListMemoriesRequest(scope=scope))
+    active = [m for m in listed.memories if m.lifecycle == memory_pb.LIFECYCLE_ACTIVE]
+    assert [m.source for m in active] == ["consolidation"]
+    assert active[0].text  # echo-nano says that it does not know; a larger model would summarise
+    assert len(active[0].derived_from) == 10
+    assert len(listed.memories) == 11
+    await server.close()
