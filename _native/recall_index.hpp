@@ -5,6 +5,7 @@
 // affect and goals are added; the best k are returned with what each signal gave. Pure: no Python, no clock, no
 // storage. Fed by recall_index.pyx, which brings the candidates of the graph where there is one.
 //
+// Over 400 lines, for a search touches vectors, words, links and edges together; the pure parts have their own files.
 // Many searches run at the same time, a change runs alone. A memory has a slot; slots of removed ones stay empty
 // until a third of all are, then all move up, in order.
 #pragma once

@@ -21,9 +21,10 @@ import numpy as np
 
 from bench.echo_nano import corpus
 from echorator.cli.memory_access import embedder_of
-from echorator.cognition.cognition import Asked, Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import Embedder
 from echorator.cognition.memory import Batch
+from echorator.cognition.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.upkeep import Upkeep

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from echorator.cli.memory_access import embedder_of
-from echorator.cognition.cognition import Asked, Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.confidence import expected_calibration_error, fit
+from echorator.cognition.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings, Weights
 from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.writing import Told

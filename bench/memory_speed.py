@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from echorator._native.recall_index import GRAPH_EF_BUILD, GRAPH_EF_SEARCH, GRAPH_M
-from echorator.cognition.cognition import Asked, Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import HashedEmbedder
+from echorator.cognition.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.writing import Told

@@ -13,9 +13,10 @@ from itertools import islice
 
 from echorator.cognition import replies, requests
 from echorator.cognition.affect import decayed
-from echorator.cognition.cognition import Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.memory import Filter, Memory
 from echorator.cognition.opened import OpenNamespace
+from echorator.cognition.recalling import Owner
 from echorator.cognition.stages import STAGES
 from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
 from echorator.cognition.turns import Count, Turns, estimated_tokens

@@ -12,90 +12,29 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from echorator._native.recall_index import SIGNALS
-from echorator.cognition.affect import Affect
 from echorator.cognition.coherence import Topic, decide, topic_of
 from echorator.cognition.confidence import fit_of
 from echorator.cognition.embedders import Embedder
 from echorator.cognition.facts import fact_of, topic_asked
 from echorator.cognition.indexing import session_hash, speaker_hash
-from echorator.cognition.memory import Action, Batch, Filter, Goal, Lifecycle, Link, Memory, Patch, Receipt, Vector
+from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt, Vector
 from echorator.cognition.opened import OpenNamespace
+from echorator.cognition.recalling import NO_SIGNALS, Answer, Asked, Owner, Recalled, admits, judged, unit
 from echorator.cognition.session import SessionState
-from echorator.cognition.settings import CognitionSettings, Weights
+from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.snapshots import GraphSnapshots
 from echorator.cognition.stages import Stages
 from echorator.cognition.store import MemoryNotFoundError, Store
 from echorator.cognition.text import date_words, ids_of, query_ids, words
 from echorator.cognition.writing import Told, check_text, embedded_text, memory_of, with_vectors
-from echorator.errors import InvalidRequestError
 
 _log = logging.getLogger(__name__)
-
-EVERYTHING = Filter()
-SURE = 0.97  # of a memory that states the fact which was asked for
-UNSURE = 0.1  # of what states another fact, relative to what its words say
-NO_SIGNALS = np.zeros(len(SIGNALS), np.float32)
-NEUTRAL = Affect()
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose memory, and of which conversation."""
-
-    tenant: str
-    agent: str
-    user: str
-    session: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """A memory with its score by signal (shape (9,), in the order of `recall_index.SIGNALS`)."""
-
-    memory: Memory
-    score: float
-    signals: npt.NDArray[np.float32]
-    similarity: float
-    coverage: float
-    confidence: float
-    fact: float = 0.0  # what the score has of a stated fact that was asked for
-
-    @property
-    def fit(self) -> float:
-        """See `confidence`."""
-        return float(fit_of(self.similarity, self.coverage))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Of a recall. Times in seconds."""
-
-    memories: list[Recalled]
-    embed_s: float
-    search_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A recall's parameters."""
-
-    query: str
-    k: int = 10
-    filter: Filter = EVERYTHING
-    as_of_s: float | None = None
-    superseded: bool = False
-    weights: Weights | None = None
-    embedding: Vector | None = None
-    now_s: float | None = None
-    mood: Affect = NEUTRAL
 
 
 class Cognition:
@@ -208,7 +147,7 @@ class Cognition:
             except ValueError as error:
                 _log.warning("session state dropped", extra={"namespace": opened.namespace.id, "error": str(error)})
                 state = SessionState()
-            opened.sessions[name] = state
+            opened.keep_session(name, state)
         return state
 
     # Writing
@@ -431,39 +370,8 @@ class Cognition:
         with self.stages.timed("coherence"):
             weight = (asked.weights or self.settings.weights).fact
             known = {r.memory.id for r in found}
-            stated = [m for m in self.store.facts(opened.namespace, *topic) if m.id not in known and _admits(asked, m, now_s)]
+            stated = [m for m in self.store.facts(opened.namespace, *topic) if m.id not in known and admits(asked, m, now_s)]
             cosines = opened.vectors([m.id for m in stated]) @ vector
             found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
-            judged = [_judged(r, topic, weight) for r in found]
-        return sorted(judged, key=lambda r: -r.score)[: asked.k]
-
-
-def _judged(recalled: Recalled, topic: Topic, weight: float) -> Recalled:
-    about = topic_of(recalled.memory)
-    if about == topic and recalled.memory.holds:
-        return replace(recalled, score=recalled.score + weight, fact=weight, confidence=max(recalled.confidence, SURE))
-    return replace(recalled, confidence=recalled.confidence * (UNSURE if about is not None else 1.0))
-
-
-def _admits(asked: Asked, memory: Memory, now_s: float) -> bool:
-    f = asked.filter
-    return (
-        (not f.kinds or memory.kind in f.kinds)
-        and (not f.session or memory.session == f.session)
-        and (not f.speaker or memory.speaker == f.speaker)
-        and (f.since_s is None or memory.said_s >= f.since_s)
-        and (f.before_s is None or memory.said_s < f.before_s)
-        and memory.valid_from_s <= (now_s if asked.as_of_s is None else asked.as_of_s)
-    )
-
-
-def unit(vector: Vector, dimension: int, where: str) -> Vector:
-    """Of length 1. Raises InvalidRequestError where it has another dimension, is zero or has no numbers."""
-    if len(vector) != dimension:
-        raise InvalidRequestError(f"{where} has {len(vector)} numbers, this memory's vectors have {dimension}")
-    if not np.isfinite(vector).all():
-        raise InvalidRequestError(f"{where} has NaN or infinite numbers")
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if not length:
-        raise InvalidRequestError(f"{where} is all zeros; leave it out to have it computed")
-    return np.ascontiguousarray(vector / length, dtype=np.float32)
+            found = [judged(r, topic, weight) for r in found]
+        return sorted(found, key=lambda r: -r.score)[: asked.k]

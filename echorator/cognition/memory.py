@@ -200,6 +200,16 @@ class Filter:
         """Whether it admits everything."""
         return not (self.kinds or self.session or self.speaker) and self.since_s is None and self.before_s is None
 
+    def admits(self, memory: Memory) -> bool:
+        """Whether the memory is among them."""
+        return (
+            (not self.kinds or memory.kind in self.kinds)
+            and (not self.session or memory.session == self.session)
+            and (not self.speaker or memory.speaker == self.speaker)
+            and (self.since_s is None or memory.said_s >= self.since_s)
+            and (self.before_s is None or memory.said_s < self.before_s)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

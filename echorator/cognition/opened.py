@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 _CHUNK = 2000
 _ENTITY_IDS = 8  # kept of each
 MAX_SAMPLES = 2000  # of feedback that the confidence is fitted to
+MAX_SESSIONS = 1000  # whose state stays in memory; others are read again
 LEAST_SAMPLES = 50  # below it the curve that ships is better
 
 
@@ -73,6 +74,21 @@ class OpenNamespace:
         if there:
             out[there] = self.index.vectors(np.array([ids[place] for place in there], np.uint64))
         return out
+
+    def keep_session(self, name: str, state: SessionState) -> None:
+        """As it is now; the one that was kept longest ago goes."""
+        self.sessions.pop(name, None)
+        self.sessions[name] = state
+        while len(self.sessions) > MAX_SESSIONS:
+            del self.sessions[next(iter(self.sessions))]
+
+    def chose(self, fits: Iterable[tuple[int, float]]) -> None:
+        """How well memories fitted that were put into a context now, for the feedback on it."""
+        for memory_id, value in fits:
+            self.fits.pop(memory_id, None)
+            self.fits[memory_id] = value
+        while len(self.fits) > MAX_SAMPLES:
+            del self.fits[next(iter(self.fits))]
 
     def load_curve(self) -> None:
         """The curve that earlier feedback made."""

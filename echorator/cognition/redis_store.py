@@ -3,7 +3,7 @@
 A batch is one Lua script (`redis_scripts`), so it is applied whole or not at all; it is acknowledged when Redis has replied, and
 durable as far as Redis is: use `appendonly yes` and `appendfsync always` (the store warns where it is not so). Every change is an
 entry of a stream; each replica follows it and reads the changed rows again. There is no full-text index: `page` reads the texts
-of the namespace.
+of the namespace. Over 400 lines, for it has a method for every call of `Store`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import numpy as np
 import redis
 
-from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Kind, Lifecycle, Memory, Namespace, Patch, Receipt
+from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Receipt
+from echorator.cognition.redis_rows import FIELDS, LIGHT, operations, read_field, text_query
 from echorator.cognition.redis_scripts import APPLY, ERASE
 from echorator.cognition.store import Counts, MemoryNotFoundError, StoreDamagedError, StoreUnavailableError
-from echorator.cognition.text import words
 from echorator.errors import InvalidRequestError, ResourceError
 
 _log = logging.getLogger(__name__)
@@ -36,39 +35,9 @@ WRITERS = 4
 CHUNK = 500
 FOLLOW_MS = 200  # a change of another replica is seen at once; this only bounds how long closing takes
 REWRITE_S = 60.0  # for Redis to rewrite its file after an erasure
-_FIELDS = {f.name: str(f.type) for f in fields(Memory) if f.name != "id"}
-_LIGHT = [name for name in _FIELDS if name not in ("embedding", "terms")]
-_LISTS = frozenset({"derived_from", "entities"})
 
 OnChange = Callable[[int, "list[int] | None", list[str]], None]
 """(namespace, ids of changed memories or None for all, names of changed documents)"""
-
-
-def _stored(name: str, value: Any) -> bytes:
-    if name in ("embedding", "terms"):
-        return bytes(value.tobytes())
-    if name in _LISTS:
-        return json.dumps(list(value), ensure_ascii=False).encode()
-    if isinstance(value, bool):
-        return b"1" if value else b"0"
-    return str(int(value)).encode() if isinstance(value, int) else repr(value).encode() if isinstance(value, float) else str(value).encode()
-
-
-def _read(name: str, value: bytes) -> Any:
-    kind = _FIELDS[name]
-    if name == "embedding":
-        return np.frombuffer(value, np.float32)
-    if name == "terms":
-        return np.frombuffer(value, np.uint64)
-    if name in _LISTS:
-        return tuple(json.loads(value))
-    if kind == "Kind":
-        return Kind(int(value))
-    if kind == "Lifecycle":
-        return Lifecycle(int(value))
-    if kind == "bool":
-        return value == b"1"
-    return int(value) if kind == "int" else float(value) if kind == "float" else value.decode()
 
 
 class RedisStore:
@@ -133,9 +102,8 @@ class RedisStore:
     def _write(self, namespace: Namespace, batch: Batch, at_s: float) -> Receipt:
         if self._closing.is_set():
             raise ResourceError("the memory is closed")
-        operations = _operations(batch)
         head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin]
-        ids, fresh, seq, experience = self._call(lambda: self._apply(args=[*head, *operations]))
+        ids, fresh, seq, experience = self._call(lambda: self._apply(args=[*head, *operations(batch)]))
         return Receipt(tuple(ids), tuple(bool(f) for f in fresh), int(seq), int(experience))
 
     def embedder(self, name: str, dimension: int) -> int:
@@ -250,7 +218,7 @@ class RedisStore:
 
     def _memory(self, number: int, names: list[str], row: list[bytes | None]) -> Memory:
         try:
-            values = {name: _read(name, value) for name, value in zip(names, row, strict=True) if value is not None}
+            values = {name: read_field(name, value) for name, value in zip(names, row, strict=True) if value is not None}
             return Memory(id=number, **values)
         except (ValueError, TypeError) as error:
             raise StoreDamagedError(f"memory {number} cannot be read: {error}; run `echorator memory check`") from error
@@ -261,24 +229,24 @@ class RedisStore:
 
     def memories(self, namespace: Namespace, ids: Sequence[int]) -> list[Memory]:
         """See `Store`."""
-        return list(self._rows(namespace, [int(i) for i in ids], _LIGHT))
+        return list(self._rows(namespace, [int(i) for i in ids], LIGHT))
 
     def facts(self, namespace: Namespace, subject: str, attribute: str) -> list[Memory]:
         """See `Store`."""
         if not attribute:
             return []
         ids = self._call(lambda: self._redis.smembers(self._name(namespace, f"topic:{subject}\0{attribute}")))
-        rows = self._rows(namespace, sorted(map(int, ids)), _LIGHT)
+        rows = self._rows(namespace, sorted(map(int, ids)), LIGHT)
         return [m for m in rows if (m.subject, m.attribute) == (subject, attribute) and m.holds and m.lifecycle is Lifecycle.ACTIVE]
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
         """See `Store`."""
         sets = {None: ("active", "archived"), Lifecycle.ACTIVE: ("active",), Lifecycle.ARCHIVED: ("archived",)}[lifecycle]
-        wanted = _wanted(text)
+        wanted = text_query(text)
         found: list[Memory] = []
         ids = [i for i in self._ids(namespace, *sets) if i > after]
-        for memory in self._rows(namespace, ids, _LIGHT):
-            if _admits(memory, filter_) and wanted(memory.text):
+        for memory in self._rows(namespace, ids, LIGHT):
+            if filter_.admits(memory) and wanted(memory.text):
                 found.append(memory)
                 if len(found) == limit:
                     break
@@ -287,15 +255,15 @@ class RedisStore:
     def scan(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[Memory]:
         """See `Store`."""
         chosen = self._ids(namespace, "active") if ids is None else sorted({int(i) for i in ids})
-        return (m for m in self._rows(namespace, chosen, list(_FIELDS)) if m.lifecycle is Lifecycle.ACTIVE)
+        return (m for m in self._rows(namespace, chosen, list(FIELDS)) if m.lifecycle is Lifecycle.ACTIVE)
 
     def archived(self, namespace: Namespace) -> Iterator[Memory]:
         """See `Store`."""
-        return self._rows(namespace, self._ids(namespace, "archived"), _LIGHT)
+        return self._rows(namespace, self._ids(namespace, "archived"), LIGHT)
 
     def everything(self, namespace: Namespace, vectors: bool) -> Iterator[Memory]:
         """See `Store`."""
-        return self._rows(namespace, self._ids(namespace, "active", "archived"), list(_FIELDS) if vectors else _LIGHT)
+        return self._rows(namespace, self._ids(namespace, "active", "archived"), list(FIELDS) if vectors else LIGHT)
 
     def associations(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[tuple[int, int, float]]:
         """See `Store`."""
@@ -445,63 +413,3 @@ class RedisStore:
 def _order(entry: bytes) -> tuple[int, int]:
     major, minor = entry.split(b"-")
     return int(major), int(minor)
-
-
-def _operations(batch: Batch) -> list[Any]:
-    """The flat list that the script reads."""
-    out: list[Any] = []
-    for memory in batch.add:
-        out += ["add", 1 + 2 * len(_FIELDS), memory.key]
-        for name in _FIELDS:
-            out += [name, _stored(name, getattr(memory, name))]
-    for patch in batch.patch:
-        out += _patch(patch)
-    for link in batch.links:
-        out += ["link", 4, link.a, link.b, link.kind, repr(float(link.gain))]
-    for memory_id, when_s in batch.uses:
-        out += ["use", 2, memory_id, repr(float(when_s))]
-    if (e := batch.experience) is not None:
-        said = {f.name: getattr(e, f.name) for f in fields(Experience) if f.name != "id"}
-        out += ["experience", 1, json.dumps(said, ensure_ascii=False)]
-    if batch.goals is not None:
-        out += ["goals", 1, json.dumps([[g.text, g.priority, g.embedding.tolist()] for g in batch.goals], ensure_ascii=False)]
-    for name, body in batch.documents.items():
-        out += ["document", 2, name, body]
-    return out
-
-
-def _patch(patch: Patch) -> list[Any]:
-    out: list[Any] = ["patch", patch.id, str(patch.action), patch.detail, len(patch.fields)]
-    for name, value in patch.fields.items():
-        out += [name, _stored(name, value)]
-    return out
-
-
-def _admits(memory: Memory, f: Filter) -> bool:
-    return (
-        (not f.kinds or memory.kind in f.kinds)
-        and (not f.session or memory.session == f.session)
-        and (not f.speaker or memory.speaker == f.speaker)
-        and (f.since_s is None or memory.said_s >= f.since_s)
-        and (f.before_s is None or memory.said_s < f.before_s)
-    )
-
-
-def _wanted(text: str) -> Callable[[str], bool]:
-    """Words that all occur, "a phrase", prefix*; as the embedded store's full-text search reads them."""
-    if text.count('"') % 2:
-        raise InvalidRequestError('text: a quote is not closed; write words, "a phrase" or prefix*')
-    phrases = [words(part) for part in text.split('"')[1::2]]
-    rest = " ".join(text.split('"')[::2]).split()
-    prefixes = [w[:-1].lower() for w in rest if w.endswith("*") and len(w) > 1]
-    stems = set(words(" ".join(w for w in rest if not w.endswith("*"))))
-
-    def fits(said: str) -> bool:
-        found = words(said)
-        return (
-            stems <= set(found)
-            and all(any(found[i : i + len(p)] == p for i in range(len(found))) for p in phrases if p)
-            and all(any(w.startswith(p) for w in said.lower().split()) for p in prefixes)
-        )
-
-    return fits

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from echorator._native.recall_index import SIGNALS
-from echorator.cognition.cognition import Answer, Owner, Recalled
 from echorator.cognition.memory import Change, Goal, Memory
+from echorator.cognition.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
 from echorator.cognition.turns import Built
 from echorator.rpc.v1 import cognition_pb2 as pb

@@ -12,10 +12,10 @@ from dataclasses import fields
 import numpy as np
 
 from echorator.cognition.affect import Affect
-from echorator.cognition.cognition import Asked, Owner
 from echorator.cognition.context import Message
 from echorator.cognition.facts import Fact
 from echorator.cognition.memory import NO_VECTOR, Filter, Goal, Kind, Lifecycle, Vector
+from echorator.cognition.recalling import Asked, Owner
 from echorator.cognition.settings import MAX_BATCH, MAX_GOALS, MAX_K, MAX_TEXT_BYTES, Weights
 from echorator.cognition.writing import Told, check_text
 from echorator.errors import InvalidRequestError

@@ -1,8 +1,9 @@
 """The embedded store: one SQLite file in WAL mode, one writer thread with group commit, a reading connection a thread.
 
 A write is acknowledged after the commit of its group is on the disk (synchronous = FULL). The writer takes all that waits into
-one transaction, a savepoint each, so that a refused batch harms no other and many callers share one flush. The
-file is held by one process (a lock beside it); labels are AUTOINCREMENT rowids, never used again.
+one transaction, a savepoint each, so that a refused batch harms no other and many callers share one flush. The file is held by
+one process (a lock beside it); labels are AUTOINCREMENT rowids, never used again. Over 400 lines, for it has a method for every
+call of `Store`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,54 +31,23 @@ from echorator.cognition.memory import (
     Filter,
     Finding,
     Goal,
-    Kind,
     Lifecycle,
     Memory,
     Namespace,
     Receipt,
 )
 from echorator.cognition.schema import MIGRATIONS, VERSION
-from echorator.cognition.store import Counts, MemoryNotFoundError, StoreBusyError, StoreDamagedError
+from echorator.cognition.sqlite_batch import apply, delete, erase, note
+from echorator.cognition.sqlite_rows import FULL, LIGHT, memory_of
+from echorator.cognition.store import Counts, StoreBusyError, StoreDamagedError
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 
 CHUNK = 2000  # rows read at once
 GROUP = 256  # batches of one transaction
 ERASE_TRIES = 200  # waits of 10 ms for readers to let the log be emptied
 
-_COLUMNS = tuple(f.name for f in fields(Memory) if f.name != "id")
-_LIGHT = ", ".join(c for c in ("id", *_COLUMNS) if c not in ("embedding", "terms"))
-_FULL = f"{_LIGHT}, embedding, terms"
-_INSERT = f"INSERT INTO memories (namespace, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})"
-_LISTS = frozenset({"derived_from", "entities"})
-_BLOBS = frozenset({"embedding", "terms"})
-
 T = TypeVar("T")
 _Work = Callable[[sqlite3.Connection], Any]
-
-
-def _stored(name: str, value: Any) -> Any:
-    if name in _LISTS:
-        return json.dumps(list(value), ensure_ascii=False)
-    if name in _BLOBS:
-        return value.tobytes()
-    if name == "key":
-        return value or None
-    return value
-
-
-def _memory(row: sqlite3.Row) -> Memory:
-    values = dict(zip(row.keys(), row, strict=True))
-    try:
-        values["kind"], values["lifecycle"] = Kind(values["kind"]), Lifecycle(values["lifecycle"])
-        values["pinned"], values["exclusive"] = bool(values["pinned"]), bool(values["exclusive"])
-        values["derived_from"], values["entities"] = tuple(json.loads(values["derived_from"])), tuple(json.loads(values["entities"]))
-        values["key"] = values["key"] or ""
-        if "embedding" in values:
-            values["embedding"] = np.frombuffer(values["embedding"], np.float32)
-            values["terms"] = np.frombuffer(values["terms"], np.uint64)
-        return Memory(**values)
-    except (ValueError, TypeError) as error:
-        raise StoreDamagedError(f"memory {values.get('id')} cannot be read: {error}; run `echorator memory check`") from error
 
 
 def _translated(error: sqlite3.Error, path: Path) -> EchoratorError:
@@ -198,7 +167,7 @@ class SqliteStore:
 
     def write(self, namespace: Namespace, batch: Batch, at_s: float) -> Future[Receipt]:
         """See `Store`."""
-        return self._submit(lambda connection: _apply(connection, namespace.id, batch, at_s))
+        return self._submit(lambda connection: apply(connection, namespace.id, batch, at_s))
 
     def embedder(self, name: str, dimension: int) -> int:
         """See `Store`."""
@@ -226,7 +195,7 @@ class SqliteStore:
 
     def erase(self, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
         """See `Store`. Waits for readers, for the write-ahead log still holds what was written."""
-        erased = self._submit(lambda connection: _erase(connection, namespace, ids, at_s)).result()
+        erased = self._submit(lambda connection: erase(connection, namespace, ids, at_s)).result()
         connection = self._connect()
         try:
             connection.execute("INSERT INTO memory_texts (memory_texts) VALUES ('optimize')")  # deleted words are gone once segments merge
@@ -246,8 +215,8 @@ class SqliteStore:
 
         def work(connection: sqlite3.Connection) -> None:
             for memory_id in ids:
-                _delete(connection, namespace.id, int(memory_id))
-                _note(connection, namespace.id, at_s, int(memory_id), Action.ERASED, "faded")
+                delete(connection, namespace.id, int(memory_id))
+                note(connection, namespace.id, at_s, int(memory_id), Action.ERASED, "faded")
 
         self._submit(work).result()
 
@@ -295,15 +264,15 @@ class SqliteStore:
             some = [int(i) for i in ids[start : start + 500]]
             marks = ", ".join("?" * len(some))
             # The + keeps SQLite from reading the whole namespace by its index (12.8 -> 2.6 ms a recall among 100,000).
-            query = f"SELECT {_LIGHT} FROM memories WHERE id IN ({marks}) AND +namespace = ?"
-            found.update((row["id"], _memory(row)) for row in self._rows(query, (*some, namespace.id)))
+            query = f"SELECT {LIGHT} FROM memories WHERE id IN ({marks}) AND +namespace = ?"
+            found.update((row["id"], memory_of(row)) for row in self._rows(query, (*some, namespace.id)))
         return [found[i] for i in (int(i) for i in ids) if i in found]
 
     def facts(self, namespace: Namespace, subject: str, attribute: str) -> list[Memory]:
         """See `Store`."""
-        query = f"""SELECT {_LIGHT} FROM memories WHERE namespace = ? AND subject = ? AND attribute = ? AND attribute <> ''
+        query = f"""SELECT {LIGHT} FROM memories WHERE namespace = ? AND subject = ? AND attribute = ? AND attribute <> ''
             AND lifecycle = 1 AND valid_to_s = 0 ORDER BY id"""
-        return [_memory(row) for row in self._rows(query, (namespace.id, subject, attribute))]
+        return [memory_of(row) for row in self._rows(query, (namespace.id, subject, attribute))]
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
         """See `Store`."""
@@ -322,7 +291,7 @@ class SqliteStore:
                 arguments.append(value)
         if filter_.kinds:
             where.append(f"kind IN ({', '.join(str(int(k)) for k in sorted(filter_.kinds))})")
-        query = f"SELECT {_LIGHT} FROM memories WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+        query = f"SELECT {LIGHT} FROM memories WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
         try:
             with self._reader() as connection:
                 rows = connection.execute(query, (*arguments, limit)).fetchall()
@@ -332,33 +301,33 @@ class SqliteStore:
             raise _translated(error, self.path) from error
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error
-        return [_memory(row) for row in rows]
+        return [memory_of(row) for row in rows]
 
     def scan(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[Memory]:
         """See `Store`."""
         if ids is None:
-            yield from self._all(namespace, _FULL, "lifecycle = 1")
+            yield from self._all(namespace, FULL, "lifecycle = 1")
             return
         for start in range(0, len(ids), 500):
             some = sorted(int(i) for i in ids[start : start + 500])
             marks = ", ".join("?" * len(some))
-            query = f"SELECT {_FULL} FROM memories WHERE id IN ({marks}) AND +namespace = ? AND lifecycle = 1 ORDER BY id"
-            yield from map(_memory, self._rows(query, (*some, namespace.id)))
+            query = f"SELECT {FULL} FROM memories WHERE id IN ({marks}) AND +namespace = ? AND lifecycle = 1 ORDER BY id"
+            yield from map(memory_of, self._rows(query, (*some, namespace.id)))
 
     def _all(self, namespace: Namespace, columns: str, condition: str) -> Iterator[Memory]:
         query = f"SELECT {columns} FROM memories WHERE namespace = ? AND {condition} AND id > ? ORDER BY id LIMIT ?"
         after = 0
         while rows := self._rows(query, (namespace.id, after, CHUNK)):
-            yield from map(_memory, rows)
+            yield from map(memory_of, rows)
             after = rows[-1]["id"]
 
     def archived(self, namespace: Namespace) -> Iterator[Memory]:
         """See `Store`."""
-        return self._all(namespace, _LIGHT, "lifecycle = 2")
+        return self._all(namespace, LIGHT, "lifecycle = 2")
 
     def everything(self, namespace: Namespace, vectors: bool) -> Iterator[Memory]:
         """See `Store`."""
-        return self._all(namespace, _FULL if vectors else _LIGHT, "true")
+        return self._all(namespace, FULL if vectors else LIGHT, "true")
 
     def associations(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[tuple[int, int, float]]:
         """See `Store`."""
@@ -526,128 +495,3 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreBusyError(f"{path} was written by a newer version of Echorator (schema {version}, this one knows {VERSION}); update it")
     for number, migration in enumerate(MIGRATIONS[version:], version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {number}; COMMIT;")
-
-
-def _note(connection: sqlite3.Connection, namespace: int, at_s: float, memory: int, action: str, detail: str) -> int:
-    cursor = connection.execute(
-        "INSERT INTO changes (namespace, at_s, memory, action, detail) VALUES (?, ?, ?, ?, ?)", (namespace, at_s, memory, action, detail)
-    )
-    return cursor.lastrowid or 0
-
-
-def _apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: float) -> Receipt:
-    """Within the writer's transaction."""
-    ids: list[int] = []
-    fresh: list[bool] = []
-    seq = 0
-    for memory in batch.add:
-        known = (
-            memory.key and connection.execute("SELECT id FROM memories WHERE namespace = ? AND key = ?", (namespace, memory.key)).fetchone()
-        )
-        if known:
-            ids.append(known[0])
-            fresh.append(False)
-            continue
-        cursor = connection.execute(_INSERT, (namespace, *(_stored(c, getattr(memory, c)) for c in _COLUMNS)))
-        ids.append(cursor.lastrowid or 0)
-        fresh.append(True)
-        seq = _note(connection, namespace, at_s, ids[-1], Action.REMEMBERED, "")
-
-    def resolved(end: int) -> int:
-        return ids[-1 - end] if end < 0 else end
-
-    for patch in batch.patch:
-        target = resolved(patch.id)
-        values = {name: resolved(value) if name == "superseded_by" else _stored(name, value) for name, value in patch.fields.items()}
-        assignments = ", ".join(f"{name} = ?" for name in values)
-        cursor = connection.execute(
-            f"UPDATE memories SET {assignments} WHERE id = ? AND namespace = ?", (*values.values(), target, namespace)
-        )
-        if not cursor.rowcount:
-            raise MemoryNotFoundError(f"there is no memory {target}")
-        if patch.action:
-            seq = _note(connection, namespace, at_s, target, patch.action, patch.detail)
-    for link in batch.links:
-        a, b = sorted((resolved(link.a), resolved(link.b)))
-        if a != b:
-            connection.execute(
-                """INSERT INTO associations (namespace, a, b, kind, weight) VALUES (?, ?, ?, ?, ?)
-                   ON CONFLICT DO UPDATE SET weight = weight + excluded.weight * (1 - weight)""",
-                (namespace, a, b, link.kind, link.gain),
-            )
-    for memory_id, when_s in batch.uses:
-        connection.execute(
-            "UPDATE memories SET uses = uses + 1, last_used_s = max(last_used_s, ?) WHERE id = ? AND namespace = ?",
-            (when_s, memory_id, namespace),
-        )
-    experience_id = 0
-    if batch.experience is not None:
-        e = replace(batch.experience, learned=(*batch.experience.learned, *ids))
-        cursor = connection.execute(
-            """INSERT INTO experiences (namespace, session, at_s, user_text, answer, model, recalled, learned, outcome, feedback)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                namespace,
-                e.session,
-                e.at_s,
-                e.user_text,
-                e.answer,
-                e.model,
-                json.dumps(e.recalled),
-                json.dumps(e.learned),
-                e.outcome,
-                e.feedback,
-            ),
-        )
-        experience_id = cursor.lastrowid or 0
-    if batch.goals is not None:
-        connection.execute("DELETE FROM goals WHERE namespace = ?", (namespace,))
-        rows = [(namespace, place, g.text, g.priority, g.embedding.tobytes()) for place, g in enumerate(batch.goals)]
-        connection.executemany("INSERT INTO goals VALUES (?, ?, ?, ?, ?)", rows)
-    for name, body in batch.documents.items():
-        if body:
-            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (namespace, name, body))
-        else:
-            connection.execute("DELETE FROM documents WHERE namespace = ? AND name = ?", (namespace, name))
-    return Receipt(tuple(ids), tuple(fresh), seq, experience_id)
-
-
-def _delete(connection: sqlite3.Connection, namespace: int, memory: int) -> int:
-    connection.execute("DELETE FROM associations WHERE namespace = ? AND (a = ? OR b = ?)", (namespace, memory, memory))
-    return connection.execute("DELETE FROM memories WHERE id = ? AND namespace = ?", (memory, namespace)).rowcount
-
-
-def _erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
-    """Rows, and everything that may quote them. Within the writer's transaction."""
-    mine = (namespace.id,)
-    connection.execute("INSERT INTO erasures VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (namespace.tenant,))
-    if ids is None:
-        erased = connection.execute("DELETE FROM memories WHERE namespace = ?", mine).rowcount
-        for table in ("associations", "experiences", "goals", "documents", "changes"):
-            connection.execute(f"DELETE FROM {table} WHERE namespace = ?", mine)
-        connection.execute("DELETE FROM namespaces WHERE id = ?", mine)
-        return erased
-    doomed = {int(i) for i in ids}
-    doomed = {row[0] for row in connection.execute("SELECT id FROM memories WHERE namespace = ?", mine) if row[0] in doomed}
-    while True:  # what was made of them, and what was merged into them
-        more = set(doomed)
-        for row in connection.execute("SELECT id, derived_from FROM memories WHERE namespace = ? AND derived_from <> '[]'", mine):
-            parts = set(json.loads(row["derived_from"]))
-            if parts & doomed:
-                more.add(row["id"])
-            if row["id"] in doomed:
-                more |= parts
-        if more == doomed:
-            break
-        doomed = more
-    erased = 0
-    for memory_id in sorted(doomed):
-        erased += _delete(connection, namespace.id, memory_id)
-        connection.execute("UPDATE changes SET detail = '' WHERE namespace = ? AND memory = ?", (namespace.id, memory_id))
-        connection.execute("UPDATE memories SET superseded_by = 0 WHERE namespace = ? AND superseded_by = ?", (namespace.id, memory_id))
-        _note(connection, namespace.id, at_s, memory_id, Action.ERASED, "")
-    for row in connection.execute("SELECT id, recalled, learned FROM experiences WHERE namespace = ?", mine).fetchall():
-        if doomed & {*json.loads(row["recalled"]), *json.loads(row["learned"])}:
-            connection.execute("DELETE FROM experiences WHERE id = ?", (row["id"],))
-    connection.execute("DELETE FROM documents WHERE namespace = ?", mine)  # sessions, patterns, map: learned again from what stays
-    return erased

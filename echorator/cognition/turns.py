@@ -16,17 +16,19 @@ from itertools import combinations
 import numpy as np
 
 from echorator.cognition.affect import affect_of, carried, decayed
-from echorator.cognition.cognition import Asked, Cognition, Owner, Recalled
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.context import Message, Wording, block_of, line_of, pack, placed, without_blocks, wording_of
 from echorator.cognition.facts import statements
 from echorator.cognition.memory import Batch, Experience, Link
 from echorator.cognition.opened import OpenNamespace
+from echorator.cognition.recalling import Asked, Owner, Recalled
 from echorator.cognition.reservoir import Reservoir, similarity
 from echorator.cognition.session import Block, SessionState, digest_of
 from echorator.cognition.text import words
 from echorator.cognition.writing import Told
 from echorator.errors import InvalidRequestError
 
+MAX_RESONANT = 500  # sessions that are compared
 FULL = 0.8  # of the budget that earlier blocks may hold
 CANDIDATES = 48  # that are packed from
 _POINTING = re.compile(
@@ -125,8 +127,8 @@ class Turns:
         latest = next((b for b in blocks if b not in standing), None)
         if owner.session:
             focused = session.focused([c.recalled.memory.id for c in chosen], settings.working_memory)
-            opened.sessions[owner.session] = replace(focused, blocks=tuple(blocks))
-        opened.fits.update((c.recalled.memory.id, c.recalled.fit) for c in chosen)
+            opened.keep_session(owner.session, replace(focused, blocks=tuple(blocks)))
+        opened.chose((c.recalled.memory.id, c.recalled.fit) for c in chosen)
         return Built(out, chosen, latest.text if latest else "", sum(b.tokens for b in blocks), answer.embed_s, answer.search_s, erasures)
 
     async def _block(
@@ -223,8 +225,8 @@ class Turns:
         )
         ids, superseded, receipt = await self._cognition.written(opened, memories, batch, now_s)
         if owner.session:
-            blocks = opened.sessions[owner.session].blocks
-            opened.sessions[owner.session] = replace(session, blocks=blocks)
+            latest = await self._cognition.session(opened, owner.session)
+            opened.keep_session(owner.session, replace(session, blocks=latest.blocks))
         if feedback is not None:
             await self._calibrate(opened, recalled, feedback, now_s)
         return Recorded(receipt.experience_id, ids, superseded)
@@ -246,7 +248,7 @@ class Turns:
             return []
         names = await asyncio.to_thread(self._cognition.store.documents, opened.namespace, "session:")
         found: list[tuple[str, float]] = []
-        for name in names:
+        for name in names[-MAX_RESONANT:]:
             other = await self._cognition.session(opened, name.removeprefix("session:"))
             if other.state is not None and name != f"session:{owner.session}":
                 found.append((name.removeprefix("session:"), similarity(mine, other.state)))

@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from echorator.cognition.api import CognitionApi
-from echorator.cognition.cognition import Asked, Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import HashedEmbedder
+from echorator.cognition.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.writing import Told

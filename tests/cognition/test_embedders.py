@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echorator.cognition.api import CognitionApi
-from echorator.cognition.cognition import Asked, Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import HashedEmbedder
 from echorator.cognition.memory import Goal
+from echorator.cognition.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.writing import Told

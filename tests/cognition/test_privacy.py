@@ -21,8 +21,9 @@ from echorator.cli.client import connected
 from echorator.cli.hosted_memory import host_memory
 from echorator.cli.local_server import embedded_model
 from echorator.cognition.api import CognitionApi
-from echorator.cognition.cognition import Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import HashedEmbedder
+from echorator.cognition.recalling import Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
 from echorator.cognition.store import MemoryNotFoundError

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from echorator.cognition.api import CognitionApi
-from echorator.cognition.cognition import Asked, Cognition, Owner
+from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import HashedEmbedder
 from echorator.cognition.memory import Batch, Experience, Filter, Goal, Lifecycle, Link, Patch
+from echorator.cognition.recalling import Asked, Owner
 from echorator.cognition.redis_store import RedisStore
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.sqlite_store import SqliteStore
