@@ -68,8 +68,6 @@ public:
         });
     }
 
-    size_t terms() const { return lists_.size(); }
-
     template <class Admits>
     void score(const Term * query, size_t n, size_t slots, Scores & out, Admits admits) const {
         if (out.of.size() < slots) {

@@ -451,6 +451,7 @@ private:
         const float level = base_level(e.uses, e.created_s, e.last_used_s, q.now_s);
         c.signals[kActivation] = q.weights[kActivation] / (1.0f + std::exp(-(level - kActivationThreshold) / kActivationNoise));
         c.signals[kImportance] = q.weights[kImportance] * e.importance;
+        // Mood congruence (Bower 1981): nearness in the plane, times the mood's intensity, so that a neutral mood prefers nothing.
         const float dv = (q.valence - e.valence) / 2.0f, da = q.arousal - e.arousal;
         const float intensity = std::min(1.0f, std::sqrt(q.valence * q.valence + q.arousal * q.arousal));
         c.signals[kAffect] = q.weights[kAffect] * intensity * (1.0f - std::min(1.0f, std::sqrt((dv * dv + da * da) / 2.0f)));

@@ -1,15 +1,14 @@
-"""Emotional colouring: valence and arousal of a text, a mood carried over turns, and how a memory agrees with a mood.
+"""Emotional colouring: valence and arousal of a text, and a mood carried over turns.
 
 Valence is VADER's compound score (Hutto and Gilbert 2014). No lexicon of arousal may be bundled, so arousal is a stated proxy:
 
     arousal = min(1, 0.5 |valence| + 0.3 min(1, 4 * share of words in capitals) + 0.1 * number of "!", at most 3)
 
-Pure; fed with each turn and memory. Mood-congruent recall: Bower, "Mood and Memory" (1981).
+Pure; fed with each turn and memory. How a memory agrees with a mood (Bower, "Mood and Memory", 1981) is in `recall_index.hpp`.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -52,10 +51,3 @@ def decayed(affect: Affect, elapsed_s: float, half_life_s: float) -> Affect:
 def carried(mood: Affect, new: Affect, gain: float) -> Affect:
     """The mood takes on a share `gain` of a new turn's affect."""
     return Affect(mood.valence + gain * (new.valence - mood.valence), mood.arousal + gain * (new.arousal - mood.arousal))
-
-
-def congruence(mood: Affect, memory: Affect) -> float:
-    """0..1: nearness in the plane (1 at the same point), times the mood's intensity: a neutral mood prefers nothing."""
-    intensity = min(1.0, math.hypot(mood.valence, mood.arousal))
-    distance = math.hypot((mood.valence - memory.valence) / 2, mood.arousal - memory.arousal) / math.sqrt(2)
-    return intensity * (1.0 - min(1.0, distance))

@@ -5,7 +5,6 @@ Pure: InvalidRequestError with the field and its range otherwise. Feeds `api`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -231,10 +230,3 @@ def page_of(token: str) -> int:
 def interval_of(milliseconds: int) -> float:
     """In seconds."""
     return within(milliseconds or 1000, 100, 60_000, "interval_ms") / 1000
-
-
-def finite(value: float, name: str) -> float:
-    """Raises InvalidRequestError."""
-    if not math.isfinite(value):
-        raise InvalidRequestError(f"{name} must be a finite number")
-    return value

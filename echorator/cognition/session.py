@@ -39,7 +39,6 @@ class SessionState:
     focus: tuple[tuple[int, float], ...] = ()  # memory id and strength, the strongest first
     state: Vector | None = None  # of the reservoir
     blocks: tuple[Block, ...] = ()
-    last_memory: int = 0
 
     def focused(self, ids: list[int], size: int, decay: float = 0.7) -> SessionState:
         """What was recalled now is in focus; what was before fades. Bounded: working memory."""
@@ -58,7 +57,6 @@ class SessionState:
                 "focus": self.focus,
                 "state": state,
                 "blocks": [[b.place, b.digest, b.text, b.ids, b.tokens] for b in self.blocks[-MAX_BLOCKS:]],
-                "last": self.last_memory,
             },
             ensure_ascii=False,
         ).encode()
@@ -78,7 +76,6 @@ class SessionState:
                 tuple((int(i), float(s)) for i, s in said["focus"]),
                 None if state is None else np.frombuffer(base64.b64decode(state), np.float16).astype(np.float32),
                 tuple(Block(place, digest, text, tuple(ids), tokens) for place, digest, text, ids, tokens in said["blocks"]),
-                int(said["last"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"a session's state cannot be read: {error}") from error

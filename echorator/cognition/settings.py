@@ -82,7 +82,6 @@ class CognitionSettings:
     hebbian_gain: float = 0.05  # of memories recalled together
     entity_links: int = 3  # earlier memories with the same entity that a new one is associated with
     graph_threads: int = 1  # that build the graph of a large namespace
-    flush_s: float = 5.0  # uses of memories reach the store at least this often
 
     def __post_init__(self) -> None:
         """Raises InvalidRequestError."""
@@ -98,7 +97,6 @@ class CognitionSettings:
             ("hebbian_gain", 0, 1),
             ("entity_links", 0, 100),
             ("graph_threads", 1, 1024),
-            ("flush_s", 0.01, 3600),
         ):
             value = getattr(self, name)
             _check(low <= value <= high, f"{name} must be {low:g}..{high:g}, not {value:g}")

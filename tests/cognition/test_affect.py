@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echorator._native.recall_index import SIGNALS, RecallIndex
-from echorator.cognition.affect import MAX_CHARS, Affect, affect_of, carried, congruence, decayed
+from echorator.cognition.affect import MAX_CHARS, Affect, affect_of, carried, decayed
 
 AFFECTS = st.builds(Affect, st.floats(-1, 1), st.floats(0, 1))
 CALM = Affect()
@@ -87,6 +87,13 @@ def test_a_mood_moves_towards_the_new_affect_and_stays_in_range(mood: Affect, ne
     for before, now, target in ((mood.valence, after.valence, new.valence), (mood.arousal, after.arousal, new.arousal)):
         assert min(before, target) - 1e-12 <= now <= max(before, target) + 1e-12
         assert abs(now - before) == pytest.approx(gain * abs(target - before), abs=1e-12)
+
+
+def congruence(mood: Affect, memory: Affect) -> float:
+    """0..1: nearness in the plane (1 at the same point), times the mood's intensity: a neutral mood prefers nothing."""
+    intensity = min(1.0, math.hypot(mood.valence, mood.arousal))
+    distance = math.hypot((mood.valence - memory.valence) / 2, mood.arousal - memory.arousal) / math.sqrt(2)
+    return intensity * (1.0 - min(1.0, distance))
 
 
 @given(AFFECTS, AFFECTS)
