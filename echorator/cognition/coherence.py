@@ -34,11 +34,12 @@ def decide(new: Sequence[Memory], known: Mapping[Topic, Sequence[Memory]]) -> De
     """What becomes of `new`, said in that order, beside the holding memories of the same topics.
 
     An exclusive fact closes every other value of its topic that was said before it, and is itself closed by one said
-    after it. The same text about the same topic is no new memory but a use of the old one.
+    after it. The same text about the same topic is no new memory but a use of the old one, which was said again then.
     """
     holding: dict[Topic, list[tuple[int, Memory]]] = {topic: [(m.id, m) for m in memories] for topic, memories in known.items()}
     add: list[Memory | None] = []
     repeats: list[int] = []
+    again: dict[int, float] = {}  # id -> when it was last said
     closed: dict[int, tuple[float, int]] = {}  # id (or -1 - place) -> when, by which
     places = 0
     for memory in new:
@@ -55,6 +56,9 @@ def decide(new: Sequence[Memory], known: Mapping[Topic, Sequence[Memory]]) -> De
         if same and not memory.key:
             add.append(None)
             repeats.append(same)
+            said = max(memory.said_s, *(m.said_s for i, m in others if i == same))
+            holding[topic] = [(i, replace(m, said_s=said) if i == same else m) for i, m in others]
+            again[same] = said
             continue
         me = -1 - places
         places += 1
@@ -74,7 +78,7 @@ def decide(new: Sequence[Memory], known: Mapping[Topic, Sequence[Memory]]) -> De
         add.append(memory)
         repeats.append(0)
     kept = [m for m in add if m is not None]
-    patches: list[Patch] = []
+    patches = [Patch(i, {"said_s": said_s}) for i, said_s in again.items()]
     for target, (when_s, by) in closed.items():
         if target < 0:
             kept_memory = kept[-1 - target]

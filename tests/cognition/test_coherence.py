@@ -48,7 +48,16 @@ def test_what_was_said_word_for_word_before_is_a_use_of_it() -> None:
     decision = decide([told("i live in oslo.", 20.0), told("It rains.", 20.0)], known(old))
     assert decision.add[0] is None
     assert decision.repeats == (7, 0)
-    assert decision.patches == ()
+    assert [(p.id, p.fields) for p in decision.patches] == [(7, {"said_s": 20.0})]
+
+
+def test_what_was_said_again_is_not_ended_by_what_was_said_before_that() -> None:
+    old = told("The port is 1.", 1.0, id=7)
+    decision = decide([told("The port is 1.", 3.0), told("The port is 2.", 2.0)], known(old))
+    added = decision.add[1]
+    assert added is not None
+    assert added.valid_to_s == 3.0
+    assert decision.superseded == ()
 
 
 def test_a_chain_within_one_batch_ends_in_its_last_value() -> None:
@@ -81,6 +90,9 @@ def test_at_most_one_value_of_a_thing_holds_and_nothing_is_lost(
             stored[len(stored) + 1] = replace(memory, id=len(stored) + 1)
         for patch in decision.patches:
             target = ids.get(patch.id, patch.id)
+            if "said_s" in patch.fields:
+                stored[target] = replace(stored[target], said_s=patch.fields["said_s"])
+                continue
             by = ids.get(patch.fields["superseded_by"], patch.fields["superseded_by"])
             stored[target] = replace(stored[target], valid_to_s=patch.fields["valid_to_s"], superseded_by=by)
         assert len(decision.add) == len(decision.repeats) == len(new)
