@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.echo_nano import corpus
+from echorator.agent.embedded import embedded_model
 from echorator.agent.server import AgentServer
 from echorator.cli.client import connected
 from echorator.cli.hosted_memory import host_memory
-from echorator.cli.local_server import embedded_model
 from echorator.rpc.v1 import cognition_pb2 as memory_pb
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb

@@ -1,10 +1,12 @@
-"""The roots of Echorator's errors, and which of them are worth a retry.
+"""The roots of Echorator's errors, which of them are worth a retry, and what a reconciler does about each.
 
 Feeds every layer: native code and third-party errors are translated into these at the edge, `service.py` files
 turn them into gRPC statuses and `cli/` into exit codes.
 """
 
 from __future__ import annotations
+
+import enum
 
 
 class EchoratorError(Exception):
@@ -57,3 +59,23 @@ class EngineError(EchoratorError):
     """llama.cpp failed while it computed; the request is lost, the engine goes on."""
 
     retryable = True
+
+
+class ErrorClass(enum.IntEnum):
+    """What a reconciler does after a failure; the numbers are those of `ErrorClass` in controller.proto."""
+
+    TRANSIENT = 1  # try again after a while, longer each time
+    CONFIGURATION = 2  # show it, and do not try again until the wish is changed
+    RESOURCE = 3  # clean up, and try on another machine
+    SYSTEM = 4  # try again; after three times leave the machine out
+
+
+def class_of(error: BaseException) -> ErrorClass:
+    """How a failed load or unload is to be treated."""
+    if isinstance(error, (InvalidRequestError, ModelNotFoundError)):
+        return ErrorClass.CONFIGURATION
+    if isinstance(error, (ResourceError, MemoryError, OSError)):
+        return ErrorClass.RESOURCE
+    if isinstance(error, EchoratorError) and error.retryable and not isinstance(error, EngineError):
+        return ErrorClass.TRANSIENT
+    return ErrorClass.SYSTEM

@@ -51,7 +51,7 @@ def cache_scope(tenant: str) -> int:
 class Turn:
     """One turn of a chat with a memory."""
 
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
     cache_scope: int
     erasures: int
     answer: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ class ChatMemory:
             raise InvalidRequestError("this server has no memory: leave `memory` out, or start it with --with-memory")
         return self._cognition
 
-    async def recall(self, asked: model_pb2.ChatMemory, messages: list[dict[str, str]], model: str, context_tokens: int) -> Turn:
+    async def recall(self, asked: model_pb2.ChatMemory, messages: list[dict[str, Any]], model: str, context_tokens: int) -> Turn:
         """The messages with what is remembered, in at most a quarter of the context where the client says no budget.
 
         Raises:
@@ -119,7 +119,9 @@ class ChatMemory:
             user = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
             said = cognition_pb2.RecordExperienceRequest(scope=asked.scope, user_text=user, model=model)
             said.recalled_ids.extend(chosen.recalled.memory.id for chosen in built.chosen)
-        turned = [{"role": m.role, "content": m.content} for m in built.messages]
+        added = len(built.messages) - len(messages)  # a system message before the others, where there was none
+        before: list[dict[str, Any]] = [{}] * added + messages
+        turned = [{**was, "role": m.role, "content": m.content} for was, m in zip(before, built.messages, strict=True)]
         return Turn(turned, cache_scope(asked.scope.tenant), built.erasures, [], self, said, usage)
 
     async def record(self, said: cognition_pb2.RecordExperienceRequest) -> cognition_pb2.RecordExperienceResponse:

@@ -143,7 +143,7 @@ def prompt_of(request: pb.GenerateRequest, vocabulary: int) -> str | list[int]:
     raise InvalidRequestError("the prompt is empty; set `prompt` to a text or `tokens` to at least one token id")
 
 
-def messages_of(request: pb.ChatRequest) -> list[dict[str, str]]:
+def messages_of(request: pb.ChatRequest) -> list[dict[str, Any]]:
     """The conversation as the templates take it. Raises InvalidRequestError when there is none, or a role is missing."""
     if not request.messages:
         raise InvalidRequestError("messages is empty; a conversation needs at least one message")
@@ -152,7 +152,7 @@ def messages_of(request: pb.ChatRequest) -> list[dict[str, str]]:
     for i, message in enumerate(request.messages):
         if not message.role:
             raise InvalidRequestError(f'messages[{i}].role is empty; use "system", "user" or "assistant"')
-    return [{"role": m.role, "content": m.content} for m in request.messages]
+    return [{**dict_of(m.fields), "role": m.role, "content": m.content} for m in request.messages]
 
 
 def embed_inputs_of(request: pb.EmbedRequest) -> list[str]:

@@ -155,7 +155,7 @@ class ServedModel:
             return self.model.detokenize(tokens, special)
         return await self._loop.run_in_executor(None, self.model.detokenize, tokens, special)
 
-    async def chat_prompt(self, messages: list[dict[str, str]], arguments: Mapping[str, Any]) -> list[int]:
+    async def chat_prompt(self, messages: list[dict[str, Any]], arguments: Mapping[str, Any]) -> list[int]:
         """Tokens of the rendered conversation. Raises TemplateError, InvalidRequestError."""
         if self._template is None:
             raise InvalidRequestError(self._template_error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from grpc import aio
 
 from echorator.agent.memory import ChatMemory
+from echorator.agent.mesh_session import MeshSession, MeshSettings
 from echorator.agent.registry import Registry, State
 from echorator.agent.service import NAME, ModelService
 from echorator.rpc.v1.model_pb2_grpc import add_ModelServiceServicer_to_server
@@ -15,6 +16,7 @@ from echorator.serving.server import Server, ServerSettings
 from echorator.settings import EngineSettings
 
 VET_TIMEOUT_S = 120.0
+LEAVE_S = 1.0  # for the controller to hear that this agent leaves
 
 
 def model_service(name: str) -> str:
@@ -28,29 +30,45 @@ class AgentServer(Server):
     def __init__(self, settings: ServerSettings, defaults: EngineSettings, vet_timeout_s: float = VET_TIMEOUT_S) -> None:
         """`defaults` holds the engine options of models loaded by LoadModel; its path is not used."""
         super().__init__(settings)
+        self._defaults = defaults
         self.registry = Registry(vet_timeout_s, self._model_state)
         self.memory = ChatMemory()
         self.service = ModelService(self.registry, defaults, self.memory)
-        self.host(_Agent(self.service, self.registry, self.memory))
+        self._agent = _Agent(self.service, self.registry, self.memory)
+        self.host(self._agent)
+
+    def join(self, settings: MeshSettings) -> MeshSession:
+        """Become an agent of a mesh; after `start`, for the address must be known."""
+        session = MeshSession(settings, self.registry, self._defaults, self.service.callers)
+        self._agent.session = session
+        session.start()
+        return session
 
     async def _model_state(self, name: str, state: State | None) -> None:
         if state is None:
             self.health.forget(model_service(name))
         else:
             self.health.set(model_service(name), state is State.READY)
+        if self._agent.session is not None:
+            self._agent.session.changed()
 
 
 class _Agent:
-    name = NAME
+    names = (NAME,)
 
     def __init__(self, service: ModelService, registry: Registry, memory: ChatMemory) -> None:
         self.calls = service
+        self.session: MeshSession | None = None
         self._memory = memory
         self._service = service
         self._registry = registry
 
     def add_to(self, server: aio.Server) -> None:
         add_ModelServiceServicer_to_server(self._service, server)
+
+    async def leave(self) -> None:
+        if self.session is not None:
+            await self.session.leave(LEAVE_S)
 
     def stop_admission(self) -> None:
         self._registry.stop_admission()
@@ -59,5 +77,7 @@ class _Agent:
         return self._registry.cancel_all()
 
     async def close(self) -> None:
+        if self.session is not None:
+            await self.session.close()
         await self._memory.close()
         await self._registry.close()

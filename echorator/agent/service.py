@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 
 from echorator.agent import replies, requests
+from echorator.agent.callers import GATEWAY_HEADER, Callers
+from echorator.agent.load_report import LoadReport
 from echorator.agent.memory import ChatMemory, MemoryUnavailableError, Turn
+from echorator.agent.mesh_session import ENCODER_SLOTS
 from echorator.agent.registry import ModelExistsError, ModelNotReadyError, Registry
 from echorator.agent.served_model import ServedModel
 from echorator.agent.stream import Stream
@@ -29,7 +34,7 @@ from echorator.errors import (
 )
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer
-from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, rpc
+from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, metadata_of, rpc
 from echorator.settings import EngineSettings, Sampling
 
 _log = logging.getLogger(__name__)
@@ -63,6 +68,8 @@ class ModelService(Calls, ModelServiceServicer):
         self._erasures: dict[int, int] = {}  # by cache scope, as of its last chat
         self.registry = registry
         self.defaults = defaults
+        self.callers = Callers()
+        self._loads: dict[str, LoadReport] = {}
 
     @rpc
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
@@ -73,7 +80,8 @@ class ModelService(Calls, ModelServiceServicer):
         sampling = await self._sampling(request.sampling, served)
         prompt = requests.prompt_of(request, served.info.vocabulary)
         tokens = await served.tokenize(prompt, True, True) if isinstance(prompt, str) else prompt
-        await self._stream(served, served.start(tokens, sampling, limits, deadline_s), context, pb.GenerateResponse)
+        with self._counted(served, context):
+            await self._stream(served, served.start(tokens, sampling, limits, deadline_s), context, pb.GenerateResponse)
 
     @rpc
     async def Chat(self, request: pb.ChatRequest, context: Context) -> None:
@@ -90,8 +98,18 @@ class ModelService(Calls, ModelServiceServicer):
             messages = turn.messages
             self._drop_erased(turn)
         tokens = await served.chat_prompt(messages, requests.dict_of(request.template_arguments))
-        stream = served.start(tokens, sampling, limits, deadline_s, turn.cache_scope if turn else 0)
-        await self._stream(served, stream, context, pb.ChatResponse, turn)
+        with self._counted(served, context):
+            stream = served.start(tokens, sampling, limits, deadline_s, turn.cache_scope if turn else 0)
+            await self._stream(served, stream, context, pb.ChatResponse, turn)
+
+    @contextmanager
+    def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:
+        """A call that takes a slot: the gateways hear whose it is, its client how loaded this agent is."""
+        with self.callers.counted(served.name, metadata_of(context, GATEWAY_HEADER)):
+            yield
+        load = self._loads.setdefault(served.name, LoadReport())
+        slots = served.engine.slots if served.engine is not None else ENCODER_SLOTS
+        context.set_trailing_metadata((load.trailer(served.running, slots),))
 
     def _drop_erased(self, turn: Turn) -> None:
         """Memories of the tenant were erased since its last chat here: cells that were computed with them go too."""
@@ -148,7 +166,8 @@ class ModelService(Calls, ModelServiceServicer):
         pooling = requests.pooling_of(request)
         inputs = [await served.tokenize(text, True, False) for text in requests.embed_inputs_of(request)]
         normalize = request.normalize if request.HasField("normalize") else True
-        vectors = await served.embed(inputs, pooling, normalize)
+        with self._counted(served, context):
+            vectors = await served.embed(inputs, pooling, normalize)
         return pb.EmbedResponse(
             embeddings=[pb.Embedding(values=vector) for vector in vectors.tolist()],
             prompt_tokens=sum(len(tokens) for tokens in inputs),

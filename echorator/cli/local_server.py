@@ -1,35 +1,23 @@
-"""The model that ships with the package, and a server for one command in its own process."""
+"""A server for one command in its own process."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
+from echorator.agent.embedded import EMBEDDED_NAME, embedded_model, is_embedded, with_embedded_threads
 from echorator.agent.registry import OnProgress
 from echorator.agent.requests import model_name_of
 from echorator.agent.server import AgentServer
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 
-EMBEDDED_NAME = "echo-nano"
-EMBEDDED_THREADS = 1  # a million parameters: threads would wait for each other longer than they compute
-
-
-def embedded_model() -> Path:
-    """The file of the embedded model."""
-    return Path(str(files("echorator") / "data" / "echo-nano.q8_0.gguf"))
-
 
 async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress) -> str:
     """Load a file, or the embedded one without the check that foreign files get. Returns its name."""
-    embedded = settings.path == embedded_model()
-    if embedded and not settings.threads:
-        settings = replace(settings, threads=EMBEDDED_THREADS)
-    chosen = name or (EMBEDDED_NAME if embedded else model_name_of("", settings.path))
-    await agent.registry.load(chosen, settings, on_progress, checked=not embedded)
+    chosen = name or (EMBEDDED_NAME if is_embedded(settings) else model_name_of("", settings.path))
+    await agent.registry.load(chosen, with_embedded_threads(settings), on_progress, checked=not is_embedded(settings))
     return chosen
 
 

@@ -9,9 +9,14 @@ from pathlib import Path
 KINDS = ("episodic", "semantic", "procedural")
 
 
+def data_home() -> Path:
+    """Of this user's data: $XDG_DATA_HOME/echorator."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "echorator"
+
+
 def data_folder() -> Path:
     """Of this user's memory: $XDG_DATA_HOME/echorator/memory."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "echorator" / "memory"
+    return data_home() / "memory"
 
 
 def cache_folder() -> Path:

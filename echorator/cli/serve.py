@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
+from echorator.agent.embedded import EMBEDDED_NAME, embedded_model
+from echorator.agent.mesh_session import MeshSettings
 from echorator.agent.replies import model_of
 from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
@@ -17,10 +21,12 @@ from echorator.cli.engine_options import engine_settings
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.hosted_memory import host_memory
 from echorator.cli.loading import loading_shown
-from echorator.cli.local_server import EMBEDDED_NAME, embedded_model, load_file
+from echorator.cli.local_server import load_file
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
+
+_log = logging.getLogger(__name__)
 
 EXAMPLE = '{"messages":[{"role":"user","content":"Hello!"}]}'
 
@@ -39,11 +45,13 @@ async def _serve(arguments: argparse.Namespace) -> int:
         settings = ServerSettings(arguments.host, arguments.port, arguments.grace, arguments.receive_limit_bytes)
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
-    files = [Path(model) for model in arguments.models] or [embedded_model()]
+    files = [Path(model) for model in arguments.models]
+    if not files and not arguments.controller:
+        files = [embedded_model()]
     names = [*arguments.name, *[""] * len(files)]
     if arguments.with_memory and arguments.memory_server:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
-    agent = AgentServer(settings, engine_settings(arguments, files[0]))
+    agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()))
     if arguments.with_memory:
         await host_memory(agent, arguments.memory, arguments.embedder, arguments.summarise_with)
     elif arguments.memory_server:
@@ -58,8 +66,14 @@ async def _serve(arguments: argparse.Namespace) -> int:
     except BaseException:
         await agent.close()
         raise
+    if arguments.controller:
+        await join(agent, arguments)
     agent.catch_signals()
     agent.serve()
+    if not files:
+        print(f"listening on {agent.address}, waiting for models from {arguments.controller}", flush=True)
+        await agent.run_until_signal()
+        return Exit.OK
     model = f'"model":"{agent.registry.entries()[0].name}",' if len(files) > 1 else ""
     example = EXAMPLE.replace("{", "{" + model, 1)
     print(f"listening on {agent.address}, try: grpcurl -plaintext -d '{example}' {agent.address} {NAME}/Chat", flush=True)
@@ -74,6 +88,49 @@ def _abandon(number: signal.Signals) -> None:
         sys.stderr.write(f"{SHOW_CURSOR}\n")
         sys.stderr.flush()
     os._exit(128 + number)
+
+
+async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
+    """Join the controller's mesh; back once it has said what to serve. Raises CommandError where it does not answer or refuses."""
+    memory = ("", "")
+    address = arguments.advertise or _reachable(agent, arguments.controller)
+    if arguments.with_memory:
+        memory = (address, arguments.memory if "://" in arguments.memory else address)
+    elif arguments.memory_server:
+        memory = (arguments.memory_server, arguments.memory_server)
+    name = arguments.agent_id or f"{socket.gethostname()}:{agent.port}"
+    try:
+        settings = MeshSettings(arguments.controller, name, address, arguments.zone, arguments.failover, memory)
+    except InvalidRequestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+    session = agent.join(settings)
+    refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    session.on_refused = lambda error: None if refused.done() else refused.set_exception(error)
+    joined = asyncio.ensure_future(session.joined.wait())
+    done, _ = await asyncio.wait((joined, refused), timeout=arguments.join_timeout, return_when=asyncio.FIRST_COMPLETED)
+    joined.cancel()
+    if not done:
+        await agent.close()
+        raise CommandError(
+            f"the controller {arguments.controller} did not answer within {arguments.join_timeout:g} s; "
+            "start it with `echorator controller`, or see --join-timeout",
+            Exit.UNAVAILABLE,
+        )
+    if refused in done:
+        await agent.close()
+        refused.result()
+    session.on_refused = lambda error: _log.error("%s", error)
+
+
+def _reachable(agent: AgentServer, controller: str) -> str:
+    """The address to advertise: the one listened on, or of this machine as the controller's network sees it."""
+    host = agent.settings.host
+    if host in ("0.0.0.0", "::", ""):
+        to, _, port = controller.rpartition(":")
+        with socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((to.strip("[]"), int(port)))  # sends nothing
+            host = probe.getsockname()[0]
+    return f"[{host}]:{agent.port}" if ":" in host else f"{host}:{agent.port}"
 
 
 async def _load(agent: AgentServer, arguments: argparse.Namespace, path: Path, name: str) -> None:

@@ -148,7 +148,7 @@ async def _stream(replies: AsyncIterator[object], context: Context) -> None:
 class CognitionRole:
     """Hosts the service; see `serving.server.Role`."""
 
-    name = NAME
+    names = (NAME,)
 
     def __init__(self, api: CognitionApi) -> None:
         self.calls = CognitionService(api)
@@ -157,6 +157,9 @@ class CognitionRole:
     def add_to(self, server: aio.Server) -> None:
         """Register the handlers."""
         add_CognitionServiceServicer_to_server(self.calls, server)
+
+    async def leave(self) -> None:
+        """Nobody sends calls here but clients that watch the health service."""
 
     def stop_admission(self) -> None:
         """New calls are refused by `calls`."""

@@ -9,7 +9,6 @@ call of `Store`.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import queue
@@ -41,6 +40,7 @@ from echorator.cognition.sqlite_batch import apply, delete, erase, note
 from echorator.cognition.sqlite_rows import FULL, LIGHT, memory_of
 from echorator.cognition.store import Counts, StoreBusyError, StoreDamagedError
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
+from echorator.serving.folder_lock import FolderBusyError, hold
 
 CHUNK = 2000  # rows read at once
 GROUP = 256  # batches of one transaction
@@ -75,7 +75,9 @@ class SqliteStore:
         self._closed = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _hold(folder / "memory.lock")
+            self._lock = hold(folder / "memory.lock")
+        except FolderBusyError as error:
+            raise StoreBusyError(f"{error}; or ask it over gRPC with --server") from error
         except OSError as error:
             raise ResourceError(f"cannot use {folder}: {error.strerror or error}") from error
         try:
@@ -473,20 +475,6 @@ def _findings(reader: sqlite3.Connection) -> tuple[list[Finding], int]:
     if dangling:
         findings.append(Finding(f"{dangling} associations of memories that are not there"))
     return findings, count
-
-
-def _hold(path: Path) -> int:
-    """An open, locked file that names this process. Raises StoreBusyError with the holder's name."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.read(descriptor, 64).decode("utf-8", "replace").strip() or "another process"
-        os.close(descriptor)
-        raise StoreBusyError(f"{path.parent} is in use by {holder}; stop it, or ask it over gRPC with --server") from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
-    return descriptor
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

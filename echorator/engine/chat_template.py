@@ -55,7 +55,7 @@ class ChatTemplate:
         except Exception as e:
             raise TemplateError(f"the chat template of the model is refused: {e or type(e).__name__}; {_HINT}") from e
 
-    def render(self, messages: Sequence[Mapping[str, str]], arguments: Mapping[str, Any], add_generation_prompt: bool = True) -> str:
+    def render(self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], add_generation_prompt: bool = True) -> str:
         """The prompt for `messages` ({"role": …, "content": …}); `arguments` are further variables of the template.
 
         Raises:

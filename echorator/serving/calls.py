@@ -87,3 +87,11 @@ def deadline_of(context: Context) -> float:
     if remaining_s <= 0.0:
         raise DeadlineError("the deadline had passed before the request was read")
     return time.monotonic() + remaining_s
+
+
+def metadata_of(context: Context, key: str) -> str:
+    """The first value of a metadata key, "" where there is none."""
+    for name, value in context.invocation_metadata() or ():
+        if name == key:
+            return value if isinstance(value, str) else value.decode("utf-8", "replace")
+    return ""

@@ -69,7 +69,10 @@ class ServerSettings:
 class Role(Protocol):
     """A service that a server hosts, and what has to end with it."""
 
-    name: str  # of the service, with its package
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its services, with their package."""
+        ...
 
     @property
     def calls(self) -> Calls:
@@ -78,6 +81,10 @@ class Role(Protocol):
 
     def add_to(self, server: aio.Server) -> None:
         """Register the handlers."""
+        ...
+
+    async def leave(self) -> None:
+        """The server is about to drain: returns once those who send calls here know it."""
         ...
 
     def stop_admission(self) -> None:
@@ -112,6 +119,9 @@ class Server:
         role.add_to(self._server)
         self._roles.append(role)
 
+    def _names(self) -> list[str]:
+        return [name for role in self._roles for name in role.names]
+
     @property
     def address(self) -> str:
         """host:port as clients write it."""
@@ -120,8 +130,7 @@ class Server:
 
     async def start(self) -> int:
         """Listen; not serving before `serve`. Returns the port. Raises ResourceError when it cannot be had."""
-        names = (*(role.name for role in self._roles), health.SERVICE, CHANNELZ, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        reflection.enable_server_reflection((*self._names(), health.SERVICE, CHANNELZ, reflection.SERVICE_NAME), self._server)
         self.port = self.settings.port or self.port
         _probe(self.settings.host, self.settings.port)
         try:
@@ -137,12 +146,13 @@ class Server:
         self._set_serving(True)
 
     def _set_serving(self, serving: bool) -> None:
-        for name in ("", *(role.name for role in self._roles)):
+        for name in ("", *self._names()):
             self.health.set(name, serving)
 
     async def drain(self, grace_s: float) -> bool:
         """Refuse what is new and wait for what runs. True when all of it ended within the grace period."""
         self.health.shut_down()
+        await asyncio.gather(*(role.leave() for role in self._roles))
         for role in self._roles:
             role.calls.draining.set()
             role.stop_admission()

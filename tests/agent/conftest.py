@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bench.random_gguf import Shape, write
-from echorator.cli.local_server import embedded_model
+from echorator.agent.embedded import embedded_model
 from tests.agent.serving import Agent, serving
 
 

@@ -11,10 +11,11 @@ import pytest
 import pytest_asyncio
 
 from bench.echo_nano import corpus
+from echorator.agent.embedded import embedded_model
 from echorator.agent.server import AgentServer
 from echorator.cli.client import channel_to
 from echorator.cli.hosted_memory import host_memory
-from echorator.cli.local_server import embedded_model, load_file
+from echorator.cli.local_server import load_file
 from echorator.rpc.v1 import cognition_pb2 as memory_pb
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb

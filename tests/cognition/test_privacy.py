@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echorator._native import recall_index
+from echorator.agent.embedded import embedded_model
 from echorator.agent.server import AgentServer
 from echorator.cli.client import connected
 from echorator.cli.hosted_memory import host_memory
-from echorator.cli.local_server import embedded_model
 from echorator.cognition.api import CognitionApi
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import HashedEmbedder

@@ -1,0 +1,27 @@
+"""The model that ships with the package."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+from echorator.settings import EngineSettings
+
+EMBEDDED_NAME = "echo-nano"
+_THREADS = 1  # a million parameters: threads would wait for each other longer than they compute
+
+
+def embedded_model() -> Path:
+    """The file of the embedded model."""
+    return Path(str(files("echorator") / "data" / "echo-nano.q8_0.gguf"))
+
+
+def is_embedded(settings: EngineSettings) -> bool:
+    """Whether it is that file, which needs none of the checks that foreign files get."""
+    return settings.path == embedded_model()
+
+
+def with_embedded_threads(settings: EngineSettings) -> EngineSettings:
+    """One thread for the embedded model, where no number was asked for."""
+    return replace(settings, threads=_THREADS) if is_embedded(settings) and not settings.threads else settings

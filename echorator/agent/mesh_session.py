@@ -1,0 +1,238 @@
+"""This agent's stream to the controller: register, report, obey.
+
+The stream may break at any time and is opened again, after a wait that grows with each failure and is never in step with other
+agents'; what this agent serves goes on meanwhile. A report goes out on every change of what calls may be sent here, and at least as
+often as the controller asks. Fed by `registry` and `placed_models`; feeds `placed_models` with what the controller wants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import grpc
+from grpc import aio
+
+from echorator import __version__
+from echorator.agent.callers import Callers
+from echorator.agent.placed_models import Placed, PlacedModels
+from echorator.agent.registry import Entry, Registry, State
+from echorator.errors import EchoratorError, InvalidRequestError
+from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
+from echorator.settings import EngineSettings
+
+_log = logging.getLogger(__name__)
+
+PROTOCOL = 1
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 3.0
+ENCODER_SLOTS = 8
+LAME_DUCK_S = 0.2  # calls are still taken for this long after the controller was told, until its clients know
+GATHER_S = 0.01  # changes within this time are one report
+REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
+
+_STATES = {
+    State.LOADING: pb.AGENT_MODEL_STATE_LOADING,
+    State.READY: pb.AGENT_MODEL_STATE_READY,
+    State.DRAINING: pb.AGENT_MODEL_STATE_DRAINING,
+}
+
+
+class RefusedError(EchoratorError):
+    """The controller does not let this agent in, and will not as it stands."""
+
+
+@dataclass(frozen=True)
+class MeshSettings:
+    """How this agent joins a mesh. `address` is where clients reach it."""
+
+    controller: str
+    id: str
+    address: str
+    zone: str = ""
+    priority: int = 0
+    memory: tuple[str, str] = ("", "")  # address and store of the memory its chats use
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequestError, naming the field."""
+        for name in ("controller", "address"):
+            if not getattr(self, name).rpartition(":")[2].isdigit():
+                raise InvalidRequestError(f"{name} {getattr(self, name)!r} is not HOST:PORT")
+
+
+def memory_bytes() -> tuple[int, int]:
+    """Of the machine: all, and what is free for models now."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    free = os.sysconf("SC_AVPHYS_PAGES") * page
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            found = next(line for line in lines if line.startswith("MemAvailable:"))
+        free = int(found.split()[1]) << 10
+    except (OSError, StopIteration, ValueError):
+        pass
+    return os.sysconf("SC_PHYS_PAGES") * page, free
+
+
+class MeshSession:
+    """`start`, then `leave` before the server drains, then `close`."""
+
+    def __init__(self, settings: MeshSettings, registry: Registry, defaults: EngineSettings, callers: Callers) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._callers = callers
+        self._instance = uuid.uuid4().hex
+        self._changed = asyncio.Event()
+        self.joined = asyncio.Event()
+        self._draining = False
+        self._left = asyncio.Event()
+        self._revision = 0
+        self._controller = ""
+        self._rates: dict[str, tuple[float, float]] = {}
+        self._models = PlacedModels(registry, defaults, self.changed)
+        self._task: asyncio.Task[None] | None = None
+        self.on_refused: Callable[[RefusedError], None] = lambda _: None
+
+    def start(self) -> None:
+        """Connect, now and whenever the stream breaks."""
+        self._task = asyncio.create_task(self._run())
+
+    def changed(self) -> None:
+        """What is reported is not what is, any more."""
+        self._changed.set()
+
+    async def leave(self, within_s: float) -> None:
+        """Tell the controller that nothing more is to be sent here, and give clients the time to hear of it."""
+        if self._draining:
+            return
+        self._draining = True
+        self.changed()
+        if self.joined.is_set():
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._left.wait()
+                await asyncio.sleep(LAME_DUCK_S)
+            except TimeoutError:
+                _log.warning("the controller was not told that this agent leaves")
+
+    async def close(self) -> None:
+        """Break the stream."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._models.close()
+
+    async def _run(self) -> None:
+        wait_s = FIRST_RETRY_S
+        while True:
+            began_s = time.monotonic()
+            try:
+                async with aio.insecure_channel(self._settings.controller, options=[("grpc.max_reconnect_backoff_ms", 2000)]) as channel:
+                    await self._session(ControllerServiceStub(channel))
+            except aio.AioRpcError as error:
+                if error.code() in REFUSED:
+                    self.on_refused(RefusedError(f"the controller {self._settings.controller} refuses this agent: {error.details()}"))
+                level = logging.WARNING if self.joined.is_set() else logging.INFO
+                _log.log(level, "no session with the controller", extra={"code": error.code().name, "error": error.details()})
+            self.joined.clear()
+            wait_s = FIRST_RETRY_S if time.monotonic() - began_s > LONGEST_RETRY_S else min(LONGEST_RETRY_S, wait_s * 2.0)
+            await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
+
+    async def _session(self, stub: ControllerServiceStub) -> None:
+        interval_s = asyncio.get_running_loop().create_future()
+        call = stub.Session(self._messages(interval_s))
+        try:
+            async for message in call:
+                kind = message.WhichOneof("message")
+                if kind == "welcome" and not interval_s.done():
+                    interval_s.set_result(message.welcome.report_interval_s)
+                elif kind == "desired":
+                    self._obey(message.desired)
+        finally:
+            call.cancel()
+
+    def _obey(self, desired: pb.Desired) -> None:
+        self._revision = desired.revision
+        self._models.want(desired)
+        if not self.joined.is_set():
+            self.joined.set()
+            _log.info("joined the mesh", extra={"controller": self._settings.controller, "agent": self._settings.id})
+
+    async def _messages(self, welcomed: asyncio.Future[float]) -> AsyncIterator[pb.AgentMessage]:
+        yield pb.AgentMessage(register=self._register())
+        interval_s = await welcomed
+        while True:
+            self._changed.clear()
+            report = self.report()
+            yield pb.AgentMessage(report=report)
+            if report.draining:
+                self._left.set()
+            try:
+                async with asyncio.timeout(interval_s):
+                    await self._changed.wait()
+                await asyncio.sleep(GATHER_S)
+            except TimeoutError:
+                continue
+
+    def _register(self) -> pb.Register:
+        s = self._settings
+        memory = pb.MemoryService(address=s.memory[0], store=s.memory[1]) if s.memory[0] else None
+        return pb.Register(
+            protocol=PROTOCOL,
+            id=s.id,
+            instance=self._instance,
+            address=s.address,
+            version=__version__,
+            zone=s.zone,
+            priority=s.priority,
+            memory_bytes=memory_bytes()[0],
+            memory=memory,
+        )
+
+    def report(self) -> pb.Report:
+        """All of this agent, now."""
+        placed = self._models.placed()
+        entries = {entry.name: entry for entry in self._registry.entries()}
+        report = pb.Report(memory_free_bytes=memory_bytes()[1], draining=self._draining, desired_revision=self._revision)
+        for name, entry in entries.items():
+            report.models.append(self._model(entry, placed.get(name)))
+        for name, there in placed.items():
+            if name not in entries:
+                state = pb.AGENT_MODEL_STATE_FAILED if there.failure is not None else pb.AGENT_MODEL_STATE_LOADING
+                report.models.append(_with_failure(pb.AgentModel(name=name, state=state, generation=there.generation), there))
+        return report
+
+    def _model(self, entry: Entry, placed: Placed | None) -> pb.AgentModel:
+        model = pb.AgentModel(name=entry.name, state=_STATES[entry.state], generation=placed.generation if placed is not None else 0)
+        served = entry.served
+        if served is None:
+            return model
+        model.generates = served.info.generates
+        model.size_bytes = served.info.size_bytes
+        model.digest = served.digest_so_far()
+        model.callers.update(self._callers.of(entry.name))
+        if served.engine is None:
+            model.slots, model.busy = ENCODER_SLOTS, served.running
+            return model
+        stats, now_s = served.engine.stats(), time.monotonic()
+        tokens, then_s = self._rates.get(entry.name, (stats["completion_tokens"], now_s))
+        if now_s - then_s >= 1.0 or entry.name not in self._rates:
+            self._rates[entry.name] = (stats["completion_tokens"], now_s)
+        model.slots = served.engine.slots
+        model.busy, model.queued = int(stats["busy"]), int(stats["queued"])
+        model.tokens_per_s = max(0.0, (stats["completion_tokens"] - tokens) / (now_s - then_s)) if now_s > then_s else 0.0
+        return model
+
+
+def _with_failure(model: pb.AgentModel, placed: Placed) -> pb.AgentModel:
+    if placed.failure is not None:
+        failure = placed.failure
+        error = pb.MeshError(kind=f"ERROR_CLASS_{failure.kind.name}", message=failure.message, attempts=failure.attempts)
+        model.error.CopyFrom(error)
+    return model

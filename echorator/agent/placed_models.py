@@ -1,0 +1,169 @@
+"""The models that a controller placed on this agent: brought from what is loaded to what is desired.
+
+`plan` is pure: desired and present, to what is to be unloaded and loaded now. `PlacedModels` carries it out with the registry, and
+keeps what went wrong: a failure is tried again after a while, longer each time and never in step with other agents; one that only
+a change can cure waits for the change. Fed by `mesh_session` with `pb.Desired`, feeds it with what to report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from echorator.agent.embedded import EMBEDDED_NAME, embedded_model, is_embedded, with_embedded_threads
+from echorator.agent.registry import Registry
+from echorator.errors import EchoratorError, ErrorClass, class_of
+from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.settings import EngineSettings
+
+_log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 60.0
+UNLOAD_GRACE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last failure to load a model. `retry_s` is on CLOCK_MONOTONIC; infinite where only a change helps."""
+
+    kind: ErrorClass
+    message: str
+    attempts: int
+    retry_s: float
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A model this agent loads or has loaded for its controller. `busy`: being loaded or unloaded now."""
+
+    generation: int
+    busy: bool = False
+    failure: Failure | None = None
+
+
+def plan(desired: Mapping[str, int], placed: Mapping[str, Placed], own: frozenset[str], now_s: float) -> tuple[list[str], list[str]]:
+    """What to unload and what to load now.
+
+    Args:
+        desired: generation by name.
+        placed: what is there for the controller, by name.
+        own: names of the command line's models, which are left alone.
+        now_s: on CLOCK_MONOTONIC.
+
+    Returns:
+        Names to unload and names to load. A model of another generation is unloaded first and loaded by a later call.
+    """
+    unload = [name for name, there in placed.items() if not there.busy and desired.get(name) != there.generation]
+    load = [name for name in desired if name not in placed and name not in own]
+    load += [
+        name
+        for name, there in placed.items()
+        if not there.busy and desired.get(name) == there.generation and there.failure is not None and there.failure.retry_s <= now_s
+    ]
+    return unload, load
+
+
+def retry_after_s(kind: ErrorClass, attempts: int) -> float:
+    """Exponential, with jitter; infinite for what only a change can cure."""
+    if kind is ErrorClass.CONFIGURATION:
+        return float("inf")
+    return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (attempts - 1)) * random.uniform(0.75, 1.25)
+
+
+def settings_of(model: pb.DesiredModel, defaults: EngineSettings) -> EngineSettings:
+    """This agent's defaults with what the controller sets. Raises InvalidRequestError, naming the option."""
+    options: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in model.options.ListFields()}
+    path = embedded_model() if model.source == EMBEDDED_NAME else Path(model.source)
+    return with_embedded_threads(replace(defaults, path=path, **options))
+
+
+class PlacedModels:
+    """`want` what the controller says; `wake` when a retry may be due. Runs on one event loop."""
+
+    def __init__(self, registry: Registry, defaults: EngineSettings, on_change: Callable[[], None]) -> None:
+        self._registry = registry
+        self._defaults = defaults
+        self._on_change = on_change
+        self._desired: dict[str, pb.DesiredModel] = {}
+        self._placed: dict[str, Placed] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def placed(self) -> dict[str, Placed]:
+        """By name."""
+        return dict(self._placed)
+
+    def want(self, desired: pb.Desired) -> None:
+        """From now on."""
+        self._desired = {model.name: model for model in desired.models}
+        self._step()
+
+    def _step(self) -> None:
+        own = frozenset(entry.name for entry in self._registry.entries()) - self._placed.keys()
+        wanted = {name: model.generation for name, model in self._desired.items()}
+        unload, load = plan(wanted, self._placed, own, time.monotonic())
+        for name in unload:
+            self._placed[name] = replace(self._placed[name], busy=True)
+            self._begin(self._unload(name))
+        for name in load:
+            before = self._placed.get(name)
+            model = self._desired[name]
+            self._placed[name] = Placed(model.generation, True, before.failure if before is not None else None)
+            self._begin(self._load(model))
+        self._set_timer()
+        self._on_change()
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = [p.failure.retry_s for p in self._placed.values() if p.failure is not None and not p.busy]
+        first_s = min(due, default=float("inf"))
+        if first_s != float("inf"):
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, first_s - time.monotonic()) + 0.001, self._step)
+
+    async def _load(self, model: pb.DesiredModel) -> None:
+        name = model.name
+        before = self._placed[name].failure
+        failure: Failure | None = None
+        try:
+            settings = settings_of(model, self._defaults)
+            await self._registry.load(name, settings, lambda _stage, _fraction: None, checked=not is_embedded(settings))
+        except (EchoratorError, OSError, MemoryError) as error:
+            kind, attempts = class_of(error), before.attempts + 1 if before is not None else 1
+            failure = Failure(kind, str(error)[:1000], attempts, time.monotonic() + retry_after_s(kind, attempts))
+            _log.warning(
+                "placed model not loaded", extra={"model": name, "class": kind.name, "attempts": attempts, "error": str(error)[:300]}
+            )
+        self._placed[name] = Placed(model.generation, False, failure)
+        self._step()
+
+    async def _unload(self, name: str) -> None:
+        if any(entry.name == name for entry in self._registry.entries()):
+            try:
+                await self._registry.unload(name, UNLOAD_GRACE_S)
+            except EchoratorError as error:
+                _log.warning("placed model not unloaded", extra={"model": name, "error": str(error)})
+        del self._placed[name]
+        self._step()
+
+    async def close(self) -> None:
+        """Begin nothing more; what is being loaded or unloaded is the registry's."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

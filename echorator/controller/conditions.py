@@ -1,0 +1,86 @@
+"""What the conditions of a model say. Pure; fed by `reconciler`, shown by GetModel and `echorator mesh models`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from echorator.errors import ErrorClass
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The newest failure of a model on an agent."""
+
+    kind: ErrorClass
+    message: str
+    agent_id: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Of one model: how many agents are to serve it, how many do, what keeps it from more."""
+
+    replicas: int
+    placed: int
+    ready: int
+    shortage: str = ""
+    troubles: Sequence[Trouble] = ()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`holds` with the reason (one word for machines) and a message for people."""
+
+    type: str
+    holds: bool
+    reason: str
+    message: str = ""
+
+
+_REASONS = {
+    ErrorClass.TRANSIENT: "TransientError",
+    ErrorClass.CONFIGURATION: "ConfigurationError",
+    ErrorClass.RESOURCE: "ResourceError",
+    ErrorClass.SYSTEM: "SystemError",
+}
+_NEXT = {
+    ErrorClass.TRANSIENT: "it is tried again",
+    ErrorClass.CONFIGURATION: "it is not tried again until the model is changed",
+    ErrorClass.RESOURCE: "it is tried on another agent",
+    ErrorClass.SYSTEM: "it is tried again, and after three times on another agent",
+}
+_GRAVITY = (ErrorClass.CONFIGURATION, ErrorClass.SYSTEM, ErrorClass.RESOURCE, ErrorClass.TRANSIENT)
+
+
+def gravest(troubles: Sequence[Trouble]) -> Trouble | None:
+    """The one that needs a person first."""
+    return min(troubles, key=lambda t: (_GRAVITY.index(t.kind), -t.attempts, t.agent_id), default=None)
+
+
+def conditions_of(observed: Observed) -> list[Condition]:
+    """Placed, Available, Ready and Degraded, in this order."""
+    o = observed
+    count = f"{o.ready} of {o.replicas} agents serve it"
+    trouble = gravest(o.troubles)
+    if o.shortage:
+        placed = Condition("Placed", False, "AgentsMissing", o.shortage)
+    else:
+        placed = Condition("Placed", True, "AgentsChosen", f"{o.placed} agents are to serve it")
+    if o.ready:
+        available = Condition("Available", True, "AgentsReady", count)
+    elif o.replicas == 0:
+        available = Condition("Available", False, "ScaledToZero", "none is asked for; a gateway asks for one when a request comes")
+    else:
+        available = Condition("Available", False, "NoAgentReady", count)
+    if o.ready >= o.replicas:
+        ready = Condition("Ready", True, "AsAskedFor", count)
+    else:
+        ready = Condition("Ready", False, "AgentsMissing" if o.shortage else "Loading", count)
+    if trouble is None:
+        degraded = Condition("Degraded", False, "NoError")
+    else:
+        text = f"{trouble.message} (agent {trouble.agent_id}, attempt {trouble.attempts}): {_NEXT[trouble.kind]}"
+        degraded = Condition("Degraded", True, _REASONS[trouble.kind], text)
+    return [placed, available, ready, degraded]

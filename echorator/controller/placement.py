@@ -1,0 +1,92 @@
+"""Which agent serves which model. Pure: what is wanted and what is there, to what each agent has to serve.
+
+Stable: an agent that serves a model keeps it while it may; nothing moves to make things even. Fed by `reconciler`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A model to be served by `replicas` agents, `memory_bytes` each (0: not known)."""
+
+    name: str
+    replicas: int
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Host:
+    """An agent that models can be placed on.
+
+    `own` are models of its command line: they count as replicas and cannot be taken away. `running` has the requests of each model.
+    """
+
+    id: str
+    assigned: frozenset[str] = frozenset()
+    ready: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    unfit: frozenset[str] = frozenset()  # models that failed here
+    running: Mapping[str, int] = field(default_factory=dict)
+    memory_free_bytes: int = 0  # 0: not known
+    takes_more: bool = True  # False: lost for the moment; what it has stays placed, nothing is added
+
+
+@dataclass(frozen=True)
+class Placement:
+    """By host id, what it has to serve beside its own models; and for each model that lacks agents, why."""
+
+    by_host: dict[str, frozenset[str]]
+    shortages: dict[str, str]
+
+
+def place(wanted: Sequence[Wanted], hosts: Sequence[Host]) -> Placement:
+    """Every host gets an entry; models are served in their order, so an earlier one takes the memory first."""
+    chosen: dict[str, set[str]] = {host.id: set() for host in hosts}
+    free = {host.id: host.memory_free_bytes for host in hosts}
+    shortages: dict[str, str] = {}
+    kept = {model.name: _kept(model, hosts) for model in wanted}
+    for name, holders in kept.items():
+        for host in holders:
+            chosen[host.id].add(name)
+    for model in wanted:
+        own = sum(model.name in host.own for host in hosts)
+        missing = model.replicas - own - len(kept[model.name])
+        if missing <= 0:
+            continue
+        without = [h for h in hosts if h.takes_more and model.name not in h.own and model.name not in chosen[h.id]]
+        candidates = [h for h in without if model.name not in h.unfit]
+        fitting = [h for h in candidates if not free[h.id] or not model.memory_bytes or model.memory_bytes <= free[h.id]]
+        fitting.sort(key=lambda h: (len(chosen[h.id]) + len(h.own), -free[h.id], h.id))
+        for host in fitting[:missing]:
+            chosen[host.id].add(model.name)
+            if free[host.id]:
+                free[host.id] = max(1, free[host.id] - model.memory_bytes)
+        if len(fitting) < missing:
+            shortages[model.name] = _why(model, hosts, candidates, fitting, missing)
+    return Placement({name: frozenset(models) for name, models in chosen.items()}, shortages)
+
+
+def _kept(model: Wanted, hosts: Sequence[Host]) -> list[Host]:
+    """Those that go on serving it: of too many the ready ones first, then those with the most work."""
+    own = sum(model.name in host.own for host in hosts)
+    holders = [h for h in hosts if model.name in h.assigned and model.name not in h.unfit and model.name not in h.own]
+    holders.sort(key=lambda h: (model.name not in h.ready, -h.running.get(model.name, 0), h.id))
+    return holders[: max(0, model.replicas - own)]
+
+
+def _why(model: Wanted, hosts: Sequence[Host], candidates: Sequence[Host], fitting: Sequence[Host], missing: int) -> str:
+    lacking = missing - len(fitting)
+    agents = f"{lacking} more agent{'s' if lacking > 1 else ''} needed"
+    if not hosts:
+        return f"{agents}: none is connected"
+    unfit = [h.id for h in hosts if model.name in h.unfit]
+    if unfit:
+        return f"{agents}: it failed on {', '.join(unfit[:5])}"
+    if len(fitting) < len(candidates):
+        most = max(h.memory_free_bytes for h in candidates)
+        return f"{agents}: a replica takes {model.memory_bytes >> 20} MiB, at most {most >> 20} MiB are free on one"
+    return f"{agents}: all {len(hosts)} connected ones serve it"

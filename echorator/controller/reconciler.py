@@ -1,0 +1,281 @@
+"""Desired against observed, every second and on every change: what each agent has to serve, and what is said of each model.
+
+Level-based: every pass starts from what is, so that a lost message, a restart or a returning agent needs no case of its own. Fed by
+`service` (what is asked for) and `fleet` (what is); feeds `sessions` with `pb.Desired` and watchers with `pb.MeshModel`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from echorator.controller.conditions import Condition, Observed, Trouble, conditions_of, gravest
+from echorator.controller.fleet import AgentRecord, Fleet
+from echorator.controller.placement import Host, Placement, Wanted, place
+from echorator.controller.settings import ControllerSettings
+from echorator.controller.store import Store, StoredModel
+from echorator.controller.watching import Watchers
+from echorator.errors import EchoratorError, ErrorClass, ModelNotFoundError
+from echorator.rpc.v1 import controller_pb2 as pb
+
+_log = logging.getLogger(__name__)
+
+SYSTEM_ATTEMPTS = 3  # failures of kind SYSTEM after which a model is tried elsewhere
+UNFIT_S = 5.0  # an agent is left out for a model for this long after its failure, twice as long each further time
+UNFIT_MOST_S = 300.0
+
+
+@dataclass
+class _Unfit:
+    """An agent that failed with a model: left out until `until_s`; 0: not any more."""
+
+    load_generation: int
+    times: int
+    until_s: float
+    trouble: Trouble
+
+
+@dataclass
+class ModelEntry:
+    """A model that was asked for, and what is said of it."""
+
+    stored: StoredModel
+    message: pb.MeshModel
+
+
+class Reconciler:
+    """`run` until cancelled; `wake` after a change."""
+
+    def __init__(self, store: Store, fleet: Fleet, settings: ControllerSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._settings = settings
+        self._clock = clock
+        self._models: dict[str, ModelEntry] = {}
+        self._desired: dict[str, pb.Desired] = {}
+        self._unfit: dict[tuple[str, str], _Unfit] = {}
+        self._unsaved: set[str] = set()
+        self._revision = 0
+        self._woken = asyncio.Event()
+        self.desired_changes = Watchers()  # by agent id
+        self.model_changes = Watchers()  # by model name
+        self.durations_s: Callable[[float], None] = lambda _: None  # told how long each pass took
+        fleet.listen(self._agent_changed)
+
+    # What is asked for
+
+    def adopt(self, stored: StoredModel) -> pb.MeshModel:
+        """A model that the store has now; from the next pass on it is served as its spec says."""
+        known = self._models.get(stored.spec.name)
+        message = pb.MeshModel(spec=stored.spec, generation=stored.generation)
+        message.created.FromMilliseconds(int(stored.created_s * 1000))
+        if known is not None:
+            message.status.CopyFrom(known.message.status)
+        self._models[stored.spec.name] = ModelEntry(stored, message)
+        self.model_changes.notify(stored.spec.name)
+        self.wake()
+        return message
+
+    def drop(self, name: str) -> None:
+        """A model that the store has no more."""
+        self._models.pop(name, None)
+        self._unfit = {key: unfit for key, unfit in self._unfit.items() if key[1] != name}
+        self.model_changes.notify(name)
+        self.wake()
+
+    def models(self) -> list[pb.MeshModel]:
+        """By name."""
+        return [self._models[name].message for name in sorted(self._models)]
+
+    def find(self, name: str) -> ModelEntry | None:
+        """By name."""
+        return self._models.get(name)
+
+    def get(self, name: str) -> ModelEntry:
+        """By name. Raises ModelNotFoundError, naming those that are known."""
+        entry = self._models.get(name)
+        if entry is None:
+            known = ", ".join(sorted(self._models)[:20]) or "none"
+            raise ModelNotFoundError(f"no model {name[:128]!r} was applied; known: {known}")
+        return entry
+
+    def desired_of(self, agent_id: str) -> pb.Desired | None:
+        """What an agent has to serve; None before the first pass that knew it."""
+        return self._desired.get(agent_id)
+
+    # Passes
+
+    def wake(self) -> None:
+        """Look again now."""
+        self._woken.set()
+
+    def _agent_changed(self, agent_id: str, urgent: bool) -> None:
+        if urgent:
+            self._unsaved.add(agent_id)
+            self.wake()
+
+    async def run(self) -> None:
+        """Until cancelled. An error of one pass is logged, and the next pass starts afresh."""
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.reconcile_interval_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            begin_s = time.perf_counter()
+            self.reconcile()
+            self.durations_s(time.perf_counter() - begin_s)
+            try:
+                await self.save_agents()
+            except EchoratorError as error:
+                _log.error("the known agents cannot be saved", extra={"error": str(error)})
+
+    async def save_agents(self) -> None:
+        """Those that changed; agents that serve tell their state again after a restart, so a lost save costs nothing but a wait."""
+        unsaved, self._unsaved = self._unsaved, set()
+        if not unsaved:
+            return
+        records = [(name, self._fleet.record(name)) for name in unsaved]
+        kept = [(pb.Agent.FromString(r.agent.SerializeToString()), r.drain_asked) for _, r in records if r is not None]
+        gone = [name for name, record in records if record is None]
+        try:
+            await asyncio.to_thread(self._store.put_agents, kept, gone)
+        except EchoratorError:
+            self._unsaved |= unsaved
+            raise
+
+    def reconcile(self) -> None:
+        """One pass."""
+        records = self._fleet.records()
+        self._judge(records)
+        hosts = [self._host(r) for r in records if r.state != pb.AGENT_STATE_DRAINING]
+        placement = place([self._wanted(entry, records) for entry in self._models.values()], hosts)
+        self._tell_agents(records, placement)
+        for entry in self._models.values():
+            self._describe(entry, records, placement)
+
+    def _wanted(self, entry: ModelEntry, records: list[AgentRecord]) -> Wanted:
+        spec = entry.stored.spec
+        size = spec.memory_bytes or max((r.models[spec.name].size_bytes for r in records if spec.name in r.models), default=0)
+        return Wanted(spec.name, spec.replicas, size)
+
+    def _host(self, record: AgentRecord) -> Host:
+        name = record.agent.id
+        desired = self._desired.get(name)
+        managed = {m.name for m in record.models.values() if m.generation}
+        assigned = {m.name for m in desired.models} if desired is not None else managed
+        return Host(
+            name,
+            assigned=frozenset(assigned & self._models.keys()),
+            ready=frozenset(model for model in record.models if record.serves(model)),
+            own=frozenset(m.name for m in record.models.values() if not m.generation),
+            unfit=frozenset(model for (agent, model), unfit in self._unfit.items() if agent == name and unfit.until_s),
+            running={m.name: m.busy + m.queued for m in record.models.values()},
+            memory_free_bytes=record.agent.memory_free_bytes,
+            takes_more=record.connected and record.state == pb.AGENT_STATE_READY,
+        )
+
+    def _judge(self, records: list[AgentRecord]) -> None:
+        """Which agents are left out for which model, for how long."""
+        now_s = self._clock()
+        for key, unfit in list(self._unfit.items()):
+            entry = self._models.get(key[1])
+            if entry is None or entry.stored.load_generation != unfit.load_generation or self._fleet.record(key[0]) is None:
+                del self._unfit[key]
+        for record in records:
+            for model in record.models.values():
+                entry = self._models.get(model.name)
+                if entry is None or model.generation != entry.stored.load_generation or model.state != pb.AGENT_MODEL_STATE_FAILED:
+                    continue
+                kind = kind_of(model.error)
+                if kind == ErrorClass.RESOURCE or (kind == ErrorClass.SYSTEM and model.error.attempts >= SYSTEM_ATTEMPTS):
+                    self._leave_out(_trouble(record, model), entry, now_s)
+        for unfit in self._unfit.values():
+            if unfit.until_s and now_s >= unfit.until_s:
+                unfit.until_s = 0.0  # may be tried again; the next failure waits longer
+
+    def _leave_out(self, trouble: Trouble, entry: ModelEntry, now_s: float) -> None:
+        key = (trouble.agent_id, entry.stored.spec.name)
+        unfit = self._unfit.get(key)
+        if unfit is not None and unfit.until_s:
+            return
+        times = unfit.times + 1 if unfit is not None else 1
+        wait_s = min(UNFIT_MOST_S, UNFIT_S * 2 ** (times - 1)) * random.uniform(0.8, 1.2)
+        self._unfit[key] = _Unfit(entry.stored.load_generation, times, now_s + wait_s, trouble)
+        _log.warning("agent left out for a model", extra={"agent": key[0], "model": key[1], "seconds": round(wait_s, 1)})
+
+    def _tell_agents(self, records: list[AgentRecord], placement: Placement) -> None:
+        for record in records:
+            name = record.agent.id
+            desired = pb.Desired(drain=record.drain_asked)
+            for model in sorted(placement.by_host.get(name, ())):
+                stored = self._models[model].stored
+                spec = stored.spec
+                options = spec.options if spec.HasField("options") else None
+                desired.models.add(name=model, source=spec.source, options=options, generation=stored.load_generation)
+            known = self._desired.get(name)
+            if known is not None:
+                desired.revision = known.revision
+                if desired == known:
+                    continue
+            self._revision += 1
+            desired.revision = self._revision
+            self._desired[name] = desired
+            self.desired_changes.notify(name)
+        for name in [name for name in self._desired if self._fleet.record(name) is None]:
+            del self._desired[name]
+
+    def _describe(self, entry: ModelEntry, records: list[AgentRecord], placement: Placement) -> None:
+        name = entry.stored.spec.name
+        serving = [r for r in records if r.serves(name)]
+        placed = sum(name in models for models in placement.by_host.values())
+        placed += sum(name in r.models and not r.models[name].generation for r in records if r.state != pb.AGENT_STATE_DRAINING)
+        reported = [(r, r.models[name]) for r in records if name in r.models and r.models[name].HasField("error")]
+        troubles = [_trouble(r, m) for r, m in reported if m.generation in (0, entry.stored.load_generation)]
+        troubles += [unfit.trouble for (_, model), unfit in self._unfit.items() if model == name and unfit.until_s]
+        observed = Observed(entry.stored.spec.replicas, placed, len(serving), placement.shortages.get(name, ""), troubles)
+        models = [r.models[name] for r in serving]
+        status = pb.ModelStatus(
+            observed_generation=entry.stored.generation,
+            placed=placed,
+            ready=len(serving),
+            digest=next((m.digest for m in models if m.digest), entry.message.status.digest),
+            slots=sum(m.slots for m in models),
+            busy=sum(m.busy for m in models),
+            queued=sum(m.queued for m in models),
+        )
+        trouble = gravest(troubles)
+        if trouble is not None:
+            kind = f"ERROR_CLASS_{trouble.kind.name}"
+            error = pb.MeshError(kind=kind, message=trouble.message, agent_id=trouble.agent_id, attempts=trouble.attempts)
+            status.last_error.CopyFrom(error)
+        before = {c.type: c for c in entry.message.status.conditions}
+        status.conditions.extend(self._stamped(c, before.get(c.type), entry.stored.generation) for c in conditions_of(observed))
+        if status != entry.message.status:
+            entry.message.status.CopyFrom(status)
+            self.model_changes.notify(name)
+
+    def _stamped(self, condition: Condition, before: pb.Condition | None, generation: int) -> pb.Condition:
+        status = pb.CONDITION_STATUS_TRUE if condition.holds else pb.CONDITION_STATUS_FALSE
+        message = pb.Condition(
+            type=condition.type, status=status, reason=condition.reason, message=condition.message, observed_generation=generation
+        )
+        if before is not None and before.status == status:
+            message.last_transition.CopyFrom(before.last_transition)
+        else:
+            message.last_transition.GetCurrentTime()
+        return message
+
+
+def kind_of(error: pb.MeshError) -> ErrorClass:
+    """As the agent says; SYSTEM for a number that is none."""
+    return ErrorClass(int(error.kind)) if int(error.kind) in set(ErrorClass) else ErrorClass.SYSTEM
+
+
+def _trouble(record: AgentRecord, model: pb.AgentModel) -> Trouble:
+    return Trouble(kind_of(model.error), model.error.message, record.agent.id, model.error.attempts)

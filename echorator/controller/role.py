@@ -1,0 +1,126 @@
+"""The controller as a role of a server: opens its state, runs its loops, serves its three services.
+
+Start order: state first, then the loops, then the services answer. A `Server` hosts it; `open` before `start`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from pathlib import Path
+
+from envoy.service.discovery.v3 import ads_pb2_grpc
+from envoy.service.status.v3 import csds_pb2_grpc
+from grpc import aio
+
+from echorator.controller.fleet import TICK_S, Fleet
+from echorator.controller.gateways import Gateways
+from echorator.controller.reconciler import Reconciler
+from echorator.controller.service import NAME, ControllerService
+from echorator.controller.sessions import Sessions
+from echorator.controller.settings import ControllerSettings
+from echorator.controller.store import Store
+from echorator.controller.xds import ads, csds
+from echorator.controller.xds.mesh_view import view_of
+from echorator.controller.xds.snapshot import Snapshot
+from echorator.errors import EchoratorError
+from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.v1.controller_pb2_grpc import add_ControllerServiceServicer_to_server
+
+_log = logging.getLogger(__name__)
+
+
+class ControllerRole:
+    """Made by `open`, on a running event loop."""
+
+    names = (NAME, ads.NAME, csds.NAME)
+
+    def __init__(self, store: Store, settings: ControllerSettings) -> None:
+        self._store = store
+        self._settings = settings
+        self.fleet = Fleet(settings)
+        self.reconciler = Reconciler(store, self.fleet, settings)
+        self.gateways = Gateways(lambda: self.discovery.changed())
+        self._sessions = Sessions(self.fleet, self.reconciler, settings, uuid.uuid4().hex)
+        self.calls = ControllerService(store, self.fleet, self.reconciler, self._sessions, self.gateways, settings)
+        view = Snapshot(lambda: view_of(self.fleet.records(), self.reconciler.models(), self.gateways.addresses()))
+        self.discovery = ads.DiscoveryService(view)
+        self._status = csds.ClientStatus(self.discovery)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.fleet.listen(self._fleet_changed)
+
+    @classmethod
+    async def open(cls, folder: Path, settings: ControllerSettings) -> ControllerRole:
+        """Read the state and start the loops. Raises what `Store` raises."""
+        store = await asyncio.to_thread(Store, folder)
+        role = cls(store, settings)
+        try:
+            await role._recover()
+        except BaseException:
+            store.close()
+            raise
+        return role
+
+    async def _recover(self) -> None:
+        for stored in await asyncio.to_thread(self._store.models):
+            self.reconciler.adopt(stored)
+        for agent, drain_asked in await asyncio.to_thread(self._store.agents):
+            if agent.state != pb.AGENT_STATE_LOST:
+                self.fleet.recover(agent, drain_asked)
+        loops = (self.reconciler.run(), self._tick(), self._end_rebuild(), self._push_models())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    def _fleet_changed(self, _agent_id: str, urgent: bool) -> None:
+        if urgent:
+            self.discovery.changed()
+
+    async def _push_models(self) -> None:
+        """Clients are told of models as they come, change and go."""
+        with self.reconciler.model_changes.watch() as watch:
+            while True:
+                await watch.next(0.0)
+                self.discovery.changed()
+
+    async def _tick(self) -> None:
+        last_s = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_s = time.monotonic()
+            self.fleet.tick(now_s - last_s)
+            last_s = now_s
+
+    async def _end_rebuild(self) -> None:
+        await asyncio.sleep(self._settings.rebuild_s)
+        self.fleet.forget_absent()
+
+    def add_to(self, server: aio.Server) -> None:
+        """Register the handlers."""
+        add_ControllerServiceServicer_to_server(self.calls, server)
+        ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(self.discovery, server)
+        csds_pb2_grpc.add_ClientStatusDiscoveryServiceServicer_to_server(self._status, server)
+
+    async def leave(self) -> None:
+        """Clients come back by themselves."""
+
+    def stop_admission(self) -> None:
+        """End the streams that would last for ever."""
+        self._sessions.close()
+        for service in (self.calls, self.discovery):
+            service.closing.set()
+
+    def cancel_all(self) -> int:
+        """Nothing here outlives its stream."""
+        return 0
+
+    async def close(self) -> None:
+        """Save what is known, free the folder."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self.reconciler.save_agents()
+        except EchoratorError as error:
+            _log.error("the known agents cannot be saved", extra={"error": str(error)})
+        self._store.close()

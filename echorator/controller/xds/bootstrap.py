@@ -1,0 +1,60 @@
+"""The file an xDS client starts from. Pure; printed by `echorator bootstrap`, used by the gateway to start Envoy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from echorator.controller.xds.resources import GATEWAY
+
+
+def grpc_bootstrap(controller: str, node_id: str) -> dict[str, Any]:
+    """For GRPC_XDS_BOOTSTRAP. `ignore_resource_deletion` keeps a client's routes while a controller is started anew."""
+    return {
+        "xds_servers": [
+            {
+                "server_uri": controller,
+                "channel_creds": [{"type": "insecure"}],
+                "server_features": ["xds_v3", "ignore_resource_deletion"],
+            }
+        ],
+        "node": {"id": node_id},
+    }
+
+
+def envoy_bootstrap(controller: str, node_id: str, listen: tuple[str, int], admin_port: int) -> dict[str, Any]:
+    """For `envoy -c`: everything else comes from the controller. `listen` is where Envoy serves clients."""
+    host, _, port = controller.rpartition(":")
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}}}
+    ads = {"resource_api_version": "V3", "ads": {}}
+    http2 = {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {"connection_keepalive": {"interval": "10s", "timeout": "5s"}}},
+        }
+    }
+    return {
+        "node": {"id": node_id, "cluster": GATEWAY, "metadata": {"listen_host": listen[0], "listen_port": listen[1]}},
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": admin_port}}},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "controller"}}],
+            },
+            "lds_config": ads,
+            "cds_config": ads,
+        },
+        "static_resources": {
+            "clusters": [
+                {
+                    "name": "controller",
+                    "type": "STRICT_DNS",
+                    "typed_extension_protocol_options": http2,
+                    "load_assignment": {
+                        "cluster_name": "controller",
+                        "endpoints": [{"lb_endpoints": [endpoint]}],
+                    },
+                }
+            ]
+        },
+    }

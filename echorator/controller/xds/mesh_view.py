@@ -1,0 +1,75 @@
+"""What clients are to know of the mesh, as plain values: one `Route` a model. Reads the fleet and the models that were applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from echorator.controller.fleet import AgentRecord
+from echorator.rpc.v1 import controller_pb2 as pb
+
+QUEUE_PER_AGENT = 16
+RETRIES = 3
+EJECTION_FAILURES = 5
+ENCODER_SLOTS = 8  # an encoder has none of its own; it batches what comes
+
+
+@dataclass(frozen=True, order=True)
+class Endpoint:
+    """One ready agent."""
+
+    priority: int
+    zone: str
+    host: str
+    port: int
+    slots: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """One model: where it is served and how clients choose."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    by_session: bool = False
+    queue_per_agent: int = QUEUE_PER_AGENT
+    retries: int = RETRIES
+    ejection_failures: int = EJECTION_FAILURES
+
+
+@dataclass(frozen=True)
+class MeshView:
+    """All models by name, and the gateways that take what no agent can."""
+
+    routes: tuple[Route, ...]
+    gateways: tuple[tuple[str, int], ...]
+
+
+def host_port(address: str) -> tuple[str, int]:
+    """ "[::1]:50051" and "name:50051" as xDS wants them: without brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def view_of(records: Sequence[AgentRecord], models: Iterable[pb.MeshModel], gateways: Sequence[str]) -> MeshView:
+    """A model without a ready agent has a route too, so that calls wait or fail at once instead of asking for it for 15 s."""
+    specs = {model.spec.name: model.spec for model in models}
+    names = sorted(specs.keys() | {name for record in records for name in record.models})
+    return MeshView(tuple(_route(name, specs.get(name), records) for name in names), tuple(host_port(a) for a in gateways))
+
+
+def _route(name: str, spec: pb.ModelSpec | None, records: Sequence[AgentRecord]) -> Route:
+    endpoints = []
+    for record in records:
+        if record.serves(name):
+            host, port = host_port(record.agent.address)
+            endpoints.append(Endpoint(record.agent.priority, record.agent.zone, host, port, record.models[name].slots or ENCODER_SLOTS))
+    routing = spec.routing if spec is not None else pb.Routing()
+    return Route(
+        name,
+        tuple(sorted(endpoints)),
+        routing.load_balancing == pb.LOAD_BALANCING_SESSION,
+        routing.queue_per_agent if routing.HasField("queue_per_agent") else QUEUE_PER_AGENT,
+        routing.retries if routing.HasField("retries") else RETRIES,
+        routing.ejection_failures if routing.HasField("ejection_failures") else EJECTION_FAILURES,
+    )
