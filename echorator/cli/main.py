@@ -10,7 +10,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
@@ -18,12 +17,21 @@ from typing import NoReturn
 from echorator.cli.engine_options import add_engine_options
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.memory_options import add_memory_commands, add_memory_options
-from echorator.controller.settings import ControllerSettings
+from echorator.cli.mesh_options import (
+    BOOTSTRAP_EXAMPLES,
+    CONTROLLER_EXAMPLES,
+    GATEWAY_EXAMPLES,
+    MESH_EXAMPLES,
+    add_bootstrap_options,
+    add_controller_options,
+    add_gateway_options,
+    add_join_options,
+    add_mesh_options,
+)
+from echorator.cli.telemetry_options import add_metrics_port, add_telemetry_options
 from echorator.errors import DrainingError, EchoratorError
 
 DEFAULT_SERVER = "127.0.0.1:50051"
-DEFAULT_CONTROLLER = "127.0.0.1:50050"
-LOG_LEVELS = ("debug", "info", "warning", "error")
 
 TOP_EXAMPLES = """\
 examples:
@@ -68,27 +76,6 @@ examples:
 """
 
 
-CONTROLLER_EXAMPLES = """\
-examples:
-  echorator controller
-  echorator controller --host 0.0.0.0 --data /var/lib/echorator
-  echorator serve --controller 127.0.0.1:50050     an agent joins
-"""
-MESH_EXAMPLES = """\
-examples:
-  echorator mesh apply phi --source /models/phi.gguf --replicas 2 --wait 60
-  echorator mesh scale phi 4
-  echorator mesh models
-  echorator mesh agents --output json
-  echorator mesh drain gpu-1:50051
-"""
-BOOTSTRAP_EXAMPLES = """\
-examples:
-  echorator bootstrap > xds.json && GRPC_XDS_BOOTSTRAP=xds.json python client.py
-  echorator bootstrap --envoy 0.0.0.0:50052 > envoy.json && envoy -c envoy.json
-"""
-
-
 class _Parser(argparse.ArgumentParser):
     """Says a mistake in one line, without the usage before it."""
 
@@ -115,68 +102,15 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=50051, metavar="N", help="0: any free one, printed [50051]")
     parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="for running calls after a signal [30]")
     parser.add_argument("--receive-limit-bytes", type=int, default=4 << 20, metavar="N", help="of one request [4194304]")
-    parser.add_argument("--log-level", choices=LOG_LEVELS, default="warning", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} [warning]")
+    add_metrics_port(parser)
+    add_telemetry_options(parser, "warning")
     memory = parser.add_argument_group("memory")
     memory.add_argument("--with-memory", action="store_true", help="serve CognitionService too, and let chats name a memory [no]")
     add_memory_options(memory)
     memory.add_argument("--summarise-with", default="", metavar="MODEL", help="the served model that makes gists of old talk [extracts]")
     memory.add_argument("--memory-server", metavar="HOST:PORT", help="let chats name a memory of this server's CognitionService")
-    mesh = parser.add_argument_group("mesh")
-    mesh.add_argument("--controller", metavar="HOST:PORT", help="join its mesh, and load what it says too [none: serve alone]")
-    mesh.add_argument("--agent-id", default="", metavar="NAME", help="in the mesh; the same after a restart [HOSTNAME:PORT]")
-    mesh.add_argument("--advertise", default="", metavar="HOST:PORT", help="where clients reach this agent [where it listens]")
-    mesh.add_argument("--zone", default="", metavar="NAME", help="where it stands, for locality in xDS [none]")
-    mesh.add_argument("--failover", type=int, default=0, metavar="N", help="1 and higher: where no agent of a lower number is ready [0]")
-    mesh.add_argument("--join-timeout", type=float, default=60.0, metavar="SECONDS", help="for the controller to answer at the start [60]")
+    add_join_options(parser)
     add_engine_options(parser)
-
-
-def _add_controller(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
-    parser.add_argument("--port", type=int, default=50050, metavar="N", help="0: any free one, printed [50050]")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="what was applied and who was known [~/.local/share/echorator/controller]")
-    parser.add_argument("--grace", type=float, default=5.0, metavar="SECONDS", help="for running calls after a signal [5]")
-    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} [info]")
-    times = parser.add_argument_group("times in seconds")
-    for field in fields(ControllerSettings):
-        flag = f"--{field.name.removesuffix('_s').replace('_', '-')}"
-        times.add_argument(flag, dest=field.name, type=float, default=field.default, metavar="S", help=f"[{field.default:g}]")
-
-
-def _add_bootstrap(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--controller", default=DEFAULT_CONTROLLER, metavar="HOST:PORT", help=f"[{DEFAULT_CONTROLLER}]")
-    parser.add_argument("--node", default="", metavar="ID", help="how the client is called in the controller's logs [HOSTNAME]")
-    parser.add_argument("--envoy", metavar="HOST:PORT", help="a file for Envoy, which is to listen there, instead of one for gRPC")
-    parser.add_argument("--admin-port", type=int, default=9901, metavar="N", help="with --envoy: of its admin page [9901]")
-
-
-def _add_mesh(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="mesh_command", metavar="COMMAND", required=True)
-
-    def add(name: str, text: str) -> argparse.ArgumentParser:
-        command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        command.add_argument("--controller", default=DEFAULT_CONTROLLER, metavar="HOST:PORT", help=f"[{DEFAULT_CONTROLLER}]")
-        command.add_argument("--output", choices=("table", "json"), default="table", help="[table]")
-        return command
-
-    add("models", "list what was applied, and how it stands")
-    add("agents", "list the agents")
-    apply = add("apply", "have a model served, or change it")
-    apply.add_argument("name", metavar="NAME", help="by which clients ask for it")
-    apply.add_argument("--source", default="", metavar="GGUF", help='a file on the agents\' machines, or "echo-nano" [as it is]')
-    apply.add_argument("--replicas", type=int, metavar="N", help="agents that serve it [1]")
-    apply.add_argument("--slots", type=int, metavar="N", help="requests computed at the same time on each [8]")
-    apply.add_argument("--context-tokens", type=int, metavar="N", help="KV cells of all slots together [from the model]")
-    apply.add_argument("--by-session", action=argparse.BooleanOptionalAction, help="xDS clients stay with one agent for a session [no]")
-    apply.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="until it is ready [do not wait]")
-    scale = add("scale", "change how many agents serve a model")
-    scale.add_argument("name", metavar="NAME", help="of the model")
-    scale.add_argument("replicas", type=int, metavar="N", help="agents; 0: none until a gateway asks for one")
-    scale.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="until it is ready [do not wait]")
-    add("delete", "have a model served no more").add_argument("name", metavar="NAME", help="of the model")
-    drain = add("drain", "take an agent out of rotation and move its models elsewhere")
-    drain.add_argument("id", metavar="ID", help="of the agent")
-    drain.add_argument("--undo", action="store_true", help="let it serve again")
 
 
 def _add_chat(parser: argparse.ArgumentParser) -> None:
@@ -226,9 +160,10 @@ def parser() -> argparse.ArgumentParser:
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
     _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
     _add_models(_command(commands, "models", "list the models of a server", ""))
-    _add_controller(_command(commands, "controller", "keep a mesh: what agents serve, and where clients find it", CONTROLLER_EXAMPLES))
-    _add_mesh(_command(commands, "mesh", "ask a controller, or have it change something", MESH_EXAMPLES))
-    _add_bootstrap(_command(commands, "bootstrap", "print the bootstrap file of an xDS client", BOOTSTRAP_EXAMPLES))
+    add_controller_options(_command(commands, "controller", "keep a mesh of agents, and say where clients find what", CONTROLLER_EXAMPLES))
+    add_gateway_options(_command(commands, "gateway", "serve the mesh to clients without xDS, over gRPC and HTTP", GATEWAY_EXAMPLES))
+    add_mesh_options(_command(commands, "mesh", "ask a controller, or have it change something", MESH_EXAMPLES))
+    add_bootstrap_options(_command(commands, "bootstrap", "print the bootstrap file of an xDS client", BOOTSTRAP_EXAMPLES))
     add_memory_commands(_command(commands, "memory", "look into a memory and change it", MEMORY_EXAMPLES))
     return top
 
@@ -245,9 +180,9 @@ def _print_version(verbose: bool) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from echorator.cli.log_lines import log_to_stderr
+    from echorator.telemetry.log_lines import log_to_stderr
 
-    log_to_stderr(getattr(arguments, "log_level", "warning"))
+    log_to_stderr(getattr(arguments, "log_level", "warning"), getattr(arguments, "log_format", "text"))
     try:
         command = importlib.import_module(f"echorator.cli.{arguments.command}")
         return int(command.run(arguments))

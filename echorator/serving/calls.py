@@ -16,7 +16,8 @@ import grpc
 from grpc import aio
 
 from echorator.errors import DrainingError, EchoratorError
-from echorator.serving.statuses import message_of, trailers_of
+from echorator.serving.statuses import Trailers, message_of, trailers_of
+from echorator.telemetry import tracing
 
 _log = logging.getLogger(__name__)
 
@@ -53,27 +54,46 @@ class Calls:
         if not self._calls:
             self.idle.set()
 
+    def check_admission(self) -> None:
+        """Raises DrainingError while the server shuts down."""
+        if self.draining.is_set():
+            raise DrainingError("the server is shutting down; try another one")
+
     def code_of(self, error: EchoratorError) -> grpc.StatusCode:
         """The status of an error; INTERNAL for one that nothing here expects."""
         return next((code for kind, code in self.codes if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
+    def trailers_of(self, error: EchoratorError, code: grpc.StatusCode, message: str, trace_id: str) -> Trailers:
+        """What goes with the status of an error."""
+        return trailers_of(error, code.value[0], message, trace_id)
 
-def rpc(handler: Callable[[S, Request, Context], Awaitable[Reply]]) -> Callable[[S, Request, Context], Coroutine[Any, Any, Reply]]:
-    """Counts the call, refuses it while draining, and turns errors into statuses."""
+
+def rpc(
+    handler: Callable[[S, Request, Context], Awaitable[Reply]], name: str = ""
+) -> Callable[[S, Request, Context], Coroutine[Any, Any, Reply]]:
+    """Counts the call, refuses it while draining, and turns errors into statuses; `name` is that of its span [the handler's]."""
+
+    span = name or handler.__name__
 
     @wraps(handler)
     async def call(service: S, request: Request, context: Context) -> Reply:
         service.enter()
+        trace = tracing.begin(span, metadata_of(context, tracing.TRACEPARENT))
+        failed = ""
         try:
-            if service.draining.is_set():
-                raise DrainingError("the server is shutting down; try another one")
+            service.check_admission()
             return await handler(service, request, context)
         except EchoratorError as error:
             code, message = service.code_of(error), message_of(error)
+            failed = code.name
             if code is grpc.StatusCode.INTERNAL:
                 _log.error("call failed", extra={"error": message})
-            return await context.abort(code, message, trailers_of(error, code.value[0], message))
+            return await context.abort(code, message, service.trailers_of(error, code, message, trace.trace_id))
+        except BaseException as error:
+            failed = type(error).__name__
+            raise
         finally:
+            trace.end(failed)
             service.leave()
 
     return call

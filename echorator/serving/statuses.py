@@ -30,10 +30,11 @@ def reason_of(error: EchoratorError) -> str:
     return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(name)).upper()
 
 
-def trailers_of(error: EchoratorError, code: int, message: str) -> Trailers:
-    """Trailing metadata: google.rpc.Status with ErrorInfo, and when to come back where the error knows it."""
+def trailers_of(error: EchoratorError, code: int, message: str, trace_id: str = "") -> Trailers:
+    """Trailing metadata: google.rpc.Status with ErrorInfo and the trace id, and when to come back where the error knows it."""
     status = status_pb2.Status(code=code, message=message)
-    _pack(status, error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN))
+    known = {"trace_id": trace_id} if trace_id else {}
+    _pack(status, error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN, metadata=known))
     if not isinstance(error, QueueFullError):
         return ((DETAILS, status.SerializeToString()),)
     retry = error_details_pb2.RetryInfo()

@@ -1,0 +1,22 @@
+"""The arguments about logs, metrics and traces, and what they start."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def add_telemetry_options(parser: argparse.ArgumentParser, level: str) -> None:
+    """Of every role."""
+    group = parser.add_argument_group("logs, traces")
+    group.add_argument("--log-level", choices=LOG_LEVELS, default=level, metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} [{level}]")
+    group.add_argument("--log-format", choices=("text", "json"), default="text", help="[text]")
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    group.add_argument("--otlp", default=endpoint, metavar="URL", help="of traces, http://HOST:4318 [$OTEL_EXPORTER_OTLP_ENDPOINT]")
+
+
+def add_metrics_port(parser: argparse.ArgumentParser) -> None:
+    """Of roles without an HTTP server of their own."""
+    parser.add_argument("--metrics-port", type=int, default=-1, metavar="N", help="serve /metrics there; 0: any free one; -1: do not [-1]")

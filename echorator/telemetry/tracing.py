@@ -1,0 +1,135 @@
+"""Traces across client, gateway, agent and engine: the W3C trace context goes from call to call, spans to an OpenTelemetry collector.
+
+Without a collector a call still has a trace id: the client's own, or one made here; it stands in every log line and every error, so that
+what several processes say of one call can be found. With `export_to` each call is a span too, sent in batches by a thread of the SDK.
+
+W3C Trace Context, https://www.w3.org/TR/trace-context/: `traceparent` is version-traceid-spanid-flags, in hexadecimal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+TRACEPARENT = "traceparent"
+_FORM = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
+
+_current: ContextVar[Trace | None] = ContextVar("echorator_trace", default=None)
+_tracer: Tracer | None = None
+_provider: Any = None
+
+
+@dataclass(slots=True)
+class Trace:
+    """One call's place in its trace. `end` it once."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool = True
+    span: Span | None = None
+
+    @property
+    def header(self) -> str:
+        """`traceparent` for the calls that this one makes."""
+        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+    def set(self, **attributes: str | int | float | bool) -> None:
+        """Attributes of the span; never a text of the user."""
+        if self.span is not None:
+            for name, value in attributes.items():
+                self.span.set_attribute(name.replace("__", "."), value)
+
+    def end(self, error: str = "") -> None:
+        """The call has ended, with the name of its status where that is an error."""
+        if self.span is not None:
+            if error:
+                from opentelemetry.trace import Status, StatusCode
+
+                self.span.set_status(Status(StatusCode.ERROR, error))
+            self.span.end()
+
+
+def parse(traceparent: str) -> tuple[str, str, bool] | None:
+    """Trace id, span id, sampled; None where it is none, as the standard wants a bad one treated."""
+    found = _FORM.fullmatch(traceparent)
+    if found is None or traceparent.startswith("ff") or found[1] == _ZERO_TRACE or found[2] == _ZERO_SPAN:
+        return None
+    return found[1], found[2], bool(int(found[3], 16) & 1)
+
+
+def current() -> Trace | None:
+    """Of the call that runs in this task."""
+    return _current.get()
+
+
+def current_id() -> str:
+    """Its trace id, "" outside of a call."""
+    trace = _current.get()
+    return trace.trace_id if trace is not None else ""
+
+
+def begin(name: str, traceparent: str) -> Trace:
+    """A call begins in this task; `traceparent` is what its client sent, or ""."""
+    parent = parse(traceparent) if traceparent else None
+    trace_id, sampled = (parent[0], parent[2]) if parent is not None else (os.urandom(16).hex(), True)
+    if _tracer is None:
+        trace = Trace(trace_id, os.urandom(8).hex(), sampled)
+    else:
+        trace = _with_span(_tracer, name, trace_id, parent[1] if parent is not None else "", sampled)
+    _current.set(trace)
+    return trace
+
+
+def _with_span(tracer: Tracer, name: str, trace_id: str, parent_id: str, sampled: bool) -> Trace:
+    from opentelemetry import trace as api
+
+    context = None
+    if parent_id:
+        flags = api.TraceFlags(api.TraceFlags.SAMPLED if sampled else api.TraceFlags.DEFAULT)
+        remote = api.SpanContext(int(trace_id, 16), int(parent_id, 16), is_remote=True, trace_flags=flags)
+        context = api.set_span_in_context(api.NonRecordingSpan(remote))
+    span = tracer.start_span(name, context=context, kind=api.SpanKind.SERVER)
+    made = span.get_span_context()
+    return Trace(f"{made.trace_id:032x}", f"{made.span_id:016x}", bool(made.trace_flags & 1), span)
+
+
+def child(name: str, begin_s: float, end_s: float, **attributes: str | int | float | bool) -> None:
+    """A part of the current call that is over: from `begin_s` to `end_s` on the clock of time.time()."""
+    trace = _current.get()
+    if _tracer is None or trace is None or trace.span is None:
+        return
+    from opentelemetry import trace as api
+
+    span = _tracer.start_span(name, context=api.set_span_in_context(trace.span), start_time=int(begin_s * 1e9))
+    for key, value in attributes.items():
+        span.set_attribute(key.replace("__", "."), value)
+    span.end(int(end_s * 1e9))
+
+
+def export_to(endpoint: str, service: str, instance: str) -> None:
+    """Send spans to the OTLP collector at `endpoint` (http://host:4318) from now on."""
+    global _tracer, _provider
+    from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    _provider = TracerProvider(resource=Resource.create({"service.name": service, "service.instance.id": instance}))
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+    _provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
+    _tracer = _provider.get_tracer("echorator")
+
+
+def flush() -> None:
+    """Send what has not been sent; at the end of a process."""
+    global _tracer, _provider
+    if _provider is not None:
+        _provider.shutdown()
+        _tracer = _provider = None
