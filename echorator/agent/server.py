@@ -14,6 +14,7 @@ from echorator.agent.service import NAME, ModelService
 from echorator.rpc.v1.model_pb2_grpc import add_ModelServiceServicer_to_server
 from echorator.serving.server import Server, ServerSettings
 from echorator.settings import EngineSettings
+from echorator.telemetry.agent_metrics import EngineReading
 
 VET_TIMEOUT_S = 120.0
 LEAVE_S = 1.0  # for the controller to hear that this agent leaves
@@ -43,6 +44,11 @@ class AgentServer(Server):
         self._agent.session = session
         session.start()
         return session
+
+    def engines(self) -> list[EngineReading]:
+        """What the engines count, for the metrics."""
+        served = [entry.served for entry in self.registry.entries() if entry.served is not None]
+        return [EngineReading(s.name, s.engine.slots, s.engine.stats()) for s in served if s.engine is not None and not s.closing.is_set()]
 
     async def _model_state(self, name: str, state: State | None) -> None:
         if state is None:

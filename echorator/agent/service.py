@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc
 
+from echorator._native.engine import Event
 from echorator.agent import replies, requests
 from echorator.agent.callers import GATEWAY_HEADER, Callers
 from echorator.agent.load_report import LoadReport
@@ -36,6 +37,8 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer
 from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, metadata_of, rpc
 from echorator.settings import EngineSettings, Sampling
+from echorator.telemetry import agent_metrics as metrics
+from echorator.telemetry import tracing
 
 _log = logging.getLogger(__name__)
 
@@ -144,6 +147,7 @@ class ModelService(Calls, ModelServiceServicer):
                     continue
                 if event.finish in ("stop", "length"):
                     finish = replies.finish_of(event)
+                    _measure(served.name, event, finish.usage)
                     if turn is not None:
                         finish.usage.memory.CopyFrom(await turn.learn(cut=event.finish == "length"))
                     await write(reply(text=event.text, tokens=event.tokens, logprobs=logprobs, finish=finish))
@@ -257,3 +261,18 @@ class ModelService(Calls, ModelServiceServicer):
             except TimeoutError:
                 continue
         raise DrainingError(f"{served.name} is being unloaded")
+
+
+def _measure(model: str, event: Event, usage: pb.Usage) -> None:
+    """A request that ended well, in metrics and as spans of its trace."""
+    metrics.queue_wait.labels(model).observe(usage.queue_s)
+    metrics.first_token.labels(model).observe(usage.time_to_first_token_s)
+    if usage.tokens_per_s:
+        metrics.inter_token.labels(model).observe(1.0 / usage.tokens_per_s)
+    epoch_s = time.time() - time.monotonic()
+    admitted_s, first_s = event.admitted_s or event.finished_s, event.first_token_s or event.finished_s
+    tokens: dict[str, str | int | float | bool]
+    tokens = {"gen_ai__request__model": model, "gen_ai__usage__input_tokens": usage.prompt_tokens, "cached_tokens": usage.cached_tokens}
+    tracing.child("engine.queue", epoch_s + event.submitted_s, epoch_s + admitted_s)
+    tracing.child("engine.prefill", epoch_s + admitted_s, epoch_s + first_s, **tokens)
+    tracing.child("engine.decode", epoch_s + first_s, epoch_s + event.finished_s, gen_ai__usage__output_tokens=usage.completion_tokens)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.memory_options import data_home
+from echorator.cli.telemetry_options import telemetry
 from echorator.controller.role import ControllerRole
 from echorator.controller.settings import ControllerSettings
 from echorator.errors import InvalidRequestError
@@ -43,6 +44,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
     server.catch_signals()
     server.serve()
     print(f"listening on {server.address}, let agents join: echorator serve --controller {server.address}", flush=True)
-    await server.run_until_signal()
+    with telemetry(arguments, "controller", role.observe):
+        await server.run_until_signal()
     print("stopped", file=sys.stderr)
     return Exit.OK

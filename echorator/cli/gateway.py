@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from dataclasses import fields
 
+import uvloop
+
 from echorator.cli.exits import CommandError, Exit
+from echorator.cli.telemetry_options import telemetry
 from echorator.errors import InvalidRequestError
+from echorator.gateway.http.api import Api
+from echorator.gateway.http.server import HttpServer
 from echorator.gateway.role import GatewayRole
 from echorator.gateway.settings import GatewaySettings
 from echorator.serving.server import Server, ServerSettings
@@ -16,7 +20,7 @@ from echorator.serving.server import Server, ServerSettings
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code."""
-    return asyncio.run(_serve(arguments))
+    return uvloop.run(_serve(arguments))
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
@@ -37,9 +41,21 @@ async def _serve(arguments: argparse.Namespace) -> int:
             "start it with `echorator controller`, or see --join-timeout",
             Exit.UNAVAILABLE,
         )
+    http = None
+    if arguments.http_port >= 0:
+        http = HttpServer(Api(role.calls, arguments.receive_limit_bytes, role.observe).app(), arguments.host, arguments.http_port)
+        try:
+            await http.start()
+        except BaseException:
+            await server.close()
+            raise
     server.catch_signals()
     server.serve()
-    print(f"listening on {server.address} (gRPC)", flush=True)
-    await server.run_until_signal()
+    shown = f" and http://{arguments.host}:{http.port}/v1 (OpenAI)" if http is not None else ""
+    print(f"listening on {server.address} (gRPC){shown}", flush=True)
+    with telemetry(arguments, "gateway"):
+        await server.run_until_signal()
+    if http is not None:
+        await http.close()
     print("stopped", file=sys.stderr)
     return Exit.OK

@@ -22,9 +22,11 @@ from echorator.cli.exits import CommandError, Exit
 from echorator.cli.hosted_memory import host_memory
 from echorator.cli.loading import loading_shown
 from echorator.cli.local_server import load_file
+from echorator.cli.telemetry_options import telemetry
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
+from echorator.telemetry.agent_metrics import collect_engines
 
 _log = logging.getLogger(__name__)
 
@@ -70,14 +72,10 @@ async def _serve(arguments: argparse.Namespace) -> int:
         await join(agent, arguments)
     agent.catch_signals()
     agent.serve()
-    if not files:
-        print(f"listening on {agent.address}, waiting for models from {arguments.controller}", flush=True)
+    print(_greeting(agent, arguments, len(files)), flush=True)
+    collect_engines(agent.engines)
+    with telemetry(arguments, "agent"):
         await agent.run_until_signal()
-        return Exit.OK
-    model = f'"model":"{agent.registry.entries()[0].name}",' if len(files) > 1 else ""
-    example = EXAMPLE.replace("{", "{" + model, 1)
-    print(f"listening on {agent.address}, try: grpcurl -plaintext -d '{example}' {agent.address} {NAME}/Chat", flush=True)
-    await agent.run_until_signal()
     print("stopped", file=sys.stderr)
     return Exit.OK
 
@@ -88,6 +86,14 @@ def _abandon(number: signal.Signals) -> None:
         sys.stderr.write(f"{SHOW_CURSOR}\n")
         sys.stderr.flush()
     os._exit(128 + number)
+
+
+def _greeting(agent: AgentServer, arguments: argparse.Namespace, files: int) -> str:
+    if not files:
+        return f"listening on {agent.address}, waiting for models from {arguments.controller}"
+    model = f'"model":"{agent.registry.entries()[0].name}",' if files > 1 else ""
+    example = EXAMPLE.replace("{", "{" + model, 1)
+    return f"listening on {agent.address}, try: grpcurl -plaintext -d '{example}' {agent.address} {NAME}/Chat"
 
 
 async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -20,3 +23,23 @@ def add_telemetry_options(parser: argparse.ArgumentParser, level: str) -> None:
 def add_metrics_port(parser: argparse.ArgumentParser) -> None:
     """Of roles without an HTTP server of their own."""
     parser.add_argument("--metrics-port", type=int, default=-1, metavar="N", help="serve /metrics there; 0: any free one; -1: do not [-1]")
+
+
+@contextmanager
+def telemetry(arguments: argparse.Namespace, role: str, observe: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Traces and metrics of this process while the context lasts; `observe` brings gauges up to date before they are read."""
+    from echorator.telemetry import tracing
+    from echorator.telemetry.exposition import serve_metrics
+
+    if arguments.otlp:
+        tracing.export_to(arguments.otlp, f"echorator-{role}", f"{socket.gethostname()}:{os.getpid()}")
+    stop = None
+    if getattr(arguments, "metrics_port", -1) >= 0:
+        port, stop = serve_metrics(arguments.host, arguments.metrics_port, observe)
+        print(f"metrics on http://{arguments.host}:{port}/metrics", flush=True)
+    try:
+        yield
+    finally:
+        if stop is not None:
+            stop()
+        tracing.flush()

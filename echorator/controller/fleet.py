@@ -67,7 +67,7 @@ class Fleet:
         self._settings = settings
         self._records: dict[str, AgentRecord] = {}
         self._listeners: list[OnChange] = []
-        self.reports = 0
+        self.on_report: Callable[[], None] = lambda: None
 
     def listen(self, on_change: OnChange) -> None:
         """Called after every change, on the event loop; `record(id)` is None where the agent was forgotten."""
@@ -138,7 +138,7 @@ class Fleet:
 
     def report(self, record: AgentRecord, report: pb.Report) -> None:
         """What an agent says of itself; also that it lives."""
-        self.reports += 1
+        self.on_report()
         record.silent_s = 0.0
         record.desired_revision = report.desired_revision
         before_state, before_models = record.agent.state, _routing_view(record.models)

@@ -63,7 +63,7 @@ class Reconciler:
         self._woken = asyncio.Event()
         self.desired_changes = Watchers()  # by agent id
         self.model_changes = Watchers()  # by model name
-        self.durations_s: Callable[[float], None] = lambda _: None  # told how long each pass took
+        self.on_pass: Callable[[float], None] = lambda _: None  # told how long each one took, in seconds
         fleet.listen(self._agent_changed)
 
     # What is asked for
@@ -129,7 +129,7 @@ class Reconciler:
             self._woken.clear()
             begin_s = time.perf_counter()
             self.reconcile()
-            self.durations_s(time.perf_counter() - begin_s)
+            self.on_pass(time.perf_counter() - begin_s)
             try:
                 await self.save_agents()
             except EchoratorError as error:

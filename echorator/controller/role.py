@@ -28,6 +28,7 @@ from echorator.controller.xds.snapshot import Snapshot
 from echorator.errors import EchoratorError
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import add_ControllerServiceServicer_to_server
+from echorator.telemetry import controller_metrics as metrics
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,10 @@ class ControllerRole:
         self.discovery = ads.DiscoveryService(view)
         self._status = csds.ClientStatus(self.discovery)
         self._tasks: list[asyncio.Task[None]] = []
+        self.reconciler.on_pass = metrics.reconcile.observe
+        self.fleet.on_report = metrics.reports.inc
+        self.discovery.on_push = lambda url: metrics.xds_pushes.labels(_short(url)).inc()
+        self.discovery.on_nack = lambda url: metrics.xds_nacks.labels(_short(url)).inc()
         self.fleet.listen(self._fleet_changed)
 
     @classmethod
@@ -95,6 +100,19 @@ class ControllerRole:
         await asyncio.sleep(self._settings.rebuild_s)
         self.fleet.forget_absent()
 
+    def observe(self) -> None:
+        """Bring the gauges up to date."""
+        for state, name in ((pb.AGENT_STATE_READY, "ready"), (pb.AGENT_STATE_DRAINING, "draining"), (pb.AGENT_STATE_LOST, "lost")):
+            metrics.agents.labels(name).set(sum(record.state == state for record in self.fleet.records()))
+        metrics.xds_clients.set(len(self.discovery.clients))
+        known = self.reconciler.models()
+        metrics.models.set(len(known))
+        for gauge in (metrics.replicas, metrics.ready_replicas):
+            gauge.clear()
+        for model in known:
+            metrics.replicas.labels(model.spec.name).set(model.spec.replicas)
+            metrics.ready_replicas.labels(model.spec.name).set(model.status.ready)
+
     def add_to(self, server: aio.Server) -> None:
         """Register the handlers."""
         add_ControllerServiceServicer_to_server(self.calls, server)
@@ -124,3 +142,7 @@ class ControllerRole:
         except EchoratorError as error:
             _log.error("the known agents cannot be saved", extra={"error": str(error)})
         self._store.close()
+
+
+def _short(type_url: str) -> str:
+    return type_url.rpartition(".")[2]

@@ -23,6 +23,7 @@ CHANNEL_OPTIONS = [
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.enable_retries", 0),  # this gateway retries itself, elsewhere
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.minimal_stack", 1),  # 4 % of a call's time: no filters that this gateway has no use for
 ]
 
 

@@ -18,6 +18,7 @@ from echorator.errors import DrainingError, EchoratorError, ModelNotFoundError
 from echorator.gateway.agents import Connection, Place
 from echorator.gateway.balancer import assign
 from echorator.gateway.buffer import RequestBuffer, Room, Waiting, WaitTimeoutError
+from echorator.gateway.circuit_breaker import State
 from echorator.gateway.hash_ring import HashRing
 from echorator.gateway.settings import GatewaySettings
 from echorator.rpc.v1 import controller_pb2 as pb
@@ -332,6 +333,13 @@ class Dispatcher:
     def _set_timer_if_finite(self, due_s: float) -> None:
         if due_s != float("inf"):
             self._set_timer(due_s)
+
+    def observe(self) -> None:
+        """Bring the gauges up to date."""
+        metrics.waiting.set(self._room.requests)
+        metrics.waiting_bytes.set(self._room.bytes)
+        metrics.agents.set(len(self._connections))
+        metrics.open_breakers.set(sum(c.breaker.state is not State.CLOSED for c in self._connections.values()))
 
     # Leaving
 

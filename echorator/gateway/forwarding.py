@@ -65,15 +65,14 @@ class Forwarding:
         self._tag = ((GATEWAY_HEADER, gateway_id),)
         self._synced = synced
 
-    async def _pool(self, call: Call) -> Pool:
-        if not self._synced.is_set():
-            wait_s = self._remaining_s(call)
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._synced.wait()
-            except TimeoutError:
-                raise NoAgentError(f"the controller has not answered for {wait_s:.1f} s, so no agent is known yet") from None
-        return self._dispatcher.find(call.to.model)
+    async def _sync(self, call: Call) -> None:
+        """Wait until the mesh is known. Raises NoAgentError."""
+        wait_s = self._remaining_s(call)
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._synced.wait()
+        except TimeoutError:
+            raise NoAgentError(f"the controller has not answered for {wait_s:.1f} s, so no agent is known yet") from None
 
     def _remaining_s(self, call: Call) -> float:
         """For waiting; at most what the deadline leaves."""
@@ -119,7 +118,9 @@ class Forwarding:
 
     async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
         """The messages of a streaming call."""
-        pool = await self._pool(call)
+        if not self._synced.is_set():
+            await self._sync(call)
+        pool = self._dispatcher.find(call.to.model)
         failed: list[str] = []
         while True:
             place = await self._place(call, pool, failed)
@@ -147,7 +148,9 @@ class Forwarding:
 
     async def unary(self, call: Call) -> bytes:
         """The answer of a unary call."""
-        pool = await self._pool(call)
+        if not self._synced.is_set():
+            await self._sync(call)
+        pool = self._dispatcher.find(call.to.model)
         failed: list[str] = []
         while True:
             place = await self._place(call, pool, failed)

@@ -23,10 +23,10 @@ from echorator.gateway.dispatcher import Dispatcher, NoAgentError
 from echorator.gateway.forwarding import AgentLostError, Call, Forwarding, StatusError
 from echorator.gateway.memory_route import MemoryRoute, NoMemoryError
 from echorator.gateway.request_keys import Destination, destination_of
+from echorator.gateway.stopwatch import Stopwatch
 from echorator.rpc.v1 import cognition_pb2, model_pb2
-from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, rpc
+from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of
 from echorator.serving.statuses import DETAILS, PUSHBACK, Trailers
-from echorator.telemetry import gateway_metrics as metrics
 from echorator.telemetry import tracing
 
 MODEL_SERVICE: ServiceDescriptor = model_pb2.DESCRIPTOR.services_by_name["ModelService"]
@@ -39,11 +39,15 @@ NOT_HERE = {
     "ListSlots": "slots belong to one agent; ask it, `echorator mesh agents` lists them",
     "WatchStats": "statistics belong to one agent; ask it, `echorator mesh agents` lists them",
 }
-_DROPPED = frozenset({"user-agent", "te", "content-type", "x-echorator-gateway", tracing.TRACEPARENT, "grpc-timeout", "host"})
+_DROPPED = frozenset(
+    {"user-agent", "te", "content-type", "x-echorator-gateway", tracing.TRACEPARENT, "grpc-timeout", "host", "grpc-accept-encoding"}
+)
 
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
+
+Metadata = tuple[tuple[str, Any], ...]
 
 
 class NotHereError(EchoratorError):
@@ -68,8 +72,8 @@ class Passthrough(Calls, grpc.GenericRpcHandler):
 
     def __init__(self, forwarding: Forwarding, dispatcher: Dispatcher, memory: MemoryRoute) -> None:
         super().__init__()
-        self._forwarding = forwarding
-        self._dispatcher = dispatcher
+        self.forwarding = forwarding
+        self.dispatcher = dispatcher
         self._memory = memory
         self._handlers: dict[str, Handler] = {}
         for method in MODEL_SERVICE.methods:
@@ -94,20 +98,20 @@ class Passthrough(Calls, grpc.GenericRpcHandler):
     def _model_handler(self, method: MethodDescriptor) -> Handler:
         name, path = method.name, _path(method)
         if name == "ListModels":
-            return grpc.unary_unary_rpc_method_handler(_bound(self, name, Passthrough._list_models))
+            return grpc.unary_unary_rpc_method_handler(_served(self, name, self._list_models))
         if name in NOT_HERE:
             return _refusing(self, method, NOT_HERE[name])
         kind = GetMessageClass(method.input_type)
         if method.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(_bound(self, name, self._streaming(path, kind, name in WITH_SLOT)))
-        return grpc.unary_unary_rpc_method_handler(_bound(self, name, self._answering(path, kind)))
+            return grpc.unary_stream_rpc_method_handler(_served(self, name, self._streaming(path, kind, name in WITH_SLOT)))
+        return grpc.unary_unary_rpc_method_handler(_served(self, name, self._answering(path, kind)))
 
     def _streaming(self, path: str, kind: type[Message], slot: bool) -> Any:
-        async def handler(_: Passthrough, body: bytes, context: Context) -> None:
-            call = _call(path, kind, body, context, slot)
-            watch = _Stopwatch(path, call.to.model)
+        async def handler(body: bytes, context: Context, metadata: Metadata) -> None:
+            call = Call(path, body, destination_of(body, kind, dict(metadata)), metadata, deadline_of(context), slot)
+            watch = Stopwatch(path, call.to.model)
             try:
-                async with aclosing(self._forwarding.stream(call)) as messages:
+                async with aclosing(self.forwarding.stream(call)) as messages:
                     async for message in messages:
                         watch.message()
                         await context.write(message)
@@ -121,11 +125,11 @@ class Passthrough(Calls, grpc.GenericRpcHandler):
         return handler
 
     def _answering(self, path: str, kind: type[Message]) -> Any:
-        async def handler(_: Passthrough, body: bytes, context: Context) -> bytes:
-            call = _call(path, kind, body, context, False)
-            watch = _Stopwatch(path, call.to.model)
+        async def handler(body: bytes, context: Context, metadata: Metadata) -> bytes:
+            call = Call(path, body, destination_of(body, kind, dict(metadata)), metadata, deadline_of(context), False)
+            watch = Stopwatch(path, call.to.model)
             try:
-                return await self._forwarding.unary(call)
+                return await self.forwarding.unary(call)
             except BaseException as error:
                 watch.failed(error, self)
                 raise
@@ -134,25 +138,25 @@ class Passthrough(Calls, grpc.GenericRpcHandler):
 
         return handler
 
-    async def _list_models(self, _body: bytes, context: Context) -> bytes:
+    async def _list_models(self, _body: bytes, context: Context, _metadata: Metadata) -> bytes:
         """One entry a model, as its agents describe it; one that no agent serves now has its name only."""
         deadline_of(context)
         return (await self.models()).SerializeToString()
 
     async def models(self) -> model_pb2.ListModelsResponse:
         """What may be asked for."""
-        described = [self._described(name) for name in self._dispatcher.models()]
+        described = [self._described(name) for name in self.dispatcher.models()]
         return model_pb2.ListModelsResponse(models=await asyncio.gather(*described))
 
     async def _described(self, name: str) -> model_pb2.Model:
-        pool = self._dispatcher.find(name)
+        pool = self.dispatcher.find(name)
         slots = sum(place.slots for place in pool.places.values() if place.open)
         model = model_pb2.Model(name=name)
         if slots:
             body = model_pb2.GetModelRequest(model=name).SerializeToString()
             call = Call(f"/{MODEL_SERVICE.full_name}/GetModel", body, Destination(name), deadline_s=time.monotonic() + 5.0, slot=False)
             try:
-                model = model_pb2.Model.FromString(await self._forwarding.unary(call))
+                model = model_pb2.Model.FromString(await self.forwarding.unary(call))
             except EchoratorError:
                 return model  # its agent has gone this moment
             model.slots = slots
@@ -162,108 +166,76 @@ class Passthrough(Calls, grpc.GenericRpcHandler):
     # CognitionService
 
     def _memory_handler(self, method: MethodDescriptor) -> Handler:
-        path = _path(method)
+        name, path = method.name, _path(method)
         if method.client_streaming:
 
-            async def upload(_: Passthrough, parts: AsyncIterator[bytes], context: Context) -> bytes:
-                call = self._memory.channel().stream_unary(path)(parts, timeout=context.time_remaining(), metadata=_metadata(context))
+            async def upload(parts: AsyncIterator[bytes], context: Context, metadata: Metadata) -> bytes:
+                call = self._memory.channel().stream_unary(path)(parts, timeout=context.time_remaining(), metadata=metadata)
                 reply: bytes = await _passed(call)
                 return reply
 
-            return grpc.stream_unary_rpc_method_handler(_bound(self, method.name, upload))
+            return grpc.stream_unary_rpc_method_handler(_served(self, name, upload))
         if method.server_streaming:
 
-            async def stream(_: Passthrough, body: bytes, context: Context) -> None:
-                call = self._memory.channel().unary_stream(path)(body, timeout=context.time_remaining(), metadata=_metadata(context))
+            async def stream(body: bytes, context: Context, metadata: Metadata) -> None:
+                call = self._memory.channel().unary_stream(path)(body, timeout=context.time_remaining(), metadata=metadata)
                 try:
                     while (message := await _passed(call.read())) is not aio.EOF:
                         await context.write(message)
                 finally:
                     call.cancel()
 
-            return grpc.unary_stream_rpc_method_handler(_bound(self, method.name, stream))
+            return grpc.unary_stream_rpc_method_handler(_served(self, name, stream))
 
-        async def answer(_: Passthrough, body: bytes, context: Context) -> bytes:
-            call = self._memory.channel().unary_unary(path)(body, timeout=context.time_remaining(), metadata=_metadata(context))
+        async def answer(body: bytes, context: Context, metadata: Metadata) -> bytes:
+            call = self._memory.channel().unary_unary(path)(body, timeout=context.time_remaining(), metadata=metadata)
             reply: bytes = await _passed(call)
             return reply
 
-        return grpc.unary_unary_rpc_method_handler(_bound(self, method.name, answer))
-
-
-class _Stopwatch:
-    """What the metrics say of one call."""
-
-    __slots__ = ("_begin_s", "_code", "_last_s", "_method", "_model")
-
-    def __init__(self, path: str, model: str) -> None:
-        self._method = path.rpartition("/")[2]
-        self._model = model
-        self._begin_s = time.monotonic()
-        self._last_s = 0.0
-        self._code = "OK"
-        metrics.in_flight.labels(self._method).inc()
-
-    def message(self) -> None:
-        """One has come."""
-        now_s = time.monotonic()
-        if self._last_s:
-            metrics.between_messages.labels(self._model).observe(now_s - self._last_s)
-        else:
-            metrics.first_message.labels(self._model).observe(now_s - self._begin_s)
-        self._last_s = now_s
-
-    def failed(self, error: BaseException, service: Calls) -> None:
-        """It ended with this."""
-        self._code = service.code_of(error).name if isinstance(error, EchoratorError) else "CANCELLED"
-
-    def end(self) -> None:
-        """It is over."""
-        metrics.in_flight.labels(self._method).dec()
-        metrics.duration.labels(self._method).observe(time.monotonic() - self._begin_s)
-        known = "" if self._code == "NOT_FOUND" else self._model  # a name that a client made up is no label
-        metrics.requests.labels(self._method, known, self._code).inc()
+        return grpc.unary_unary_rpc_method_handler(_served(self, name, answer))
 
 
 def _path(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
-def _bound(service: Passthrough, name: str, handler: Callable[..., Any]) -> Callable[[Any, Context], Awaitable[Any]]:
-    """As grpc.aio calls it, with what every call of a service has; `name` is that of its span."""
-    wrapped = rpc(handler, name)
+def _served(service: Passthrough, name: str, handler: Callable[[Any, Context, Metadata], Awaitable[Any]]) -> Any:
+    """`handler` as grpc.aio calls it: what `serving.calls.rpc` does for others, with the metadata read only once."""
 
     async def call(request: Any, context: Context) -> Any:
-        return await wrapped(service, request, context)
+        service.enter()
+        metadata, traceparent = [], ""
+        for pair in context.invocation_metadata() or ():
+            if pair[0] == tracing.TRACEPARENT:
+                traceparent = str(pair[1])
+            elif pair[0] not in _DROPPED:
+                metadata.append(pair)
+        trace = tracing.begin(name, traceparent)
+        metadata.append((tracing.TRACEPARENT, trace.header))
+        failed = ""
+        try:
+            service.check_admission()
+            return await handler(request, context, tuple(metadata))
+        except EchoratorError as error:
+            failed = service.code_of(error).name
+            return await service.refuse(context, error, trace)
+        finally:
+            trace.end(failed)
+            service.leave()
 
     return call
 
 
 def _refusing(service: Passthrough, method: MethodDescriptor, why: str) -> Handler:
-    async def refuse(_: Passthrough, _body: bytes, _context: Context) -> None:
+    async def refuse(_body: bytes, _context: Context, _metadata: Metadata) -> None:
         raise NotHereError(why)
 
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_bound(service, method.name, refuse))
-    return grpc.unary_unary_rpc_method_handler(_bound(service, method.name, refuse))
+        return grpc.unary_stream_rpc_method_handler(_served(service, method.name, refuse))
+    return grpc.unary_unary_rpc_method_handler(_served(service, method.name, refuse))
 
 
-def _metadata(context: Context) -> tuple[tuple[str, str | bytes], ...]:
-    """What goes on to the agent: the client's own headers, and the trace."""
-    passed = [(key, value) for key, value in context.invocation_metadata() or () if key not in _DROPPED and not key.startswith("grpc-")]
-    trace = tracing.current()
-    if trace is not None:
-        passed.append((tracing.TRACEPARENT, trace.header))
-    return tuple(passed)
-
-
-def _call(path: str, kind: type[Message], body: bytes, context: Context, slot: bool) -> Call:
-    metadata = _metadata(context)
-    headers = {key: value for key, value in metadata if isinstance(value, str)}
-    return Call(path, body, destination_of(body, kind, headers), metadata, deadline_of(context), slot)
-
-
-def _trailers(trailers: tuple[tuple[str, str | bytes], ...]) -> tuple[tuple[str, str | bytes], ...]:
+def _trailers(trailers: Metadata) -> Metadata:
     return tuple((key, value) for key, value in trailers if not key.startswith("grpc-") or key in (DETAILS, PUSHBACK))
 
 

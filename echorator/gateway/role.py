@@ -13,6 +13,7 @@ from echorator.gateway.forwarding import Forwarding
 from echorator.gateway.memory_route import MemoryRoute
 from echorator.gateway.passthrough import NAMES, Passthrough
 from echorator.gateway.settings import GatewaySettings
+from echorator.telemetry import gateway_metrics as metrics
 
 
 class GatewayRole:
@@ -48,6 +49,11 @@ class GatewayRole:
 
     async def leave(self) -> None:
         """Clients of a gateway learn of its end from its health service."""
+
+    def observe(self) -> None:
+        """Bring the gauges up to date."""
+        self.dispatcher.observe()
+        metrics.connected.set(self.view.connected)
 
     def stop_admission(self) -> None:
         """New calls are refused; those that wait still get an agent."""

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import grpc
 from grpc import aio
@@ -18,6 +18,7 @@ from grpc import aio
 from echorator.errors import DrainingError, EchoratorError
 from echorator.serving.statuses import Trailers, message_of, trailers_of
 from echorator.telemetry import tracing
+from echorator.telemetry.serving_metrics import requests
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +64,13 @@ class Calls:
         """The status of an error; INTERNAL for one that nothing here expects."""
         return next((code for kind, code in self.codes if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
+    async def refuse(self, context: Context, error: EchoratorError, trace: tracing.Trace) -> NoReturn:
+        """End the call with the status of `error`."""
+        code, message = self.code_of(error), message_of(error)
+        if code is grpc.StatusCode.INTERNAL:
+            _log.error("call failed", extra={"error": message})
+        await context.abort(code, message, self.trailers_of(error, code, message, trace.trace_id))
+
     def trailers_of(self, error: EchoratorError, code: grpc.StatusCode, message: str, trace_id: str) -> Trailers:
         """What goes with the status of an error."""
         return trailers_of(error, code.value[0], message, trace_id)
@@ -84,16 +92,14 @@ def rpc(
             service.check_admission()
             return await handler(service, request, context)
         except EchoratorError as error:
-            code, message = service.code_of(error), message_of(error)
-            failed = code.name
-            if code is grpc.StatusCode.INTERNAL:
-                _log.error("call failed", extra={"error": message})
-            return await context.abort(code, message, service.trailers_of(error, code, message, trace.trace_id))
+            failed = service.code_of(error).name
+            return await service.refuse(context, error, trace)
         except BaseException as error:
-            failed = type(error).__name__
+            failed = "CANCELLED" if isinstance(error, asyncio.CancelledError) else "UNKNOWN"
             raise
         finally:
             trace.end(failed)
+            requests.labels(span, failed or "OK").inc()
             service.leave()
 
     return call
@@ -111,7 +117,4 @@ def deadline_of(context: Context) -> float:
 
 def metadata_of(context: Context, key: str) -> str:
     """The first value of a metadata key, "" where there is none."""
-    for name, value in context.invocation_metadata() or ():
-        if name == key:
-            return value if isinstance(value, str) else value.decode("utf-8", "replace")
-    return ""
+    return next((str(value) for name, value in context.invocation_metadata() or () if name == key), "")

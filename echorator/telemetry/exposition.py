@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, start_http_server
+from prometheus_client.core import Metric
 
 from echorator.errors import ResourceError
 
 
-def serve_metrics(host: str, port: int) -> tuple[int, Callable[[], None]]:
+class _Fresh:
+    """The default registry, with its gauges brought up to date first."""
+
+    def __init__(self, observe: Callable[[], None]) -> None:
+        self._observe = observe
+
+    def collect(self) -> Iterable[Metric]:
+        self._observe()
+        return REGISTRY.collect()
+
+
+def serve_metrics(host: str, port: int, observe: Callable[[], None]) -> tuple[int, Callable[[], None]]:
     """On a thread; returns the port and what stops it. Raises ResourceError where the port cannot be had."""
     try:
-        server, _ = start_http_server(port, host)
+        server, _ = start_http_server(port, host, registry=_Fresh(observe))
     except OSError as error:
         raise ResourceError(f"cannot serve metrics on {host}:{port}: {error.strerror or error}; choose another --metrics-port") from error
 

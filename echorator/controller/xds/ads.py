@@ -71,8 +71,8 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
         self._nonces = itertools.count(1)
         self.closing = asyncio.Event()
         self.clients: dict[int, Client] = {}
-        self.pushes: Callable[[str], None] = lambda _: None  # told the type of each response
-        self.nacks: Callable[[str], None] = lambda _: None  # and of each refusal
+        self.on_push: Callable[[str], None] = lambda _: None  # told the type of each response
+        self.on_nack: Callable[[str], None] = lambda _: None  # and of each refusal
 
     def changed(self) -> None:
         """Push what is different now."""
@@ -128,7 +128,7 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
         subscription = client.subscriptions.setdefault(message.type_url, Subscription())
         if message.HasField("error_detail"):
             subscription.error = message.error_detail.message
-            self.nacks(message.type_url)
+            self.on_nack(message.type_url)
             _log.error(
                 "xDS resources refused",
                 extra={"node": client.node.id, "type": message.type_url, "version": subscription.version, "error": subscription.error},
@@ -163,4 +163,4 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
             )
             response.control_plane.identifier = "echorator"
             await context.write(response)
-            self.pushes(type_url)
+            self.on_push(type_url)
