@@ -21,7 +21,7 @@ from grpc import aio
 
 from echorator import __version__
 from echorator.agent.callers import Callers
-from echorator.agent.placed_models import Placed, PlacedModels
+from echorator.agent.placed_models import LAME_DUCK_S, Placed, PlacedModels
 from echorator.agent.registry import Entry, Registry, State
 from echorator.errors import EchoratorError, InvalidRequestError
 from echorator.rpc.v1 import controller_pb2 as pb
@@ -34,7 +34,6 @@ PROTOCOL = 1
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 3.0
 ENCODER_SLOTS = 8
-LAME_DUCK_S = 0.2  # calls are still taken for this long after the controller was told, until its clients know
 GATHER_S = 0.01  # changes within this time are one report
 REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
 
@@ -209,7 +208,8 @@ class MeshSession:
         return report
 
     def _model(self, entry: Entry, placed: Placed | None) -> pb.AgentModel:
-        model = pb.AgentModel(name=entry.name, state=_STATES[entry.state], generation=placed.generation if placed is not None else 0)
+        state = pb.AGENT_MODEL_STATE_DRAINING if placed is not None and placed.leaving else _STATES[entry.state]
+        model = pb.AgentModel(name=entry.name, state=state, generation=placed.generation if placed is not None else 0)
         served = entry.served
         if served is None:
             return model

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 60.0
 UNLOAD_GRACE_S = 30.0
+LAME_DUCK_S = 0.2  # calls are still taken for this long after the controller was told, until its clients know
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Placed:
-    """A model this agent loads or has loaded for its controller. `busy`: being loaded or unloaded now."""
+    """A model this agent loads or has loaded for its controller. `busy`: being loaded or unloaded now.
+
+    `leaving`: it is about to be unloaded; it still takes calls until those who send them know.
+    """
 
     generation: int
     busy: bool = False
     failure: Failure | None = None
+    leaving: bool = False
 
 
 def plan(desired: Mapping[str, int], placed: Mapping[str, Placed], own: frozenset[str], now_s: float) -> tuple[list[str], list[str]]:
@@ -110,7 +115,7 @@ class PlacedModels:
         wanted = {name: model.generation for name, model in self._desired.items()}
         unload, load = plan(wanted, self._placed, own, time.monotonic())
         for name in unload:
-            self._placed[name] = replace(self._placed[name], busy=True)
+            self._placed[name] = replace(self._placed[name], busy=True, leaving=True)
             self._begin(self._unload(name))
         for name in load:
             before = self._placed.get(name)
@@ -153,6 +158,7 @@ class PlacedModels:
 
     async def _unload(self, name: str) -> None:
         if any(entry.name == name for entry in self._registry.entries()):
+            await asyncio.sleep(LAME_DUCK_S)
             try:
                 await self._registry.unload(name, UNLOAD_GRACE_S)
             except EchoratorError as error:

@@ -31,7 +31,7 @@ class Host:
     own: frozenset[str] = frozenset()
     unfit: frozenset[str] = frozenset()  # models that failed here
     running: Mapping[str, int] = field(default_factory=dict)
-    memory_free_bytes: int = 0  # 0: not known
+    memory_free_bytes: int | None = None  # None: not known
     takes_more: bool = True  # False: lost for the moment; what it has stays placed, nothing is added
 
 
@@ -59,15 +59,20 @@ def place(wanted: Sequence[Wanted], hosts: Sequence[Host]) -> Placement:
             continue
         without = [h for h in hosts if h.takes_more and model.name not in h.own and model.name not in chosen[h.id]]
         candidates = [h for h in without if model.name not in h.unfit]
-        fitting = [h for h in candidates if not free[h.id] or not model.memory_bytes or model.memory_bytes <= free[h.id]]
-        fitting.sort(key=lambda h: (len(chosen[h.id]) + len(h.own), -free[h.id], h.id))
+        fitting = [h for h in candidates if _fits(model, free[h.id])]
+        fitting.sort(key=lambda h: (len(chosen[h.id]) + len(h.own), -(free[h.id] or 0), h.id))
         for host in fitting[:missing]:
             chosen[host.id].add(model.name)
-            if free[host.id]:
-                free[host.id] = max(1, free[host.id] - model.memory_bytes)
+            left = free[host.id]
+            if left is not None:
+                free[host.id] = left - model.memory_bytes
         if len(fitting) < missing:
             shortages[model.name] = _why(model, hosts, candidates, fitting, missing)
     return Placement({name: frozenset(models) for name, models in chosen.items()}, shortages)
+
+
+def _fits(model: Wanted, free_bytes: int | None) -> bool:
+    return free_bytes is None or model.memory_bytes <= free_bytes
 
 
 def _kept(model: Wanted, hosts: Sequence[Host]) -> list[Host]:
@@ -87,6 +92,6 @@ def _why(model: Wanted, hosts: Sequence[Host], candidates: Sequence[Host], fitti
     if unfit:
         return f"{agents}: it failed on {', '.join(unfit[:5])}"
     if len(fitting) < len(candidates):
-        most = max(h.memory_free_bytes for h in candidates)
+        most = max(h.memory_free_bytes or 0 for h in candidates)
         return f"{agents}: a replica takes {model.memory_bytes >> 20} MiB, at most {most >> 20} MiB are free on one"
     return f"{agents}: all {len(hosts)} connected ones serve it"

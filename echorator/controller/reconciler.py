@@ -176,7 +176,7 @@ class Reconciler:
             own=frozenset(m.name for m in record.models.values() if not m.generation),
             unfit=frozenset(model for (agent, model), unfit in self._unfit.items() if agent == name and unfit.until_s),
             running={m.name: m.busy + m.queued for m in record.models.values()},
-            memory_free_bytes=record.agent.memory_free_bytes,
+            memory_free_bytes=record.agent.memory_free_bytes or None,
             takes_more=record.connected and record.state == pb.AGENT_STATE_READY,
         )
 
@@ -212,13 +212,15 @@ class Reconciler:
     def _tell_agents(self, records: list[AgentRecord], placement: Placement) -> None:
         for record in records:
             name = record.agent.id
+            known = self._desired.get(name)
             desired = pb.Desired(drain=record.drain_asked)
+            if record.state == pb.AGENT_STATE_DRAINING and known is not None:
+                desired.models.extend(known.models)  # it may still be sent calls for a moment, and may be let back
             for model in sorted(placement.by_host.get(name, ())):
                 stored = self._models[model].stored
                 spec = stored.spec
                 options = spec.options if spec.HasField("options") else None
                 desired.models.add(name=model, source=spec.source, options=options, generation=stored.load_generation)
-            known = self._desired.get(name)
             if known is not None:
                 desired.revision = known.revision
                 if desired == known:

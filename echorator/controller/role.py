@@ -99,6 +99,7 @@ class ControllerRole:
     async def _end_rebuild(self) -> None:
         await asyncio.sleep(self._settings.rebuild_s)
         self.fleet.forget_absent()
+        self.discovery.settle()
 
     def observe(self) -> None:
         """Bring the gauges up to date."""

@@ -26,7 +26,7 @@ from echorator.telemetry import gateway_metrics as metrics
 
 _log = logging.getLogger(__name__)
 
-WAKE_AGAIN_S = 5.0  # a controller that was asked for an agent is not asked again for this long
+WAKE_AGAIN_S = 2.0  # a controller that was asked for an agent is not asked again for this long
 
 
 class NoAgentError(EchoratorError):
@@ -68,6 +68,7 @@ class Dispatcher:
         self._connections: dict[str, Connection] = {}
         self._agents: dict[str, pb.Agent] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[None]] = set()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = float("inf")
@@ -132,7 +133,12 @@ class Dispatcher:
 
     def model_changed(self, model: pb.MeshModel) -> None:
         """See `fleet_view.Listener`."""
-        self._pool(model.spec.name).wanted = model
+        pool = self._pool(model.spec.name)
+        pool.wanted = model
+        if model.spec.replicas:
+            pool.woken_s = float("-inf")  # it was heard
+        elif len(pool.buffer) or pool.light:
+            self._wake(pool)
 
     def model_removed(self, name: str) -> None:
         """See `fleet_view.Listener`."""
@@ -293,9 +299,9 @@ class Dispatcher:
         if wanted is None or wanted.spec.replicas > 0 or self.scale_from_zero is None or now_s - pool.woken_s < WAKE_AGAIN_S:
             return
         pool.woken_s = now_s
-        task = asyncio.ensure_future(self._ask(pool))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        task = asyncio.get_running_loop().create_task(self._ask(pool))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _ask(self, pool: Pool) -> None:
         assert self.scale_from_zero is not None
@@ -303,8 +309,10 @@ class Dispatcher:
             await self.scale_from_zero(pool.name)
             _log.info("asked for an agent", extra={"model": pool.name})
         except aio.AioRpcError as error:
-            pool.woken_s = float("-inf")
             _log.warning("could not ask for an agent", extra={"model": pool.name, "error": error.details()})
+        await asyncio.sleep(WAKE_AGAIN_S)
+        if len(pool.buffer) or pool.light:
+            self._wake(pool)
 
     def _why_no_agent(self, pool: Pool, waited_s: float) -> str:
         said = ""
@@ -361,6 +369,8 @@ class Dispatcher:
         """Close every connection."""
         if self._timer is not None:
             self._timer.cancel()
+        for task in self._asking:
+            task.cancel()
         for name in list(self._connections):
             self._drop(name)
         await asyncio.gather(*self._closing, return_exceptions=True)

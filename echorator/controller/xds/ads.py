@@ -74,6 +74,11 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
         self.on_push: Callable[[str], None] = lambda _: None  # told the type of each response
         self.on_nack: Callable[[str], None] = lambda _: None  # and of each refusal
 
+    def settle(self) -> None:
+        """The state is rebuilt: who asks for a model that is not known is told so from now on."""
+        self._snapshot.settle()
+        self.changed()
+
     def changed(self) -> None:
         """Push what is different now."""
         self._snapshot.changed()
@@ -150,6 +155,9 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
             )
             if same and not asked:
                 return
+            if subscription.names and not resources:
+                subscription.sent_any = True
+                return  # nothing is known yet of what was asked for; it is pushed once it is
             digest = blake2b(digest_size=6)
             for name in sorted(resources):
                 digest.update(f"{name}={resources[name].version};".encode())

@@ -38,6 +38,7 @@ class Snapshot:
     def __init__(self, view: Callable[[], MeshView]) -> None:
         self._view = view
         self._stale = True
+        self._settled = False
         self._mesh = MeshView((), ())
         self._grpc: Packed = {}
         self._envoy: dict[tuple[str, int], Packed] = {}
@@ -45,6 +46,10 @@ class Snapshot:
     def changed(self) -> None:
         """The mesh is another one."""
         self._stale = True
+
+    def settle(self) -> None:
+        """The state is rebuilt: what is not known now is unknown. Before that, nothing is said of it."""
+        self._settled = True
 
     def _refresh(self) -> None:
         if self._stale:
@@ -72,7 +77,7 @@ class Snapshot:
         if names is None:
             return dict(found)
         chosen = {name: found[name] for name in names if name in found}
-        if listen is None:
+        if listen is None and self._settled:
             for name in names - found.keys():
                 chosen[name] = Versioned(packed(unknown(type_url, name)))
         return chosen
