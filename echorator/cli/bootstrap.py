@@ -15,17 +15,18 @@ _HOST_PORT = re.compile(r"(.+):(\d{1,5})")
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code."""
-    _parts(arguments.controller, "--controller")
+    host_port_of(arguments.controller, "--controller")
     node = arguments.node or socket.gethostname()
     if arguments.envoy:
-        made = envoy_bootstrap(arguments.controller, node, _parts(arguments.envoy, "--envoy"), arguments.admin_port)
+        made = envoy_bootstrap(arguments.controller, node, host_port_of(arguments.envoy, "--envoy"), arguments.admin_port)
     else:
         made = grpc_bootstrap(arguments.controller, node)
     print(json.dumps(made, indent=2))
     return Exit.OK
 
 
-def _parts(address: str, option: str) -> tuple[str, int]:
+def host_port_of(address: str, option: str) -> tuple[str, int]:
+    """Of HOST:PORT. Raises CommandError."""
     found = _HOST_PORT.fullmatch(address)
     if not found or not 1 <= int(found[2]) <= 65535:
         raise CommandError(f"{option} {address!r} is not HOST:PORT", Exit.USAGE)

@@ -8,6 +8,8 @@ from dataclasses import fields
 
 import uvloop
 
+from echorator.cli.bootstrap import host_port_of
+from echorator.cli.envoy_process import EnvoyProcess
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.telemetry_options import telemetry
 from echorator.errors import InvalidRequestError
@@ -33,7 +35,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
     server = Server(settings)
     server.host(role)
     await server.start()
-    role.start(arguments.advertise)
+    role.start(arguments.advertise or (server.address if arguments.envoy else ""))
     if not await role.ready(arguments.join_timeout):
         await server.close()
         raise CommandError(
@@ -41,21 +43,39 @@ async def _serve(arguments: argparse.Namespace) -> int:
             "start it with `echorator controller`, or see --join-timeout",
             Exit.UNAVAILABLE,
         )
-    http = None
-    if arguments.http_port >= 0:
-        http = HttpServer(Api(role.calls, arguments.receive_limit_bytes, role.observe).app(), arguments.host, arguments.http_port)
-        try:
-            await http.start()
-        except BaseException:
-            await server.close()
-            raise
+    try:
+        http, envoy = await _further_servers(arguments, role)
+    except BaseException:
+        await server.close()
+        raise
     server.catch_signals()
     server.serve()
-    shown = f" and http://{arguments.host}:{http.port}/v1 (OpenAI)" if http is not None else ""
-    print(f"listening on {server.address} (gRPC){shown}", flush=True)
+    print(_greeting(arguments, server, http, envoy), flush=True)
     with telemetry(arguments, "gateway"):
-        await server.run_until_signal()
-    if http is not None:
-        await http.close()
+        await server.run_until_signal(envoy.ended if envoy is not None else None)
+    for further in (envoy, http):
+        if further is not None:
+            await further.close()
     print("stopped", file=sys.stderr)
     return Exit.OK
+
+
+async def _further_servers(arguments: argparse.Namespace, role: GatewayRole) -> tuple[HttpServer | None, EnvoyProcess | None]:
+    http = envoy = None
+    if arguments.http_port >= 0:
+        http = HttpServer(Api(role.calls, arguments.receive_limit_bytes, role.observe).app(), arguments.host, arguments.http_port)
+        await http.start()
+    if arguments.envoy:
+        listen = host_port_of(arguments.envoy, "--envoy")
+        envoy = EnvoyProcess(arguments.controller, f"envoy-{role.id}", listen, arguments.grace)
+        await envoy.start()
+    return http, envoy
+
+
+def _greeting(arguments: argparse.Namespace, server: Server, http: HttpServer | None, envoy: EnvoyProcess | None) -> str:
+    parts = [f"{server.address} (gRPC)"]
+    if http is not None:
+        parts.append(f"http://{arguments.host}:{http.port}/v1 (OpenAI)")
+    if envoy is not None:
+        parts.append(f"{arguments.envoy} (Envoy)")
+    return f"listening on {', '.join(parts)}"

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -184,9 +185,15 @@ class Server:
     def _on_signal(self) -> None:
         (self._hurry if self._stop.is_set() else self._stop).set()
 
-    async def run_until_signal(self) -> None:
-        """Serve until a signal, drain, close. A second signal ends the grace period. Needs `catch_signals` before."""
-        await self._stop.wait()
+    async def run_until_signal(self, or_until: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Serve until a signal, drain, close. A second signal ends the grace period. Needs `catch_signals` before.
+
+        The end of `or_until` is as good as a signal.
+        """
+        ends = [asyncio.ensure_future(end()) for end in (self._stop.wait, or_until) if end is not None]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         _log.info("draining", extra={"grace_s": self.settings.grace_s})
         drain = asyncio.create_task(self.drain(self.settings.grace_s))
         hurry = asyncio.create_task(self._hurry.wait())

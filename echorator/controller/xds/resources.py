@@ -248,7 +248,7 @@ def _envoy_routes(view: MeshView) -> Any:
     host = route_components_pb2.VirtualHost(name=GATEWAY, domains=["*"], routes=routes)
     cors = cors_pb2.CorsPolicy(allow_methods="GET, POST, OPTIONS", expose_headers="grpc-status,grpc-message,grpc-status-details-bin")
     cors.allow_headers = f"content-type,x-grpc-web,x-user-agent,grpc-timeout,traceparent,{SESSION_HEADER},{MODEL_HEADER}"
-    cors.allow_origin_string_match.add().prefix = ""
+    cors.allow_origin_string_match.add().safe_regex.regex = ".*"
     host.typed_per_filter_config["envoy.filters.http.cors"].CopyFrom(packed(cors))
     return route_pb2.RouteConfiguration(name=GATEWAY, virtual_hosts=[host])
 

