@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,10 +23,9 @@ class Part:
     """A process that has said that it listens. Ends with the stack."""
 
     def __init__(self, stack: ExitStack, log: Path, *command: str, says: str = "listening on", env: dict[str, str] | None = None) -> None:
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
         with log.open("wb") as out:
-            self.popen = subprocess.Popen(
-                command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
-            )
+            self.popen = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env)
         stack.callback(self.end)
         self._log = log
         wait_until(lambda: says in self.said() or self.popen.poll() is not None, f"{command} says {says!r}")
@@ -55,8 +55,6 @@ class Part:
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = START_S) -> None:
-    import time
-
     deadline_s = time.monotonic() + within_s
     while not holds():
         if time.monotonic() > deadline_s:

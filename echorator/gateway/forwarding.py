@@ -111,7 +111,8 @@ class Forwarding:
 
     def _begin(self, call: Call, place: Place, attempt: Attempt, streams: bool) -> Any:
         timeout_s = max(0.001, call.deadline_s - time.monotonic()) if call.deadline_s else None
-        made = place.connection.call(call.path, streams)(call.body, timeout=timeout_s, metadata=call.metadata + self._tag)
+        metadata = call.metadata + self._tag if call.slot else call.metadata
+        made = place.connection.call(call.path, streams)(call.body, timeout=timeout_s, metadata=metadata)
         attempt.call = made
         place.connection.attempts.add(attempt)
         return made

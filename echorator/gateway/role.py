@@ -14,6 +14,9 @@ from echorator.gateway.memory_route import MemoryRoute
 from echorator.gateway.passthrough import NAMES, Passthrough
 from echorator.gateway.settings import GatewaySettings
 from echorator.telemetry import gateway_metrics as metrics
+from echorator.telemetry.exposition import shared
+
+OBSERVE_S = 1.0
 
 
 class GatewayRole:
@@ -29,10 +32,19 @@ class GatewayRole:
         self.forwarding = Forwarding(self.dispatcher, settings, self.id, self.view.synced)
         self._memory = MemoryRoute(memory_server, self.dispatcher.agents)
         self.calls = Passthrough(self.forwarding, self.dispatcher, self._memory)
+        self._observing: asyncio.Task[None] | None = None
 
     def start(self, address: str) -> None:
         """Watch the mesh; `address` is where this gateway serves, "" where others are not to be sent to it."""
         self.view.start(address)
+        if shared():
+            self._observing = asyncio.create_task(self._keep_observed())
+
+    async def _keep_observed(self) -> None:
+        """Whichever process is asked for metrics has only the last values of the others."""
+        while True:
+            self.observe()
+            await asyncio.sleep(OBSERVE_S)
 
     async def ready(self, within_s: float) -> bool:
         """Wait for the controller's first word. False where it did not come."""
@@ -66,6 +78,8 @@ class GatewayRole:
     async def close(self) -> None:
         """Close every connection."""
         self.dispatcher.stop_admission()
+        if self._observing is not None:
+            self._observing.cancel()
         await self.view.close()
         await self.dispatcher.close()
         await self._memory.close()

@@ -41,6 +41,7 @@ class ServerSettings:
     grace_s: float = 30.0  # running calls may take this long after a signal
     receive_limit_bytes: int = 4 << 20  # of one request; larger ones are RESOURCE_EXHAUSTED
     keepalive_s: float = 30.0  # a silent connection is probed after this, and closed 10 s later
+    shared_port: bool = False  # other processes listen on the same port; the kernel gives each connection to one of them
 
     def __post_init__(self) -> None:
         """Raises InvalidRequestError, naming the field and its range."""
@@ -57,7 +58,7 @@ class ServerSettings:
     def channel_options(self) -> list[tuple[str, int]]:
         """gRPC's channel arguments."""
         return [
-            ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server behind it
+            ("grpc.so_reuseport", int(self.shared_port)),  # else a port in use is an error, not a second server behind it
             ("grpc.max_receive_message_length", self.receive_limit_bytes),
             ("grpc.max_send_message_length", SEND_LIMIT_BYTES),
             ("grpc.keepalive_time_ms", int(self.keepalive_s * 1000)),
@@ -133,7 +134,8 @@ class Server:
         """Listen; not serving before `serve`. Returns the port. Raises ResourceError when it cannot be had."""
         reflection.enable_server_reflection((*self._names(), health.SERVICE, CHANNELZ, reflection.SERVICE_NAME), self._server)
         self.port = self.settings.port or self.port
-        _probe(self.settings.host, self.settings.port)
+        if not self.settings.shared_port:
+            probe(self.settings.host, self.settings.port)
         try:
             self.port = self._server.add_insecure_port(self.address)
         except RuntimeError as error:
@@ -203,17 +205,17 @@ class Server:
         await self.close()
 
 
-def _probe(host: str, port: int) -> None:
+def probe(host: str, port: int) -> None:
     """Raises ResourceError where the address cannot be bound; gRPC itself would print its own lines before it fails."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
         raise ResourceError(f"cannot listen on {host}: {error.strerror or error}") from error
     family, kind, protocol, _, address = found[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family, kind, protocol) as probing:
+        probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(address)
+            probing.bind(address)
         except OSError as error:
             reason = error.strerror or str(error)
             raise ResourceError(f"cannot listen on {host}:{port}: {reason}; choose another --port, or 0 for any free one") from error

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 
-from prometheus_client import REGISTRY, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from echorator.errors import ResourceError
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client: processes of one role share their metrics there
+
+
+def shared() -> bool:
+    """Whether other processes add to the same metrics."""
+    return FOLDER_VARIABLE in os.environ
+
+
+def text_of(observe: Callable[[], None]) -> bytes:
+    """All metrics of this process, or of all that share them, in Prometheus' text format."""
+    observe()
+    if not shared():
+        return generate_latest()
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
 
 
 class _Fresh:

@@ -7,10 +7,12 @@ from prometheus_client import Counter, Gauge, Histogram
 FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 requests = Counter("echorator_gateway_requests_total", "Calls that have ended, by gRPC status", ("method", "model", "code"))
-in_flight = Gauge("echorator_gateway_requests_in_flight", "Calls under way, waiting ones included", ("method",))
+in_flight = Gauge(
+    "echorator_gateway_requests_in_flight", "Calls under way, waiting ones included", ("method",), multiprocess_mode="livesum"
+)
 buffered = Counter("echorator_gateway_buffered_requests_total", "Requests that had to wait for an agent")
-waiting = Gauge("echorator_gateway_buffer_requests", "Requests that wait for an agent now")
-waiting_bytes = Gauge("echorator_gateway_buffer_bytes", "Bytes of the requests that wait")
+waiting = Gauge("echorator_gateway_buffer_requests", "Requests that wait for an agent now", multiprocess_mode="livesum")
+waiting_bytes = Gauge("echorator_gateway_buffer_bytes", "Bytes of the requests that wait", multiprocess_mode="livesum")
 wait_seconds = Histogram("echorator_gateway_buffer_wait_seconds", "Time that requests waited, for those that did", buckets=FAST)
 shed = Counter("echorator_gateway_shed_requests_total", "Requests refused because the buffer was full")
 retries = Counter("echorator_gateway_retries_total", "Attempts on another agent after one broke before its first message", ("model",))
@@ -24,6 +26,8 @@ between_messages = Histogram(
     buckets=FAST,
 )
 duration = Histogram("echorator_gateway_request_duration_seconds", "From a call's arrival to its end", ("method",), buckets=FAST)
-open_breakers = Gauge("echorator_gateway_circuit_breakers_open", "Agents that are left out because they failed")
-agents = Gauge("echorator_gateway_agents", "Agents that this gateway knows")
-connected = Gauge("echorator_gateway_controller_connected", "1 while the controller is reached")
+open_breakers = Gauge(
+    "echorator_gateway_circuit_breakers_open", "Agents that are left out because they failed", multiprocess_mode="livemax"
+)
+agents = Gauge("echorator_gateway_agents", "Agents that this gateway knows", multiprocess_mode="livemax")
+connected = Gauge("echorator_gateway_controller_connected", "1 while the controller is reached", multiprocess_mode="livemin")

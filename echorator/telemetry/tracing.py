@@ -8,7 +8,7 @@ W3C Trace Context, https://www.w3.org/TR/trace-context/: `traceparent` is versio
 
 from __future__ import annotations
 
-import os
+import random
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ _FORM = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
 
 _current: ContextVar[Trace | None] = ContextVar("echorator_trace", default=None)
+_random = random.Random()  # of the operating system's entropy, once
 _tracer: Tracer | None = None
 _provider: Any = None
 
@@ -75,12 +76,17 @@ def current_id() -> str:
     return trace.trace_id if trace is not None else ""
 
 
+def _new_id(bits: int) -> str:
+    """Random and not zero; ids need not be unguessable, and this takes no system call."""
+    return f"{_random.getrandbits(bits) or 1:0{bits // 4}x}"
+
+
 def begin(name: str, traceparent: str) -> Trace:
     """A call begins in this task; `traceparent` is what its client sent, or ""."""
     parent = parse(traceparent) if traceparent else None
-    trace_id, sampled = (parent[0], parent[2]) if parent is not None else (os.urandom(16).hex(), True)
+    trace_id, sampled = (parent[0], parent[2]) if parent is not None else (_new_id(128), True)
     if _tracer is None:
-        trace = Trace(trace_id, os.urandom(8).hex(), sampled)
+        trace = Trace(trace_id, _new_id(64), sampled)
     else:
         trace = _with_span(_tracer, name, trace_id, parent[1] if parent is not None else "", sampled)
     _current.set(trace)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -29,6 +29,7 @@ from echorator.gateway.request_keys import SESSION_HEADER, Destination, chat_key
 from echorator.gateway.stopwatch import Stopwatch
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.telemetry import tracing
+from echorator.telemetry.exposition import text_of
 
 B = TypeVar("B", bound=Body)
 Generating = pb.ChatRequest | pb.GenerateRequest
@@ -248,8 +249,7 @@ class Api:
         return JSONResponse(known, 503 if draining else 200)
 
     async def _metrics(self, _request: Request) -> Response:
-        self._observe()
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(text_of(self._observe), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Answer:

@@ -25,9 +25,11 @@ class _Uvicorn(uvicorn.Server):
 class HttpServer:
     """`start`, then `close`."""
 
-    def __init__(self, app: Any, host: str, port: int) -> None:
+    def __init__(self, app: Any, host: str, port: int, shared_port: bool = False) -> None:
+        """`shared_port`: other processes listen on it too."""
         self.host = host
         self.port = port
+        self._shared_port = shared_port
         config = uvicorn.Config(
             app, log_config=None, log_level="warning", access_log=False, lifespan="off", backlog=BACKLOG, server_header=False
         )
@@ -39,6 +41,8 @@ class HttpServer:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._shared_port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             listening.bind((self.host, self.port))
         except OSError as error:
