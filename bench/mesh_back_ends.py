@@ -19,6 +19,7 @@ import grpc
 from grpc import aio
 
 from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.v1 import model_pb2
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
 STREAMED = 16  # messages of a streamed answer
@@ -26,13 +27,13 @@ OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
 
 
 class Echo(grpc.GenericRpcHandler):
-    """Unary methods answer with the request's bytes, Generate and Chat with them a number of times."""
+    """Unary methods answer with the request's bytes, Generate and Chat with some words."""
 
-    def __init__(self, delay_s: float = 0.0, echoed_bytes: int = 256) -> None:
+    def __init__(self, delay_s: float = 0.0) -> None:
         self.most = 0
         self.now = 0
         self._delay_s = delay_s
-        self._echoed = echoed_bytes
+        self._word = model_pb2.GenerateResponse(text=" word").SerializeToString()
         self._unary: Any = grpc.unary_unary_rpc_method_handler(self._answer)
         self._stream: Any = grpc.unary_stream_rpc_method_handler(self._answers)
 
@@ -44,11 +45,11 @@ class Echo(grpc.GenericRpcHandler):
             await self._hold()
         return body
 
-    async def _answers(self, body: bytes, context: Any) -> None:
+    async def _answers(self, _body: bytes, context: Any) -> None:
         if self._delay_s:
             await self._hold()
         for _ in range(STREAMED):
-            await context.write(body[: self._echoed])
+            await context.write(self._word)
 
     async def _hold(self) -> None:
         self.now += 1
@@ -123,7 +124,8 @@ async def _agents(arguments: argparse.Namespace) -> None:
         stub = ControllerServiceStub(channel)
         ends = []
         for i in range(arguments.count):
-            back_end = arguments.back_ends[i % len(arguments.back_ends)]
+            back_ends = arguments.back_ends or [f"127.1.{i // 250}.{1 + i % 250}:1"]
+            back_end = back_ends[i % len(back_ends)]
             agent = SimulatedAgent(f"{arguments.prefix}{i}", back_end, arguments.slots)
             ends.append(asyncio.create_task(agent.run(stub, arguments.interval, arguments.changing)))
             if i % 20 == 19:
@@ -155,7 +157,7 @@ def main() -> None:
     agents = kinds.add_parser("agents")
     agents.add_argument("controller")
     agents.add_argument("count", type=int)
-    agents.add_argument("back_ends", nargs="+")
+    agents.add_argument("back_ends", nargs="*", help="addresses, in turns [of each agent one where nobody listens]")
     agents.add_argument("--slots", type=int, default=10)
     agents.add_argument("--interval", type=float, default=0.3)
     agents.add_argument("--changing", action="store_true")
