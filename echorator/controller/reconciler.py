@@ -25,6 +25,8 @@ from echorator.rpc.v1 import controller_pb2 as pb
 _log = logging.getLogger(__name__)
 
 SYSTEM_ATTEMPTS = 3  # failures of kind SYSTEM after which a model is tried elsewhere
+REST = 5.0  # of the time that a pass took, before the next one: a thousand agents that join at once cost a few passes
+REST_MOST_S = 0.1
 UNFIT_S = 5.0  # an agent is left out for a model for this long after its failure, twice as long each further time
 UNFIT_MOST_S = 300.0
 
@@ -129,11 +131,13 @@ class Reconciler:
             self._woken.clear()
             begin_s = time.perf_counter()
             self.reconcile()
-            self.on_pass(time.perf_counter() - begin_s)
+            took_s = time.perf_counter() - begin_s
+            self.on_pass(took_s)
             try:
                 await self.save_agents()
             except EchoratorError as error:
                 _log.error("the known agents cannot be saved", extra={"error": str(error)})
+            await asyncio.sleep(min(REST_MOST_S, REST * took_s))
 
     async def save_agents(self) -> None:
         """Those that changed; agents that serve tell their state again after a restart, so a lost save costs nothing but a wait."""

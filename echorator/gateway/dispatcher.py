@@ -41,7 +41,7 @@ class Pool:
     def __init__(self, name: str, room: Room) -> None:
         self.name = name
         self.places: dict[str, Place] = {}
-        self.ring = HashRing(())
+        self._ring: HashRing | None = None
         self.buffer = RequestBuffer(room)
         self.light: list[asyncio.Future[None]] = []  # calls without a slot that wait for any agent
         self.wanted: pb.MeshModel | None = None  # as the controller was asked to serve it
@@ -54,7 +54,14 @@ class Pool:
 
     def turn_ring(self) -> None:
         """The ready agents are others now."""
-        self.ring = HashRing((p.name, p.slots) for p in self.places.values() if p.ready)
+        self._ring = None
+
+    @property
+    def ring(self) -> HashRing:
+        """Of the ready agents; made when it is asked for, so that many agents at once cost one ring."""
+        if self._ring is None:
+            self._ring = HashRing((p.name, p.slots) for p in self.places.values() if p.ready)
+        return self._ring
 
 
 class Dispatcher:
