@@ -420,7 +420,7 @@ private:
         if (!s.cached) return false;
         if (config_.whole_state) return false;
         if (config_.layout == Layout::separate) return 2 * match.tokens >= s.computed;  // a copy moves every cell
-        return match.tokens == s.computed;
+        return 16 * (s.computed - match.tokens) <= match.tokens;  // a copy is free, but there are only so many sequences
     }
 
     bool start(Plan & plan, Request * r, const Match & match) {

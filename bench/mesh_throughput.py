@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.mesh_parts import Parts, Table, framed, h2load
-from echorator.gateway.balancer import assign
+from echorator.gateway.balancer import Want, assign
 from echorator.gateway.buffer import RequestBuffer, Room, Waiting
 from echorator.gateway.hash_ring import HashRing
 from tests.mesh_processes import free_port
@@ -66,7 +66,7 @@ async def buffer_alone(table: Table) -> None:
     while len(buffer):
         free = sum(agent.slots - agent.taken for agent in agents.values())
         batch = buffer.peek(free)
-        for waiting, name in zip(batch, assign([(w.key, w.without) for w in batch], agents, ring, 1.5), strict=False):
+        for waiting, name in zip(batch, assign([Want(w.key) for w in batch], agents, ring, 1.5), strict=False):
             buffer.give(waiting, name)
             dispatched += 1
         for agent in agents.values():

@@ -1,17 +1,18 @@
 """Which agent gets which request. Pure: what waits and what is free, to assignments.
 
 1. Only agents that take calls and have a free slot: a request never waits at an agent while another one is idle.
-2. Among them the one whose prefix cache is warm for the request: the first on the hash ring from the request's key whose load is
-   within `load_factor` of the mean ("Consistent Hashing with Bounded Loads", Mirrokni, Thorup, Zadimoghaddam 2017).
-3. Without a key the least busy one, by the share of its slots that are taken.
+2. Among them the one that is known to be warm for the request's key, see `warm_keys`.
+3. Else the one whose prefix cache should be: the first on the hash ring from the key whose load is within `load_factor` of the mean
+   ("Consistent Hashing with Bounded Loads", Mirrokni, Thorup, Zadimoghaddam 2017).
+4. Without a key the least busy one, by the share of its slots that are taken.
 
 Fed by `dispatcher`; a decision takes a walk on the ring, or one pass over the agents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 from echorator.gateway.hash_ring import HashRing
 
@@ -29,20 +30,29 @@ class AgentLoad(Protocol):
         ...
 
 
-def choose(
-    agents: Mapping[str, AgentLoad], ring: HashRing, key: int | None, load_factor: float, without: Collection[str] = ()
-) -> str | None:
+class Want(NamedTuple):
+    """What is looked at of a request."""
+
+    key: int | None  # 64 bits that requests with the same prefix have in common
+    without: Collection[str] = ()  # agents that failed it already; they are taken where no other is left
+    warm: str | None = None  # the agent that has computed its prefix
+
+
+def choose(agents: Mapping[str, AgentLoad], ring: HashRing, want: Want, load_factor: float) -> str | None:
     """The agent for one request; None where no slot is free.
 
     Args:
         agents: by name.
         ring: of the same names.
-        key: 64 bits that requests with the same prefix have in common, or None.
+        want: of the request.
         load_factor: 1 or more.
-        without: agents that failed this request already; they are taken where no other is left.
     """
+    key, without, warm = want
     if key is None:
         return _least_busy(agents, without) or (_least_busy(agents, ()) if without else None)
+    known = agents.get(warm) if warm is not None and warm not in without else None
+    if known is not None and known.open and known.taken < known.slots:
+        return warm
     slots = sum(a.slots for a in agents.values() if a.open)
     taken = sum(a.taken for a in agents.values() if a.open)
     mean = (taken + 1) / slots if slots else 0.0
@@ -70,16 +80,11 @@ def _least_busy(agents: Mapping[str, AgentLoad], without: Collection[str]) -> st
     return best
 
 
-def assign(
-    waiting: Sequence[tuple[int | None, Collection[str]]], agents: Mapping[str, AgentLoad], ring: HashRing, load_factor: float
-) -> list[str]:
-    """Agents for the first of the waiting requests, in their order, until no slot is free.
-
-    `waiting` has the key of each and the agents that failed it. A slot of each agent is taken as it is assigned.
-    """
+def assign(waiting: Iterable[Want], agents: Mapping[str, AgentLoad], ring: HashRing, load_factor: float) -> list[str]:
+    """Agents for the first of the waiting requests, in their order, until no slot is free; each slot is taken as it is assigned."""
     chosen: list[str] = []
-    for key, without in waiting:
-        name = choose(agents, ring, key, load_factor, without)
+    for want in waiting:
+        name = choose(agents, ring, want, load_factor)
         if name is None:
             break
         agents[name].take()

@@ -16,11 +16,12 @@ from grpc import aio
 
 from echorator.errors import DrainingError, EchoratorError, ModelNotFoundError
 from echorator.gateway.agents import Connection, Place
-from echorator.gateway.balancer import assign
+from echorator.gateway.balancer import Want, assign
 from echorator.gateway.buffer import RequestBuffer, Room, Waiting, WaitTimeoutError
 from echorator.gateway.circuit_breaker import State
 from echorator.gateway.hash_ring import HashRing
 from echorator.gateway.settings import GatewaySettings
+from echorator.gateway.warm_keys import WarmKeys
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.telemetry import gateway_metrics as metrics
 
@@ -41,6 +42,7 @@ class Pool:
     def __init__(self, name: str, room: Room) -> None:
         self.name = name
         self.places: dict[str, Place] = {}
+        self.warm = WarmKeys()
         self._ring: HashRing | None = None
         self.buffer = RequestBuffer(room)
         self.light: list[asyncio.Future[None]] = []  # calls without a slot that wait for any agent
@@ -200,8 +202,8 @@ class Dispatcher:
         """A slot, if one is free and nobody waits for it."""
         if len(pool.buffer):
             return None
-        chosen = assign(((key, without),), pool.places, pool.ring, self._settings.load_factor)
-        return self._sent(pool.places[chosen[0]]) if chosen else None
+        chosen = assign((Want(key, without, pool.warm.where(key)),), pool.places, pool.ring, self._settings.load_factor)
+        return self._sent(pool, pool.places[chosen[0]], key) if chosen else None
 
     async def take(
         self, pool: Pool, key: int | None, priority: int, size: int, wait_s: float, without: Collection[str] = (), again: bool = False
@@ -243,21 +245,26 @@ class Dispatcher:
             raise
         except asyncio.CancelledError:
             if waiting.future.done() and not waiting.future.cancelled() and waiting.future.exception() is None:
-                self.give_back(pool, waiting.future.result())
+                self._free(pool, waiting.future.result())
             raise
         finally:
             pool.buffer.leave(waiting)
             metrics.wait_seconds.observe(time.monotonic() - now_s)
         if pool.places.get(place.name) is place:
-            return self._sent(place)
+            return self._sent(pool, place, key)
         return await self.take(pool, key, priority, size, wait_s - (time.monotonic() - now_s), without, again=True)  # it has gone since
 
-    def _sent(self, place: Place) -> Place:
+    def _sent(self, pool: Pool, place: Place, key: int | None) -> Place:
         place.connection.sent()
+        pool.warm.sent(key, place.name)
         return place
 
-    def give_back(self, pool: Pool, place: Place) -> None:
+    def give_back(self, pool: Pool, place: Place, key: int | None) -> None:
         """The request has ended, or goes elsewhere."""
+        pool.warm.ended(key)
+        self._free(pool, place)
+
+    def _free(self, pool: Pool, place: Place) -> None:
         place.give_back()
         if len(pool.buffer):
             self._pump(pool)
@@ -271,7 +278,9 @@ class Dispatcher:
         while len(pool.buffer):
             free = sum(p.slots - p.taken for p in pool.places.values() if p.open and p.taken < p.slots)
             batch = pool.buffer.peek(free)
-            chosen = assign([(w.key, w.without) for w in batch], pool.places, pool.ring, self._settings.load_factor)
+            chosen = assign(
+                (Want(w.key, w.without, pool.warm.where(w.key)) for w in batch), pool.places, pool.ring, self._settings.load_factor
+            )
             for waiting, name in zip(batch, chosen, strict=False):
                 pool.buffer.give(waiting, pool.places[name])
             if len(chosen) < free or not chosen:
@@ -288,7 +297,7 @@ class Dispatcher:
             open_places = [p for p in pool.places.values() if p.open]
             fresh = [p for p in open_places if p.name not in without] or open_places
             if fresh:
-                return self._sent(min(fresh, key=lambda p: p.light) if len(fresh) > 1 else fresh[0])
+                return self._sent(pool, min(fresh, key=lambda p: p.light) if len(fresh) > 1 else fresh[0], None)
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             pool.light.append(future)
             self._wake(pool)

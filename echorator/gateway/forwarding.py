@@ -105,7 +105,7 @@ class Forwarding:
 
     def _leave(self, call: Call, pool: Pool, place: Place) -> None:
         if call.slot:
-            self._dispatcher.give_back(pool, place)
+            self._dispatcher.give_back(pool, place, call.to.key)
         else:
             place.light -= 1
 
