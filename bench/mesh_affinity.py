@@ -25,7 +25,7 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.mesh_processes import free_port
 
-CONVERSATIONS, TURNS, AGENTS, AT_ONCE = 50, 6, 4, 16
+CONVERSATIONS, TURNS, AGENTS, AT_ONCE = 50, 6, 4, 12
 SHARED_CHARACTERS = {"much": 600, "little": 0}
 SAID_CHARACTERS = 100
 TOKENS_OUT = 8

@@ -33,6 +33,10 @@ from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 from tests.mesh_processes import free_port
 
+HEADINGS = (
+    *("agents", "joined s", "idle cores, controller + gateway", "updates/s handled (cores)", "decision with a key, p50 / p99 us"),
+    *("without a key", "endpoints pushed, p50 / most ms", "silent agent out, most s", "MB, controller + gateway"),
+)
 SLOTS = 10
 PORT = 2  # of the probe; nothing calls it
 IDLE_S, BUSY_S = 10.0, 5.0
@@ -198,16 +202,10 @@ def of(agents: int, table: Table) -> str:
         table.row("200 agents, 2,000 slots: state updates", f"{updates:,.0f}/s", "≥ 1,000/s", updates >= 1000)
         mid, high = max(chosen[0], chosen[2]), max(chosen[1], chosen[3])
         table.row("routing decision", f"p50 {mid * 1e3:.3f} ms, p99 {high * 1e3:.3f} ms", "≤ 0.2 / 1 ms", mid <= 2e-4 and high <= 1e-3)
-        worst = max(pushes)
-        table.row(
-            "endpoints pushed after a change",
-            f"p50 {quantile(pushes, 0.5) * 1e3:.1f} ms, most {worst * 1e3:.1f} ms",
-            "≤ 200 ms",
-            worst <= 0.2,
-        )
-        table.row(
-            "an agent that falls silent is out of the endpoints", f"after at most {max(silences):.2f} s", "≤ 1 s", max(silences) <= 1.0
-        )
+        worst, out_s = max(pushes), max(silences)
+        pushed = f"p50 {quantile(pushes, 0.5) * 1e3:.1f} ms, most {worst * 1e3:.1f} ms"
+        table.row("endpoints pushed after a change", pushed, "≤ 200 ms", worst <= 0.2)
+        table.row("an agent that falls silent is out of the endpoints", f"after at most {out_s:.2f} s", "≤ 1 s", out_s <= 1.0)
         table.row("resident memory, controller / gateway", f"{memory[0]:.0f} / {memory[1]:.0f} MB", "stated")
     cells = (
         f"{agents:,}",
@@ -229,10 +227,7 @@ def main() -> None:
     arguments = parser.parse_args()
     table = Table("Many agents")
     rows = [of(agents, table) for agents in arguments.agents]
-    print(
-        "\n| agents | joined s | idle cores, controller + gateway | updates/s handled (cores) | decision with a key, p50 / p99 us | without | "
-        "endpoints pushed, p50 / most ms | silent agent out, most s | MB, controller + gateway |\n|" + "---|" * 9
-    )
+    print(f"\n| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}")
     print("\n".join(rows))
 
 

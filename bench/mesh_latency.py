@@ -65,7 +65,7 @@ async def arrivals(stubs: dict[str, Any], make: Callable[[], pb.GenerateRequest]
     """By path: (all times, median answers/s)."""
     times: dict[str, list[float]] = {name: [] for name in stubs}
     rates: dict[str, list[float]] = {name: [] for name in stubs}
-    for name, stub in stubs.items():
+    for stub in stubs.values():
         await slice_of_arrivals(stub, make, rate, 0.5)
     for _ in range(seconds):
         for name, stub in stubs.items():
@@ -143,7 +143,8 @@ def main() -> None:
     parser.add_argument("--parts", default="", help=argparse.SUPPRESS)  # of the child, which begins with the bootstrap in its environment
     arguments = parser.parse_args()
     if arguments.parts:
-        asyncio.run(measure(Table("Latency"), *json.loads(arguments.parts), arguments.seconds))
+        addresses, real = json.loads(arguments.parts)
+        asyncio.run(measure(Table("Latency"), addresses, real, arguments.seconds))
         return
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         parts = Parts(stack, Path(folder))
@@ -165,15 +166,8 @@ def main() -> None:
             (sys.executable, "-m", "echorator", "bootstrap", "--controller", parts.controller), capture_output=True, text=True, check=True
         ).stdout
         env = {**os.environ, "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap}
-        command = (
-            sys.executable,
-            "-m",
-            "bench.mesh_latency",
-            "--seconds",
-            str(arguments.seconds),
-            "--parts",
-            json.dumps((addresses, real)),
-        )
+        options = ("--seconds", str(arguments.seconds), "--parts", json.dumps((addresses, real)))
+        command = (sys.executable, "-m", "bench.mesh_latency", *options)
         subprocess.run(command, env=env, check=True)
 
 
