@@ -166,8 +166,8 @@ def main() -> None:
             (sys.executable, "-m", "echorator", "bootstrap", "--controller", parts.controller), capture_output=True, text=True, check=True
         ).stdout
         env = {**os.environ, "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap}
-        options = ("--seconds", str(arguments.seconds), "--parts", json.dumps((addresses, real)))
-        command = (sys.executable, "-m", "bench.mesh_latency", *options)
+        passed = ("--seconds", str(arguments.seconds), "--parts", json.dumps((addresses, real)))
+        command = (sys.executable, "-m", "bench.mesh_latency", *passed)
         subprocess.run(command, env=env, check=True)
 
 

@@ -43,13 +43,19 @@ class Memory:
 
 
 @asynccontextmanager
-async def remembering(folder: Path) -> AsyncIterator[CognitionServiceStub]:
+async def memory_server(folder: Path) -> AsyncIterator[str]:
+    """Its address."""
     store = SqliteStore(folder)
     api = CognitionApi(await Cognition.open(store, HashedEmbedder(), CognitionSettings(), folder))
     server = Server(ServerSettings(port=0))
     server.host(CognitionRole(api))
     await server.start()
     server.serve()
-    async with channel_to(server.address) as channel:
-        yield CognitionServiceStub(channel)
+    yield server.address
     await server.close()
+
+
+@asynccontextmanager
+async def remembering(folder: Path) -> AsyncIterator[CognitionServiceStub]:
+    async with memory_server(folder) as address, channel_to(address) as channel:
+        yield CognitionServiceStub(channel)

@@ -120,6 +120,7 @@ class StreamAgent:
 
     async def leave(self) -> None:
         """Break the stream."""
+        self._out.put_nowait(None)
         if self.call is not None:
             self.call.cancel()
         if self._task is not None:
