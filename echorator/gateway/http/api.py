@@ -91,8 +91,8 @@ class Api:
         try:
             return kind.model_validate_json(bytes(raw))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
+            first = max(error.errors(include_url=False, include_input=False), key=lambda e: len(e["loc"]))  # of a union, what it meant
+            where = ".".join(str(part) for part in first["loc"] if part != "str" and "[" not in str(part))
             message = first["msg"]
             if first["type"] == "json_invalid":
                 raise BodyError(f"the body is not JSON: {first['ctx']['error']}") from error
@@ -169,7 +169,7 @@ class Api:
             async with aclosing(replies):
                 async for reply in replies:
                     texts.append(reply.text)
-                    positions.extend(reply.logprobs)
+                    positions.extend(translation.positions_of(reply))
                     if reply.HasField("finish"):
                         finish = reply.finish
         except EchoratorError as error:
@@ -224,10 +224,15 @@ class Api:
     async def _embed(self, request: Request) -> Response:
         body = await self._body(request, Embeddings)
         call = self._call("Embed", translation.embed_request(body), Destination(body.model), False)
+        watch = Stopwatch(call.path, body.model)
         self._gateway.enter()
         try:
             (raw,) = await _unless_gone(request, [self._gateway.forwarding.unary(call)])
+        except BaseException as error:
+            watch.failed(error, self._gateway)
+            raise
         finally:
+            watch.end()
             self._gateway.leave()
         reply = pb.EmbedResponse.FromString(raw)
         vectors = [translation.vector_of(e.values, body.encoding_format) for e in reply.embeddings]
@@ -271,12 +276,17 @@ class _Answer:
 def _chat_choice(reply: Reply, _offset: int) -> dict[str, Any]:
     reason = translation.REASONS.get(reply.finish.reason, "stop") if reply.HasField("finish") else None
     delta = {"content": reply.text} if reply.text or reason is None else {}
-    return {"index": 0, "delta": delta, "logprobs": translation.chat_logprobs(reply.logprobs), "finish_reason": reason}
+    return {"index": 0, "delta": delta, "logprobs": translation.chat_logprobs(translation.positions_of(reply)), "finish_reason": reason}
 
 
 def _text_choice(reply: Reply, offset: int) -> dict[str, Any]:
     reason = translation.REASONS.get(reply.finish.reason, "stop") if reply.HasField("finish") else None
-    return {"index": 0, "text": reply.text, "logprobs": translation.text_logprobs(reply.logprobs, offset), "finish_reason": reason}
+    return {
+        "index": 0,
+        "text": reply.text,
+        "logprobs": translation.text_logprobs(translation.positions_of(reply), offset),
+        "finish_reason": reason,
+    }
 
 
 def _model(model: pb.Model) -> dict[str, Any]:

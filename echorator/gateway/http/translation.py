@@ -169,6 +169,12 @@ def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
     }
 
 
+def positions_of(reply: pb.ChatResponse | pb.GenerateResponse) -> list[pb.PositionLogprobs]:
+    """Of its text: the token that ends the answer has none, and OpenAI's clients do not expect it."""
+    ended = reply.finish.reason == pb.FINISH_REASON_STOP and not reply.finish.stop
+    return list(reply.logprobs[:-1] if ended else reply.logprobs)
+
+
 def chat_logprobs(positions: Sequence[pb.PositionLogprobs]) -> dict[str, Any] | None:
     """As chat completions have them."""
     if not positions:
