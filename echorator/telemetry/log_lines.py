@@ -9,6 +9,7 @@ import time
 from echorator.telemetry import tracing
 
 FORMATS = ("text", "json")
+NOISY = ("grpc", "urllib3")  # their debug records say nothing of this system
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -44,3 +45,5 @@ def log_to_stderr(level: str, form: str = "text") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
