@@ -143,14 +143,13 @@ def xds_client(mesh: Mesh, target: str, *arguments: str) -> Iterator[subprocess.
     ).stdout
     env = {**os.environ, "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap}
     caller = (sys.executable, "-m", "tests.xds_caller", target, *arguments)
-    process = subprocess.Popen(caller, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "called\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(caller, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "called\n"
+            yield process
+        finally:
+            process.kill()
 
 
 async def until(holds: Callable[[], bool], what: str, within_s: float = 20.0) -> None:

@@ -35,6 +35,7 @@ FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 3.0
 ENCODER_SLOTS = 8
 GATHER_S = 0.01  # changes within this time are one report
+TAKEN_S = 5.0  # an id that is another agent's for this long: that one lives, it is not this agent's former process
 REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
 
 _STATES = {
@@ -128,14 +129,17 @@ class MeshSession:
         await self._models.close()
 
     async def _run(self) -> None:
-        wait_s = FIRST_RETRY_S
+        wait_s, free_s = FIRST_RETRY_S, time.monotonic()
         while True:
             began_s = time.monotonic()
             try:
                 async with aio.insecure_channel(self._settings.controller, options=[("grpc.max_reconnect_backoff_ms", 2000)]) as channel:
                     await self._session(ControllerServiceStub(channel))
             except aio.AioRpcError as error:
-                if error.code() in REFUSED:
+                taken = error.code() is grpc.StatusCode.ALREADY_EXISTS
+                if not taken:
+                    free_s = time.monotonic()
+                if error.code() in REFUSED or (taken and time.monotonic() - free_s > TAKEN_S):
                     self.on_refused(RefusedError(f"the controller {self._settings.controller} refuses this agent: {error.details()}"))
                 level = logging.WARNING if self.joined.is_set() else logging.INFO
                 _log.log(level, "no session with the controller", extra={"code": error.code().name, "error": error.details()})

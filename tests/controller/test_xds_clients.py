@@ -1,0 +1,98 @@
+"""gRPC's own xDS clients, each a process of its own, with nothing but a bootstrap file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.http_client import http
+from tests.mesh_processes import Mesh, free_port, xds_client
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def told(caller: subprocess.Popen[str]) -> Any:
+    """What it has to say after its last call."""
+    assert caller.stdout is not None
+    return json.loads(caller.stdout.readline())
+
+
+async def chats(port: int) -> int:
+    """Generations that an agent has done."""
+    text = (await http(f"http://127.0.0.1:{port}", "GET", "/metrics")).body.decode()
+    found = [line for line in text.splitlines() if line.startswith("echorator_agent_engine_requests_total")]
+    return int(float(found[0].split()[-1])) if found else 0
+
+
+def agents(mesh: Mesh, *names: str, **options: tuple[str, ...]) -> dict[str, int]:
+    """Started; the ports of their metrics."""
+    ports = {name: free_port() for name in names}
+    for name in names:
+        mesh.agent(name, "--metrics-port", str(ports[name]), *options.get(name, ()))
+    return ports
+
+
+async def test_calls_are_spread(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        ports = agents(mesh, "a", "b", "c")
+        mesh.apply("spread", "echo-nano", 3)
+        with xds_client(mesh, "xds:///spread", "--calls", "40") as caller:
+            assert told(caller)["failures"] == []
+        spread = [await chats(port) for port in ports.values()]
+        assert sum(spread) >= 40
+        assert min(spread) >= 5
+
+
+async def test_a_session_stays_with_one_agent(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        ports = agents(mesh, "a", "b", "c")
+        mesh.apply("stays", "echo-nano", 3, "--by-session")
+        homes = set()
+        for session in range(6):
+            before = [await chats(port) for port in ports.values()]
+            with xds_client(mesh, "xds:///stays", "--calls", "10", "--session", str(session)) as caller:
+                assert told(caller)["failures"] == []
+            grown = [await chats(port) - was for port, was in zip(ports.values(), before, strict=True)]
+            assert sorted(grown) == [0, 0, 10], "one session is at one agent"
+            homes.add(grown.index(10))
+        assert len(homes) > 1, "sessions are spread"
+
+
+async def test_an_unknown_model_is_refused_at_once(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        mesh.controller.end()
+        mesh.controller.arguments = (*mesh.controller.arguments, "--rebuild", "0")
+        mesh.controller.start()
+        with xds_client(mesh, "xds:///nothing", "--calls", "1") as caller:
+            said = told(caller)
+        assert said["slowest_s"] < 5.0
+        assert said["failures"] == ["NOT_FOUND: Fault injected"], "the words are gRPC's own"
+
+
+async def test_a_secondary_agent_serves_where_no_primary_is_left(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        ports = agents(mesh, "first", "second", second=("--failover", "1"))
+        mesh.apply("echo", "echo-nano", 2)
+        with xds_client(mesh, "xds:///echo", "--calls", "20") as caller:
+            assert told(caller)["failures"] == []
+        assert (await chats(ports["first"]), await chats(ports["second"])) == (20, 0)
+        assert mesh.agents["first"].terminate() == 0
+        with xds_client(mesh, "xds:///echo", "--calls", "20") as caller:
+            assert told(caller)["failures"] == []
+        assert await chats(ports["second"]) == 20
+
+
+async def test_a_model_at_zero_is_woken_through_a_gateway(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        ports = agents(mesh, "a")
+        port = free_port()
+        mesh.gateway("--advertise", f"127.0.0.1:{port}", port=port)
+        mesh.command("apply", "echo", "--source", "echo-nano", "--replicas", "0")
+        with xds_client(mesh, "xds:///echo", "--calls", "5") as caller:
+            said = told(caller)
+        assert said["failures"] == []
+        assert await chats(ports["a"]) == 5
