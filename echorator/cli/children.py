@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import signal
+import sys
 
-_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+# PR_SET_PDEATHSIG of prctl(2) is 1, SIGTERM 15. A program of its own, for what would run between fork and exec in this process (a
+# preexec_fn) runs gRPC's fork handlers beside its threads, and crashes now and then.
+_LAUNCH = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 
 
-def die_with_parent() -> None:
-    """To be called in a child before its program: SIGTERM reaches it when this process ends, however that is."""
-    ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGTERM)
+def dying_with_parent(program: str, *arguments: str) -> tuple[str, ...]:
+    """A command that runs `program`, which gets SIGTERM when this process ends, however that is."""
+    return (sys.executable, "-I", "-S", "-c", _LAUNCH, program, *arguments)
 
 
 async def end(process: asyncio.subprocess.Process, within_s: float) -> None:

@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from echorator.cli.children import die_with_parent, end
+from echorator.cli.children import dying_with_parent, end
 from echorator.cli.exits import CommandError, Exit
 from echorator.controller.xds.bootstrap import envoy_bootstrap
 
@@ -35,11 +35,12 @@ def envoy_binary() -> str:
 class EnvoyProcess:
     """`start`, then `close`. `ended` is done when Envoy ends by itself."""
 
-    def __init__(self, controller: str, node: str, listen: tuple[str, int], drain_s: float) -> None:
+    def __init__(self, controller: str, node: str, listen: tuple[str, int], drain_s: float, start_s: float = START_S) -> None:
         self._controller = controller
         self._node = node
         self._listen = listen
         self._drain_s = drain_s
+        self._start_s = start_s
         self._folder = tempfile.TemporaryDirectory(prefix="echorator-envoy-")
         self._process: asyncio.subprocess.Process | None = None
         self.admin = ""
@@ -53,17 +54,16 @@ class EnvoyProcess:
         # One worker: a slot limit is kept for each worker by itself.
         options = ("-c", str(folder / "envoy.json"), "--concurrency", "1", "--log-level", "warning", "--use-dynamic-base-id")
         more = ("--admin-address-path", str(folder / "admin"), "--drain-time-s", str(max(1, round(self._drain_s))))
-        self._process = await asyncio.create_subprocess_exec(
-            envoy_binary(), *options, *more, stdout=log, stderr=log, preexec_fn=die_with_parent
-        )
+        command = dying_with_parent(envoy_binary(), *options, *more)
+        self._process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
         log.close()
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(self._start_s):
                 await self._until_it_serves(folder)
         except TimeoutError:
             said = (folder / "log").read_text("utf-8", "replace")[-500:]
             await self.close()
-            raise CommandError(f"Envoy did not listen on {self._listen[0]}:{self._listen[1]} within {START_S:g} s: {said}") from None
+            raise CommandError(f"Envoy did not listen on {self._listen[0]}:{self._listen[1]} within {self._start_s:g} s: {said}") from None
 
     async def _until_it_serves(self, folder: Path) -> None:
         for wait_s in itertools.repeat(0.05):

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from prometheus_client.multiprocess import mark_process_dead
 
 from echorator.cli.bootstrap import host_port_of
-from echorator.cli.children import die_with_parent, end
+from echorator.cli.children import dying_with_parent, end
 from echorator.cli.envoy_process import EnvoyProcess
 from echorator.cli.gateway import greeting
 from echorator.serving.server import SIGNALS, probe
@@ -69,7 +69,7 @@ class _Gateways:
         further = ["--processes", "1", "--shared-port", "--port", str(given.port), "--http-port", str(given.http_port), "--envoy", ""]
         if given.envoy:
             further += ["--advertise", given.advertise or self._address]
-        return (sys.executable, "-m", "echorator", *given.command_line, *further)
+        return dying_with_parent(sys.executable, "-m", "echorator", *given.command_line, *further)
 
     @property
     def _address(self) -> str:
@@ -120,7 +120,6 @@ class _Gateways:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 env=self._env,
-                preexec_fn=die_with_parent,
                 start_new_session=True,  # Ctrl-C is passed on by this process, once
             )
             self._running.add(process)

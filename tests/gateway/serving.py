@@ -85,6 +85,7 @@ class BackEnd(grpc.GenericRpcHandler):
         self.bodies: list[bytes] = []
         self.metadata: list[dict[str, str]] = []
         self.now = 0
+        self.most = 0  # of `now`, so far
         self.cancelled = 0
         self.go = asyncio.Event()
         self.go.set()
@@ -113,6 +114,7 @@ class BackEnd(grpc.GenericRpcHandler):
     async def _stream(self, body: bytes, context: Any) -> None:
         await self._begin(body, context)
         self.now += 1
+        self.most = max(self.most, self.now)
         try:
             if self.first:
                 await context.write(pb.ChatResponse(text="first").SerializeToString())
@@ -143,13 +145,14 @@ class BackEnd(grpc.GenericRpcHandler):
 
 
 @asynccontextmanager
-async def gatewaying(folder: Path, memory_server: str = "", **limits: Any) -> AsyncIterator[Gateway]:
+async def gatewaying(folder: Path, memory_server: str = "", advertise: bool = False, **limits: Any) -> AsyncIterator[Gateway]:
+    """`advertise`: others are sent to it."""
     async with controlling(folder) as controller:
         role = GatewayRole(controller.address, GatewaySettings(**limits), memory_server)
         server = Server(ServerSettings(port=0))
         server.host(role)
         await server.start()
-        role.start("")
+        role.start(server.address if advertise else "")
         assert await role.ready(30.0)
         server.serve()
         http = HttpServer(Api(role.calls, HTTP_LIMIT_BYTES, role.observe).app(), "127.0.0.1", 0)
