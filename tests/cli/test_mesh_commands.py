@@ -110,8 +110,7 @@ def call(address: str) -> str:
 
 
 def children(pid: int) -> set[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
-    return {int(line) for line in found.split()}
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
 def test_gateway_processes_share_a_port(tmp_path: Path) -> None:
