@@ -166,7 +166,6 @@ class ModelService(Calls, ModelServiceServicer):
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """One vector for each input."""
         served = self.registry.get(request.model)
-        deadline_of(context)
         pooling = requests.pooling_of(request)
         inputs = [await served.tokenize(text, True, False) for text in requests.embed_inputs_of(request)]
         normalize = request.normalize if request.HasField("normalize") else True

@@ -124,12 +124,13 @@ class Connection:
 class Place:
     """One model on one agent: what `balancer` looks at."""
 
-    __slots__ = ("connection", "light", "mine", "name", "on_open", "open", "others", "ready", "slots", "taken")
+    __slots__ = ("connection", "failover", "light", "mine", "name", "on_open", "open", "others", "ready", "slots", "taken")
 
     def __init__(self, connection: Connection, on_open: Callable[[], None]) -> None:
         self.connection = connection
         self.on_open = on_open  # called when calls may be sent here again
         self.name = connection.id
+        self.failover = 0  # 1 and higher: takes calls where no agent of a lower number does
         self.slots = 0
         self.mine = 0  # slots taken through this gateway
         self.others = 0  # and by others, as the agent last said
@@ -143,6 +144,7 @@ class Place:
         self.ready = (
             model is not None and agent.state == pb.AGENT_STATE_READY and model.state == pb.AGENT_MODEL_STATE_READY and model.slots > 0
         )
+        self.failover = agent.priority
         if model is not None:
             self.slots = model.slots
             self.others = max(0, model.busy + model.queued - model.callers.get(gateway, 0))

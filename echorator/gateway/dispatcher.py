@@ -17,11 +17,10 @@ from grpc import aio
 from echorator.errors import DrainingError, EchoratorError, ModelNotFoundError
 from echorator.gateway.agents import Connection, Place
 from echorator.gateway.balancer import Want, assign
-from echorator.gateway.buffer import RequestBuffer, Room, Waiting, WaitTimeoutError
+from echorator.gateway.buffer import Room, Waiting, WaitTimeoutError
 from echorator.gateway.circuit_breaker import State
-from echorator.gateway.hash_ring import HashRing
+from echorator.gateway.pool import Pool
 from echorator.gateway.settings import GatewaySettings
-from echorator.gateway.warm_keys import WarmKeys
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.telemetry import gateway_metrics as metrics
 
@@ -34,36 +33,6 @@ class NoAgentError(EchoratorError):
     """No agent serves the model, and none came in time."""
 
     retryable = True
-
-
-class Pool:
-    """One model: its places, its ring, its buffer."""
-
-    def __init__(self, name: str, room: Room) -> None:
-        self.name = name
-        self.places: dict[str, Place] = {}
-        self.warm = WarmKeys()
-        self._ring: HashRing | None = None
-        self.buffer = RequestBuffer(room)
-        self.light: list[asyncio.Future[None]] = []  # calls without a slot that wait for any agent
-        self.wanted: pb.MeshModel | None = None  # as the controller was asked to serve it
-        self.woken_s = float("-inf")
-
-    @property
-    def any_open(self) -> bool:
-        """Whether an agent takes calls."""
-        return any(place.open for place in self.places.values())
-
-    def turn_ring(self) -> None:
-        """The ready agents are others now."""
-        self._ring = None
-
-    @property
-    def ring(self) -> HashRing:
-        """Of the ready agents; made when it is asked for, so that many agents at once cost one ring."""
-        if self._ring is None:
-            self._ring = HashRing((p.name, p.slots) for p in self.places.values() if p.ready)
-        return self._ring
 
 
 class Dispatcher:
@@ -109,9 +78,9 @@ class Dispatcher:
             place = Place(connection, lambda: self._pump(pool))
             connection.places.append(place)
             pool.places[agent.id] = place
-        before = (place.ready, place.slots)
+        before = (place.ready, place.slots, place.failover)
         place.update(agent, model, self._id)
-        if before != (place.ready, place.slots):
+        if before != (place.ready, place.slots, place.failover):
             pool.turn_ring()
         if model is None and not place.mine:
             del pool.places[agent.id]
@@ -202,7 +171,7 @@ class Dispatcher:
         """A slot, if one is free and nobody waits for it."""
         if len(pool.buffer):
             return None
-        chosen = assign((Want(key, without, pool.warm.where(key)),), pool.places, pool.ring, self._settings.load_factor)
+        chosen = assign((Want(key, without, pool.warm.where(key)),), pool.candidates, pool.ring, self._settings.load_factor)
         return self._sent(pool, pool.places[chosen[0]], key) if chosen else None
 
     async def take(
@@ -276,11 +245,11 @@ class Dispatcher:
                 future.set_result(None)
         pool.light.clear()
         while len(pool.buffer):
-            free = sum(p.slots - p.taken for p in pool.places.values() if p.open and p.taken < p.slots)
+            agents = pool.candidates
+            free = sum(p.slots - p.taken for p in agents.values() if p.open and p.taken < p.slots)
             batch = pool.buffer.peek(free)
-            chosen = assign(
-                (Want(w.key, w.without, pool.warm.where(w.key)) for w in batch), pool.places, pool.ring, self._settings.load_factor
-            )
+            wants = [Want(w.key, w.without, pool.warm.where(w.key)) for w in batch]
+            chosen = assign(wants, agents, pool.ring, self._settings.load_factor)
             for waiting, name in zip(batch, chosen, strict=False):
                 pool.buffer.give(waiting, pool.places[name])
             if len(chosen) < free or not chosen:
@@ -294,7 +263,7 @@ class Dispatcher:
         while True:
             if self._draining:
                 raise DrainingError("the gateway is shutting down; try another one")
-            open_places = [p for p in pool.places.values() if p.open]
+            open_places = [p for p in pool.candidates.values() if p.open]
             fresh = [p for p in open_places if p.name not in without] or open_places
             if fresh:
                 return self._sent(pool, min(fresh, key=lambda p: p.light) if len(fresh) > 1 else fresh[0], None)

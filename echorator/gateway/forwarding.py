@@ -17,7 +17,8 @@ from grpc import aio
 
 from echorator.errors import EchoratorError, QueueFullError
 from echorator.gateway.agents import Attempt, Place
-from echorator.gateway.dispatcher import Dispatcher, NoAgentError, Pool
+from echorator.gateway.dispatcher import Dispatcher, NoAgentError
+from echorator.gateway.pool import Pool
 from echorator.gateway.request_keys import Destination
 from echorator.gateway.settings import GatewaySettings
 from echorator.serving.calls import DeadlineError

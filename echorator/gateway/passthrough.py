@@ -138,9 +138,8 @@ class Passthrough(Calls, grpc.GenericRpcHandler):
 
         return handler
 
-    async def _list_models(self, _body: bytes, context: Context, _metadata: Metadata) -> bytes:
+    async def _list_models(self, _body: bytes, _context: Context, _metadata: Metadata) -> bytes:
         """One entry a model, as its agents describe it; one that no agent serves now has its name only."""
-        deadline_of(context)
         return (await self.models()).SerializeToString()
 
     async def models(self) -> model_pb2.ListModelsResponse:

@@ -73,6 +73,26 @@ async def test_an_unknown_model_is_refused_at_once(tmp_path: Path) -> None:
         assert said["failures"] == ["NOT_FOUND: Fault injected"], "the words are gRPC's own"
 
 
+async def test_the_controllers_metrics(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path)
+    port = free_port()
+    mesh.controller.arguments = (*mesh.controller.arguments, "--metrics-port", str(port))
+    with mesh:
+        agents(mesh, "a")
+        mesh.apply("echo", "echo-nano", 1)
+        with xds_client(mesh, "xds:///echo", "--calls", "1") as caller:
+            assert told(caller)["failures"] == []
+            text = (await http(f"http://127.0.0.1:{port}", "GET", "/metrics")).body.decode()
+        for line in (
+            'echorator_controller_agents{state="ready"} 1.0',
+            'echorator_controller_model_ready_replicas{model="echo"} 1.0',
+            "echorator_controller_xds_pushes_total{",
+            "echorator_controller_reconcile_duration_seconds_bucket{",
+            "echorator_controller_agent_reports_total ",
+        ):
+            assert line in text, line
+
+
 async def test_a_secondary_agent_serves_where_no_primary_is_left(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         ports = agents(mesh, "first", "second", second=("--failover", "1"))

@@ -47,11 +47,11 @@ class Gateway:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.http.port}"
 
-    async def back_end(self, name: str, slots: int = 1, model: str = "m") -> BackEnd:
+    async def back_end(self, name: str, slots: int = 1, model: str = "m", failover: int = 0) -> BackEnd:
         """One more, which the gateway knows when this returns."""
         made = await BackEnd().start()
         self.back_ends.append(made)
-        agent = StreamAgent(self.controller, name, made.address)
+        agent = StreamAgent(self.controller, name, made.address, priority=failover)
         agent.own = [pb_model(model, slots)]
         await agent.join()
         made.agent = agent

@@ -104,6 +104,18 @@ async def test_a_request_goes_elsewhere_where_an_agent_breaks_before_its_first_m
     await refused(chat(gateway, timeout=5.0), grpc.StatusCode.UNAVAILABLE, "gone")
 
 
+async def test_a_secondary_agent_serves_while_no_primary_does(gateway: Gateway) -> None:
+    secondary, primary = await gateway.back_end("b", slots=4, failover=1), await gateway.back_end("a")
+    for _ in range(3):
+        assert await text_of(chat(gateway)) == "firstlast"
+    assert (len(primary.bodies), len(secondary.bodies)) == (3, 0)
+    assert primary.agent is not None
+    await primary.agent.leave()
+    for _ in range(3):
+        assert await text_of(chat(gateway)) == "firstlast"
+    assert len(secondary.bodies) >= 2
+
+
 async def test_after_the_first_message_nothing_is_repeated(gateway: Gateway) -> None:
     a, b = await gateway.back_end("a"), await gateway.back_end("b")
     a.breaks = b.breaks = True
