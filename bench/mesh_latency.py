@@ -2,7 +2,8 @@
 
     python -m bench.mesh_latency [--seconds 20]
 
-Direct calls, calls through the gateway and through `xds:///m` take turns before the same back ends, in slices of a second.
+Direct calls, calls through the gateway and through `xds:///m` take turns before the same back ends, in slices of a second. The engine with
+a thread on every core has none left for gateway and client, so both are measured: that, and an engine that leaves them the other cores.
 """
 
 from __future__ import annotations
@@ -156,9 +157,10 @@ def main() -> None:
         options = ("--slots", str(STREAMS), "--context-tokens", str(STREAMS * 256), "--controller", parts.controller)
         real = {}
         _, through = parts.gateway()
-        for name, file in (("24M", small), ("echo-nano", embedded_model())):
+        for name, file, threads in (("24M-1-thread", small, 1), ("24M-all-cores", small, 0), ("echo-nano", embedded_model(), 1)):
             port = free_port()
-            agent = parts.echorator(name, "serve", str(file), "--name", name, "--port", str(port), "--agent-id", name, *options)
+            own = ("--name", name, "--port", str(port), "--agent-id", name, "--threads", str(threads))
+            agent = parts.echorator(name, "serve", str(file), *own, *options)
             real[name] = {"direct": f"127.0.0.1:{port}", "gateway": through, "xds": f"xds:///{name}"}
             assert agent.popen.poll() is None
         addresses = {"direct": f"127.0.0.1:{echo}", "gateway": through, "xds": "xds:///m"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 
 from grpc import aio
@@ -248,7 +249,8 @@ class Dispatcher:
             agents = pool.candidates
             free = sum(p.slots - p.taken for p in agents.values() if p.open and p.taken < p.slots)
             batch = pool.buffer.peek(free)
-            wants = [Want(w.key, w.without, pool.warm.where(w.key)) for w in batch]
+            keys = Counter(w.key for w in batch)  # one that several have is a common beginning, not a conversation
+            wants = [Want(w.key, w.without, pool.warm.where(w.key) if keys[w.key] == 1 else None) for w in batch]
             chosen = assign(wants, agents, pool.ring, self._settings.load_factor)
             for waiting, name in zip(batch, chosen, strict=False):
                 pool.buffer.give(waiting, pool.places[name])
