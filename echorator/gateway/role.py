@@ -7,6 +7,7 @@ import uuid
 
 from grpc import aio
 
+from echorator.gateway import stopwatch
 from echorator.gateway.dispatcher import Dispatcher
 from echorator.gateway.fleet_view import FleetView
 from echorator.gateway.forwarding import Forwarding
@@ -65,6 +66,7 @@ class GatewayRole:
     def observe(self) -> None:
         """Bring the gauges up to date."""
         self.dispatcher.observe()
+        stopwatch.observe()
         metrics.connected.set(self.view.connected)
 
     def stop_admission(self) -> None:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from functools import lru_cache
 
-from prometheus_client import Counter, Gauge, Histogram
+import prometheus_client
+from prometheus_client import Histogram
 
 from echorator.errors import EchoratorError
 from echorator.serving.calls import Calls
 from echorator.telemetry import gateway_metrics as metrics
 
+_running: Counter[str] = Counter()  # calls under way, by method
+
+
+def observe() -> None:
+    """Bring the gauge of calls under way up to date."""
+    for method, calls in _running.items():
+        metrics.in_flight.labels(method).set(calls)
+
 
 @lru_cache(maxsize=64)
-def _of_method(method: str) -> tuple[Gauge, Histogram]:
-    return metrics.in_flight.labels(method), metrics.duration.labels(method)
+def _duration(method: str) -> Histogram:
+    return metrics.duration.labels(method)
 
 
 @lru_cache(maxsize=1024)
@@ -23,7 +33,7 @@ def _of_model(model: str) -> tuple[Histogram, Histogram]:
 
 
 @lru_cache(maxsize=4096)
-def _ended(method: str, model: str, code: str) -> Counter:
+def _ended(method: str, model: str, code: str) -> prometheus_client.Counter:
     return metrics.requests.labels(method, model, code)
 
 
@@ -38,7 +48,7 @@ class Stopwatch:
         self._begin_s = time.monotonic()
         self._last_s = 0.0
         self._code = "OK"
-        _of_method(self._method)[0].inc()
+        _running[self._method] += 1
 
     def message(self) -> None:
         """One has come."""
@@ -56,8 +66,7 @@ class Stopwatch:
 
     def end(self) -> None:
         """It is over."""
-        in_flight, duration = _of_method(self._method)
-        in_flight.dec()
-        duration.observe(time.monotonic() - self._begin_s)
+        _running[self._method] -= 1
+        _duration(self._method).observe(time.monotonic() - self._begin_s)
         known = "" if self._code == "NOT_FOUND" else self._model  # a name that a client made up is no label
         _ended(self._method, known, self._code).inc()
