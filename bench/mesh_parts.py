@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from echorator.rpc.v1 import model_pb2
+from google.protobuf.message import Message
+
 from tests.mesh_processes import START_S, free_port
 
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
@@ -91,14 +92,16 @@ class Parts:
         return part, f"127.0.0.1:{port}"
 
 
-def h2load(address: str, body: Path, calls: int, connections: int, streams: int, headers: Sequence[str] = ()) -> float:
-    """Answered calls of Tokenize a second. Raises SystemExit where one failed."""
+def h2load(
+    address: str, body: Path, calls: int, connections: int, streams: int, headers: Sequence[str] = (), method: str = "Tokenize"
+) -> float:
+    """Answered calls a second. Raises SystemExit where one failed."""
     tool = shutil.which("h2load")
     if tool is None:
         raise SystemExit("h2load is absent: apt-get install nghttp2-client")
     further = [part for header in headers for part in ("-H", header)]
     command = (tool, "-n", str(calls), "-c", str(connections), "-m", str(streams), "-d", str(body), "-H", "te: trailers", *further)
-    url = f"http://{address}/echorator.v1.ModelService/Tokenize"
+    url = f"http://{address}/echorator.v1.ModelService/{method}"
     said = subprocess.run((*command, "-H", "content-type: application/grpc", url), capture_output=True, text=True, check=True).stdout
     done = re.search(r"(\d+) succeeded", said)
     rate = re.search(r"([\d.]+) req/s", said)
@@ -107,9 +110,9 @@ def h2load(address: str, body: Path, calls: int, connections: int, streams: int,
     return float(rate[1])
 
 
-def framed(path: Path, model: str) -> Path:
-    """A gRPC frame with a small TokenizeRequest, for h2load."""
-    message = model_pb2.TokenizeRequest(model=model, text="hello there").SerializeToString()
+def framed(path: Path, request: Message) -> Path:
+    """A gRPC frame for h2load."""
+    message = request.SerializeToString()
     path.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
     return path
 

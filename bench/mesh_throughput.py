@@ -24,11 +24,12 @@ from bench.mesh_parts import Parts, Table, framed, h2load
 from echorator.gateway.balancer import Want, assign
 from echorator.gateway.buffer import RequestBuffer, Room, Waiting
 from echorator.gateway.hash_ring import HashRing
+from echorator.rpc.v1 import model_pb2 as pb
 from tests.mesh_processes import free_port
 
 ROUNDS, CALLS = 5, 20_000
 QUEUED = 100_000
-SLOTS, AGENTS, DELAY_S = 16, 4, 0.005
+SLOTS, AGENTS, DELAY_S = 16, 4, 0.05
 
 
 class Agent:
@@ -125,7 +126,8 @@ def slots_are_kept(table: Table, parts: Parts, body: Path, with_envoy: bool) -> 
     agents = parts.back_end("slow", "agents", parts.controller, str(AGENTS), *addresses, "--slots", str(SLOTS))
     listen = f"127.0.0.1:{free_port()}"
     _, through = parts.gateway(*(("--envoy", listen) if with_envoy else ()))
-    rate = h2load(listen if with_envoy else through, body, CALLS, 8, 64, ("x-echorator-model: m",))
+    generate = framed(body.with_name("generate"), pb.GenerateRequest(model="m", prompt="Once upon a time"))
+    rate = h2load(listen if with_envoy else through, generate, CALLS, 8, 64, ("x-echorator-model: m",), "Generate")
     agents.end()
     most = []
     for server in servers:
@@ -145,7 +147,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             parts = Parts(stack, Path(folder))
             parts.control()
-            measure(table, parts, framed(Path(folder) / "body", "m"))
+            measure(table, parts, framed(Path(folder) / "body", pb.TokenizeRequest(model="m", text="hello there")))
 
 
 if __name__ == "__main__":
