@@ -93,11 +93,11 @@ class _Gateways:
                 print(greeting(self._arguments, self._address, self._arguments.http_port), flush=True)
                 ends = [asyncio.create_task(envoy.ended())] if envoy is not None else []
                 await asyncio.wait((*keepers, *ends), return_when=asyncio.FIRST_COMPLETED)
-            self._on_signal()
+            self._end_once()
             codes = await asyncio.gather(*keepers)
         finally:
             started.cancel()
-            self._on_signal()
+            self._end_once()
             if envoy is not None:
                 await envoy.close()
             await asyncio.gather(*(end(process, self._arguments.grace + END_S) for process in self._running))
@@ -111,6 +111,11 @@ class _Gateways:
             if process.returncode is None:
                 process.terminate()
 
+    def _end_once(self) -> None:
+        """As by a signal, where none has come: a second one would end the grace period of those that still drain."""
+        if not self._stop.is_set():
+            self._on_signal()
+
     async def _keep(self, ready: Callable[[], None]) -> int:
         """One gateway, started again where it ends by itself after it was ready. Returns its last exit code."""
         served = False
@@ -123,6 +128,8 @@ class _Gateways:
                 start_new_session=True,  # Ctrl-C is passed on by this process, once
             )
             self._running.add(process)
+            if self._stop.is_set():
+                process.terminate()
             assert process.stdout is not None
             async for line in process.stdout:
                 if line.startswith(b"listening on "):

@@ -202,6 +202,20 @@ async def test_the_gateway_is_restarted(tmp_path: Path, slow_model: Path) -> Non
             assert (await answer(waiting))[1] == 1
 
 
+async def test_gateway_processes_drain_each_in_its_own_time(tmp_path: Path, slow_model: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        mesh.agent("a")
+        mesh.apply("slow", str(slow_model), 1, "--slots", "2")
+        gateway, address = mesh.gateway("--processes", "2")
+        async with client(address) as stub:
+            running = generate(stub, 600)
+            await running.read()
+            gateway.signal(signal.SIGTERM)  # the process that has no call ends at once
+            _, finishes = await answer(running)
+            assert finishes == 1
+        assert await asyncio.to_thread(gateway.wait) == 0
+
+
 async def test_a_rolling_restart_of_all_agents_loses_nothing(tmp_path: Path) -> None:
     calls, names = 1000, ("a", "b", "c")
     with Mesh(tmp_path) as mesh:
