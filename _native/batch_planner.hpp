@@ -404,14 +404,18 @@ private:
         return sum;
     }
 
+    Seq free_sequence() const {  // -1: none
+        for (Seq i = 0; i < config_.sequences; i++) {
+            if (sequences_[i].owner == nullptr && !sequences_[i].cached) return i;
+        }
+        return -1;
+    }
+
     // A free sequence, else the least recently used cached one other than `keep`; -1: none.
     Seq take_sequence(Seq keep) {
-        for (Seq i = 0; i < config_.sequences; i++) {
-            const Sequence & s = sequences_[i];
-            if (s.owner == nullptr && !s.cached) return i;
-        }
-        if (!evict(keep)) return -1;
-        return take_sequence(keep);
+        const Seq free = free_sequence();
+        if (free >= 0) return free;
+        return evict(keep) ? take_sequence(keep) : -1;
     }
 
     // Whether the matched cached sequence itself goes on, instead of a copy of it.
@@ -420,7 +424,9 @@ private:
         if (!s.cached) return false;
         if (config_.whole_state) return false;
         if (config_.layout == Layout::separate) return 2 * match.tokens >= s.computed;  // a copy moves every cell
-        return 16 * (s.computed - match.tokens) <= match.tokens;  // a copy is free, but there are only so many sequences
+        if (match.tokens == s.computed) return true;
+        // A copy is free while a sequence is; then the end of this one is worth less than another conversation.
+        return free_sequence() < 0 && 16 * (s.computed - match.tokens) <= match.tokens;
     }
 
     bool start(Plan & plan, Request * r, const Match & match) {
