@@ -61,6 +61,7 @@ class Reconciler:
         self._desired: dict[str, pb.Desired] = {}
         self._unfit: dict[tuple[str, str], _Unfit] = {}
         self._unsaved: set[str] = set()
+        self._saving = asyncio.Lock()
         self._revision = 0
         self._woken = asyncio.Event()
         self.desired_changes = Watchers()  # by agent id
@@ -140,18 +141,24 @@ class Reconciler:
             await asyncio.sleep(min(REST_MOST_S, REST * took_s))
 
     async def save_agents(self) -> None:
-        """Those that changed; agents that serve tell their state again after a restart, so a lost save costs nothing but a wait."""
-        unsaved, self._unsaved = self._unsaved, set()
-        if not unsaved:
-            return
-        records = [(name, self._fleet.record(name)) for name in unsaved]
-        kept = [(pb.Agent.FromString(r.agent.SerializeToString()), r.drain_asked) for _, r in records if r is not None]
-        gone = [name for name, record in records if record is None]
-        try:
-            await asyncio.to_thread(self._store.put_agents, kept, gone)
-        except EchoratorError:
-            self._unsaved |= unsaved
-            raise
+        """Those that changed; agents that serve tell their state again after a restart, so a lost save costs nothing but a wait.
+
+        One save at a time, and a cancelled one is waited for: an older state must not be written after a newer one.
+        """
+        async with self._saving:
+            unsaved, self._unsaved = self._unsaved, set()
+            if not unsaved:
+                return
+            records = [(name, self._fleet.record(name)) for name in unsaved]
+            kept = [(pb.Agent.FromString(r.agent.SerializeToString()), r.drain_asked) for _, r in records if r is not None]
+            gone = [name for name, record in records if record is None]
+            writing = asyncio.create_task(asyncio.to_thread(self._store.put_agents, kept, gone))
+            try:
+                await asyncio.shield(writing)
+            except (EchoratorError, asyncio.CancelledError):
+                self._unsaved |= unsaved
+                await asyncio.wait((writing,))
+                raise
 
     def reconcile(self) -> None:
         """One pass."""

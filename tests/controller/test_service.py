@@ -262,10 +262,11 @@ async def test_a_duplicate_agent_is_refused_and_the_first_one_goes_on(controller
 
 @pytest.mark.parametrize("first", [pb.AgentMessage(), pb.AgentMessage(report=pb.Report())])
 async def test_a_session_begins_with_a_registration(controller: Controller, first: pb.AgentMessage) -> None:
-    agent = StreamAgent(controller, "a")
-    agent.say(first)
+    async def one() -> AsyncIterator[pb.AgentMessage]:
+        yield first
+
     with pytest.raises(aio.AioRpcError) as caught:
-        await agent.join()
+        await controller.stub.Session(one()).read()
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert "the first message of a session is `register`" in (caught.value.details() or "")
 
