@@ -25,6 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SECRET = "xylophone"
 TRACE, SPAN = "0123456789abcdef0123456789abcdef", "0123456789abcdef"
+OVER_HTTP = ("a" * 32, "b" * 32)  # a whole answer, a streamed one
 
 
 class Collector:
@@ -88,6 +89,13 @@ async def test_one_call_seen_from_everywhere(tmp_path: Path) -> None:
                 assert any(detail.Unpack(info) for detail in status.details)
                 assert info.metadata["trace_id"] == other, "an error of the agent names the client's own trace"
 
+            for trace, stream in zip(OVER_HTTP, (False, True), strict=True):
+                body = json.dumps({"model": "echo", "messages": [{"role": "user", "content": SECRET}], "stream": stream}).encode()
+                headers = {"traceparent": f"00-{trace}-{SPAN}-01"}
+                assert (await http(f"http://127.0.0.1:{http_port}", "POST", "/v1/chat/completions", body, headers)).status == 200
+            for trace in OVER_HTTP:
+                await until(lambda t=trace: len(collector.spans(t)) == 5, "five spans of the trace")  # type: ignore[misc]
+                assert collector.spans(trace)["echorator-gateway", "chat.completions"]["parentSpanId"] == SPAN
             await until(lambda: len(collector.spans(TRACE)) == 5, "five spans of the trace")
             spans = collector.spans(TRACE)
             gateway, agent = spans["echorator-gateway", "Chat"], spans["echorator-agent", "Chat"]
@@ -102,13 +110,13 @@ async def test_one_call_seen_from_everywhere(tmp_path: Path) -> None:
             at_agent = (await http(f"http://127.0.0.1:{metrics_port}", "GET", "/metrics")).body.decode()
             for name in (
                 'echorator_agent_completion_tokens_total{model="echo"}',
-                'echorator_agent_time_to_first_token_seconds_count{model="echo"} 1.0',
+                'echorator_agent_time_to_first_token_seconds_count{model="echo"} 3.0',
                 'echorator_agent_slots{model="echo"} 8.0',
                 'echorator_grpc_requests_total{code="INVALID_ARGUMENT",method="Chat"} 1.0',
             ):
                 assert name in at_agent, name
             at_gateway = (await http(f"http://127.0.0.1:{http_port}", "GET", "/metrics")).body.decode()
-            for name in ('code="OK",method="Chat",model="echo"} 1.0', 'code="INVALID_ARGUMENT",method="Chat",model="echo"} 1.0'):
+            for name in ('code="OK",method="Chat",model="echo"} 3.0', 'code="INVALID_ARGUMENT",method="Chat",model="echo"} 1.0'):
                 assert f"echorator_gateway_requests_total{{{name}" in at_gateway, name
         logs = "".join(process.log.read_text() for process in mesh.processes)
         assert SECRET not in logs

@@ -62,7 +62,7 @@ class Api:
     def _handled(self, name: str, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
             trace = tracing.begin(name, request.headers.get(tracing.TRACEPARENT, ""))
-            failed = ""
+            failed, response = "", Response(status_code=500)
             try:
                 self._gateway.check_admission()
                 response = await handler(request)
@@ -74,7 +74,7 @@ class Api:
                 failed = "CANCELLED"
                 response = Response(status_code=499)
             finally:
-                if failed or not name.endswith("completions"):
+                if failed or not isinstance(response, StreamingResponse):  # a stream ends its trace itself
                     trace.end(failed)
             response.headers["x-request-id"] = trace.trace_id
             return response
