@@ -43,6 +43,7 @@ IDLE_S, BUSY_S = 10.0, 5.0
 DECISIONS, PUSHES, DEATHS = 20_000, 30, 5
 READY = 'echorator_controller_agents{state="ready"}'
 REPORTS = "echorator_controller_agent_reports_total"
+SETTLE_S = 3.0  # for agents that left to be gone, and the first reports of those that came to be handled
 STEADY_S = 0.3  # between two reports of an agent that has nothing new
 
 
@@ -185,14 +186,15 @@ def of(agents: int, table: Table) -> str:
         steady = parts.back_end("agents", "agents", parts.controller, str(agents), "--slots", str(SLOTS))
         wait_until(lambda: metric(port, READY) >= agents, "all agents")
         joined_s = time.monotonic() - begin_s
-        time.sleep(2.0)
+        time.sleep(SETTLE_S)
         reports, (idle_controller, idle_gateway) = rate_of(IDLE_S, port, controller, gateway)
         pushes, silences = asyncio.run(probed(parts.controller))
         memory = controller.resident_mb(), gateway.resident_mb()
         steady.end()
         options = ("--slots", str(SLOTS), "--changing", "--prefix", "c", "--interval", str(agents / 4000.0))
         parts.back_end("changing", "agents", parts.controller, str(agents), *options)
-        time.sleep(3.0)
+        time.sleep(SETTLE_S)
+        wait_until(lambda: metric(port, READY) >= agents, "the changing agents")
         updates, (busy_controller, busy_gateway) = rate_of(BUSY_S, port, controller, gateway)
     chosen = asyncio.run(decisions(agents))
     if agents == 100:

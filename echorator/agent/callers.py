@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-GATEWAY_HEADER = "x-echorator-gateway"
-
 
 class Callers:
     """Counts by model and gateway id; requests that came through none are not counted."""

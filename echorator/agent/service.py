@@ -18,7 +18,7 @@ import grpc
 
 from echorator._native.engine import Event
 from echorator.agent import replies, requests
-from echorator.agent.callers import GATEWAY_HEADER, Callers
+from echorator.agent.callers import Callers
 from echorator.agent.load_report import LoadReport
 from echorator.agent.memory import ChatMemory, MemoryUnavailableError, Turn
 from echorator.agent.mesh_session import ENCODER_SLOTS
@@ -35,6 +35,7 @@ from echorator.errors import (
 )
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer
+from echorator.serving import headers
 from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, metadata_of, rpc
 from echorator.settings import EngineSettings, Sampling
 from echorator.telemetry import agent_metrics as metrics
@@ -108,7 +109,7 @@ class ModelService(Calls, ModelServiceServicer):
     @contextmanager
     def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:
         """A call that takes a slot: the gateways hear whose it is, its client how loaded this agent is."""
-        with self.callers.counted(served.name, metadata_of(context, GATEWAY_HEADER)):
+        with self.callers.counted(served.name, metadata_of(context, headers.GATEWAY)):
             yield
         load = self._loads.setdefault(served.name, LoadReport())
         slots = served.engine.slots if served.engine is not None else ENCODER_SLOTS

@@ -21,11 +21,11 @@ from echorator.gateway.dispatcher import Dispatcher, NoAgentError
 from echorator.gateway.pool import Pool
 from echorator.gateway.request_keys import Destination
 from echorator.gateway.settings import GatewaySettings
+from echorator.serving import headers
 from echorator.serving.calls import DeadlineError
 from echorator.serving.statuses import DETAILS, PUSHBACK
 from echorator.telemetry import gateway_metrics as metrics
 
-GATEWAY_HEADER = "x-echorator-gateway"
 EOF = aio.EOF
 
 
@@ -63,7 +63,7 @@ class Forwarding:
     def __init__(self, dispatcher: Dispatcher, settings: GatewaySettings, gateway_id: str, synced: asyncio.Event) -> None:
         self._dispatcher = dispatcher
         self._settings = settings
-        self._tag = ((GATEWAY_HEADER, gateway_id),)
+        self._tag = ((headers.GATEWAY, gateway_id),)
         self._synced = synced
 
     async def _sync(self, call: Call) -> None:

@@ -25,6 +25,7 @@ from echorator.gateway.memory_route import MemoryRoute, NoMemoryError
 from echorator.gateway.request_keys import Destination, destination_of
 from echorator.gateway.stopwatch import Stopwatch
 from echorator.rpc.v1 import cognition_pb2, model_pb2
+from echorator.serving import headers
 from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of
 from echorator.serving.statuses import DETAILS, PUSHBACK, Trailers
 from echorator.telemetry import tracing
@@ -40,7 +41,7 @@ NOT_HERE = {
     "WatchStats": "statistics belong to one agent; ask it, `echorator mesh agents` lists them",
 }
 _DROPPED = frozenset(
-    {"user-agent", "te", "content-type", "x-echorator-gateway", tracing.TRACEPARENT, "grpc-timeout", "host", "grpc-accept-encoding"}
+    {"user-agent", "te", "content-type", headers.GATEWAY, tracing.TRACEPARENT, "grpc-timeout", "host", "grpc-accept-encoding"}
 )
 
 

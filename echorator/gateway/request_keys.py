@@ -13,10 +13,8 @@ from google.protobuf.message import DecodeError, Message
 from echorator.errors import InvalidRequestError
 from echorator.gateway.hash_ring import hash64
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.serving.headers import MODEL, PRIORITY, SESSION
 
-MODEL_HEADER = "x-echorator-model"
-SESSION_HEADER = "x-echorator-session"
-PRIORITY_HEADER = "x-echorator-priority"
 LEADING_CHARACTERS = 1024  # of a prompt: two that begin with the same ones have a prefix worth to be found again
 
 
@@ -31,8 +29,8 @@ class Destination:
 
 def destination_of(body: bytes, kind: type[Message], headers: dict[str, str]) -> Destination:
     """Of a call whose request is a message of `kind`. Raises InvalidRequestError for bytes that are none."""
-    model, session = headers.get(MODEL_HEADER, ""), headers.get(SESSION_HEADER, "")
-    priority = _priority(headers.get(PRIORITY_HEADER, ""))
+    model, session = headers.get(MODEL, ""), headers.get(SESSION, "")
+    priority = _priority(headers.get(PRIORITY, ""))
     generates = kind in (pb.GenerateRequest, pb.ChatRequest)
     key = hash64(session.encode()) if session else None
     if model and (key is not None or not generates):
@@ -57,7 +55,7 @@ def _priority(text: str) -> int:
     except ValueError:
         priority = 1000
     if not -100 <= priority <= 100:
-        raise InvalidRequestError(f"{PRIORITY_HEADER} must be -100..100, not {text[:20]!r}")
+        raise InvalidRequestError(f"{PRIORITY} must be -100..100, not {text[:20]!r}")
     return priority
 
 

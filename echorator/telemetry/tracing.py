@@ -41,12 +41,6 @@ class Trace:
         """`traceparent` for the calls that this one makes."""
         return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
 
-    def set(self, **attributes: str | int | float | bool) -> None:
-        """Attributes of the span; never a text of the user."""
-        if self.span is not None:
-            for name, value in attributes.items():
-                self.span.set_attribute(name.replace("__", "."), value)
-
     def end(self, error: str = "") -> None:
         """The call has ended, with the name of its status where that is an error."""
         if self.span is not None:

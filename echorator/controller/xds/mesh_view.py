@@ -11,7 +11,6 @@ from echorator.rpc.v1 import controller_pb2 as pb
 QUEUE_PER_AGENT = 16
 RETRIES = 3
 EJECTION_FAILURES = 5
-ENCODER_SLOTS = 8  # an encoder has none of its own; it batches what comes
 
 
 @dataclass(frozen=True, order=True)
@@ -63,7 +62,7 @@ def _route(name: str, spec: pb.ModelSpec | None, records: Sequence[AgentRecord])
     for record in records:
         if record.serves(name):
             host, port = host_port(record.agent.address)
-            endpoints.append(Endpoint(record.agent.priority, record.agent.zone, host, port, record.models[name].slots or ENCODER_SLOTS))
+            endpoints.append(Endpoint(record.agent.priority, record.agent.zone, host, port, max(1, record.models[name].slots)))
     routing = spec.routing if spec is not None else pb.Routing()
     return Route(
         name,

@@ -28,6 +28,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 
 from echorator.controller.xds.mesh_view import Endpoint, MeshView, Route
+from echorator.serving import headers
 
 LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
@@ -35,8 +36,6 @@ CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 PUSH_ORDER = (CLUSTER, ENDPOINT, LISTENER, ROUTE)  # what is named must be there before its name is used
 
-SESSION_HEADER = "x-echorator-session"
-MODEL_HEADER = "x-echorator-model"
 GATEWAY = "echorator-gateway"  # Envoy's own route configuration, and the cluster of the Python gateways
 RETRY_ON = "unavailable,resource-exhausted"
 EJECTION_S = 5
@@ -123,7 +122,7 @@ def _retry_policy(route: Route) -> route_components_pb2.RetryPolicy:
 
 def _session_hash() -> route_components_pb2.RouteAction.HashPolicy:
     policy = route_components_pb2.RouteAction.HashPolicy()
-    policy.header.header_name = SESSION_HEADER
+    policy.header.header_name = headers.SESSION
     return policy
 
 
@@ -247,7 +246,7 @@ def _envoy_routes(view: MeshView) -> Any:
     routes.append(_envoy_route(Route(GATEWAY, (), retries=0), named=False))
     host = route_components_pb2.VirtualHost(name=GATEWAY, domains=["*"], routes=routes)
     cors = cors_pb2.CorsPolicy(allow_methods="GET, POST, OPTIONS", expose_headers="grpc-status,grpc-message,grpc-status-details-bin")
-    cors.allow_headers = f"content-type,x-grpc-web,x-user-agent,grpc-timeout,traceparent,{SESSION_HEADER},{MODEL_HEADER}"
+    cors.allow_headers = f"content-type,x-grpc-web,x-user-agent,grpc-timeout,traceparent,{headers.SESSION},{headers.MODEL}"
     cors.allow_origin_string_match.add().safe_regex.regex = ".*"
     host.typed_per_filter_config["envoy.filters.http.cors"].CopyFrom(packed(cors))
     return route_pb2.RouteConfiguration(name=GATEWAY, virtual_hosts=[host])
@@ -264,7 +263,7 @@ def _envoy_route(route: Route, named: bool) -> route_components_pb2.Route:
         action.hash_policy.append(_session_hash())
     match = route_components_pb2.RouteMatch(prefix="/")
     if named:
-        header = match.headers.add(name=MODEL_HEADER)
+        header = match.headers.add(name=headers.MODEL)
         header.string_match.exact = route.name
     return route_components_pb2.Route(match=match, route=action)
 

@@ -25,9 +25,10 @@ from echorator.gateway.http import translation
 from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embeddings
 from echorator.gateway.http.failures import BodyError, body_of, response_of
 from echorator.gateway.passthrough import MODEL_SERVICE, Passthrough
-from echorator.gateway.request_keys import SESSION_HEADER, Destination, chat_key, prompt_key
+from echorator.gateway.request_keys import Destination, chat_key, prompt_key
 from echorator.gateway.stopwatch import Stopwatch
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.serving.headers import SESSION
 from echorator.telemetry import tracing
 from echorator.telemetry.exposition import text_of
 
@@ -295,7 +296,7 @@ def _model(model: pb.Model) -> dict[str, Any]:
 
 
 def _key(request: Request, session: str) -> int | None:
-    named = request.headers.get(SESSION_HEADER, "") or session
+    named = request.headers.get(SESSION, "") or session
     return hash64(named.encode()) if named else None
 
 
