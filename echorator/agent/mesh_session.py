@@ -59,6 +59,7 @@ class MeshSettings:
     zone: str = ""
     priority: int = 0
     memory: tuple[str, str] = ("", "")  # address and store of the memory its chats use
+    for_model: str = ""  # it serves this model only
 
     def __post_init__(self) -> None:
         """Raises InvalidRequestError, naming the field."""
@@ -196,6 +197,7 @@ class MeshSession:
             priority=s.priority,
             memory_bytes=memory_bytes()[0],
             memory=memory,
+            for_model=s.for_model,
         )
 
     def report(self) -> pb.Report:

@@ -47,6 +47,7 @@ def add_join_options(parser: argparse.ArgumentParser) -> None:
     mesh.add_argument("--advertise", default="", metavar="HOST:PORT", help="where clients reach this agent [where it listens]")
     mesh.add_argument("--zone", default="", metavar="NAME", help="where it stands, for locality in xDS [none]")
     mesh.add_argument("--failover", type=int, default=0, metavar="N", help="1 and higher: where no agent of a lower number is ready [0]")
+    mesh.add_argument("--for-model", default="", metavar="NAME", help="serve this model whenever it is applied, and no other [any]")
     mesh.add_argument("--join-timeout", type=float, default=60.0, metavar="SECONDS", help="for the controller to answer [60]")
 
 

@@ -106,7 +106,7 @@ async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
         memory = (arguments.memory_server, arguments.memory_server)
     name = arguments.agent_id or f"{socket.gethostname()}:{agent.port}"
     try:
-        settings = MeshSettings(arguments.controller, name, address, arguments.zone, arguments.failover, memory)
+        settings = MeshSettings(arguments.controller, name, address, arguments.zone, arguments.failover, memory, arguments.for_model)
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
     session = agent.join(settings)

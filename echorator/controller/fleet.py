@@ -125,6 +125,7 @@ class Fleet:
             memory_bytes=asked.memory_bytes,
             version=asked.version,
             memory=asked.memory if asked.HasField("memory") else None,
+            for_model=asked.for_model,
         )
         record = AgentRecord(agent, asked.instance, connected=True, drain_asked=known.drain_asked if known is not None else False)
         if known is not None and known.instance in ("", asked.instance):

@@ -33,6 +33,7 @@ class Host:
     running: Mapping[str, int] = field(default_factory=dict)
     memory_free_bytes: int | None = None  # None: not known
     takes_more: bool = True  # False: lost for the moment; what it has stays placed, nothing is added
+    only: str = ""  # it was started for this model: it serves it whatever the replicas, and no other
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def place(wanted: Sequence[Wanted], hosts: Sequence[Host]) -> Placement:
         missing = model.replicas - own - len(kept[model.name])
         if missing <= 0:
             continue
-        without = [h for h in hosts if h.takes_more and model.name not in h.own and model.name not in chosen[h.id]]
+        without = [h for h in hosts if h.takes_more and not h.only and model.name not in h.own and model.name not in chosen[h.id]]
         candidates = [h for h in without if model.name not in h.unfit]
         fitting = [h for h in candidates if _fits(model, free[h.id])]
         fitting.sort(key=lambda h: (len(chosen[h.id]) + len(h.own), -(free[h.id] or 0), h.id))
@@ -76,11 +77,13 @@ def _fits(model: Wanted, free_bytes: int | None) -> bool:
 
 
 def _kept(model: Wanted, hosts: Sequence[Host]) -> list[Host]:
-    """Those that go on serving it: of too many the ready ones first, then those with the most work."""
+    """Those that serve it without being chosen: started for it, or serving already. Of too many the ready ones, then the busiest."""
     own = sum(model.name in host.own for host in hosts)
-    holders = [h for h in hosts if model.name in h.assigned and model.name not in h.unfit and model.name not in h.own]
+    fit = [h for h in hosts if model.name not in h.unfit and model.name not in h.own]
+    given = [h for h in fit if h.only == model.name and (h.takes_more or model.name in h.assigned)]
+    holders = [h for h in fit if not h.only and model.name in h.assigned]
     holders.sort(key=lambda h: (model.name not in h.ready, -h.running.get(model.name, 0), h.id))
-    return holders[: max(0, model.replicas - own)]
+    return given + holders[: max(0, model.replicas - own - len(given))]
 
 
 def _why(model: Wanted, hosts: Sequence[Host], candidates: Sequence[Host], fitting: Sequence[Host], missing: int) -> str:
@@ -94,4 +97,6 @@ def _why(model: Wanted, hosts: Sequence[Host], candidates: Sequence[Host], fitti
     if len(fitting) < len(candidates):
         most = max(h.memory_free_bytes or 0 for h in candidates)
         return f"{agents}: a replica takes {model.memory_bytes >> 20} MiB, at most {most >> 20} MiB are free on one"
+    if any(h.only not in ("", model.name) for h in hosts):
+        return f"{agents}: all connected ones serve it, or serve another model only"
     return f"{agents}: all {len(hosts)} connected ones serve it"

@@ -188,6 +188,7 @@ class Reconciler:
             unfit=frozenset(model for (agent, model), unfit in self._unfit.items() if agent == name and unfit.until_s),
             running={m.name: m.busy + m.queued for m in record.models.values()},
             memory_free_bytes=record.agent.memory_free_bytes or None,
+            only=record.agent.for_model,
             takes_more=record.connected and record.state == pb.AGENT_STATE_READY,
         )
 

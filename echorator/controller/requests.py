@@ -61,6 +61,8 @@ def check_register(asked: pb.Register) -> None:
     if not asked.instance:
         raise InvalidRequestError("register.instance is empty; it tells two processes with one id apart")
     check_address(asked.address, "register.address")
+    if asked.for_model and not _MODEL.fullmatch(asked.for_model):
+        raise InvalidRequestError(f"register.for_model {asked.for_model[:140]!r} is no name of a model")
     if not 0 <= asked.priority <= 127:
         raise InvalidRequestError(f"register.priority must be 0..127, not {asked.priority}")
 

@@ -252,7 +252,7 @@ class DrainAgentRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., undo: bool = ...) -> None: ...
 
 class Agent(_message.Message):
-    __slots__ = ("id", "address", "state", "models", "zone", "priority", "memory_bytes", "memory_free_bytes", "version", "memory")
+    __slots__ = ("id", "address", "state", "models", "zone", "priority", "memory_bytes", "memory_free_bytes", "version", "memory", "for_model")
     ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -263,6 +263,7 @@ class Agent(_message.Message):
     MEMORY_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
+    FOR_MODEL_FIELD_NUMBER: _ClassVar[int]
     id: str
     address: str
     state: AgentState
@@ -273,7 +274,8 @@ class Agent(_message.Message):
     memory_free_bytes: int
     version: str
     memory: MemoryService
-    def __init__(self, id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[AgentState, str]] = ..., models: _Optional[_Iterable[_Union[AgentModel, _Mapping]]] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., version: _Optional[str] = ..., memory: _Optional[_Union[MemoryService, _Mapping]] = ...) -> None: ...
+    for_model: str
+    def __init__(self, id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[AgentState, str]] = ..., models: _Optional[_Iterable[_Union[AgentModel, _Mapping]]] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., version: _Optional[str] = ..., memory: _Optional[_Union[MemoryService, _Mapping]] = ..., for_model: _Optional[str] = ...) -> None: ...
 
 class MemoryService(_message.Message):
     __slots__ = ("address", "store")
@@ -327,7 +329,7 @@ class AgentMessage(_message.Message):
     def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
-    __slots__ = ("protocol", "id", "instance", "address", "version", "zone", "priority", "memory_bytes", "memory")
+    __slots__ = ("protocol", "id", "instance", "address", "version", "zone", "priority", "memory_bytes", "memory", "for_model")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +339,7 @@ class Register(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
+    FOR_MODEL_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     id: str
     instance: str
@@ -346,7 +349,8 @@ class Register(_message.Message):
     priority: int
     memory_bytes: int
     memory: MemoryService
-    def __init__(self, protocol: _Optional[int] = ..., id: _Optional[str] = ..., instance: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., memory: _Optional[_Union[MemoryService, _Mapping]] = ...) -> None: ...
+    for_model: str
+    def __init__(self, protocol: _Optional[int] = ..., id: _Optional[str] = ..., instance: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., memory: _Optional[_Union[MemoryService, _Mapping]] = ..., for_model: _Optional[str] = ...) -> None: ...
 
 class Report(_message.Message):
     __slots__ = ("models", "memory_free_bytes", "draining", "desired_revision")

@@ -1,0 +1,211 @@
+"""The local cluster as a Python API: resources in, containers running, messages to them.
+
+    with Cluster([Path("workers")]) as cluster:
+        cluster.apply(parse_manifests(text, "calculator.yaml"))
+        print(cluster.send_to_service("calculator", {"add": [2, 3]}).result(timeout=5))
+
+One thread reconciles, every second and on every change; all methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from echorator.cluster.containers import Containers
+from echorator.cluster.documents import Wish
+from echorator.cluster.journal import Journal
+from echorator.cluster.models import Mesh, Models
+from echorator.cluster.replica_sets import ReplicaSets
+from echorator.cluster.resources import ContainerSpec, Key, Kind, ReplicaSetSpec, Resource
+from echorator.cluster.runs import AgentRuns
+from echorator.cluster.services import Services
+from echorator.cluster.store import Outcome, Store
+from echorator.cluster.workers import Workers
+from echorator.errors import InvalidRequestError
+from echorator.model.schema import Fault, SpecError
+from echorator.model.spec import MOST_REPLICAS, ModelSpec
+
+_log = logging.getLogger(__name__)
+
+INTERVAL_S = 1.0  # between two passes where nothing changed
+REST = 5.0  # of the time that a pass took, before the next one
+REST_MOST_S = 0.1
+POLL_S = 0.02  # while the cluster closes
+CLOSE_S = 60.0
+
+
+class Cluster:
+    """`start`, then `close`; or a `with` block."""
+
+    def __init__(self, workers: Iterable[Path] = (), journal: Journal | None = None, agents: AgentRuns | None = None) -> None:
+        """`workers` are the folders where workers' modules lie; `agents` runs agents, where there is a mesh.
+
+        Raises JournalDamagedError, ResourceError.
+        """
+        self.store = Store(journal)
+        self._journal = journal
+        self._workers = Workers(workers)
+        self._agents = agents
+        self._woken = threading.Event()
+        self._closing = threading.Event()
+        self._mesh: Models | None = None
+        self._replica_sets = ReplicaSets(self.store)
+        self.containers = Containers(self.store, self._workers, agents, self, self.wake)
+        self._services = Services(self.store, self.containers.mailbox)
+        self._thread = threading.Thread(target=self._run, name="cluster", daemon=True)
+        self.store.listen(self.wake)
+
+    def start(self, mesh: Mesh | None = None) -> None:
+        """Reconcile from now on. `mesh`: what Models need; there are none without it."""
+        self._mesh = Models(self.store, mesh, time.time) if mesh is not None else None
+        self._thread.start()
+
+    def __enter__(self) -> Cluster:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # Resources
+
+    def apply(self, wishes: Sequence[Wish]) -> list[tuple[Resource, Outcome, str]]:
+        """Create or change, all or none; what is said with each is a warning, or "".
+
+        Raises SpecError, ConflictError, InvalidRequestError, ResourceError.
+        """
+        for wish in wishes:
+            self._check(wish)
+        applied = self.store.apply(wishes)
+        return [(r, outcome, self._services.warning(r) if r.kind is Kind.SERVICE else "") for r, outcome in applied]
+
+    def _check(self, wish: Wish) -> None:
+        """What only this cluster can know. Raises SpecError."""
+        container = wish.spec
+        path: tuple[str, ...] = ("spec",)
+        if isinstance(container, ReplicaSetSpec):
+            container, path = container.template.spec, ("spec", "template", "spec")
+        if isinstance(container, ContainerSpec) and container.worker is not None:
+            try:
+                self._workers.find(container.worker)
+            except InvalidRequestError as error:
+                raise SpecError([Fault((*path, "worker"), str(error))], f"{wish.key}: ") from error
+        if self._agents is None and (isinstance(wish.spec, ModelSpec) or (isinstance(container, ContainerSpec) and container.agent)):
+            raise SpecError([Fault((), "this cluster has no mesh to serve models; start it with `echorator up`")], f"{wish.key}: ")
+
+    def get(self, kind: Kind, name: str) -> Resource:
+        """Raises ResourceNotFoundError."""
+        return self.shown(self.store.get(Key(kind, name)))
+
+    def list(self, kind: Kind | None = None) -> list[Resource]:
+        """By kind and name."""
+        return [self.shown(resource) for resource in self.store.all(kind)]
+
+    def shown(self, resource: Resource) -> Resource:
+        """With what changes too often to be part of the stored status."""
+        counts = self.containers.counts(resource.name) if resource.kind is Kind.CONTAINER else {}
+        return replace(resource, status={**resource.status, **counts}) if counts else resource
+
+    def scale(self, kind: Kind, name: str, replicas: int) -> Resource:
+        """Raises ResourceNotFoundError, InvalidRequestError."""
+        resource = self.store.get(Key(kind, name))
+        if not isinstance(resource.spec, ReplicaSetSpec | ModelSpec):
+            raise InvalidRequestError(f"{resource.key} has no replicas; scale a replicaset or a model")
+        if not 0 <= replicas <= MOST_REPLICAS:
+            raise InvalidRequestError(f"replicas must be 0..{MOST_REPLICAS}, not {replicas}")
+        if resource.owner is not None:
+            raise InvalidRequestError(f"{resource.key} is made by {resource.owner}; scale that")
+        return self.store.respecify(resource.key, resource.spec.model_copy(update={"replicas": replicas}))
+
+    def delete(self, kind: Kind, name: str) -> Resource:
+        """It ends its work, then it goes. One that a controller made is made again. Raises ResourceNotFoundError."""
+        return self.store.begin_delete(Key(kind, name))
+
+    # Messages
+
+    def send_to_container(self, name: str, value: Any, expect_response: bool = True) -> Future[Any] | None:
+        """Put a message into a container's queue; with `expect_response` its reply comes as the future's result.
+
+        The future fails with WorkerError where the worker raised, with Refusal where it refused the message, with ContainerGoneError where
+        the container ended before.
+
+        Raises:
+            ResourceNotFoundError: there is no such container.
+            ContainerGoneError: it is being deleted.
+            QueueFullError: `spec.queueLimit` messages wait.
+            InvalidRequestError: it is an agent, which takes no messages.
+        """
+        container = self.store.get(Key(Kind.CONTAINER, name))
+        if isinstance(container.spec, ContainerSpec) and container.spec.worker is None:
+            raise InvalidRequestError(f"{container.key} is an agent: it is called over gRPC, not with messages")
+        mailbox = self.containers.mailbox(container)
+        reply: Future[Any] | None = Future() if expect_response else None
+        mailbox.put(value, reply)
+        return reply
+
+    def send_to_service(self, name: str, value: Any, expect_response: bool = True) -> Future[Any] | None:
+        """As `send_to_container`, to one of the containers that the service's selector matches.
+
+        Raises:
+            ResourceNotFoundError: there is no such service.
+            NoContainerError: no container matches.
+            QueueFullError: the queue of the one that was chosen is full.
+        """
+        mailbox = self._services.choose(name)
+        reply: Future[Any] | None = Future() if expect_response else None
+        mailbox.put(value, reply)
+        return reply
+
+    # Reconciling
+
+    def wake(self) -> None:
+        """Look again now."""
+        self._woken.set()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._woken.clear()
+            begin_s = time.monotonic()
+            due_s = self._pass(begin_s)
+            now_s = time.monotonic()
+            self._closing.wait(min(REST_MOST_S, REST * (now_s - begin_s)))
+            self._woken.wait(max(0.0, min(INTERVAL_S, due_s - now_s)))
+
+    def _pass(self, now_s: float) -> float:
+        """Every controller once; returns when the next pass is due at the latest."""
+        due_s = float("inf")
+
+        def containers() -> None:
+            nonlocal due_s
+            due_s = self.containers.reconcile(now_s)
+
+        steps: list[Callable[[], None]] = [self._replica_sets.reconcile, containers, self._services.reconcile]
+        if self._mesh is not None:
+            steps.insert(0, self._mesh.reconcile)
+        for reconcile in steps:
+            try:
+                reconcile()
+            except Exception:  # noqa: BLE001  a mistake in one controller must not end the others
+                _log.exception("a pass failed; the next one begins afresh")
+        return due_s
+
+    def close(self, within_s: float = CLOSE_S) -> bool:
+        """End every container, each after its queue; what was asked for stays in the journal. False where some did not end in time."""
+        self._closing.set()
+        self.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+        deadline_s = time.monotonic() + within_s
+        while not (ended := self.containers.stop_all(time.monotonic())) and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
+        if self._journal is not None:
+            self._journal.close()
+        return ended

@@ -1,0 +1,138 @@
+"""YAML files of resources: every mistake with its file, line and field. Pure; feeds `echorator apply`, `delete` and `up`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from echorator.cluster.documents import Wish, wish_of
+from echorator.errors import InvalidRequestError
+from echorator.model.schema import Path as FieldPath
+from echorator.model.schema import SpecError
+from echorator.model.spec import EMBEDDED, ModelSpec
+
+MOST_BYTES = 8 << 20
+MOST_NODES = 200_000  # of one document, aliases written out
+
+
+class ManifestError(InvalidRequestError):
+    """A file that cannot be applied; the message has one line for each mistake."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what plain YAML would take without a word: a key twice, an alias within itself."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable) or key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_manifests(path: Path) -> list[Wish]:
+    """All resources of a file; relative paths of models are meant from its folder. Raises ManifestError."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ManifestError(f"{path}: larger than {MOST_BYTES >> 20} MiB; this is no manifest")
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}: not UTF-8 at byte {error.start}") from error
+    return [_from_folder(wish, path.parent) for wish in parse_manifests(text, str(path))]
+
+
+def parse_manifests(text: str, source: str) -> list[Wish]:
+    """All resources of a text; `source` is its name in errors. Raises ManifestError."""
+    faults: list[str] = []
+    wishes: dict[object, Wish] = {}
+    for node in _documents(text, source):
+        try:
+            _limit(node)
+            given = _loader_of("").construct_document(node)
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise ManifestError(_of_yaml(error, source)) from error
+        try:
+            wish = wish_of(given)
+        except SpecError as error:
+            faults += [f"{source}:{_line(node, fault.path)}: {fault}" for fault in error.faults]
+            continue
+        if wish.key in wishes:
+            faults.append(f"{source}:{_line(node, ())}: {wish.key} is there twice")
+        wishes[wish.key] = wish
+    if faults:
+        raise ManifestError("\n".join(faults))
+    if not wishes:
+        raise ManifestError(f"{source}: there is no resource in it")
+    return list(wishes.values())
+
+
+def _loader_of(text: str) -> Any:
+    """Untyped in its package."""
+    return _Loader(text)
+
+
+def _documents(text: str, source: str) -> Iterator[yaml.Node]:
+    try:
+        loader = _loader_of(text)
+        while loader.check_node():
+            node = loader.get_node()
+            if not (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
+                yield node
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ManifestError(_of_yaml(error, source)) from error
+
+
+def _of_yaml(error: Exception, source: str) -> str:
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        said = ", ".join(part for part in (error.context, error.problem) if part)
+        return f"{source}:{mark.line + 1 if mark is not None else 1}: {said}"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{source}: character {error.position} is {error.character!r}: {error.reason}"
+    return f"{source}: {'nested too deeply' if isinstance(error, RecursionError) else error}"
+
+
+def _limit(root: yaml.Node) -> None:
+    """Raises ValueError for a document that becomes huge, or never ends, once its aliases are written out."""
+    waiting, seen = [root], 0
+    while waiting:
+        node = waiting.pop()
+        seen += 1
+        if seen > MOST_NODES:
+            raise ValueError(f"more than {MOST_NODES} values once its aliases are written out")
+        if isinstance(node, yaml.MappingNode):
+            waiting += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+
+
+def _line(node: yaml.Node, path: FieldPath) -> int:
+    """Of the field that `path` names, or of the last one on the way that is there."""
+    line = node.start_mark.line + 1
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == step), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return int(line)
+
+
+def _from_folder(wish: Wish, folder: Path) -> Wish:
+    spec = wish.spec
+    if isinstance(spec, ModelSpec) and spec.image != EMBEDDED and "://" not in spec.image:
+        return replace(wish, spec=spec.model_copy(update={"image": str((folder / spec.image).absolute())}))
+    return wish

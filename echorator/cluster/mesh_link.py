@@ -1,0 +1,113 @@
+"""The controller of the mesh as the local cluster sees it: models in, how they stand out. Over gRPC, on threads of its own.
+
+A stream brings every change; where it breaks it is opened again, and until then the last known state stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import grpc
+
+from echorator.errors import EchoratorError, InvalidRequestError
+from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
+
+_log = logging.getLogger(__name__)
+
+CALL_S = 5.0
+RETRY_S = 0.2
+
+
+class ControllerLostError(EchoratorError):
+    """The controller does not answer."""
+
+    retryable = True
+
+
+class MeshLink:
+    """Calls from one thread; `on_change` is called from another."""
+
+    def __init__(self, controller: str, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._models: dict[str, pb.MeshModel] = {}
+        self._channel = grpc.insecure_channel(controller, options=[("grpc.use_local_subchannel_pool", 1)])
+        self._stub: Any = ControllerServiceStub(self._channel)  # type: ignore[arg-type]  # typed for grpc.aio
+        self._stream: Any = None
+        self.synced = False
+        self._thread = threading.Thread(target=self._watch, name="mesh-link", daemon=True)
+        self._thread.start()
+
+    def find(self, name: str) -> pb.MeshModel | None:
+        """As the controller said last."""
+        return self._models.get(name)
+
+    def apply(self, spec: pb.ModelSpec) -> pb.MeshModel:
+        """As it is from now on. Raises InvalidRequestError, ControllerLostError."""
+        applied: pb.MeshModel = self._call(self._stub.ApplyModel, pb.ApplyModelRequest(spec=spec))
+        self._note(applied)
+        return applied
+
+    def _note(self, model: pb.MeshModel) -> None:
+        """Unless it is older than what is known: the stream may be behind the reply to a call."""
+        with self._lock:
+            known = self._models.get(model.spec.name)
+            if known is None or known.generation <= model.generation:
+                self._models[model.spec.name] = model
+
+    def delete(self, name: str) -> None:
+        """Nothing happens where it is not there. Raises ControllerLostError."""
+        with suppress(KeyError):
+            self._call(self._stub.DeleteModel, pb.DeleteModelRequest(name=name))
+        with self._lock:
+            self._models.pop(name, None)
+
+    def _call(self, method: Any, request: Any) -> Any:
+        try:
+            return method(request, timeout=CALL_S)
+        except grpc.RpcError as error:
+            code, details = error.code(), error.details()
+            if code is grpc.StatusCode.INVALID_ARGUMENT:
+                raise InvalidRequestError(details) from error
+            if code is grpc.StatusCode.NOT_FOUND:
+                raise KeyError(details) from error
+            raise ControllerLostError(f"the controller does not answer: {details}") from error
+
+    def _watch(self) -> None:
+        while not self._closing.is_set():
+            there: set[str] = set()
+            self._stream = self._stub.WatchModels(pb.WatchModelsRequest(), wait_for_ready=True)
+            try:
+                for event in self._stream:
+                    if event.HasField("changed"):
+                        there.add(event.changed.spec.name)
+                        self._note(event.changed)
+                    elif event.HasField("deleted"):
+                        self._forget({event.deleted})
+                    elif event.synced:
+                        self._forget(self._models.keys() - there)
+                        self.synced = True
+                    if self.synced:
+                        self._on_change()
+            except grpc.RpcError as error:
+                _log.debug("models not watched", extra={"error": error.details()})
+            self._closing.wait(RETRY_S)
+
+    def _forget(self, names: set[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._models.pop(name, None)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._closing.set()
+        if self._stream is not None:
+            self._stream.cancel()
+        self._channel.close()
+        self._thread.join()

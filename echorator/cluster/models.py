@@ -1,0 +1,227 @@
+"""The model controller: a Model becomes a replica set of agents and a model of the mesh. The local back end of `echorator.model`.
+
+It observes (the file, the replica set, the controller, the memory), asks the pure functions what that means and what is to be done next,
+and does it. Level-based, once a pass.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from echorator.cluster.documents import stamp
+from echorator.cluster.resources import (
+    AgentSpec,
+    ContainerSpec,
+    Key,
+    Kind,
+    ReplicaSetSpec,
+    Resource,
+    Selector,
+    Template,
+    TemplateMetadata,
+)
+from echorator.cluster.store import Store
+from echorator.errors import EchoratorError, ErrorClass, class_of
+from echorator.model.conditions import Condition, Failure, Observed, Status, conditions_of
+from echorator.model.phase import Phase, phase_of, step
+from echorator.model.plan import Plan, plan
+from echorator.model.spec import EMBEDDED, EngineSpec, ModelSpec
+from echorator.rpc.v1 import controller_pb2 as pb
+
+_log = logging.getLogger(__name__)
+
+MODEL_LABEL = "echorator.dev/model"
+SYSTEM_ATTEMPTS = 3  # as in the controller: before that it tries again by itself
+_LOAD_BALANCING = {"Weighted": pb.LOAD_BALANCING_WEIGHTED, "Session": pb.LOAD_BALANCING_SESSION}
+
+
+class Link(Protocol):
+    """The controller; see MeshLink."""
+
+    synced: bool
+
+    def find(self, name: str) -> pb.MeshModel | None: ...
+    def apply(self, spec: pb.ModelSpec) -> pb.MeshModel: ...
+    def delete(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """What models need beside the store. `endpoint` is where clients reach them; `memory_ready` None: there is no memory."""
+
+    link: Link
+    memory_ready: Callable[[], bool] | None
+    endpoint: str
+
+
+class Models:
+    """`reconcile` from one thread."""
+
+    def __init__(self, store: Store, mesh: Mesh, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._mesh = mesh
+        self._clock = clock
+        self._told: dict[str, pb.MeshModel] = {}  # as the controller had it when it last was as this cluster wants it
+        self._failures: dict[str, Failure] = {}
+
+    def reconcile(self) -> None:
+        """One pass."""
+        for model in self._store.all(Kind.MODEL):
+            self._reconcile(model)
+
+    def _reconcile(self, model: Resource) -> None:
+        model = self._woken(model)
+        spec = model.spec
+        assert isinstance(spec, ModelSpec)
+        workload = self._store.find(_workload_key(model.name))
+        observed = self._observe(model, spec, workload)
+        deleting = bool(model.deleting_s)
+        try:
+            self._carry_out(model, spec, plan(spec, observed, deleting))
+            self._failures.pop(model.name, None)
+        except EchoratorError as error:
+            self._failures[model.name] = Failure(class_of(error), str(error))
+        if self._store.find(model.key) is not None:
+            self._tell(model, self._observe(model, spec, self._store.find(_workload_key(model.name))), deleting)
+
+    def _woken(self, model: Resource) -> Resource:
+        """With the replicas that somebody asked the controller for: a gateway that holds requests for a model at zero."""
+        known, told = self._mesh.link.find(model.name), self._told.get(model.name)
+        assert isinstance(model.spec, ModelSpec)
+        if known is None or told is None or model.deleting_s or known.generation <= told.generation:
+            return model
+        if known.spec.replicas == told.spec.replicas or model.spec.replicas != told.spec.replicas:
+            return model  # in the second case it was changed here too, and here is the place to change it
+        return self._store.respecify(model.key, model.spec.model_copy(update={"replicas": known.spec.replicas}))
+
+    def _observe(self, model: Resource, spec: ModelSpec, workload: Resource | None) -> Observed:
+        known = self._mesh.link.find(model.name)
+        status: Mapping[str, Any] = workload.status if workload is not None else {}
+        failure = self._failures.get(model.name)
+        fetched = spec.image == EMBEDDED or Path(spec.image).is_file()
+        if failure is None and not fetched:
+            failure = Failure(ErrorClass.CONFIGURATION, f"{spec.image}: no such file; correct spec.image, or put the file there")
+        if failure is None and known is not None and known.status.HasField("last_error"):
+            failure = _failure(known.status.last_error)
+        current = known is not None and known.spec == mesh_spec(model.name, spec)
+        return Observed(
+            looked_at=self._mesh.link.synced,
+            fetched=fetched,
+            replicas=spec.replicas,
+            running=int(status.get("readyReplicas", 0)),
+            workload_made=workload is not None,
+            registered=known is not None if model.deleting_s else current,
+            serving=known.status.ready if known is not None and current else 0,
+            cognition_wanted=spec.cognition.enabled and self._mesh.memory_ready is not None,
+            cognition_ready=self._mesh.memory_ready is not None and self._mesh.memory_ready(),
+            failure=failure,
+        )
+
+    def _carry_out(self, model: Resource, spec: ModelSpec, todo: Plan) -> None:
+        """Raises EchoratorError."""
+        if todo.replicas is not None:
+            self._deploy(model, spec)
+        if todo.register:
+            known = self._mesh.link.find(model.name)
+            wanted = mesh_spec(model.name, spec)
+            self._told[model.name] = known if known is not None and known.spec == wanted else self._mesh.link.apply(wanted)
+        if todo.deregister:
+            self._mesh.link.delete(model.name)
+        if todo.remove_workload:
+            self._store.begin_delete(_workload_key(model.name))
+        if todo.gone:
+            self._told.pop(model.name, None)
+            self._failures.pop(model.name, None)
+            self._store.remove(model.key)
+
+    def _deploy(self, model: Resource, spec: ModelSpec) -> None:
+        key = _workload_key(model.name)
+        wanted = replica_set_of(model.name, spec)
+        there = self._store.find(key)
+        if there is None:
+            self._store.create(key, wanted, wanted.template.metadata.labels, model.key)
+        elif there.owner != model.key:
+            raise EchoratorError(f"{key} is there already and is not of {model.key}; delete it, or name the model otherwise")
+        elif there.spec != wanted:
+            self._store.respecify(key, wanted)
+
+    def _tell(self, model: Resource, observed: Observed, deleting: bool) -> None:
+        """Conditions and phase; every phase on the way is a status of its own."""
+        before = dict(model.status)
+        known = {c["type"]: _condition(c) for c in before.get("conditions", ())}
+        conditions = conditions_of(observed, known, before.get("observedGeneration") != model.generation)
+        current = Phase(before.get("phase", Phase.PENDING.value))
+        target = phase_of(conditions, deleting)
+        status = {
+            "observedGeneration": model.generation,
+            "replicas": observed.running,
+            "readyReplicas": observed.serving,
+            "conditions": self._stamped(conditions, before.get("conditions", ()), model.generation),
+        }
+        if not deleting:
+            status["endpoint"] = self._mesh.endpoint
+        mesh_model = self._mesh.link.find(model.name)
+        if mesh_model is not None and mesh_model.status.digest:
+            status["digest"] = mesh_model.status.digest
+        while True:
+            current = step(current, target)
+            self._store.set_status(model.key, {"phase": current.value, **status})
+            if current == step(current, target):
+                return
+
+    def _stamped(self, conditions: tuple[Condition, ...], before: Any, generation: int) -> list[dict[str, Any]]:
+        known = {c["type"]: c for c in before}
+        stamped = []
+        for c in conditions:
+            earlier = known.get(c.type)
+            same = earlier is not None and earlier["status"] == c.status.value
+            since = earlier["lastTransitionTime"] if earlier is not None and same else stamp(self._clock())
+            shown = {"type": c.type, "status": c.status.value, "reason": c.reason, "message": c.message}
+            stamped.append(shown | {"lastTransitionTime": since, "observedGeneration": generation})
+        return stamped
+
+
+def _workload_key(name: str) -> Key:
+    return Key(Kind.REPLICA_SET, name)
+
+
+def _condition(given: Mapping[str, Any]) -> Condition:
+    return Condition(given["type"], Status(given["status"]), given["reason"], given.get("message", ""))
+
+
+def _failure(error: pb.MeshError) -> Failure:
+    kind = ErrorClass(int(error.kind)) if int(error.kind) in set(ErrorClass) else ErrorClass.SYSTEM
+    if kind is ErrorClass.SYSTEM and error.attempts < SYSTEM_ATTEMPTS:
+        kind = ErrorClass.TRANSIENT
+    return Failure(kind, f"{error.message} (agent {error.agent_id}, attempt {error.attempts})")
+
+
+def mesh_spec(name: str, spec: ModelSpec) -> pb.ModelSpec:
+    """What the controller is told of a model. Pure."""
+    made = pb.ModelSpec(name=name, source=spec.image, replicas=spec.replicas)
+    for field in EngineSpec.model_fields:
+        value = getattr(spec.engine, field)
+        if value is None:
+            continue
+        if isinstance(value, tuple):
+            made.options.tensor_split.extend(value)
+        else:
+            setattr(made.options, field, value)
+    made.routing.load_balancing = _LOAD_BALANCING[spec.routing.load_balancing]
+    for field in ("queue_per_agent", "retries", "ejection_failures"):
+        value = getattr(spec.routing, field)
+        if value is not None:
+            setattr(made.routing, field, value)
+    return made
+
+
+def replica_set_of(name: str, spec: ModelSpec) -> ReplicaSetSpec:
+    """The agents of a model. Pure."""
+    labels = {MODEL_LABEL: name}
+    agent = AgentSpec(model=name, isolation=spec.isolation, cognition=spec.cognition.enabled)
+    template = Template(metadata=TemplateMetadata(labels=labels), spec=ContainerSpec(agent=agent))
+    return ReplicaSetSpec(replicas=spec.replicas, selector=Selector(matchLabels=labels), template=template)

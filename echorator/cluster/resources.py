@@ -1,0 +1,192 @@
+"""The resources of a local cluster as values: what was asked for, and how it stands.
+
+Immutable: a change makes another value, so that whoever holds one may read it without a lock. Feeds `store`.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from echorator.model.schema import Spec
+from echorator.model.spec import MOST_REPLICAS, ModelSpec
+
+API_VERSION = "echorator.dev/v1"
+NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
+_LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_WORKER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+class Kind(enum.StrEnum):
+    """Of a resource. The value is written in YAML."""
+
+    CONTAINER = "Container"
+    REPLICA_SET = "ReplicaSet"
+    SERVICE = "Service"
+    MODEL = "Model"
+
+
+class AgentSpec(Spec):
+    """A container that is an agent of the mesh and serves one model."""
+
+    model: str
+    isolation: Literal["Process", "Thread"] = "Process"
+    cognition: bool = True
+
+
+class ContainerSpec(Spec):
+    """Either a worker, "package.module:name" of a function or a class, or an agent."""
+
+    worker: str | None = None
+    agent: AgentSpec | None = None
+    queue_limit: int = Field(10_000, ge=1, le=1 << 24)  # messages that may wait; more are refused
+    grace_s: float = Field(30.0, ge=0.0, le=3600.0, alias="terminationGracePeriodSeconds")  # for the queue to drain
+
+    @field_validator("worker")
+    @classmethod
+    def _importable(cls, value: str | None) -> str | None:
+        if value is not None and not _WORKER.fullmatch(value):
+            raise ValueError(f'{value!r} is not an import path such as "package.module:function"')
+        return value
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> ContainerSpec:
+        if (self.worker is None) == (self.agent is None):
+            raise ValueError("a container has either a worker or an agent")
+        return self
+
+
+class Selector(Spec):
+    """All of these labels."""
+
+    match_labels: dict[str, str] = Field(min_length=1)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether a resource with these labels is meant."""
+        return all(labels.get(key) == value for key, value in self.match_labels.items())
+
+    def __str__(self) -> str:
+        return ",".join(f"{key}={value}" for key, value in sorted(self.match_labels.items()))
+
+
+class TemplateMetadata(Spec):
+    """Of the containers that are made."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("labels")
+    @classmethod
+    def _fit(cls, value: dict[str, str]) -> dict[str, str]:
+        fault = label_fault(value)
+        if fault:
+            raise ValueError(fault)
+        return value
+
+
+class Template(Spec):
+    """What the containers of a replica set are."""
+
+    metadata: TemplateMetadata = TemplateMetadata()
+    spec: ContainerSpec
+
+
+class ReplicaSetSpec(Spec):
+    """So many containers of one template."""
+
+    replicas: int = Field(1, ge=0, le=MOST_REPLICAS)
+    selector: Selector
+    template: Template
+
+    @model_validator(mode="after")
+    def _meets_itself(self) -> ReplicaSetSpec:
+        if not self.selector.matches(self.template.metadata.labels):
+            raise ValueError(f"the selector {self.selector} does not match template.metadata.labels: its own containers would not count")
+        return self
+
+
+class ServiceSpec(Spec):
+    """One name for all containers that the selector matches."""
+
+    selector: dict[str, str] = Field(min_length=1)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether a container with these labels is behind it."""
+        return all(labels.get(key) == value for key, value in self.selector.items())
+
+    def __str__(self) -> str:
+        return ",".join(f"{key}={value}" for key, value in sorted(self.selector.items()))
+
+
+AnySpec = ContainerSpec | ReplicaSetSpec | ServiceSpec | ModelSpec
+SPECS: dict[Kind, type[ContainerSpec] | type[ReplicaSetSpec] | type[ServiceSpec] | type[ModelSpec]] = {
+    Kind.CONTAINER: ContainerSpec,
+    Kind.REPLICA_SET: ReplicaSetSpec,
+    Kind.SERVICE: ServiceSpec,
+    Kind.MODEL: ModelSpec,
+}
+
+
+class ContainerPhase(enum.StrEnum):
+    """Of a container."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    BACKING_OFF = "CrashLoopBackOff"
+    TERMINATING = "Terminating"
+    TERMINATED = "Terminated"
+
+
+@dataclass(frozen=True)
+class Key:
+    """Names one resource."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value.lower()}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """`generation` counts changes of the spec; `resource_version` is the store's, of the last change of anything.
+
+    `owner` made it and takes it along when it goes. Times are seconds since 1970; `deleting_s` 0: it is not being deleted.
+    """
+
+    key: Key
+    spec: AnySpec
+    labels: Mapping[str, str] = field(default_factory=dict)
+    owner: Key | None = None
+    uid: str = ""
+    generation: int = 1
+    resource_version: int = 0
+    created_s: float = 0.0
+    deleting_s: float = 0.0
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """Of its key."""
+        return self.key.kind
+
+    @property
+    def name(self) -> str:
+        """Of its key."""
+        return self.key.name
+
+
+def label_fault(labels: Mapping[str, str]) -> str:
+    """What is wrong with labels, by Kubernetes' rules; "" for nothing."""
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key):
+            return f"{key!r} is not a label's name: letters, digits and -_. of at most 63 characters, maybe after a domain and /"
+        if not _LABEL_VALUE.fullmatch(value):
+            return f"{value!r} is not a label's value: letters, digits and -_. of at most 63 characters"
+    return ""

@@ -1,0 +1,151 @@
+"""`echorator.v1.ClusterService` on grpc.aio. The only place of the cluster that chooses gRPC status codes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import ClassVar
+
+import grpc
+
+from echorator.cluster.cluster import Cluster
+from echorator.cluster.history import history_of
+from echorator.cluster.journal import JournalDamagedError
+from echorator.cluster.mailbox import ContainerGoneError
+from echorator.cluster.messages import kind_from, message_of, plain, value_of, wish_from
+from echorator.cluster.resources import Kind, Resource
+from echorator.cluster.runs import WorkerError
+from echorator.cluster.services import NoContainerError
+from echorator.cluster.store import ConflictError, HistoryGoneError, ResourceNotFoundError
+from echorator.cluster.workers import Refusal
+from echorator.errors import DrainingError, InvalidRequestError, QueueFullError, ResourceError
+from echorator.rpc.v1 import cluster_pb2 as pb
+from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceServicer
+from echorator.serving.calls import Calls, Codes, Context, DeadlineError, rpc
+
+_log = logging.getLogger(__name__)
+
+NAME: str = pb.DESCRIPTOR.services_by_name["ClusterService"].full_name
+MOST_RESOURCES = 10_000  # of one Apply
+
+
+class ClusterService(Calls, ClusterServiceServicer):
+    """The handlers."""
+
+    codes: ClassVar[Codes] = (
+        (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
+        (Refusal, grpc.StatusCode.INVALID_ARGUMENT),
+        (ResourceNotFoundError, grpc.StatusCode.NOT_FOUND),
+        (ConflictError, grpc.StatusCode.ABORTED),
+        (HistoryGoneError, grpc.StatusCode.OUT_OF_RANGE),
+        (NoContainerError, grpc.StatusCode.FAILED_PRECONDITION),
+        (QueueFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (ResourceError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (ContainerGoneError, grpc.StatusCode.UNAVAILABLE),
+        (DrainingError, grpc.StatusCode.UNAVAILABLE),
+        (DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),
+        (WorkerError, grpc.StatusCode.INTERNAL),
+        (JournalDamagedError, grpc.StatusCode.DATA_LOSS),
+    )
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
+        self._cluster = cluster
+        self.closing = asyncio.Event()
+
+    @rpc
+    async def Apply(self, request: pb.ApplyRequest, _context: Context) -> pb.ApplyResponse:
+        """Create or change."""
+        if len(request.resources) > MOST_RESOURCES:
+            raise InvalidRequestError(f"at most {MOST_RESOURCES} resources at once, not {len(request.resources)}")
+        wishes = [wish_from(resource) for resource in request.resources]
+        applied = await asyncio.to_thread(self._cluster.apply, wishes)
+        for resource, outcome, _ in applied:
+            _log.info("resource applied", extra={"resource": str(resource.key), "outcome": outcome.value})
+        return pb.ApplyResponse(applied=[pb.Applied(resource=message_of(r), outcome=o.value, warning=w) for r, o, w in applied])
+
+    @rpc
+    async def Get(self, request: pb.GetResourceRequest, _context: Context) -> pb.Resource:
+        """One, with its history."""
+        resource = self._cluster.get(kind_from(request.kind), request.name)
+        return message_of(resource, history_of(resource.key, self._cluster.store.recent()))
+
+    @rpc
+    async def List(self, request: pb.ListResourcesRequest, _context: Context) -> pb.ListResourcesResponse:
+        """By kind and name."""
+        found, version = self._cluster.store.snapshot(_kind_or_all(request.kind))
+        meant = [r for r in found if all(r.labels.get(key) == value for key, value in request.labels.items())]
+        return pb.ListResourcesResponse(resources=[self._message(r) for r in meant], resource_version=version)
+
+    def _message(self, resource: Resource) -> pb.Resource:
+        return message_of(self._cluster.shown(resource))
+
+    @rpc
+    async def Watch(self, request: pb.WatchResourcesRequest, context: Context) -> None:
+        """All that is there, unless it asks for what came after a version; then each change."""
+        kind = _kind_or_all(request.kind)
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        unlisten = self._cluster.store.listen(lambda: loop.call_soon_threadsafe(changed.set))
+        closing = asyncio.create_task(self.closing.wait())
+        try:
+            if request.HasField("since"):
+                version = request.since
+            else:
+                found, version = self._cluster.store.snapshot(kind)
+                for resource in found:
+                    await context.write(pb.ResourceEvent(change="ADDED", resource=self._message(resource), resource_version=version))
+                await context.write(pb.ResourceEvent(change="SYNCED", resource_version=version))
+            while True:
+                for event in self._cluster.store.since(version):
+                    version = event.resource.resource_version
+                    if kind is None or event.resource.kind is kind:
+                        message = pb.ResourceEvent(
+                            change=event.change.value, resource=self._message(event.resource), resource_version=version
+                        )
+                        await context.write(message)
+                waiting = asyncio.create_task(changed.wait())
+                await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                if closing.done():
+                    raise DrainingError("the cluster is shutting down; connect again")
+                changed.clear()
+        finally:
+            unlisten()
+            closing.cancel()
+
+    @rpc
+    async def Scale(self, request: pb.ScaleRequest, _context: Context) -> pb.Resource:
+        """Change the replicas."""
+        scaled = await asyncio.to_thread(self._cluster.scale, kind_from(request.kind), request.name, request.replicas)
+        _log.info("resource scaled", extra={"resource": str(scaled.key), "replicas": request.replicas})
+        return message_of(scaled)
+
+    @rpc
+    async def Delete(self, request: pb.DeleteRequest, _context: Context) -> pb.Resource:
+        """As it is then."""
+        deleted = await asyncio.to_thread(self._cluster.delete, kind_from(request.kind), request.name)
+        _log.info("resource to be deleted", extra={"resource": str(deleted.key)})
+        return message_of(deleted)
+
+    @rpc
+    async def Send(self, request: pb.SendRequest, _context: Context) -> pb.SendResponse:
+        """A message, and its reply."""
+        value, wants = plain(request.value), not request.no_reply
+        match request.WhichOneof("to"):
+            case "container":
+                reply = self._cluster.send_to_container(request.container, value, wants)
+            case "service":
+                reply = self._cluster.send_to_service(request.service, value, wants)
+            case _:
+                raise InvalidRequestError("say where to: a container or a service")
+        if reply is None:
+            return pb.SendResponse()
+        answer = await asyncio.wrap_future(reply)
+        try:
+            return pb.SendResponse(value=value_of(answer))
+        except InvalidRequestError as error:
+            raise WorkerError(f"the worker returned {error}") from error
+
+
+def _kind_or_all(name: str) -> Kind | None:
+    return kind_from(name) if name else None
