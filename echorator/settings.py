@@ -7,6 +7,7 @@ from pathlib import Path
 
 from echorator.errors import InvalidRequestError
 
+EMBEDDED_NAME = "echo-nano"  # the model that is part of the package
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 SPLIT_MODES = ("none", "layer", "row", "tensor")
 FLASH_ATTENTION = ("auto", "on", "off")

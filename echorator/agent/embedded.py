@@ -8,7 +8,6 @@ from pathlib import Path
 
 from echorator.settings import EngineSettings
 
-EMBEDDED_NAME = "echo-nano"
 _THREADS = 1  # a million parameters: threads would wait for each other longer than they compute
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from echorator.agent.embedded import EMBEDDED_NAME, embedded_model, is_embedded, with_embedded_threads
+from echorator.agent.embedded import embedded_model, is_embedded, with_embedded_threads
 from echorator.agent.registry import Registry
 from echorator.errors import EchoratorError, ErrorClass, class_of
 from echorator.rpc.v1 import controller_pb2 as pb
-from echorator.settings import EngineSettings
+from echorator.settings import EMBEDDED_NAME, EngineSettings
 
 _log = logging.getLogger(__name__)
 

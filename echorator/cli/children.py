@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 
-# PR_SET_PDEATHSIG of prctl(2) is 1, SIGTERM 15. A program of its own, for what would run between fork and exec in this process (a
-# preexec_fn) runs gRPC's fork handlers beside its threads, and crashes now and then.
-_LAUNCH = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
+# PR_SET_PDEATHSIG of prctl(2) is 1. A program of its own, for what would run between fork and exec in this process (a preexec_fn) runs
+# gRPC's fork handlers beside its threads, and crashes now and then. A parent that ended before prctl is seen by its id.
+_LAUNCH = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, int(sys.argv[1]))
+if os.getppid() == int(sys.argv[2]):
+    os.execv(sys.argv[3], sys.argv[3:])"""
 
 
-def dying_with_parent(program: str, *arguments: str) -> tuple[str, ...]:
-    """A command that runs `program`, which gets SIGTERM when this process ends, however that is."""
-    return (sys.executable, "-I", "-S", "-c", _LAUNCH, program, *arguments)
+def dying_with_parent(program: str, *arguments: str, by: signal.Signals = signal.SIGTERM) -> tuple[str, ...]:
+    """A command that runs `program`, which gets the signal `by` when the thread that starts it ends, however that is."""
+    return (sys.executable, "-I", "-S", "-c", _LAUNCH, str(int(by)), str(os.getpid()), program, *arguments)
 
 
 async def end(process: asyncio.subprocess.Process, within_s: float) -> None:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from echorator.agent.embedded import EMBEDDED_NAME, embedded_model, is_embedded, with_embedded_threads
+from echorator.agent.embedded import embedded_model, is_embedded, with_embedded_threads
 from echorator.agent.registry import OnProgress
 from echorator.agent.requests import model_name_of
 from echorator.agent.server import AgentServer
 from echorator.serving.server import ServerSettings
-from echorator.settings import EngineSettings
+from echorator.settings import EMBEDDED_NAME, EngineSettings
 
 
 async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress) -> str:

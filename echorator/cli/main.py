@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+from echorator.cli.cluster_options import add_cluster_commands
 from echorator.cli.engine_options import add_engine_options
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.memory_options import add_memory_commands, add_memory_options
@@ -36,6 +37,7 @@ DEFAULT_SERVER = "127.0.0.1:50051"
 
 TOP_EXAMPLES = """\
 examples:
+  echorator up                              everything on this machine: models, memory, gRPC, OpenAI's API
   echorator serve                           serve the embedded model on 127.0.0.1:50051
   echorator serve model.gguf --slots 16     serve a file
   echorator chat "My dog is called Pixel."  one answer from the embedded model
@@ -157,6 +159,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version and exit; with -v those of llama.cpp too")
     top.add_argument("-v", "--verbose", action="store_true", help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    add_cluster_commands(lambda name, text, examples: _command(commands, name, text, examples))
     _add_serve(_command(commands, "serve", "serve models over gRPC", SERVE_EXAMPLES))
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
     _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
@@ -185,7 +188,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     log_to_stderr(getattr(arguments, "log_level", "warning"), getattr(arguments, "log_format", "text"))
     try:
-        command = importlib.import_module(f"echorator.cli.{arguments.command}")
+        module = getattr(arguments, "module", arguments.command)
+        command = importlib.import_module(f"echorator.cli.{module}")
         return int(command.run(arguments))
     except EchoratorError as error:
         return _fail(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
@@ -221,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         top.print_help(sys.stderr)
         return Exit.USAGE
-    if arguments.command == "gateway":
+    if arguments.command in ("gateway", "up"):
         _choose_poller()
     try:
         return _run(arguments)

@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from echorator.agent.embedded import EMBEDDED_NAME, embedded_model
+from echorator.agent.embedded import embedded_model
 from echorator.agent.mesh_session import MeshSettings
 from echorator.agent.replies import model_of
 from echorator.agent.server import AgentServer
@@ -26,6 +26,7 @@ from echorator.cli.telemetry_options import telemetry
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
+from echorator.settings import EMBEDDED_NAME
 from echorator.telemetry.agent_metrics import collect_engines
 
 _log = logging.getLogger(__name__)

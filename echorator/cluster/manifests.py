@@ -13,7 +13,8 @@ from echorator.cluster.documents import Wish, wish_of
 from echorator.errors import InvalidRequestError
 from echorator.model.schema import Path as FieldPath
 from echorator.model.schema import SpecError
-from echorator.model.spec import EMBEDDED, ModelSpec
+from echorator.model.spec import ModelSpec
+from echorator.settings import EMBEDDED_NAME
 
 MOST_BYTES = 8 << 20
 MOST_NODES = 200_000  # of one document, aliases written out
@@ -133,6 +134,6 @@ def _line(node: yaml.Node, path: FieldPath) -> int:
 
 def _from_folder(wish: Wish, folder: Path) -> Wish:
     spec = wish.spec
-    if isinstance(spec, ModelSpec) and spec.image != EMBEDDED and "://" not in spec.image:
+    if isinstance(spec, ModelSpec) and spec.image != EMBEDDED_NAME and "://" not in spec.image:
         return replace(wish, spec=spec.model_copy(update={"image": str((folder / spec.image).absolute())}))
     return wish

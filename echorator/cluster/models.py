@@ -29,8 +29,9 @@ from echorator.errors import EchoratorError, ErrorClass, class_of
 from echorator.model.conditions import Condition, Failure, Observed, Status, conditions_of
 from echorator.model.phase import Phase, phase_of, step
 from echorator.model.plan import Plan, plan
-from echorator.model.spec import EMBEDDED, EngineSpec, ModelSpec
+from echorator.model.spec import EngineSpec, ModelSpec
 from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.settings import EMBEDDED_NAME
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Models:
         known = self._mesh.link.find(model.name)
         status: Mapping[str, Any] = workload.status if workload is not None else {}
         failure = self._failures.get(model.name)
-        fetched = spec.image == EMBEDDED or Path(spec.image).is_file()
+        fetched = spec.image == EMBEDDED_NAME or Path(spec.image).is_file()
         if failure is None and not fetched:
             failure = Failure(ErrorClass.CONFIGURATION, f"{spec.image}: no such file; correct spec.image, or put the file there")
         if failure is None and known is not None and known.status.HasField("last_error"):

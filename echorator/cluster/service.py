@@ -85,7 +85,11 @@ class ClusterService(Calls, ClusterServiceServicer):
         """All that is there, unless it asks for what came after a version; then each change."""
         kind = _kind_or_all(request.kind)
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        unlisten = self._cluster.store.listen(lambda: loop.call_soon_threadsafe(changed.set))
+
+        def on_change() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        unlisten = self._cluster.store.listen(on_change)
         closing = asyncio.create_task(self.closing.wait())
         try:
             if request.HasField("since"):

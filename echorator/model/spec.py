@@ -11,7 +11,6 @@ from echorator.errors import InvalidRequestError
 from echorator.model.schema import Spec
 from echorator.settings import EngineSettings
 
-EMBEDDED = "echo-nano"  # the model that is part of the package
 MOST_REPLICAS = 1000
 
 

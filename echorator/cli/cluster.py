@@ -1,0 +1,81 @@
+"""`echorator cluster run`: containers on this machine, without a mesh; `echorator cluster send`: a message to one of them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from grpc import aio
+
+from echorator.cli.client import channel_to
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.failure import of_status
+from echorator.cli.running import controller_of, hold_data
+from echorator.cli.telemetry_options import telemetry
+from echorator.cli.up import wishes_of
+from echorator.cluster.cluster import Cluster
+from echorator.cluster.journal import Journal
+from echorator.cluster.messages import plain, value_of
+from echorator.cluster.role import ClusterRole
+from echorator.errors import InvalidRequestError
+from echorator.rpc.v1 import cluster_pb2 as pb
+from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
+from echorator.serving.server import Server, ServerSettings
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    return asyncio.run(_serve(arguments) if arguments.cluster_command == "run" else _send(arguments))
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    wishes = wishes_of(arguments.file)
+    try:
+        server = Server(ServerSettings(arguments.host, arguments.port, arguments.grace))
+    except InvalidRequestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+    async with AsyncExitStack() as stack:
+        journal = None
+        if arguments.data is not None:
+            stack.callback(os.close, hold_data(arguments.data, "cluster.lock"))
+            journal = Journal(arguments.data)
+        cluster = Cluster(arguments.workers or [Path.cwd()], journal)
+        for _, _, warning in cluster.apply(wishes):
+            if warning:
+                print(f"echorator: {warning}", file=sys.stderr)
+        server.host(ClusterRole(cluster))
+        await server.start()
+        cluster.start()
+        server.catch_signals()
+        server.serve()
+        print(f"listening on {server.address}, try: echorator get all --server {server.address}", flush=True)
+        with telemetry(arguments, "cluster"):
+            await server.run_until_signal()
+    print("stopped", file=sys.stderr)
+    return Exit.OK
+
+
+async def _send(arguments: argparse.Namespace) -> int:
+    try:
+        value = value_of(json.loads(arguments.value))
+    except ValueError as error:
+        raise CommandError(f"{arguments.value!r} is not JSON ({error}); write a text as '\"text\"'", Exit.USAGE) from error
+    request = pb.SendRequest(value=value, no_reply=arguments.no_reply)
+    if arguments.container:
+        request.container = arguments.to
+    else:
+        request.service = arguments.to
+    server = controller_of(arguments.server)
+    async with channel_to(server) as channel:
+        try:
+            reply = await ClusterServiceStub(channel).Send(request, timeout=arguments.timeout)
+        except aio.AioRpcError as error:
+            raise of_status(error, server, "cluster run") from error
+    if not arguments.no_reply:
+        print(json.dumps(plain(reply.value), ensure_ascii=False))
+    return Exit.OK

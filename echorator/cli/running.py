@@ -1,0 +1,76 @@
+"""How commands find the `echorator up` of this user: a file in its data folder, valid while the process that wrote it lives."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from echorator.cli.memory_options import data_home
+from echorator.errors import ResourceError
+from echorator.serving.folder_lock import hold
+
+FILE = "up.json"
+DEFAULT_CONTROLLER = "127.0.0.1:50050"
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where it serves, HOST:PORT each; "" for what it does not serve. `born` tells its process from a later one with the same id."""
+
+    pid: int
+    born: str
+    controller: str
+    gateway: str
+    http: str
+    memory: bool
+
+
+def hold_data(folder: Path, lock: str) -> int:
+    """Make the folder and lock it; closing the descriptor frees it. Raises FolderBusyError, ResourceError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return hold(folder / lock)
+    except OSError as error:
+        raise ResourceError(f"{folder}: {error.strerror}; choose another --data") from error
+
+
+def born(pid: int) -> str:
+    """When a process began, in clock ticks since boot; "" where there is none. Source: proc(5), field 22 of stat."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+@contextmanager
+def announced(folder: Path, controller: str, gateway: str = "", http: str = "", memory: bool = False) -> Iterator[Running]:
+    """While the context lasts, commands find this process."""
+    running = Running(os.getpid(), born(os.getpid()), controller, gateway, http, memory)
+    path = folder / FILE
+    fresh = folder / f"{FILE}.{os.getpid()}"
+    fresh.write_text(json.dumps(asdict(running)))
+    fresh.rename(path)
+    try:
+        yield running
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def find(folder: Path | None = None) -> Running | None:
+    """The one that serves from this data folder now [this user's own]."""
+    try:
+        running = Running(**json.loads(((folder or data_home()) / FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return running if running.born and running.born == born(running.pid) else None
+
+
+def controller_of(server: str) -> str:
+    """What a command talks to: what it was told, else the `up` that runs, else where a controller usually is."""
+    found = find() if not server else None
+    return server or (found.controller if found is not None else DEFAULT_CONTROLLER)

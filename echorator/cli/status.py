@@ -1,0 +1,59 @@
+"""`echorator status`: how the mesh stands, once; `echorator top`: again and again."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from grpc import aio
+from rich.console import Console
+from rich.live import Live
+
+from echorator.cli.client import channel_to
+from echorator.cli.exits import Exit
+from echorator.cli.failure import of_status
+from echorator.cli.mesh_status import MeshStatus, read_status
+from echorator.cli.running import Running, controller_of, find
+from echorator.cli.status_view import changes, view_of
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    return asyncio.run(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    server = controller_of(arguments.server)
+    running = find()
+    if running is not None and running.controller != server:
+        running = None
+    async with channel_to(server) as channel:
+        try:
+            if arguments.command == "top":
+                await show(channel, running, arguments.interval, sys.stdout.isatty())
+            else:
+                Console(soft_wrap=not sys.stdout.isatty()).print(view_of(await _read(channel, running), running))
+        except aio.AioRpcError as error:
+            raise of_status(error, server, "up") from error
+    return Exit.OK
+
+
+def _read(channel: aio.Channel, running: Running | None) -> asyncio.Future[MeshStatus]:
+    return asyncio.ensure_future(read_status(channel, running.http if running is not None else ""))
+
+
+async def show(channel: aio.Channel, running: Running | None, interval_s: float, live: bool) -> None:
+    """Until cancelled: one view that is drawn again, or a line for each change."""
+    if not live:
+        before: MeshStatus | None = None
+        while True:
+            now = await _read(channel, running)
+            for line in changes(before, now):
+                print(line, flush=True)
+            before = now
+            await asyncio.sleep(interval_s)
+    with Live(console=Console(), auto_refresh=False, redirect_stdout=False) as screen:
+        while True:
+            screen.update(view_of(await _read(channel, running), running), refresh=True)
+            await asyncio.sleep(interval_s)

@@ -1,0 +1,69 @@
+"""The status of a mesh as people see it: tables that fit 80 columns, and plain lines where there is no terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from echorator.cli.mesh_status import MeshStatus
+from echorator.cli.running import Running
+
+_COLOURS = {"Ready": "green", "Failed": "red", "Lost": "red", "CrashLoopBackOff": "red", "Terminating": "yellow", "Draining": "yellow"}
+_NUMBERS = {"READY", "SLOTS", "QUEUE", "TOKENS/S", "RESTARTS"}
+
+
+def view_of(status: MeshStatus, running: Running | None = None) -> RenderableType:
+    """Everything on one screen. `running` says where it serves, where that is known."""
+    parts: list[RenderableType] = []
+    if running is not None:
+        parts += [*_addresses(running), Text()]
+    models = _table("MODEL", "PHASE", "READY", "SLOTS", "QUEUE", "TOKENS/S")
+    for m in status.models:
+        ready, slots = f"{m.ready}/{m.replicas}", f"{m.busy}/{m.slots}"
+        models.add_row(m.name, _coloured(m.phase), ready, slots, str(m.queued), f"{m.tokens_per_s:.0f}")
+    parts.append(models if status.models else Text("no model yet: echorator apply -f model.yaml"))
+    parts += [Text(f"  {m.name}: {m.says}", "red" if m.phase == "Failed" else "dim") for m in status.models if m.says]
+    if status.agents:
+        agents = _table("AGENT", "STATE", "MODEL", "SLOTS", "QUEUE", "TOKENS/S", "RESTARTS")
+        for a in status.agents:
+            agents.add_row(
+                a.name, _coloured(a.state), a.models, f"{a.busy}/{a.slots}", str(a.queued), f"{a.tokens_per_s:.0f}", str(a.restarts)
+            )
+        parts += [Text(), agents]
+        parts += [Text(f"  {a.name}: {a.says}", "red") for a in status.agents if a.says]
+    if status.waiting is not None:
+        parts += [Text(), Text(f"{status.waiting} requests wait in the gateway")]
+    return Group(*parts)
+
+
+def _addresses(running: Running) -> list[Text]:
+    first = f"gRPC {running.gateway}"
+    if running.http:
+        first += f"   OpenAI http://{running.http}/v1"
+    return [Text(first, "bold"), Text(f"controller {running.controller}   memory {'on' if running.memory else 'off'}")]
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        right = column in _NUMBERS
+        table.add_column(column, justify="right" if right else "left", overflow="ellipsis", no_wrap=True)
+    return table
+
+
+def _coloured(word: str) -> Text:
+    return Text(word, _COLOURS.get(word, ""))
+
+
+def changes(before: MeshStatus | None, now: MeshStatus) -> Sequence[str]:
+    """Lines of what is new, for a log."""
+    known = {m.name: m for m in before.models} if before is not None else {}
+    lines = []
+    for m in now.models:
+        earlier = known.pop(m.name, None)
+        if earlier is None or (earlier.phase, earlier.ready, earlier.replicas, earlier.says) != (m.phase, m.ready, m.replicas, m.says):
+            lines.append(f"model {m.name}: {m.phase}, {m.ready} of {m.replicas} ready{f': {m.says}' if m.says else ''}")
+    return [*lines, *(f"model {name}: gone" for name in known)]

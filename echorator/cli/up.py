@@ -1,0 +1,208 @@
+"""`echorator up`: controller, local cluster with its agents, memory and gateway of one machine in one command; drains on Ctrl-C.
+
+Start order: memory, controller and cluster, gateway; each needs the one before. They end the other way round, so that a running answer
+still has its agent, and an agent that leaves still has its controller.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from grpc import aio
+
+from echorator.cli.agent_runs import AgentPlace, Agents
+from echorator.cli.client import channel_to
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.memory_access import open_memory
+from echorator.cli.memory_options import data_home
+from echorator.cli.running import Running, announced, hold_data
+from echorator.cli.status import show
+from echorator.cli.telemetry_options import telemetry
+from echorator.cluster.cluster import Cluster
+from echorator.cluster.documents import Wish
+from echorator.cluster.journal import Journal
+from echorator.cluster.manifests import ManifestError, parse_manifests, read_manifests
+from echorator.cluster.mesh_link import MeshLink
+from echorator.cluster.models import Mesh
+from echorator.cluster.role import ClusterRole
+from echorator.cognition.service import CognitionRole
+from echorator.controller.role import ControllerRole
+from echorator.controller.settings import ControllerSettings
+from echorator.errors import InvalidRequestError
+from echorator.gateway.http.api import Api
+from echorator.gateway.http.server import HttpServer
+from echorator.gateway.role import GatewayRole
+from echorator.gateway.settings import GatewaySettings
+from echorator.rpc.v1 import model_pb2
+from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+from echorator.serving.server import SIGNALS, Server, ServerSettings
+from echorator.settings import EMBEDDED_NAME
+
+JOIN_S = 30.0
+SHOW_S = 0.5
+FIRST = f"""\
+apiVersion: echorator.dev/v1
+kind: Model
+metadata: {{name: {EMBEDDED_NAME}}}
+spec: {{image: {EMBEDDED_NAME}}}
+"""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    return uvloop.run(_up(arguments))
+
+
+def wishes_of(files: Sequence[Path]) -> list[Wish]:
+    """What the files ask for. Raises CommandError."""
+    try:
+        return [wish for path in files for wish in read_manifests(path)]
+    except ManifestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+
+
+async def _up(arguments: argparse.Namespace) -> int:
+    wishes = wishes_of(arguments.file)
+    folder: Path = (arguments.data or data_home()).absolute()
+    async with AsyncExitStack() as stack:
+        stack.callback(os.close, hold_data(folder, "up.lock"))
+        tokens = _Tokens()
+        memory = "" if arguments.no_memory else await _memory(arguments, folder, stack, tokens)
+        control = await _control(arguments, folder, stack, memory, wishes)
+        gateway, http = await _gateway(arguments, stack, control, memory)
+        tokens.server = gateway.address
+        running = stack.enter_context(announced(folder, control.address, gateway.address, http, bool(memory)))
+        gateway.catch_signals()
+        gateway.serve()
+        print(_greeting(running), flush=True)
+        with telemetry(arguments, "up"):
+            await _serve(arguments, gateway, running)
+        control.ask_to_hurry()
+    print("stopped", file=sys.stderr)
+    return Exit.OK
+
+
+async def _serve(arguments: argparse.Namespace, gateway: Server, running: Running) -> None:
+    """Show how it stands until a signal, then drain the gateway."""
+    live = arguments.view == "live" or (arguments.view == "auto" and sys.stdout.isatty())
+    async with channel_to(running.controller) as channel:
+        view = asyncio.create_task(_shown(channel, running, live))
+        await gateway.run_until_signal()
+        view.cancel()
+        await asyncio.gather(view, return_exceptions=True)
+
+
+async def _shown(channel: aio.Channel, running: Running, live: bool) -> None:
+    while True:
+        with contextlib.suppress(aio.AioRpcError):
+            await show(channel, running, SHOW_S, live)
+        await asyncio.sleep(SHOW_S)
+
+
+def _greeting(running: Running) -> str:
+    http = f", http://{running.http}/v1 (OpenAI)" if running.http else ""
+    return f"listening on {running.gateway} (gRPC){http}, {running.controller} (controller, xDS)"
+
+
+class _Tokens:
+    """Counts tokens for the memory, by the model's own tokenizer; `server` is known later."""
+
+    server = ""
+
+    async def count(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Of each text."""
+        async with channel_to(self.server) as channel:
+            stub = ModelServiceStub(channel)
+            counted = await asyncio.gather(*(stub.Tokenize(model_pb2.TokenizeRequest(model=model, text=text)) for text in texts))
+        return [len(reply.tokens) for reply in counted]
+
+
+@dataclass(frozen=True)
+class _Control:
+    """The server with the controller and the cluster."""
+
+    server: Server
+    role: ControllerRole
+    agents: Agents
+
+    @property
+    def address(self) -> str:
+        return self.server.address
+
+    def ask_to_hurry(self) -> None:
+        """From here on a signal ends the agents at once."""
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self.agents.hurry)
+
+
+def _server(arguments: argparse.Namespace, port: int) -> Server:
+    try:
+        return Server(ServerSettings(arguments.host, port, arguments.grace))
+    except InvalidRequestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+
+
+async def _memory(arguments: argparse.Namespace, folder: Path, stack: AsyncExitStack, tokens: _Tokens) -> str:
+    """CognitionService on a port of its own, for the agents and the gateway; its address."""
+    api = await open_memory(arguments.memory or str(folder / "memory"), arguments.embedder, tokens.count)
+    server = Server(ServerSettings("127.0.0.1", 0, arguments.grace))
+    server.host(CognitionRole(api))
+    stack.push_async_callback(server.close)
+    await server.start()
+    server.serve()
+    return server.address
+
+
+async def _control(arguments: argparse.Namespace, folder: Path, stack: AsyncExitStack, memory: str, wishes: Sequence[Wish]) -> _Control:
+    """The controller, and the cluster that runs agents for it."""
+    server = _server(arguments, arguments.controller_port)
+    journal = Journal(folder / "cluster")
+    stack.callback(journal.close)
+    fresh = journal.fresh()
+    agents = Agents()
+    cluster = Cluster(arguments.workers or [Path.cwd()], journal, agents)
+    cluster.apply(wishes or (parse_manifests(FIRST, "") if fresh else []))
+    role = await ControllerRole.open(folder / "controller", ControllerSettings())
+    server.host(role)
+    server.host(ClusterRole(cluster))
+    stack.push_async_callback(server.close)
+    await server.start()
+    agents.place = AgentPlace(server.address, arguments.host, memory, folder / "logs", arguments.grace)
+    link = MeshLink(server.address, cluster.wake)
+    stack.push_async_callback(asyncio.to_thread, link.close)
+    stack.push_async_callback(asyncio.to_thread, cluster.close)
+    cluster.start(Mesh(link, (lambda: True) if memory else None, f"{arguments.host}:{arguments.port}"))
+    server.serve()
+    return _Control(server, role, agents)
+
+
+async def _gateway(arguments: argparse.Namespace, stack: AsyncExitStack, control: _Control, memory: str) -> tuple[Server, str]:
+    """For all clients; and its HTTP address, or ""."""
+    role = GatewayRole(control.address, GatewaySettings(), memory)
+    server = _server(arguments, arguments.port)
+    server.host(role)
+    stack.push_async_callback(server.close)
+    await server.start()
+    role.start(server.address)
+    if not await role.ready(JOIN_S):
+        raise CommandError(f"the controller did not answer within {JOIN_S:g} s", Exit.UNAVAILABLE)
+    if arguments.http_port < 0:
+        return server, ""
+
+    def observe() -> None:
+        role.observe()
+        control.role.observe()
+
+    http = HttpServer(Api(role.calls, server.settings.receive_limit_bytes, observe).app(), arguments.host, arguments.http_port)
+    stack.push_async_callback(http.close)
+    await http.start()
+    return server, f"{arguments.host}:{http.port}"
