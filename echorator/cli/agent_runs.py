@@ -173,13 +173,19 @@ class AgentInside(AgentRun):
 
 
 class Agents:
-    """`AgentRuns` of the local cluster. Made on the event loop; `place` is set before the cluster starts."""
+    """`AgentRuns` of the local cluster. Made on the event loop."""
 
     place: AgentPlace
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._runs: set[AgentRun] = set()
+
+    def use(self, place: AgentPlace) -> None:
+        """Before the first start. Logs of an earlier process are removed."""
+        self.place = place
+        for log in place.logs.glob("*.log"):
+            log.unlink(missing_ok=True)
 
     def start(self, name: str, spec: AgentSpec, on_change: OnChange) -> AgentRun:
         """See `AgentRuns`."""

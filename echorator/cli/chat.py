@@ -18,6 +18,7 @@ from echorator.cli.client import connected
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
 from echorator.cli.local_server import local_server
+from echorator.cli.running import gateway_of
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
@@ -85,7 +86,10 @@ class Dialogue:
     async def open(self) -> None:
         """Connect, after starting a server of this process where none is named."""
         memory = (self._arguments.memory, self._arguments.embedder) if self._remembers else None
-        self._server = self._arguments.server or await self._stack.enter_async_context(local_server(self._arguments.file, memory))
+        given = self._arguments
+        self._server = gateway_of(given.server, given.file, given.memory)
+        if not self._server:
+            self._server = await self._stack.enter_async_context(local_server(given.file, memory))
         self._stub = await self._stack.enter_async_context(connected(self._server))
 
     async def close(self) -> None:

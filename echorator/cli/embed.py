@@ -14,6 +14,7 @@ from echorator.cli.client import connected
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
 from echorator.cli.local_server import local_server
+from echorator.cli.running import gateway_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 POOLINGS = {"mean": pb.POOLING_MEAN, "cls": pb.POOLING_CLS, "last": pb.POOLING_LAST}
@@ -37,9 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _embed(arguments: argparse.Namespace, texts: list[str]) -> pb.EmbedResponse:
     async with AsyncExitStack() as stack:
-        server = arguments.server or await stack.enter_async_context(local_server(arguments.file))
+        server = gateway_of(arguments.server, arguments.file)
+        embedded = not server and not arguments.file
+        if not server:
+            server = await stack.enter_async_context(local_server(arguments.file))
         stub = await stack.enter_async_context(connected(server))
-        embedded = not arguments.server and not arguments.file
         pooling = POOLINGS.get(arguments.pooling or ("mean" if embedded else ""), pb.POOLING_UNSPECIFIED)
         request = pb.EmbedRequest(model=arguments.model, inputs=texts, pooling=pooling, normalize=arguments.normalize)
         try:

@@ -33,7 +33,6 @@ from echorator.cli.telemetry_options import add_metrics_port, add_telemetry_opti
 from echorator.errors import DrainingError, EchoratorError
 
 WITH_BOTH_POLLERS = ("1.85.",)
-DEFAULT_SERVER = "127.0.0.1:50051"
 
 TOP_EXAMPLES = """\
 examples:
@@ -93,7 +92,7 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", metavar="HOST:PORT", help="a running server [one of this process, for this call]")
+    parser.add_argument("--server", metavar="HOST:PORT", help="a running server [the `up` that runs, else one of this process]")
     parser.add_argument("--file", type=Path, metavar="GGUF", help="without --server: the model to use [the embedded one]")
     parser.add_argument("--model", default="", metavar="NAME", help="which of the server's models [the only one]")
 
@@ -144,7 +143,7 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", default=DEFAULT_SERVER, metavar="HOST:PORT", help=f"[{DEFAULT_SERVER}]")
+    parser.add_argument("--server", default="", metavar="HOST:PORT", help="[the `up` that runs, else 127.0.0.1:50051]")
     parser.add_argument("--output", choices=("table", "json"), default="table", help="[table]")
 
 

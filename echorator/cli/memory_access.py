@@ -16,6 +16,7 @@ from echorator.cli.client import channel_to
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
 from echorator.cli.memory_options import cache_folder, data_folder
+from echorator.cli.running import gateway_of
 from echorator.cognition.api import CognitionApi
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders import Embedder, HashedEmbedder
@@ -68,19 +69,18 @@ async def open_memory(where: str, embedder: str, count: Count = estimated_tokens
 @asynccontextmanager
 async def memory_of(arguments: argparse.Namespace) -> AsyncIterator[Any]:
     """The calls of CognitionService, wherever it is. Statuses of a server become CommandErrors."""
-    if not arguments.server:
+    server = gateway_of(arguments.server, arguments.memory)
+    if not server:
         api = await open_memory(arguments.memory, arguments.embedder)
         try:
             yield api
         finally:
             await api.close()
         return
-    async with channel_to(arguments.server) as channel:
+    async with channel_to(server) as channel:
         try:
             yield CognitionServiceStub(channel)
         except aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise CommandError(
-                    f"the server at {arguments.server} has no memory; start it with `echorator serve --with-memory`"
-                ) from error
-            raise of_status(error, arguments.server) from error
+                raise CommandError(f"the server at {server} has no memory; start it with `echorator serve --with-memory`") from error
+            raise of_status(error, server) from error

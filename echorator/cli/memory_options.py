@@ -34,7 +34,9 @@ def add_memory_options(parser: argparse._ActionsContainer) -> None:
 
 
 def _scope(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", metavar="HOST:PORT", help="a running server with a memory [the folder of --memory]")
+    parser.add_argument(
+        "--server", metavar="HOST:PORT", help="a running server with a memory [the `up` that runs, else the folder of --memory]"
+    )
     add_memory_options(parser)
     parser.add_argument("--tenant", default="", metavar="NAME", help="[default]")
     parser.add_argument("--agent", default="", metavar="NAME", help="[default]")

@@ -16,6 +16,8 @@ from grpc import aio
 from echorator.cli.client import channel_to
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
+from echorator.cli.running import controller_of
+from echorator.cli.tables import print_table
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
@@ -28,18 +30,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    async with channel_to(arguments.controller) as channel:
+    controller = controller_of(arguments.controller)
+    async with channel_to(controller) as channel:
         stub = ControllerServiceStub(channel)
         try:
             shown = await _COMMANDS[arguments.mesh_command](stub, arguments)
         except aio.AioRpcError as error:
-            raise of_status(error, arguments.controller, "controller") from error
+            raise of_status(error, controller, "controller") from error
     if arguments.output == "json":
         print(json.dumps([_dict(message) for message in shown], ensure_ascii=False, indent=2))
     elif arguments.mesh_command in ("agents", "drain"):
-        _table(("id", "state", "address", "zone", "models", "busy", "free MiB"), [_agent_row(m) for m in shown])
+        print_table(("id", "state", "address", "zone", "models", "busy", "free MiB"), [_agent_row(m) for m in shown])
     elif arguments.mesh_command != "delete":
-        _table(("name", "ready", "asked", "slots", "busy", "generation", "source", "says"), [_model_row(m) for m in shown])
+        print_table(("name", "ready", "asked", "slots", "busy", "generation", "source", "says"), [_model_row(m) for m in shown])
     return Exit.OK
 
 
@@ -133,15 +136,3 @@ def _agent_row(agent: pb.Agent) -> list[object]:
 
 def _dict(message: Message) -> dict[str, Any]:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    Console(soft_wrap=True).print(table)

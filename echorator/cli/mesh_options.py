@@ -101,7 +101,7 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        command.add_argument("--controller", default=DEFAULT_CONTROLLER, metavar="HOST:PORT", help=f"[{DEFAULT_CONTROLLER}]")
+        command.add_argument("--controller", default="", metavar="HOST:PORT", help=f"[the `up` that runs, else {DEFAULT_CONTROLLER}]")
         command.add_argument("--output", choices=("table", "json"), default="table", help="[table]")
         return command
 

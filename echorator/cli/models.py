@@ -12,19 +12,22 @@ from grpc import aio
 from echorator.cli.client import connected
 from echorator.cli.exits import Exit
 from echorator.cli.failure import of_status
+from echorator.cli.running import gateway_of
+from echorator.cli.tables import print_table
 from echorator.rpc.v1 import model_pb2 as pb
 
+DEFAULT_SERVER = "127.0.0.1:50051"
 COLUMNS = ("name", "state", "architecture", "parameters", "quantisation", "slots", "context_tokens", "kv_layout", "path")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code."""
-    models = asyncio.run(_models(arguments.server))
+    models = asyncio.run(_models(gateway_of(arguments.server) or DEFAULT_SERVER))
     if arguments.output == "json":
         rows = [MessageToDict(m, preserving_proto_field_name=True, always_print_fields_with_no_presence=True) for m in models]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
-        _print_table(models)
+        print_table([c.removesuffix("_tokens") for c in COLUMNS], [_row(model) for model in models])
     return Exit.OK
 
 
@@ -36,14 +39,6 @@ async def _models(server: str) -> list[pb.Model]:
             raise of_status(error, server) from error
 
 
-def _print_table(models: list[pb.Model]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        table.add_column(column.replace("_tokens", ""), overflow="fold")
-    for model in models:
-        state = pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
-        table.add_row(*(state if c == "state" else str(getattr(model, c)) for c in COLUMNS))
-    Console(soft_wrap=True).print(table)
+def _row(model: pb.Model) -> list[str]:
+    state = pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
+    return [state if c == "state" else str(getattr(model, c)) for c in COLUMNS]

@@ -70,6 +70,12 @@ def find(folder: Path | None = None) -> Running | None:
     return running if running.born and running.born == born(running.pid) else None
 
 
+def gateway_of(server: str, *elsewhere: object) -> str:
+    """Where a command's calls go: what it was told, else the `up` that runs. "" where that is nothing, or one of `elsewhere` is given."""
+    found = find() if not server and not any(elsewhere) else None
+    return server or (found.gateway if found is not None else "")
+
+
 def controller_of(server: str) -> str:
     """What a command talks to: what it was told, else the `up` that runs, else where a controller usually is."""
     found = find() if not server else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+
+FILE_WIDTH = 400  # of a line that no terminal has to show: a cell stays on it
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -15,4 +18,5 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    Console(soft_wrap=True, markup=False, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else FILE_WIDTH
+    Console(soft_wrap=True, markup=False, highlight=False, width=width).print(table)

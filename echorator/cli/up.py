@@ -75,11 +75,11 @@ async def _up(arguments: argparse.Namespace) -> int:
     folder: Path = (arguments.data or data_home()).absolute()
     async with AsyncExitStack() as stack:
         stack.callback(os.close, hold_data(folder, "up.lock"))
-        tokens = _Tokens()
-        memory = "" if arguments.no_memory else await _memory(arguments, folder, stack, tokens)
-        control = await _control(arguments, folder, stack, memory, wishes)
+        later = _Gateway()
+        memory = "" if arguments.no_memory else await _memory(arguments, folder, stack, later)
+        control = await _control(arguments, folder, stack, memory, wishes, later)
         gateway, http = await _gateway(arguments, stack, control, memory)
-        tokens.server = gateway.address
+        later.address = gateway.address
         running = stack.enter_context(announced(folder, control.address, gateway.address, http, bool(memory)))
         gateway.catch_signals()
         gateway.serve()
@@ -113,14 +113,14 @@ def _greeting(running: Running) -> str:
     return f"listening on {running.gateway} (gRPC){http}, {running.controller} (controller, xDS)"
 
 
-class _Tokens:
-    """Counts tokens for the memory, by the model's own tokenizer; `server` is known later."""
+class _Gateway:
+    """What the parts that start before the gateway need of it; its address is known later."""
 
-    server = ""
+    address = ""
 
     async def count(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Of each text."""
-        async with channel_to(self.server) as channel:
+        """Tokens of each text, by the model's own tokenizer."""
+        async with channel_to(self.address) as channel:
             stub = ModelServiceStub(channel)
             counted = await asyncio.gather(*(stub.Tokenize(model_pb2.TokenizeRequest(model=model, text=text)) for text in texts))
         return [len(reply.tokens) for reply in counted]
@@ -144,16 +144,16 @@ class _Control:
             asyncio.get_running_loop().add_signal_handler(number, self.agents.hurry)
 
 
-def _server(arguments: argparse.Namespace, port: int) -> Server:
+def _server(arguments: argparse.Namespace, port: int, option: str = "--port") -> Server:
     try:
-        return Server(ServerSettings(arguments.host, port, arguments.grace))
+        return Server(ServerSettings(arguments.host, port, arguments.grace, port_option=option))
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
 
 
-async def _memory(arguments: argparse.Namespace, folder: Path, stack: AsyncExitStack, tokens: _Tokens) -> str:
+async def _memory(arguments: argparse.Namespace, folder: Path, stack: AsyncExitStack, later: _Gateway) -> str:
     """CognitionService on a port of its own, for the agents and the gateway; its address."""
-    api = await open_memory(arguments.memory or str(folder / "memory"), arguments.embedder, tokens.count)
+    api = await open_memory(arguments.memory or str(folder / "memory"), arguments.embedder, later.count)
     server = Server(ServerSettings("127.0.0.1", 0, arguments.grace))
     server.host(CognitionRole(api))
     stack.push_async_callback(server.close)
@@ -162,25 +162,27 @@ async def _memory(arguments: argparse.Namespace, folder: Path, stack: AsyncExitS
     return server.address
 
 
-async def _control(arguments: argparse.Namespace, folder: Path, stack: AsyncExitStack, memory: str, wishes: Sequence[Wish]) -> _Control:
+async def _control(
+    arguments: argparse.Namespace, folder: Path, stack: AsyncExitStack, memory: str, wishes: Sequence[Wish], later: _Gateway
+) -> _Control:
     """The controller, and the cluster that runs agents for it."""
-    server = _server(arguments, arguments.controller_port)
+    server = _server(arguments, arguments.controller_port, "--controller-port")
     journal = Journal(folder / "cluster")
     stack.callback(journal.close)
     fresh = journal.fresh()
     agents = Agents()
     cluster = Cluster(arguments.workers or [Path.cwd()], journal, agents)
     cluster.apply(wishes or (parse_manifests(FIRST, "") if fresh else []))
-    role = await ControllerRole.open(folder / "controller", ControllerSettings())
+    role = await ControllerRole.open(folder / "controller", ControllerSettings(rebuild_s=0.0))  # its agents ended with the last process
     server.host(role)
     server.host(ClusterRole(cluster))
     stack.push_async_callback(server.close)
     await server.start()
-    agents.place = AgentPlace(server.address, arguments.host, memory, folder / "logs", arguments.grace)
+    agents.use(AgentPlace(server.address, arguments.host, memory, folder / "logs", arguments.grace))
     link = MeshLink(server.address, cluster.wake)
     stack.push_async_callback(asyncio.to_thread, link.close)
     stack.push_async_callback(asyncio.to_thread, cluster.close)
-    cluster.start(Mesh(link, (lambda: True) if memory else None, f"{arguments.host}:{arguments.port}"))
+    cluster.start(Mesh(link, (lambda: True) if memory else None, lambda: later.address))
     server.serve()
     return _Control(server, role, agents)
 

@@ -56,7 +56,7 @@ class Mesh:
 
     link: Link
     memory_ready: Callable[[], bool] | None
-    endpoint: str
+    endpoint: Callable[[], str]
 
 
 class Models:
@@ -164,7 +164,7 @@ class Models:
             "conditions": self._stamped(conditions, before.get("conditions", ()), model.generation),
         }
         if not deleting:
-            status["endpoint"] = self._mesh.endpoint
+            status["endpoint"] = self._mesh.endpoint()
         mesh_model = self._mesh.link.find(model.name)
         if mesh_model is not None and mesh_model.status.digest:
             status["digest"] = mesh_model.status.digest

@@ -33,7 +33,7 @@ class ClusterRole:
 
     def stop_admission(self) -> None:
         """End the streams that would last for ever."""
-        self._service.closing.set()
+        self._service.end_watches()
 
     def cancel_all(self) -> int:
         """What waits for a worker is told when its container ends."""

@@ -51,7 +51,8 @@ class ClusterService(Calls, ClusterServiceServicer):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__()
         self._cluster = cluster
-        self.closing = asyncio.Event()
+        self._closing = False
+        self._watches: set[asyncio.Event] = set()
 
     @rpc
     async def Apply(self, request: pb.ApplyRequest, _context: Context) -> pb.ApplyResponse:
@@ -90,7 +91,7 @@ class ClusterService(Calls, ClusterServiceServicer):
             loop.call_soon_threadsafe(changed.set)
 
         unlisten = self._cluster.store.listen(on_change)
-        closing = asyncio.create_task(self.closing.wait())
+        self._watches.add(changed)
         try:
             if request.HasField("since"):
                 version = request.since
@@ -99,23 +100,24 @@ class ClusterService(Calls, ClusterServiceServicer):
                 for resource in found:
                     await context.write(pb.ResourceEvent(change="ADDED", resource=self._message(resource), resource_version=version))
                 await context.write(pb.ResourceEvent(change="SYNCED", resource_version=version))
-            while True:
+            while not self._closing:
                 for event in self._cluster.store.since(version):
                     version = event.resource.resource_version
                     if kind is None or event.resource.kind is kind:
-                        message = pb.ResourceEvent(
-                            change=event.change.value, resource=self._message(event.resource), resource_version=version
-                        )
-                        await context.write(message)
-                waiting = asyncio.create_task(changed.wait())
-                await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                if closing.done():
-                    raise DrainingError("the cluster is shutting down; connect again")
+                        shown = self._message(event.resource)
+                        await context.write(pb.ResourceEvent(change=event.change.value, resource=shown, resource_version=version))
+                await changed.wait()
                 changed.clear()
+            raise DrainingError("the cluster is shutting down; connect again")
         finally:
             unlisten()
-            closing.cancel()
+            self._watches.discard(changed)
+
+    def end_watches(self) -> None:
+        """They would last for ever."""
+        self._closing = True
+        for changed in self._watches:
+            changed.set()
 
     @rpc
     async def Scale(self, request: pb.ScaleRequest, _context: Context) -> pb.Resource:

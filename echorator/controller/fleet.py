@@ -160,7 +160,11 @@ class Fleet:
         """Its stream broke. A later `register` of the same id has made another record, which is not touched."""
         if self._records.get(record.agent.id) is record and record.connected:
             record.connected = False
-            self._lose(record, "its stream broke")
+            if record.draining and not record.drain_asked:
+                _log.info("agent left", extra={"agent": record.agent.id})
+                self._drop(record)
+            else:
+                self._lose(record, "its stream broke")
 
     def drain(self, agent_id: str, asked: bool) -> AgentRecord:
         """Take an agent out of rotation, or let it back. Raises AgentNotFoundError."""
@@ -192,5 +196,8 @@ class Fleet:
 
     def _forget(self, record: AgentRecord, why: str) -> None:
         _log.warning("agent forgotten", extra={"agent": record.agent.id, "why": why})
+        self._drop(record)
+
+    def _drop(self, record: AgentRecord) -> None:
         if self._records.pop(record.agent.id, None) is not None:
             self._changed(record.agent.id, True)

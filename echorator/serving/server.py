@@ -41,6 +41,7 @@ class ServerSettings:
     grace_s: float = 30.0  # running calls may take this long after a signal
     receive_limit_bytes: int = 4 << 20  # of one request; larger ones are RESOURCE_EXHAUSTED
     keepalive_s: float = 30.0  # a silent connection is probed after this, and closed 10 s later
+    port_option: str = "--port"  # by which a user chooses it
     shared_port: bool = False  # other processes listen on the same port; the kernel gives each connection to one of them
 
     def __post_init__(self) -> None:
@@ -135,7 +136,7 @@ class Server:
         reflection.enable_server_reflection((*self._names(), health.SERVICE, CHANNELZ, reflection.SERVICE_NAME), self._server)
         self.port = self.settings.port or self.port
         if not self.settings.shared_port:
-            probe(self.settings.host, self.settings.port)
+            probe(self.settings.host, self.settings.port, self.settings.port_option)
         try:
             self.port = self._server.add_insecure_port(self.address)
         except RuntimeError as error:
@@ -205,7 +206,7 @@ class Server:
         await self.close()
 
 
-def probe(host: str, port: int) -> None:
+def probe(host: str, port: int, option: str = "--port") -> None:
     """Raises ResourceError where the address cannot be bound; gRPC itself would print its own lines before it fails."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -218,4 +219,4 @@ def probe(host: str, port: int) -> None:
             probing.bind(address)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ResourceError(f"cannot listen on {host}:{port}: {reason}; choose another --port, or 0 for any free one") from error
+            raise ResourceError(f"cannot listen on {host}:{port}: {reason}; choose another {option}, or 0 for any free one") from error
