@@ -111,7 +111,7 @@ def _model(
     served = [m for agent in agents for m in agent.models if m.name == name]
     status = document["status"] if document is not None else {}
     replicas = document["spec"].get("replicas", 1) if document is not None else mesh.spec.replicas if mesh is not None else 0
-    ready = mesh.status.ready if mesh is not None else 0
+    ready = int(status["readyReplicas"]) if "readyReplicas" in status else mesh.status.ready if mesh is not None else 0
     phase = status.get("phase") or ("Ready" if ready >= replicas else "Loading")
     return ModelLine(
         name,

@@ -150,7 +150,7 @@ class ClusterService(Calls, ClusterServiceServicer):
         try:
             return pb.SendResponse(value=value_of(answer))
         except InvalidRequestError as error:
-            raise WorkerError(f"the worker returned {error}") from error
+            raise WorkerError(f"the worker's answer: {error}") from error
 
 
 def _kind_or_all(name: str) -> Kind | None:

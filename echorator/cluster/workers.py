@@ -68,17 +68,19 @@ class Workers:
         try:
             found: Any = importlib.import_module(module_name)
         except Exception as error:
-            raise InvalidRequestError(f"worker {path!r}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+            raise InvalidRequestError(f"{path!r}: importing {module_name} failed: {type(error).__name__}: {error}") from error
         if getattr(found, "__file__", None) != origin:
-            raise InvalidRequestError(f"worker {path!r}: {origin} is hidden by another module of that name; rename it")
+            raise InvalidRequestError(f"{path!r}: {origin} is hidden by another module of that name; rename it")
         for part in name.split("."):
             if not hasattr(found, part):
                 known = ", ".join([n for n, value in vars(found).items() if callable(value) and not n.startswith("_")][:10])
-                raise InvalidRequestError(f"worker {path!r}: {module_name} has no {name}; it has {known or 'nothing to call'}")
+                raise InvalidRequestError(f"{path!r}: {module_name} has no {name}; it has {known or 'nothing to call'}")
             found = getattr(found, part)
+        if not callable(found):
+            raise InvalidRequestError(f"{path!r} is a {type(found).__name__}, not a function or a class")
         home = str(getattr(found, "__module__", ""))
         if home.partition(".")[0] != module_name.partition(".")[0]:
-            raise InvalidRequestError(f"worker {path!r} is not of {module_name} but of {home or 'no module'}; wrap it in a function there")
+            raise InvalidRequestError(f"{path!r} is not of {module_name} but of {home or 'no module'}; wrap it in a function there")
         return _factory(found, path)
 
     def _origin(self, module_name: str, path: str) -> str:
@@ -90,12 +92,12 @@ class Workers:
             spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:depth]), where)
             if spec is None or (depth < len(parts) and not spec.submodule_search_locations):
                 raise InvalidRequestError(
-                    f"worker {path!r}: there is no module {'.'.join(parts[:depth])} in {' or '.join(self.folders) or 'any folder'}; "
+                    f"{path!r}: there is no module {'.'.join(parts[:depth])} in {' or '.join(self.folders) or 'any folder'}; "
                     "workers are looked for in the folders of --workers"
                 )
             where = list(spec.submodule_search_locations or ())
         if spec is None or spec.origin is None:
-            raise InvalidRequestError(f"worker {path!r}: {module_name} is a folder without a module")
+            raise InvalidRequestError(f"{path!r}: {module_name} is a folder without a module")
         return spec.origin
 
 
@@ -103,7 +105,7 @@ def _factory(found: Any, path: str) -> Factory:
     constructor: Any = found
     if inspect.isclass(found):
         if not callable(getattr(found, "__call__", None)) or "__call__" not in dir(found):  # noqa: B004  of its instances
-            raise InvalidRequestError(f"worker {path!r}: its instances cannot be called; give the class a __call__(self, value)")
+            raise InvalidRequestError(f"{path!r}: its instances cannot be called; give the class a __call__(self, value)")
         takes_context = _places(found, path) > 0
         wants_both = _places(found.__call__, path) - 1 > 1
 
@@ -113,11 +115,9 @@ def _factory(found: Any, path: str) -> Factory:
             return ((lambda value: worker(value, context)) if wants_both else worker), close
 
         return make
-    if not callable(found):
-        raise InvalidRequestError(f"worker {path!r} is a {type(found).__name__}, not a function or a class")
     places = _places(found, path)
     if places == 0:
-        raise InvalidRequestError(f"worker {path!r} takes no argument; it is called with the value of a message")
+        raise InvalidRequestError(f"{path!r} takes no argument; it is called with the value of a message")
     if places > 1:
         return lambda context: ((lambda value: found(value, context)), _nothing)
     return lambda _: (found, _nothing)
@@ -128,7 +128,7 @@ def _places(call: Any, path: str) -> int:
     try:
         parameters = inspect.signature(call).parameters.values()
     except (TypeError, ValueError) as error:
-        raise InvalidRequestError(f"worker {path!r}: it cannot be seen how it is called: {error}") from error
+        raise InvalidRequestError(f"{path!r}: it cannot be seen how it is called: {error}") from error
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(p.kind in positional and p.default is p.empty for p in parameters)
 

@@ -27,12 +27,12 @@ class Plan:
 
 def plan(spec: ModelSpec, o: Observed, deleting: bool = False) -> Plan:
     """What is to be now."""
+    if not o.looked_at:
+        return Plan()
     if deleting:
         if o.registered:
             return Plan(deregister=True)
         return Plan(remove_workload=o.workload_made, gone=not o.workload_made)
-    if not o.looked_at:
-        return Plan()
     if not o.fetched:
         return Plan(fetch=True)
     if o.storage_needed and not o.storage_ready:

@@ -35,6 +35,9 @@ def placed(wanted: list[Wanted], hosts: list[Host]) -> dict[str, set[str]]:
         ([Wanted("m", 2, 100)], [host("a", memory_free_bytes=99), host("b", memory_free_bytes=100)], {"b": {"m"}}),
         ([Wanted("m", 1, 60), Wanted("n", 1, 60)], [host("a", memory_free_bytes=100)], {"a": {"m"}}),  # memory is counted once
         ([], [host("a", "m")], {}),
+        ([Wanted("m", 0), Wanted("n", 2)], [host("a", only="m"), host("b")], {"a": {"m"}, "b": {"n"}}),  # started for a model
+        ([Wanted("m", 1)], [host("a", "m", ready=frozenset({"m"})), host("b", only="m")], {"b": {"m"}}),  # it counts as a replica
+        ([Wanted("m", 1)], [host("a", only="m", unfit=frozenset({"m"})), host("b")], {"b": {"m"}}),
     ],
 )
 def test_table(wanted: list[Wanted], hosts: list[Host], expected: dict[str, set[str]]) -> None:
@@ -46,6 +49,7 @@ def test_table(wanted: list[Wanted], hosts: list[Host], expected: dict[str, set[
     [
         ([], "none is connected"),
         ([host("a", "m"), host("b", "m")], "all 2 connected ones serve it"),
+        ([host("a", "m"), host("b", only="n")], "all connected ones serve it, or serve another model only"),
         ([host("a", "m"), host("b", unfit=frozenset({"m"}))], "it failed on b"),
         ([host("a", "m"), host("b", memory_free_bytes=5 * MIB)], "a replica takes 64 MiB, at most 5 MiB are free"),
     ],
@@ -67,6 +71,7 @@ HOSTS = st.lists(
         unfit=st.frozensets(MODELS, max_size=1),
         memory_free_bytes=st.none() | st.integers(0, 20),
         takes_more=st.booleans(),
+        only=st.sampled_from(["", "", "m", "n"]),
     ),
     unique_by=lambda h: h.id,
     max_size=8,
@@ -85,12 +90,14 @@ def test_any_fleet(wanted: list[Wanted], hosts: list[Host]) -> None:
         assert not chosen & h.unfit
         new = [by_name[name] for name in chosen - h.assigned]
         assert h.takes_more or not new
-        if h.memory_free_bytes is not None:
+        assert not h.only or chosen <= {h.only}
+        if h.memory_free_bytes is not None and not h.only:
             assert sum(w.memory_bytes for w in new) <= h.memory_free_bytes
     for w in wanted:
         serving = sum(w.name in result.by_host[h.id] for h in hosts)
         own = sum(w.name in h.own for h in hosts)
-        assert serving + own <= max(w.replicas, own)
+        started_for_it = sum(h.only == w.name and w.name in result.by_host[h.id] for h in hosts)
+        assert serving + own <= max(w.replicas, own + started_for_it)
         assert (serving + own < w.replicas) == (w.name in result.shortages)
 
 
@@ -98,6 +105,6 @@ def test_any_fleet(wanted: list[Wanted], hosts: list[Host]) -> None:
 def test_a_placement_is_stable(wanted: list[Wanted], hosts: list[Host]) -> None:
     """Carried out, it changes nothing more."""
     first = place(wanted, hosts).by_host
-    then = [Host(h.id, first[h.id], h.ready, h.own, h.unfit, h.running, h.memory_free_bytes, h.takes_more) for h in hosts]
+    then = [Host(h.id, first[h.id], h.ready, h.own, h.unfit, h.running, h.memory_free_bytes, h.takes_more, h.only) for h in hosts]
     for h in hosts:
         assert first[h.id] <= place(wanted, then).by_host[h.id] or not h.takes_more
