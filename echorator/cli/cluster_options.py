@@ -37,7 +37,9 @@ Command = Callable[[str, str, str], argparse.ArgumentParser]
 def add_cluster_commands(command: Command) -> None:
     """All of them; `command` makes the parser of one from its name, its help and its examples."""
     _add_up(command("up", "run the whole mesh on this machine", UP_EXAMPLES))
-    _add_server(command("status", "show models, agents and queues", ""))
+    status = command("status", "show models, agents and queues", "")
+    _add_server(status)
+    status.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for `up` and all its models to be ready [do not wait]")
     top = command("top", "show models, agents and queues, until Ctrl-C", "")
     _add_server(top)
     top.set_defaults(module="status")

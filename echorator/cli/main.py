@@ -193,7 +193,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except EchoratorError as error:
         return _fail(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
     except CommandError as error:
-        return _fail(str(error), error.code)
+        return max(_fail(line, error.code) for line in str(error).split("\n"))
     except ImportError as error:
         return _fail(str(error), Exit.FAILURE)
 

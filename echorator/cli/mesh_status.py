@@ -12,7 +12,7 @@ from grpc import aio
 from prometheus_client.parser import text_string_to_metric_families
 
 from echorator.cluster.messages import document_of_message
-from echorator.cluster.resources import Kind
+from echorator.cluster.resources import ContainerPhase, Kind
 from echorator.rpc.v1 import cluster_pb2, controller_pb2
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
@@ -143,7 +143,7 @@ def _agent(name: str, agent: controller_pb2.Agent | None, container: dict[str, A
     says = str(status.get("lastError", "")) if not status.get("ready") else ""
     if agent is None:
         return AgentLine(
-            name, str(status.get("phase", "")), container["spec"]["agent"]["model"] if container else "", 0, 0, 0, 0.0, 0, says
+            name, _short(str(status.get("phase", ""))), container["spec"]["agent"]["model"] if container else "", 0, 0, 0, 0.0, 0, says
         )
     state = controller_pb2.AgentState.Name(agent.state).removeprefix("AGENT_STATE_").capitalize()
     models = agent.models
@@ -158,3 +158,8 @@ def _agent(name: str, agent: controller_pb2.Agent | None, container: dict[str, A
         int(status.get("restarts", 0)),
         says,
     )
+
+
+def _short(phase: str) -> str:
+    """For a narrow column."""
+    return "BackOff" if phase == ContainerPhase.BACKING_OFF else phase

@@ -57,9 +57,9 @@ async def _apply(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
 
 
 async def _scale(stub: ClusterServiceStub, arguments: argparse.Namespace) -> None:
-    keys, rest = _named(arguments.kind, arguments.rest[:-1])
     number = arguments.rest[-1]
-    if rest or len(keys) != 1 or not number.lstrip("-").isdigit():
+    keys, rest = _named(arguments.kind, arguments.rest[:-1]) if number.lstrip("-").isdigit() else ([], ())
+    if rest or len(keys) != 1:
         raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE)
     await stub.Scale(pb.ScaleRequest(kind=keys[0].kind.value, name=keys[0].name, replicas=int(number)), timeout=CALL_S)
     print(f"{keys[0]} scaled to {number}", flush=True)

@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.live import Live
 
 from echorator.cli.client import channel_to
-from echorator.cli.exits import Exit
+from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
 from echorator.cli.mesh_status import MeshStatus, read_status
 from echorator.cli.running import Running, controller_of, find
 from echorator.cli.status_view import changes, view_of
+
+POLL_S = 0.1
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,6 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "status" and arguments.wait:
+        await _until_ready(arguments.server, arguments.wait)
     server = controller_of(arguments.server)
     running = find()
     if running is not None and running.controller != server:
@@ -37,6 +41,30 @@ async def _run(arguments: argparse.Namespace) -> int:
         except aio.AioRpcError as error:
             raise of_status(error, server, "up") from error
     return Exit.OK
+
+
+async def _until_ready(server: str, wait_s: float) -> None:
+    """Raises CommandError."""
+    says = "no `echorator up` of this user runs"
+    try:
+        async with asyncio.timeout(wait_s):
+            while True:
+                if server or find() is not None:
+                    says = await _lacking(controller_of(server))
+                if not says:
+                    return
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise CommandError(f"not ready within {wait_s:g} s: {says}", Exit.UNAVAILABLE) from None
+
+
+async def _lacking(server: str) -> str:
+    async with channel_to(server) as channel:
+        try:
+            models = (await read_status(channel, "")).models
+        except aio.AioRpcError as error:
+            return f"{server}: {error.details()}"
+    return "; ".join(f"{m.name}: {m.phase}{f', {m.says}' if m.says else ''}" for m in models if m.phase != "Ready")
 
 
 def _read(channel: aio.Channel, running: Running | None) -> asyncio.Future[MeshStatus]:

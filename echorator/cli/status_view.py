@@ -11,7 +11,9 @@ from rich.text import Text
 from echorator.cli.mesh_status import MeshStatus
 from echorator.cli.running import Running
 
-_COLOURS = {"Ready": "green", "Failed": "red", "Lost": "red", "CrashLoopBackOff": "red", "Terminating": "yellow", "Draining": "yellow"}
+_COLOURS = {"Ready": "green", "Failed": "red", "Lost": "red", "BackOff": "red", "Terminating": "yellow", "Draining": "yellow"}
+_FIRST_WIDEST = 21  # of the first column, what is longer is cut, so that the numbers fit 80 columns
+_WIDEST = {"MODEL": 14}
 _NUMBERS = {"READY", "SLOTS", "QUEUE", "TOKENS/S", "RESTARTS"}
 
 
@@ -27,11 +29,9 @@ def view_of(status: MeshStatus, running: Running | None = None) -> RenderableTyp
     parts.append(models if status.models else Text("no model yet: echorator apply -f model.yaml"))
     parts += [Text(f"  {m.name}: {m.says}", "red" if m.phase == "Failed" else "dim") for m in status.models if m.says]
     if status.agents:
-        agents = _table("AGENT", "STATE", "MODEL", "SLOTS", "QUEUE", "TOKENS/S", "RESTARTS")
+        agents = _table("AGENT", "STATE", "MODEL", "SLOTS", "TOKENS/S", "RESTARTS")
         for a in status.agents:
-            agents.add_row(
-                a.name, _coloured(a.state), a.models, f"{a.busy}/{a.slots}", str(a.queued), f"{a.tokens_per_s:.0f}", str(a.restarts)
-            )
+            agents.add_row(a.name, _coloured(a.state), a.models, f"{a.busy}/{a.slots}", f"{a.tokens_per_s:.0f}", str(a.restarts))
         parts += [Text(), agents]
         parts += [Text(f"  {a.name}: {a.says}", "red") for a in status.agents if a.says]
     if status.waiting is not None:
@@ -48,9 +48,9 @@ def _addresses(running: Running) -> list[Text]:
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        right = column in _NUMBERS
-        table.add_column(column, justify="right" if right else "left", overflow="ellipsis", no_wrap=True)
+    for index, column in enumerate(columns):
+        widest = _FIRST_WIDEST if index == 0 else _WIDEST.get(column)
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="ellipsis", no_wrap=True, max_width=widest)
     return table
 
 

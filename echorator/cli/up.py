@@ -83,17 +83,18 @@ async def _up(arguments: argparse.Namespace) -> int:
         running = stack.enter_context(announced(folder, control.address, gateway.address, http, bool(memory)))
         gateway.catch_signals()
         gateway.serve()
-        print(_greeting(running), flush=True)
+        live = arguments.view == "live" or (arguments.view == "auto" and sys.stdout.isatty())
+        if not live:
+            print(_greeting(running), flush=True)
         with telemetry(arguments, "up"):
-            await _serve(arguments, gateway, running)
+            await _serve(gateway, running, live)
         control.ask_to_hurry()
     print("stopped", file=sys.stderr)
     return Exit.OK
 
 
-async def _serve(arguments: argparse.Namespace, gateway: Server, running: Running) -> None:
+async def _serve(gateway: Server, running: Running, live: bool) -> None:
     """Show how it stands until a signal, then drain the gateway."""
-    live = arguments.view == "live" or (arguments.view == "auto" and sys.stdout.isatty())
     async with channel_to(running.controller) as channel:
         view = asyncio.create_task(_shown(channel, running, live))
         await gateway.run_until_signal()

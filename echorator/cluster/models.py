@@ -106,9 +106,9 @@ class Models:
         fetched = spec.image == EMBEDDED_NAME or Path(spec.image).is_file()
         if failure is None and not fetched:
             failure = Failure(ErrorClass.CONFIGURATION, f"{spec.image}: no such file; correct spec.image, or put the file there")
-        if failure is None and known is not None and known.status.HasField("last_error"):
-            failure = _failure(known.status.last_error)
         current = known is not None and known.spec == mesh_spec(model.name, spec)
+        if known is not None and current and known.status.observed_generation == known.generation and known.status.HasField("last_error"):
+            failure = failure or _failure(known.status.last_error)
         return Observed(
             looked_at=self._mesh.link.synced,
             fetched=fetched,

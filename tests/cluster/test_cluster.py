@@ -166,7 +166,7 @@ def test_a_full_queue_refuses(cluster: Cluster) -> None:
     held = [cluster.send_to_container("slow", "full")]
     until(lambda: cluster.get(Kind.CONTAINER, "slow").status["queued"] == 0, "the first is with the worker")
     held += [cluster.send_to_container("slow", "full") for _ in range(2)]
-    with pytest.raises(QueueFullError, match="raise spec.queueLimit"):
+    with pytest.raises(QueueFullError, match=r"raise spec\.queueLimit"):
         cluster.send_to_container("slow", "full")
     gate.set()
     assert [reply.result(10) for reply in held if reply is not None] == ["full"] * 3

@@ -22,7 +22,7 @@ from echorator.cluster.store import HISTORY
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.serving.server import Server, ServerSettings
-from tests.cluster.conftest import HERE, container, replica_set, service, workers_for_tests_of_clusters
+from tests.cluster.conftest import HERE, container, replica_set, service, until, workers_for_tests_of_clusters
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 workers = workers_for_tests_of_clusters()
@@ -145,6 +145,7 @@ async def test_a_watch_that_is_too_far_behind_and_one_that_is_ended() -> None:
 async def test_messages() -> None:
     async with serving() as client:
         await client.apply(container("echo", "echo"), container("log", "note"), container("odd", "odd"), container("counter", "Counter"))
+        value: Any
         for value in (None, True, 3, 2.5, "text", [1, [2]], {"a": {"b": []}}):
             assert await client.send(value, container="echo") == value
         workers.SEEN.clear()
@@ -190,7 +191,7 @@ async def test_mistakes_have_their_codes() -> None:
         stale.metadata.resource_version = 1
         assert (await refused(stub.Apply(pb.ApplyRequest(resources=[stale]))))[0] is grpc.StatusCode.ABORTED
         deep = Value()
-        inner = deep
+        inner: Value = deep
         for _ in range(40):
             inner = inner.list_value.values.add()
         assert plain((await stub.Send(pb.SendRequest(container="a", value=deep))).value) is not None
@@ -203,8 +204,7 @@ async def test_a_full_queue_and_a_deadline() -> None:
         code, _ = await refused(client.stub.Send(pb.SendRequest(container="slow", value=value_of("grpc")), timeout=0.2))
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         held = asyncio.ensure_future(client.send("grpc", container="slow"))
-        while client.cluster.list()[0].status.get("queued") != 1:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: client.cluster.list()[0].status.get("queued") == 1, "the first is in the queue")
         code, details = await refused(client.send("grpc", container="slow"))
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "1 messages wait already" in details

@@ -1,0 +1,348 @@
+"""`echorator up` and the commands on its resources, as processes: scale, self-healing, deletion, restarts, mistakes, the view."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from echorator.agent.embedded import embedded_model
+from echorator.cli.exits import Exit
+from echorator.cli.running import born
+from echorator.rpc.v1 import common_pb2
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+from tests.cli.test_commands import COMMAND, echorator, failed
+from tests.mesh_processes import Process, free_port
+
+MODEL = """\
+apiVersion: echorator.dev/v1
+kind: Model
+metadata: {name: nano}
+spec:
+  image: echo-nano
+  replicas: 1
+"""
+WITHIN_S = 30.0
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    deadline_s = time.monotonic() + WITHIN_S
+    while not holds():
+        assert time.monotonic() < deadline_s, f"not within {WITHIN_S:g} s: {what}"
+        time.sleep(0.05)
+
+
+class Up:
+    """One `echorator up` on free ports, and what one asks of it."""
+
+    def __init__(self, folder: Path, *options: str, manifest: str = MODEL) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.port, self.http, self.controller = free_port(), free_port(), free_port()
+        (folder / "model.yaml").write_text(manifest)
+        ports = ("--port", str(self.port), "--http-port", str(self.http), "--controller-port", str(self.controller))
+        self.arguments = ("up", "-f", str(folder / "model.yaml"), "--data", str(self.data), *ports, *options)
+        self.process = Process(folder / "up.log", *self.arguments)
+
+    def start(self) -> Up:
+        self.process.start()
+        return self
+
+    @property
+    def server(self) -> tuple[str, str]:
+        return ("--server", f"127.0.0.1:{self.controller}")
+
+    def run(self, *arguments: str) -> str:
+        done = echorator(*arguments, *self.server)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ready(self) -> Up:
+        self.run("status", "--wait", "60")
+        return self
+
+    def resources(self, *what: str) -> Any:
+        return json.loads(self.run("get", *what, "-o", "json"))
+
+    def agents(self) -> dict[str, int]:
+        """Process ids of the agents, by name."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().decode("utf-8", "replace").split("\0")
+            except OSError:
+                continue
+            if "--agent-id" in words and f"127.0.0.1:{self.controller}" in words and words[1] == "-m":
+                found[words[words.index("--agent-id") + 1]] = int(path.parent.name)
+        return found
+
+    def chat(self, text: str, user: str = "", model: str = "") -> str:
+        request = pb.ChatRequest(model=model, messages=[pb.Message(role="user", content=text)], sampling=pb.Sampling(temperature=0.0))
+        if user:
+            request.memory.scope.CopyFrom(common_pb2.Scope(user=user))
+        with grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            stub: Any = ModelServiceStub(channel)  # type: ignore[arg-type]
+            return "".join(reply.text for reply in stub.Chat(request, timeout=30.0))
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    made = Up(tmp_path)
+    made.start().ready()
+    try:
+        yield made
+    finally:
+        made.process.end()
+
+
+def test_scale_heal_delete_and_nothing_is_left(up: Up) -> None:
+    assert "model/nano scaled to 3" in up.run("scale", "model", "nano", "3", "--wait", "30")
+    assert up.agents().keys() == {"nano-0", "nano-1", "nano-2"}
+    assert up.resources("model", "nano")["status"]["readyReplicas"] == 3
+    killed = up.agents()["nano-1"]
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: up.agents().get("nano-1", killed) != killed, "it is started again")
+    up.run("status", "--wait", "30")
+    (container,) = [r for r in up.resources("containers") if r["metadata"]["name"] == "nano-1"]
+    assert container["status"]["restarts"] == 1
+    assert "the agent ended with -9" in up.run("describe", "container/nano-1")
+    assert up.chat("Hello!", model="nano")
+    assert "model/nano is deleted" in up.run("delete", "model", "nano")
+    assert up.resources("all") == []
+    assert up.agents() == {}
+    assert list((up.data / "logs").iterdir()) == []
+    with pytest.raises(grpc.RpcError) as refused:
+        up.chat("Hello!", model="nano")
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_model_at_zero_is_woken_by_a_request_and_its_file_says_so_no_more(up: Up) -> None:
+    up.run("scale", "model/nano", "0", "--wait", "30")
+    until(lambda: up.agents() == {}, "no agent runs")
+    assert up.chat("Hello!", model="nano")
+    assert up.resources("model", "nano")["spec"]["replicas"] == 1
+    up.run("apply", "-f", str(up.folder / "model.yaml"), "--wait", "30")
+
+
+def test_agents_inside_the_process(tmp_path: Path) -> None:
+    up = Up(tmp_path, manifest=f"{MODEL}  isolation: Thread\n")
+    try:
+        up.start().ready()
+        assert up.agents() == {}
+        assert up.chat("Hello!", model="nano")
+        up.run("scale", "model", "nano", "2", "--wait", "30")
+        assert len(up.resources("containers")) == 2
+        up.run("delete", "-f", str(tmp_path / "model.yaml"))
+        assert up.resources("all") == []
+        assert up.process.terminate() == 0
+        assert up.process.log.read_text().endswith("stopped\n")
+    finally:
+        up.process.end()
+
+
+def test_state_and_memory_survive_kills(up: Up) -> None:
+    up.run("scale", "model", "nano", "2", "--wait", "30")
+    up.chat("My dog is called Pixel.", user="ann")
+    agents = set(up.agents().values())
+    assert len(agents) == 2
+    up.process.kill()
+    until(lambda: all(born(pid) == "" for pid in agents), "agents do not outlive it")
+    up.process = Process(up.folder / "again.log", *(word for word in up.arguments if word not in ("-f", str(up.folder / "model.yaml"))))
+    up.start().ready()
+    assert up.resources("model", "nano")["spec"]["replicas"] == 2
+    assert "Pixel" in up.chat("What is my dog called?", user="ann")
+
+
+def test_one_up_a_folder_and_one_a_port(up: Up) -> None:
+    same = echorator("up", "--data", str(up.data))
+    assert up.process.popen is not None
+    failed(same, 1, f"{up.data} is in use by process {up.process.popen.pid}; stop it, or use another folder")
+    other = ("up", "--data", str(up.folder / "other"))
+    ports = {"--controller-port": up.controller, "--port": up.port, "--http-port": up.http}
+    for option, port in ports.items():
+        free = {name: (port if name == option else free_port()) for name in ports}
+        refused = echorator(*other, *(word for name, number in free.items() for word in (name, str(number))))
+        failed(refused, 1, f"cannot listen on 127.0.0.1:{port}", f"choose another {option}")
+    assert up.chat("Hello!", model="nano")
+
+
+def test_an_answer_is_finished_before_it_ends(up: Up) -> None:
+    request = pb.GenerateRequest(model="nano", prompt="Once", limits=pb.Limits(max_tokens=400, ignore_eos=True))
+    with grpc.insecure_channel(f"127.0.0.1:{up.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        stub: Any = ModelServiceStub(channel)  # type: ignore[arg-type]
+        replies = iter(stub.Generate(request, timeout=30.0))
+        next(replies)
+        up.process.signal(signal.SIGINT)
+        last = list(replies)[-1]
+    assert last.finish.usage.completion_tokens == 400
+    assert up.process.wait() == 0
+    assert up.agents() == {}
+    assert not (up.data / "up.json").exists()
+
+
+def test_mistakes_in_files_change_nothing(up: Up, tmp_path: Path) -> None:
+    before = up.resources("all")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(f"{MODEL}---\n{MODEL.replace('name: nano', 'name: other').replace('replicas', 'replicsa')}")
+    refused = echorator("apply", "-f", str(bad), *up.server)
+    failed(refused, Exit.USAGE, f"{bad}:13: spec.replicsa: there is no such field; did you mean 'replicas'?")
+    bad.write_text(MODEL.replace("kind: Model", "kind: Modell").replace("replicas: 1", "replicas: 1\n x: 2"))
+    refused = echorator("apply", "-f", str(bad), *up.server)
+    failed(refused, Exit.USAGE, f"{bad}:7: while parsing")
+    bad.write_text("a: 1\nb: 2\n")
+    refused = echorator("apply", "-f", str(bad), *up.server)
+    assert refused.returncode == Exit.USAGE
+    assert len(refused.stderr.splitlines()) == 4, "a line for each mistake"
+    for number in ("-1", "1001"):
+        failed(echorator("scale", "model", "nano", number, *up.server), 1, f"replicas must be 0..1000, not {number}")
+    failed(echorator("scale", "model", "nano", *up.server), 2, "say which and how many: echorator scale model NAME N")
+    failed(echorator("get", "modell", *up.server), 2, "there is no kind 'modell'; did you mean 'Model'?")
+    failed(echorator("get", "model", "x", *up.server), 1, "there is no model/x; known: nano")
+    failed(echorator("delete", "model", "x", *up.server), 1, "there is no model/x; known: nano")
+    failed(echorator("delete", *up.server), 2, "say what to delete")
+    failed(echorator("describe", "models", *up.server), 2, "say which: echorator describe model NAME")
+    failed(echorator("get", "all", "--server", f"127.0.0.1:{free_port()}"), Exit.UNAVAILABLE, "is `echorator up` running there?")
+    assert up.resources("all") == before
+
+
+def test_a_model_that_cannot_be_says_why_and_is_served_once_it_can(up: Up) -> None:
+    file = up.folder / "late.gguf"
+    late = up.folder / "late.yaml"
+    late.write_text(MODEL.replace("name: nano", "name: late").replace("image: echo-nano", "image: late.gguf"))
+    refused = echorator("apply", "-f", str(late), "--wait", "30", *up.server)
+    assert refused.returncode == 1
+    assert f"{file}: no such file; correct spec.image, or put the file there" in refused.stderr
+    assert "Failed" in up.run("status")
+    file.write_bytes(b"GGUF and no more")
+    until(lambda: "EchoLlamaIntegration" in up.run("describe", "model", "late"), "it is tried")
+    until(lambda: up.resources("model", "late")["status"]["phase"] == "Failed", "the agent refuses the file")
+    assert up.chat("Hello!", model="nano"), "the other is served as before"
+    late.write_text(late.read_text().replace("late.gguf", str(embedded_model())))
+    up.run("apply", "-f", str(late), "--wait", "30")
+    assert up.chat("Hello!", model="late")
+
+
+class Screen:
+    """A terminal of 80 columns with a command in it."""
+
+    def __init__(self, *arguments: str, env: dict[str, str]) -> None:
+        self.text = b""
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe(sys.executable, [*COMMAND, *arguments], {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **env})
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+
+    def until(self, pattern: str) -> str:
+        deadline_s = time.monotonic() + WITHIN_S
+        while not re.search(pattern, self.plain()):
+            assert time.monotonic() < deadline_s, self.plain()
+            if select.select([self._fd], [], [], 0.1)[0]:
+                self.text += os.read(self._fd, 65536)
+        return self.plain()
+
+    def plain(self) -> str:
+        """Without colours; what is drawn again begins a line."""
+        drawn = re.sub(r"\x1b\[[0-9]*A", "\n", self.text.decode("utf-8", "replace"))
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn).replace("\r", "")
+
+    def interrupt(self) -> int:
+        os.kill(self.pid, signal.SIGINT)
+        deadline_s = time.monotonic() + WITHIN_S
+        while (ended := os.waitpid(self.pid, os.WNOHANG))[0] == 0:
+            assert time.monotonic() < deadline_s
+            if select.select([self._fd], [], [], 0.05)[0]:
+                try:
+                    self.text += os.read(self._fd, 65536)
+                except OSError:
+                    continue
+        return os.waitstatus_to_exitcode(ended[1])
+
+
+def test_the_view_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    long = "a-name-that-is-as-long-as-a-name-of-a-model-may-be-in-this-mesh"
+    up = Up(tmp_path, manifest=MODEL.replace("name: nano", f"name: {long}"))
+    screen = Screen(*up.arguments, env={})
+    try:
+        shown = screen.until(r"Ready +1/1 +0/8")
+        for line in shown.splitlines():
+            assert len(line) <= 80, line
+        assert f"gRPC 127.0.0.1:{up.port}   OpenAI http://127.0.0.1:{up.http}/v1" in shown
+        assert re.search(r"MODEL +PHASE +READY +SLOTS +QUEUE +TOKENS/S", shown)
+        assert re.search(r"AGENT +STATE +MODEL +SLOTS +TOKENS/S +RESTARTS", shown)
+        top = Screen("top", *up.server, env={})
+        top.until(r"Ready +1/1 +0/8")
+        assert top.interrupt() == Exit.INTERRUPTED
+        assert screen.interrupt() == 0
+        assert screen.plain().rstrip().endswith("stopped")
+    finally:
+        for pid in (screen.pid,):
+            if born(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_without_a_terminal_changes_are_lines(up: Up) -> None:
+    up.run("scale", "model", "nano", "2", "--wait", "30")
+    until(lambda: "model nano: Ready, 2 of 2 ready" in up.process.log.read_text(), "it is said")
+    top = subprocess.Popen((*COMMAND, "top", *up.server), stdout=subprocess.PIPE, text=True)
+    assert top.stdout is not None
+    assert top.stdout.readline() == "model nano: Ready, 2 of 2 ready\n"
+    top.send_signal(signal.SIGINT)
+    assert top.wait(30) == Exit.INTERRUPTED
+    top.stdout.close()
+
+
+def test_containers_without_a_mesh(tmp_path: Path) -> None:
+    (tmp_path / "sums.py").write_text("def add(value):\n    return sum(value)\n")
+    (tmp_path / "c.yaml").write_text("""\
+apiVersion: echorator.dev/v1
+kind: ReplicaSet
+metadata: {name: sums}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: sums}}
+  template:
+    metadata: {labels: {app: sums}}
+    spec: {worker: "sums:add"}
+---
+apiVersion: echorator.dev/v1
+kind: Service
+metadata: {name: sums}
+spec: {selector: {app: sums}}
+""")
+    port = free_port()
+    server = ("--server", f"127.0.0.1:{port}")
+    options = ("--port", str(port), "--workers", str(tmp_path), "--data", str(tmp_path / "data"))
+    process = Process(tmp_path / "log", "cluster", "run", "-f", str(tmp_path / "c.yaml"), *options)
+    try:
+        process.start()
+        assert echorator("cluster", "send", "sums", "[1, 2, 39]", *server).stdout == "42\n"
+        assert echorator("cluster", "send", "--container", "sums-0", "[1]", "--no-reply", *server).stdout == ""
+        failed(echorator("cluster", "send", "sums", "nonsense", *server), 2, "is not JSON", "write a text as '\"text\"'")
+        failed(echorator("cluster", "send", "absent", "1", *server), 1, "there is no service/absent; known: sums")
+        failed(echorator("cluster", "send", "sums", '"x"', *server), 1, "failed: TypeError")
+        process.kill()
+        process = Process(tmp_path / "again", "cluster", "run", *options)
+        process.start()
+        assert echorator("cluster", "send", "sums", "[4]", *server).stdout == "4\n"
+        model = tmp_path / "m.yaml"
+        model.write_text(MODEL)
+        failed(echorator("apply", "-f", str(model), *server), 1, "this cluster has no mesh to serve models; start it with `echorator up`")
+        assert process.terminate() == 0
+    finally:
+        process.end()
