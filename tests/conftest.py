@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_of_nobody() -> Iterator[None]:
+    """Commands that tests start find no data of the user who runs them, and no `echorator up`."""
+    with tempfile.TemporaryDirectory(prefix="echorator-tests-") as folder:
+        os.environ["XDG_DATA_HOME"] = folder
+        yield
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from echorator.agent.server import AgentServer
 from echorator.cli.children import dying_with_parent
 from echorator.cli.client import channel_to
 from echorator.cluster.resources import AgentSpec
-from echorator.errors import EchoratorError
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
@@ -56,8 +56,8 @@ class AgentRun:
     async def _guarded(self) -> None:
         try:
             await self._main()
-        except (EchoratorError, OSError) as error:
-            self.error = str(error)
+        except Exception as error:  # noqa: BLE001  whatever it was, the cluster must learn that this run is over
+            self.error = str(error) or type(error).__name__
         self.ready = False
         self.ended = True
         self._on_change()
@@ -144,10 +144,11 @@ class AgentInside(AgentRun):
         place = self._place
         agent = AgentServer(ServerSettings(place.host, 0, place.grace_s), EngineSettings(embedded_model()))
         memory = place.memory if self._spec.cognition else ""
-        if memory:
-            agent.memory.use(CognitionServiceStub(channel_to(memory)))
-        await agent.start()
-        try:
+        async with AsyncExitStack() as stack:
+            if memory:
+                agent.memory.use(CognitionServiceStub(await stack.enter_async_context(channel_to(memory))))
+            stack.push_async_callback(agent.close)
+            await agent.start()
             session = agent.join(
                 MeshSettings(place.controller, self.name, agent.address, memory=(memory, memory), for_model=self._spec.model)
             )
@@ -164,8 +165,6 @@ class AgentInside(AgentRun):
             await asyncio.wait((draining, killed), return_when=asyncio.FIRST_COMPLETED)
             for task in (draining, killed):
                 task.cancel()
-        finally:
-            await agent.close()
 
     async def _ready_after(self, joined: asyncio.Event) -> None:
         await joined.wait()
@@ -179,7 +178,6 @@ class Agents:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._runs: set[AgentRun] = set()
 
     def use(self, place: AgentPlace) -> None:
         """Before the first start. Logs of an earlier process are removed."""
@@ -189,12 +187,4 @@ class Agents:
 
     def start(self, name: str, spec: AgentSpec, on_change: OnChange) -> AgentRun:
         """See `AgentRuns`."""
-        self._runs = {run for run in self._runs if not run.ended}
-        made = (AgentProcess if spec.isolation == "Process" else AgentInside)(name, spec, self.place, self._loop, on_change)
-        self._runs.add(made)
-        return made
-
-    def hurry(self) -> None:
-        """End all of them now."""
-        for run in self._runs:
-            run.kill()
+        return (AgentProcess if spec.isolation == "Process" else AgentInside)(name, spec, self.place, self._loop, on_change)

@@ -17,7 +17,7 @@ from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
 from echorator.cli.running import controller_of, hold_data
 from echorator.cli.telemetry_options import telemetry
-from echorator.cli.up import wishes_of
+from echorator.cli.up import hurry_on_signal, wishes_of
 from echorator.cluster.cluster import Cluster
 from echorator.cluster.journal import Journal
 from echorator.cluster.messages import plain, value_of
@@ -51,11 +51,13 @@ async def _serve(arguments: argparse.Namespace) -> int:
         server.host(ClusterRole(cluster))
         await server.start()
         cluster.start()
+        stack.push_async_callback(asyncio.to_thread, cluster.close)
         server.catch_signals()
         server.serve()
         print(f"listening on {server.address}, try: echorator get all --server {server.address}", flush=True)
         with telemetry(arguments, "cluster"):
             await server.run_until_signal()
+        hurry_on_signal(cluster)
     print("stopped", file=sys.stderr)
     return Exit.OK
 

@@ -1,4 +1,7 @@
-"""How commands find the `echorator up` of this user: a file in its data folder, valid while the process that wrote it lives."""
+"""How commands find the `echorator up` of this user: a file in the user's data folder, valid while the process that wrote it lives.
+
+It lies there wherever that `up` keeps its data; of two, commands find the one that was started last.
+"""
 
 from __future__ import annotations
 
@@ -48,23 +51,24 @@ def born(pid: int) -> str:
 
 
 @contextmanager
-def announced(folder: Path, controller: str, gateway: str = "", http: str = "", memory: bool = False) -> Iterator[Running]:
+def announced(controller: str, gateway: str = "", http: str = "", memory: bool = False) -> Iterator[Running]:
     """While the context lasts, commands find this process."""
     running = Running(os.getpid(), born(os.getpid()), controller, gateway, http, memory)
-    path = folder / FILE
-    fresh = folder / f"{FILE}.{os.getpid()}"
+    data_home().mkdir(parents=True, exist_ok=True)
+    fresh = data_home() / f"{FILE}.{os.getpid()}"
     fresh.write_text(json.dumps(asdict(running)))
-    fresh.rename(path)
+    fresh.rename(data_home() / FILE)
     try:
         yield running
     finally:
-        path.unlink(missing_ok=True)
+        if find() == running:
+            (data_home() / FILE).unlink(missing_ok=True)
 
 
-def find(folder: Path | None = None) -> Running | None:
-    """The one that serves from this data folder now [this user's own]."""
+def find() -> Running | None:
+    """The one that serves now."""
     try:
-        running = Running(**json.loads(((folder or data_home()) / FILE).read_text()))
+        running = Running(**json.loads((data_home() / FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
     return running if running.born and running.born == born(running.pid) else None

@@ -80,7 +80,7 @@ async def _up(arguments: argparse.Namespace) -> int:
         control = await _control(arguments, folder, stack, memory, wishes, later)
         gateway, http = await _gateway(arguments, stack, control, memory)
         later.address = gateway.address
-        running = stack.enter_context(announced(folder, control.address, gateway.address, http, bool(memory)))
+        running = stack.enter_context(announced(control.server.address, gateway.address, http, bool(memory)))
         gateway.catch_signals()
         gateway.serve()
         live = arguments.view == "live" or (arguments.view == "auto" and sys.stdout.isatty())
@@ -88,7 +88,7 @@ async def _up(arguments: argparse.Namespace) -> int:
             print(_greeting(running), flush=True)
         with telemetry(arguments, "up"):
             await _serve(gateway, running, live)
-        control.ask_to_hurry()
+        hurry_on_signal(control.cluster)
     print("stopped", file=sys.stderr)
     return Exit.OK
 
@@ -133,16 +133,13 @@ class _Control:
 
     server: Server
     role: ControllerRole
-    agents: Agents
+    cluster: Cluster
 
-    @property
-    def address(self) -> str:
-        return self.server.address
 
-    def ask_to_hurry(self) -> None:
-        """From here on a signal ends the agents at once."""
-        for number in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, self.agents.hurry)
+def hurry_on_signal(cluster: Cluster) -> None:
+    """From here on a signal ends the cluster's containers at once."""
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, cluster.hurry)
 
 
 def _server(arguments: argparse.Namespace, port: int, option: str = "--port") -> Server:
@@ -183,14 +180,14 @@ async def _control(
     link = MeshLink(server.address, cluster.wake)
     stack.push_async_callback(asyncio.to_thread, link.close)
     stack.push_async_callback(asyncio.to_thread, cluster.close)
-    cluster.start(Mesh(link, (lambda: True) if memory else None, lambda: later.address))
+    cluster.start(Mesh(link, (lambda: True) if memory else None, lambda: later.address, arguments.grace))
     server.serve()
-    return _Control(server, role, agents)
+    return _Control(server, role, cluster)
 
 
 async def _gateway(arguments: argparse.Namespace, stack: AsyncExitStack, control: _Control, memory: str) -> tuple[Server, str]:
     """For all clients; and its HTTP address, or ""."""
-    role = GatewayRole(control.address, GatewaySettings(), memory)
+    role = GatewayRole(control.server.address, GatewaySettings(), memory)
     server = _server(arguments, arguments.port)
     server.host(role)
     stack.push_async_callback(server.close)

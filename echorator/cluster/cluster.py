@@ -39,7 +39,6 @@ INTERVAL_S = 1.0  # between two passes where nothing changed
 REST = 5.0  # of the time that a pass took, before the next one
 REST_MOST_S = 0.1
 POLL_S = 0.02  # while the cluster closes
-CLOSE_S = 60.0
 
 
 class Cluster:
@@ -56,7 +55,7 @@ class Cluster:
         self._agents = agents
         self._woken = threading.Event()
         self._closing = threading.Event()
-        self._mesh: Models | None = None
+        self._models: Models | None = None
         self._replica_sets = ReplicaSets(self.store)
         self.containers = Containers(self.store, self._workers, agents, self, self.wake)
         self._services = Services(self.store, self.containers.mailbox)
@@ -65,7 +64,7 @@ class Cluster:
 
     def start(self, mesh: Mesh | None = None) -> None:
         """Reconcile from now on. `mesh`: what Models need; there are none without it."""
-        self._mesh = Models(self.store, mesh, time.time) if mesh is not None else None
+        self._models = Models(self.store, mesh, time.time) if mesh is not None else None
         self._thread.start()
 
     def __enter__(self) -> Cluster:
@@ -188,8 +187,8 @@ class Cluster:
             due_s = self.containers.reconcile(now_s)
 
         steps: list[Callable[[], None]] = [self._replica_sets.reconcile, containers, self._services.reconcile]
-        if self._mesh is not None:
-            steps.insert(0, self._mesh.reconcile)
+        if self._models is not None:
+            steps.insert(0, self._models.reconcile)
         for reconcile in steps:
             try:
                 reconcile()
@@ -197,15 +196,17 @@ class Cluster:
                 _log.exception("a pass failed; the next one begins afresh")
         return due_s
 
-    def close(self, within_s: float = CLOSE_S) -> bool:
-        """End every container, each after its queue; what was asked for stays in the journal. False where some did not end in time."""
+    def close(self) -> None:
+        """End every container, each after its queue or its grace period; what was asked for stays in the journal."""
         self._closing.set()
         self.wake()
         if self._thread.is_alive():
             self._thread.join()
-        deadline_s = time.monotonic() + within_s
-        while not (ended := self.containers.stop_all(time.monotonic())) and time.monotonic() < deadline_s:
+        while not self.containers.stop_all(time.monotonic()):
             time.sleep(POLL_S)
         if self._journal is not None:
             self._journal.close()
-        return ended
+
+    def hurry(self) -> None:
+        """Let `close` wait for nothing."""
+        self.containers.hurry()

@@ -49,6 +49,7 @@ class Containers:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
+        self._patient = True
 
     def mailbox(self, container: Resource) -> Mailbox:
         """Of a container, also where it is not started yet."""
@@ -129,7 +130,7 @@ class Containers:
             if hosted.run is not None:
                 hosted.run.stop()
         run = hosted.run
-        over = now_s >= hosted.stopping_s + hosted.spec.grace_s
+        over = not self._patient or now_s >= hosted.stopping_s + hosted.spec.grace_s
         if not over:
             if run is not None and not run.ended:
                 return False
@@ -159,6 +160,10 @@ class Containers:
         if hosted.error:
             status["lastError"] = hosted.error
         self._store.set_status(container.key, status)
+
+    def hurry(self) -> None:
+        """From now on nothing is waited for that is to end."""
+        self._patient = False
 
     def stop_all(self, now_s: float) -> bool:
         """The cluster closes: end everything, whatever is asked for; True once nothing runs. To be called again until then."""

@@ -36,6 +36,7 @@ from echorator.settings import EMBEDDED_NAME
 _log = logging.getLogger(__name__)
 
 MODEL_LABEL = "echorator.dev/model"
+LEAVE_S = 5.0  # beyond its grace, an agent has this long to leave and to free what it has
 SYSTEM_ATTEMPTS = 3  # as in the controller: before that it tries again by itself
 _LOAD_BALANCING = {"Weighted": pb.LOAD_BALANCING_WEIGHTED, "Session": pb.LOAD_BALANCING_SESSION}
 
@@ -52,11 +53,15 @@ class Link(Protocol):
 
 @dataclass(frozen=True)
 class Mesh:
-    """What models need beside the store. `endpoint` is where clients reach them; `memory_ready` None: there is no memory."""
+    """What models need beside the store. `endpoint` is where clients reach them; `memory_ready` None: there is no memory.
+
+    `grace_s` is how long an agent's running answers may take when it is to end.
+    """
 
     link: Link
     memory_ready: Callable[[], bool] | None
     endpoint: Callable[[], str]
+    grace_s: float = 30.0
 
 
 class Models:
@@ -141,7 +146,7 @@ class Models:
 
     def _deploy(self, model: Resource, spec: ModelSpec) -> None:
         key = _workload_key(model.name)
-        wanted = replica_set_of(model.name, spec)
+        wanted = replica_set_of(model.name, spec, self._mesh.grace_s)
         there = self._store.find(key)
         if there is None:
             self._store.create(key, wanted, wanted.template.metadata.labels, model.key)
@@ -220,9 +225,11 @@ def mesh_spec(name: str, spec: ModelSpec) -> pb.ModelSpec:
     return made
 
 
-def replica_set_of(name: str, spec: ModelSpec) -> ReplicaSetSpec:
+def replica_set_of(name: str, spec: ModelSpec, grace_s: float) -> ReplicaSetSpec:
     """The agents of a model. Pure."""
     labels = {MODEL_LABEL: name}
     agent = AgentSpec(model=name, isolation=spec.isolation, cognition=spec.cognition.enabled)
-    template = Template(metadata=TemplateMetadata(labels=labels), spec=ContainerSpec(agent=agent))
+    template = Template(
+        metadata=TemplateMetadata(labels=labels), spec=ContainerSpec(agent=agent, terminationGracePeriodSeconds=grace_s + LEAVE_S)
+    )
     return ReplicaSetSpec(replicas=spec.replicas, selector=Selector(matchLabels=labels), template=template)

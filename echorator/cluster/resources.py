@@ -46,7 +46,7 @@ class ContainerSpec(Spec):
     worker: str | None = None
     agent: AgentSpec | None = None
     queue_limit: int = Field(10_000, ge=1, le=1 << 24)  # messages that may wait; more are refused
-    grace_s: float = Field(30.0, ge=0.0, le=3600.0, alias="terminationGracePeriodSeconds")  # for the queue to drain
+    grace_s: float = Field(30.0, ge=0.0, le=100_000.0, alias="terminationGracePeriodSeconds")  # for the queue to drain
 
     @field_validator("worker")
     @classmethod

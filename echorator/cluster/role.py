@@ -1,17 +1,12 @@
-"""The local cluster as a role of a server. A `Server` hosts it; the cluster is started and closed with it."""
+"""The local cluster as a role of a server. A `Server` hosts it; who starts the cluster closes it."""
 
 from __future__ import annotations
-
-import asyncio
-import logging
 
 from grpc import aio
 
 from echorator.cluster.cluster import Cluster
 from echorator.cluster.service import NAME, ClusterService
 from echorator.rpc.v1.cluster_pb2_grpc import add_ClusterServiceServicer_to_server
-
-_log = logging.getLogger(__name__)
 
 
 class ClusterRole:
@@ -20,7 +15,6 @@ class ClusterRole:
     names = (NAME,)
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
         self._service = ClusterService(cluster)
         self.calls = self._service
 
@@ -40,6 +34,4 @@ class ClusterRole:
         return 0
 
     async def close(self) -> None:
-        """End every container, each after its queue."""
-        if not await asyncio.to_thread(self._cluster.close):
-            _log.warning("some containers did not end in time")
+        """Who started the cluster closes it."""

@@ -17,8 +17,6 @@ from echorator.errors import EchoratorError
 
 _log = logging.getLogger(__name__)
 
-STACK_BYTES = 512 << 10  # of a worker's thread: a thousand of them are not to take what they never touch
-
 
 class WorkerError(EchoratorError):
     """The worker raised an exception; the message says which."""

@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import pytest
 
 from echorator.agent.embedded import embedded_model
 from echorator.cli.exits import Exit
-from echorator.cli.running import born
+from echorator.cli.running import born, find
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
@@ -123,9 +124,16 @@ def test_scale_heal_delete_and_nothing_is_left(up: Up) -> None:
     assert container["status"]["restarts"] == 1
     assert "the agent ended with -9" in up.run("describe", "container/nano-1")
     assert up.chat("Hello!", model="nano")
+    listed = echorator("mesh", "agents", "--controller", f"127.0.0.1:{up.controller}", "--output", "json")
+    addresses = [agent["address"] for agent in json.loads(listed.stdout)]
+    assert len(addresses) == 3
     assert "model/nano is deleted" in up.run("delete", "model", "nano")
     assert up.resources("all") == []
     assert up.agents() == {}
+    for address in addresses:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(address.rpartition(":")[2])))
     assert list((up.data / "logs").iterdir()) == []
     with pytest.raises(grpc.RpcError) as refused:
         up.chat("Hello!", model="nano")
@@ -193,7 +201,7 @@ def test_an_answer_is_finished_before_it_ends(up: Up) -> None:
     assert last.finish.usage.completion_tokens == 400
     assert up.process.wait() == 0
     assert up.agents() == {}
-    assert not (up.data / "up.json").exists()
+    assert find() is None
 
 
 def test_mistakes_in_files_change_nothing(up: Up, tmp_path: Path) -> None:

@@ -277,8 +277,27 @@ def test_closing_drains_everything() -> None:
     cluster.start()
     apply(cluster, container("counter", "Counter"))
     held = [cluster.send_to_container("counter", "x") for _ in range(500)]
-    assert cluster.close()
+    cluster.close()
     assert [reply.result(0) for reply in held if reply is not None] == list(range(1, 501))
+
+
+def test_closing_in_a_hurry_waits_for_nothing() -> None:
+    workers.GATES["stuck"] = gate = threading.Event()
+    cluster = Cluster([HERE])
+    cluster.start()
+    apply(cluster, container("slow", "gated"))
+    held = [cluster.send_to_container("slow", "stuck") for _ in range(3)]
+    closing = threading.Thread(target=cluster.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive(), "it drains"
+    cluster.hurry()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert held[1] is not None
+    with pytest.raises(ContainerGoneError):
+        held[1].result(10)
+    gate.set()
 
 
 # Bad input

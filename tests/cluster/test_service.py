@@ -57,6 +57,7 @@ async def serving() -> AsyncIterator[Client]:
         async with aio.insecure_channel(server.address) as channel:
             yield Client(ClusterServiceStub(channel), cluster, server, server.address)
     finally:
+        await asyncio.to_thread(cluster.close)
         await server.close()
 
 
