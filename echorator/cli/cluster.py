@@ -15,9 +15,9 @@ from grpc import aio
 from echorator.cli.client import channel_to
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
+from echorator.cli.manifest_files import wishes_of
 from echorator.cli.running import controller_of, hold_data
 from echorator.cli.telemetry_options import telemetry
-from echorator.cli.up import hurry_on_signal, wishes_of
 from echorator.cluster.cluster import Cluster
 from echorator.cluster.journal import Journal
 from echorator.cluster.messages import plain, value_of
@@ -25,7 +25,7 @@ from echorator.cluster.role import ClusterRole
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
-from echorator.serving.server import Server, ServerSettings
+from echorator.serving.server import Server, ServerSettings, on_signals
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
         print(f"listening on {server.address}, try: echorator get all --server {server.address}", flush=True)
         with telemetry(arguments, "cluster"):
             await server.run_until_signal()
-        hurry_on_signal(cluster)
+        on_signals(cluster.hurry)
     print("stopped", file=sys.stderr)
     return Exit.OK
 

@@ -88,7 +88,9 @@ def _add_resource_commands(command: Command) -> None:
             parser.add_argument("name", metavar="NAME", nargs=names)
 
     apply = resource("apply", "create or change what files say")
-    apply.add_argument("-f", "--file", action="append", default=[], type=Path, required=True, metavar="YAML", help="may be repeated")
+    apply.add_argument(
+        "-f", "--file", action="append", default=[], type=Path, required=True, metavar="YAML", help="-: stdin; may be repeated"
+    )
     apply.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="until all of it is ready [do not wait]")
     get = resource("get", "list resources, or show one")
     target(get, "?")

@@ -22,7 +22,7 @@ from echorator.cli.bootstrap import host_port_of
 from echorator.cli.children import dying_with_parent, end
 from echorator.cli.envoy_process import EnvoyProcess
 from echorator.cli.gateway import greeting
-from echorator.serving.server import SIGNALS, probe
+from echorator.serving.server import on_signals, probe
 from echorator.telemetry.exposition import FOLDER_VARIABLE
 
 _log = logging.getLogger(__name__)
@@ -77,8 +77,7 @@ class _Gateways:
         return f"{f'[{host}]' if ':' in host else host}:{self._arguments.port}"
 
     async def run(self) -> int:
-        for number in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+        on_signals(self._on_signal)
         ready = [asyncio.Event() for _ in range(self._arguments.processes)]
         keepers = [asyncio.create_task(self._keep(event.set)) for event in ready]
         started = asyncio.create_task(_all_set(ready))

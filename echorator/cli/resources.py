@@ -17,9 +17,9 @@ from grpc import aio
 from echorator.cli.client import channel_to
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.failure import of_status
+from echorator.cli.manifest_files import wishes_of
 from echorator.cli.running import controller_of
 from echorator.cli.tables import print_table
-from echorator.cli.up import wishes_of
 from echorator.cluster.messages import document_of_message, kind_from, message_of_wish
 from echorator.cluster.resources import Key, Kind
 from echorator.errors import InvalidRequestError

@@ -22,6 +22,7 @@ from grpc import aio
 from echorator.cli.agent_runs import AgentPlace, Agents
 from echorator.cli.client import channel_to
 from echorator.cli.exits import CommandError, Exit
+from echorator.cli.manifest_files import wishes_of
 from echorator.cli.memory_access import open_memory
 from echorator.cli.memory_options import data_home
 from echorator.cli.running import Running, announced, hold_data
@@ -30,7 +31,7 @@ from echorator.cli.telemetry_options import telemetry
 from echorator.cluster.cluster import Cluster
 from echorator.cluster.documents import Wish
 from echorator.cluster.journal import Journal
-from echorator.cluster.manifests import ManifestError, parse_manifests, read_manifests
+from echorator.cluster.manifests import parse_manifests
 from echorator.cluster.mesh_link import MeshLink
 from echorator.cluster.models import Mesh
 from echorator.cluster.role import ClusterRole
@@ -44,7 +45,7 @@ from echorator.gateway.role import GatewayRole
 from echorator.gateway.settings import GatewaySettings
 from echorator.rpc.v1 import model_pb2
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from echorator.serving.server import SIGNALS, Server, ServerSettings
+from echorator.serving.server import Server, ServerSettings, on_signals
 from echorator.settings import EMBEDDED_NAME
 
 JOIN_S = 30.0
@@ -60,14 +61,6 @@ spec: {{image: {EMBEDDED_NAME}}}
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code."""
     return uvloop.run(_up(arguments))
-
-
-def wishes_of(files: Sequence[Path]) -> list[Wish]:
-    """What the files ask for. Raises CommandError."""
-    try:
-        return [wish for path in files for wish in read_manifests(path)]
-    except ManifestError as error:
-        raise CommandError(str(error), Exit.USAGE) from error
 
 
 async def _up(arguments: argparse.Namespace) -> int:
@@ -88,7 +81,7 @@ async def _up(arguments: argparse.Namespace) -> int:
             print(_greeting(running), flush=True)
         with telemetry(arguments, "up"):
             await _serve(gateway, running, live)
-        hurry_on_signal(control.cluster)
+        on_signals(control.cluster.hurry)
     print("stopped", file=sys.stderr)
     return Exit.OK
 
@@ -134,12 +127,6 @@ class _Control:
     server: Server
     role: ControllerRole
     cluster: Cluster
-
-
-def hurry_on_signal(cluster: Cluster) -> None:
-    """From here on a signal ends the cluster's containers at once."""
-    for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, cluster.hurry)
 
 
 def _server(arguments: argparse.Namespace, port: int, option: str = "--port") -> Server:

@@ -181,9 +181,7 @@ class Server:
 
     def catch_signals(self) -> None:
         """From here on SIGTERM and SIGINT no longer end the process: `run_until_signal` sees them."""
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self._on_signal)
+        on_signals(self._on_signal)
 
     def _on_signal(self) -> None:
         (self._hurry if self._stop.is_set() else self._stop).set()
@@ -204,6 +202,12 @@ class Server:
         for task in (drain, hurry):
             task.cancel()
         await self.close()
+
+
+def on_signals(call: Callable[[], None]) -> None:
+    """From here on SIGTERM and SIGINT call this, on the running event loop, and end nothing by themselves."""
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, call)
 
 
 def probe(host: str, port: int, option: str = "--port") -> None:

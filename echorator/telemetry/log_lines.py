@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
+from typing import TextIO
 
 from echorator.telemetry import tracing
 
@@ -40,9 +42,21 @@ class _Json(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """To whatever stderr is then: a live view puts itself before it."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """As it is."""
+
+
 def log_to_stderr(level: str, form: str = "text") -> None:
     """From here on records of `level` and above are written, as one of FORMATS."""
-    handler = logging.StreamHandler()
+    handler = _Stderr()
     handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for name in NOISY:
