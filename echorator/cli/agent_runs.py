@@ -6,11 +6,11 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from echorator.agent.embedded import embedded_model
 from echorator.agent.mesh_session import MeshSettings, RefusedError
@@ -39,7 +39,7 @@ class AgentPlace:
     grace_s: float
 
 
-class AgentRun:
+class AgentRun(ABC):
     """One start of one agent; `_main` runs on the event loop, the rest is called from the cluster's thread."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, on_change: OnChange) -> None:
@@ -62,8 +62,9 @@ class AgentRun:
         self.ended = True
         self._on_change()
 
-    def _main(self) -> Coroutine[Any, Any, None]:
-        raise NotImplementedError
+    @abstractmethod
+    async def _main(self) -> None:
+        """From its start to its end."""
 
     def _now_ready(self) -> None:
         self.ready = True
