@@ -234,7 +234,7 @@ class Asked:
         """Process id of the one agent."""
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             words = path.read_bytes().split(b"\0")
-            if b"--for-model" in words and f"127.0.0.1:{self.controller}".encode() in words and words[1] == b"-m":
+            if b"--for-model" in words and f"127.0.0.1:{self.controller}".encode() in words and words[1] == b"-P":
                 return int(path.parent.name)
         raise SystemExit("no agent runs")
 

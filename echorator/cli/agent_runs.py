@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -15,7 +14,7 @@ from pathlib import Path
 from echorator.agent.embedded import embedded_model
 from echorator.agent.mesh_session import MeshSettings, RefusedError
 from echorator.agent.server import AgentServer
-from echorator.cli.children import dying_with_parent
+from echorator.cli.children import dying_with_parent, echorator_itself
 from echorator.cli.client import channel_to
 from echorator.cluster.resources import AgentSpec
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
@@ -95,7 +94,7 @@ class AgentProcess(AgentRun):
         options += ["--host", place.host, "--port", "0", "--grace", str(place.grace_s)]
         if place.memory and self._spec.cognition:
             options += ["--memory-server", place.memory]
-        return dying_with_parent(sys.executable, "-m", "echorator", "serve", *options, by=signal.SIGKILL)
+        return dying_with_parent(*echorator_itself("serve", *options), by=signal.SIGKILL)
 
     async def _main(self) -> None:
         self._place.logs.mkdir(parents=True, exist_ok=True)

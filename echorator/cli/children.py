@@ -21,6 +21,11 @@ def dying_with_parent(program: str, *arguments: str, by: signal.Signals = signal
     return (sys.executable, "-I", "-S", "-c", _LAUNCH, str(int(by)), str(os.getpid()), program, *arguments)
 
 
+def echorator_itself(*arguments: str) -> tuple[str, ...]:
+    """This package's command with these arguments; -P, for the folder it is started in may have an `echorator` of its own: a clone."""
+    return (sys.executable, "-P", "-m", "echorator", *arguments)
+
+
 async def end(process: asyncio.subprocess.Process, within_s: float) -> None:
     """SIGTERM, and SIGKILL where that was not enough."""
     if process.returncode is not None:

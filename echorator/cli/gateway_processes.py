@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from prometheus_client.multiprocess import mark_process_dead
 
 from echorator.cli.bootstrap import host_port_of
-from echorator.cli.children import dying_with_parent, end
+from echorator.cli.children import dying_with_parent, echorator_itself, end
 from echorator.cli.envoy_process import EnvoyProcess
 from echorator.cli.gateway import greeting
 from echorator.serving.server import on_signals, probe
@@ -69,7 +69,7 @@ class _Gateways:
         further = ["--processes", "1", "--shared-port", "--port", str(given.port), "--http-port", str(given.http_port), "--envoy", ""]
         if given.envoy:
             further += ["--advertise", given.advertise or self._address]
-        return dying_with_parent(sys.executable, "-m", "echorator", *given.command_line, *further)
+        return dying_with_parent(*echorator_itself(*given.command_line, *further))
 
     @property
     def _address(self) -> str:

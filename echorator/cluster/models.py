@@ -119,6 +119,7 @@ class Models:
             fetched=fetched,
             replicas=spec.replicas,
             running=int(status.get("readyReplicas", 0)),
+            trouble=self._trouble(workload),
             workload_made=workload is not None,
             registered=known is not None if model.deleting_s else current,
             serving=known.status.ready if known is not None and current else 0,
@@ -126,6 +127,11 @@ class Models:
             cognition_ready=self._mesh.memory_ready is not None and self._mesh.memory_ready(),
             failure=failure,
         )
+
+    def _trouble(self, workload: Resource | None) -> str:
+        """What the first agent says that does not run."""
+        made = [c for c in self._store.all(Kind.CONTAINER) if workload is not None and c.owner == workload.key]
+        return next((f"{c.name}: {c.status['lastError']}" for c in made if c.status.get("lastError") and not c.status.get("ready")), "")
 
     def _carry_out(self, model: Resource, spec: ModelSpec, todo: Plan) -> None:
         """Raises EchoratorError."""

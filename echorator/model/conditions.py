@@ -52,6 +52,7 @@ class Observed:
     storage_ready: bool = False
     replicas: int = 1
     running: int = 0  # agents that are up
+    trouble: str = ""  # why one of the others is not
     workload_made: bool = False
     registered: bool = False  # the controller knows the model
     serving: int = 0  # agents that have it loaded
@@ -123,7 +124,7 @@ def _storage(o: Observed) -> Condition:
 def _workload(o: Observed, before: Mapping[str, Condition]) -> Condition:
     if not o.fetched or (o.storage_needed and not o.storage_ready) or not o.workload_made:
         return Condition("WorkloadReady", Status.UNKNOWN, "WaitsForStorage" if o.fetched else "WaitsForModel")
-    count = f"{o.running} of {o.replicas} agents run"
+    count = f"{o.running} of {o.replicas} agents run{f'; {o.trouble}' if o.trouble and o.running < o.replicas else ''}"
     if o.running >= o.replicas:
         return Condition("WorkloadReady", Status.TRUE, "Running", count)
     known = before.get("WorkloadReady")

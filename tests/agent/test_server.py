@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -28,6 +29,7 @@ from tests.agent.serving import Agent, collected, refused, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+PINGS_S = 2.0  # between a client's keepalive probes
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -179,3 +181,14 @@ async def test_a_second_signal_stops_at_once(slow_model: Path) -> None:
         process.send_signal(signal.SIGINT)
         await refused(call, grpc.StatusCode.UNAVAILABLE, "the server stopped")
         assert await exit_code(process, 10) == 0
+
+
+async def test_a_silent_stream_with_keepalive_is_not_broken(agent: Agent) -> None:
+    options = [("grpc.keepalive_time_ms", int(PINGS_S * 1000)), ("grpc.http2.max_pings_without_data", 0)]
+    async with aio.insecure_channel(agent.address, options=[*options, ("grpc.use_local_subchannel_pool", 1)]) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=""))
+        assert (await watch.read()).status == SERVING
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(4.5 * PINGS_S):  # gRPC breaks a connection at the third probe that it takes for an attack
+                await watch.read()

@@ -47,9 +47,11 @@ def test_told_killed_started_again_and_remembered(tmp_path: Path) -> None:
     assert step.keys() == {"up", "tell", "kill", "grpcurl", "openai", "xds"}
     installed = tmp_path / ".venv" / "bin"
     installed.mkdir(parents=True)
-    for name, words in (("echorator", f"{sys.executable} -m echorator"), ("python", sys.executable)):
+    for name, words in (("echorator", f"{sys.executable} -P -m echorator"), ("python", f"{sys.executable} -P")):
         (installed / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         (installed / name).chmod(0o755)
+    (tmp_path / "echorator").mkdir()
+    (tmp_path / "echorator" / "__init__.py").write_text('raise ImportError("the folder of a clone, where nothing is built")\n')
     (tmp_path / "openai_client.py").write_text(step["openai"])
     (tmp_path / "ask.py").write_text(step["xds"])
     (instructions := tmp_path / "instructions.sh").write_text(

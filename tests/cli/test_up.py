@@ -89,7 +89,7 @@ class Up:
                 words = path.read_bytes().decode("utf-8", "replace").split("\0")
             except OSError:
                 continue
-            if "--agent-id" in words and f"127.0.0.1:{self.controller}" in words and words[1] == "-m":
+            if "--agent-id" in words and f"127.0.0.1:{self.controller}" in words and words[1] == "-P":
                 found[words[words.index("--agent-id") + 1]] = int(path.parent.name)
         return found
 

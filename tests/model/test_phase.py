@@ -70,6 +70,12 @@ def test_a_model_that_was_ready_scales_recovers_and_fails_differently() -> None:
     assert by_type(conditions_of(replace(READY, failure=Failure(ErrorClass.RESOURCE, "x")), ready))["Stalled"].status is Status.FALSE
 
 
+def test_an_agent_that_does_not_come_up_says_why() -> None:
+    failing = by_type(conditions_of(replace(MADE, running=1, trouble="m-0: no such file"), {}))["WorkloadReady"]
+    assert failing.message == "1 of 2 agents run; m-0: no such file"
+    assert by_type(conditions_of(replace(RUNNING, trouble="m-0: it was once"), {}))["WorkloadReady"].message == "2 of 2 agents run"
+
+
 def test_pulling_says_how_far_it_is() -> None:
     pulling = by_type(conditions_of(replace(SEEN, image_bytes=400 << 20, fetched_bytes=100 << 20), {}))["ModelFetched"]
     assert pulling.message == "25 %, 100 of 400 MiB"
