@@ -195,7 +195,8 @@ class Fleet:
         self._changed(record.agent.id, True)
 
     def _forget(self, record: AgentRecord, why: str) -> None:
-        _log.warning("agent forgotten", extra={"agent": record.agent.id, "why": why})
+        expected = logging.WARNING if self._settings.rebuild_s else logging.INFO  # with no time to come back, nobody waits for it
+        _log.log(expected, "agent forgotten", extra={"agent": record.agent.id, "why": why})
         self._drop(record)
 
     def _drop(self, record: AgentRecord) -> None:
