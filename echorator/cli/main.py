@@ -29,6 +29,7 @@ from echorator.cli.mesh_options import (
     add_join_options,
     add_mesh_options,
 )
+from echorator.cli.store_options import add_store_options
 from echorator.cli.telemetry_options import add_metrics_port, add_telemetry_options
 from echorator.errors import DrainingError, EchoratorError
 
@@ -75,6 +76,17 @@ examples:
   echorator memory list --user ann --server 127.0.0.1:50051
   echorator memory export ann.jsonl --user ann
   echorator memory map --user ann -o map.html
+"""
+
+
+PULL_EXAMPLES = """\
+examples:
+  echorator pull phi
+  echorator pull registry.example.com/team/phi:latest --into models
+  echorator pull oci://registry.example.com/models/phi:q4
+  echorator pull https://example.com/phi.gguf#sha256=HEX
+
+Broken off, it goes on where it was. ECHORATOR_OFFLINE=1 uses only what is there.
 """
 
 
@@ -142,6 +154,13 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", choices=("text", "json"), default="text", help="[text]")
 
 
+def _add_pull(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="phi, registry.example.com/ns/phi:tag, oci://..., https://...#sha256=...")
+    parser.add_argument("--into", type=Path, metavar="DIR", help="put the file there too, under a name that says what it is")
+    parser.add_argument("--any-size", action="store_true", help="also a model that is larger than this machine's memory")
+    add_store_options(parser)
+
+
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", default="", metavar="HOST:PORT", help="[the `up` that runs, else 127.0.0.1:50051]")
     parser.add_argument("--output", choices=("table", "json"), default="table", help="[table]")
@@ -163,6 +182,7 @@ def parser() -> argparse.ArgumentParser:
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
     _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
     _add_models(_command(commands, "models", "list the models of a server", ""))
+    _add_pull(_command(commands, "pull", "get a model's files", PULL_EXAMPLES))
     add_controller_options(_command(commands, "controller", "keep a mesh of agents, and say where clients find what", CONTROLLER_EXAMPLES))
     add_gateway_options(_command(commands, "gateway", "serve the mesh to clients without xDS, over gRPC and HTTP", GATEWAY_EXAMPLES))
     add_mesh_options(_command(commands, "mesh", "ask a controller, or have it change something", MESH_EXAMPLES))

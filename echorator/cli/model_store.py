@@ -1,0 +1,27 @@
+"""Where this user's model files are, and what pulls them: the environment's part of `echorator.images`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from echorator.cli.memory_options import data_home
+from echorator.images.puller import Puller
+from echorator.images.store import Store
+
+OFFLINE = ("ECHORATOR_OFFLINE", "HF_HUB_OFFLINE")
+
+
+def stores_of(folder: Path | None) -> tuple[Store, list[Store]]:
+    """The user's own store, and Ollama's, which is read where it lies."""
+    own = Store(folder or Path(os.environ.get("ECHORATOR_MODELS") or data_home() / "models"))
+    ollama = Path(os.environ.get("OLLAMA_MODELS") or Path.home() / ".ollama" / "models")
+    return own, [Store(ollama)] if ollama != own.folder and (ollama / "manifests").is_dir() else []
+
+
+def puller_of(folder: Path | None, any_size: bool = False) -> Puller:
+    """As this user's environment says."""
+    store, others = stores_of(folder)
+    docker_config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    memory_bytes = 0 if any_size else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Puller(store, others, docker_config, any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE), memory_bytes)

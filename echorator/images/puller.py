@@ -1,0 +1,212 @@
+"""From a source to files: looks into the stores, asks the registry, pulls what is missing, small layers first, the manifest last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from echorator.errors import InvalidRequestError, ModelFileError, ResourceError
+from echorator.images import gguf_header
+from echorator.images.http import AnswerError, Http, NetworkError, Target
+from echorator.images.partial import Partial
+from echorator.images.reference import File, Reference, Registry, Url, parse
+from echorator.images.registry import RegistryClient, is_model
+from echorator.images.retrying import retried
+from echorator.images.store import (
+    MODEL,
+    PARAMS,
+    SYSTEM,
+    TEMPLATE,
+    TITLE,
+    Layer,
+    Manifest,
+    NotPulledError,
+    Store,
+    Stored,
+    manifest_of,
+    meant_by,
+)
+from echorator.images.transfer import Check, Origin, fetch, refuse
+
+MOST_TEXT_BYTES = 1 << 20  # of a template, a system message, parameters
+NO_MODELS = ("clip", "mmproj")  # architectures of files that only come beside a model
+FIRST_LOOK_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a pull does: `stage` is resolving, pulling, verifying or ready. Bytes of all layers together."""
+
+    stage: str
+    done_bytes: int = 0
+    total_bytes: int = 0
+    detail: str = ""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A model that can be loaded. `template`, `system` and `params` are its own, where its source has them."""
+
+    source: str
+    path: Path
+    digest: str = ""
+    size_bytes: int = 0
+    template: str = ""
+    system: str = ""
+    params: str = ""  # JSON
+
+
+class Puller:
+    """`pull`, or `find` without a network."""
+
+    def __init__(self, store: Store, others: Iterable[Store], docker_config: Path, offline: bool = False, memory_bytes: int = 0) -> None:
+        """`others` are read only. `memory_bytes`: models that take more are refused; 0: none is."""
+        self._docker_config = docker_config
+        self.store = store
+        self._stores = [store, *others]
+        self._offline = offline
+        self._memory_bytes = memory_bytes
+        self._http = Http()
+
+    def find(self, source: str) -> Image | None:
+        """What is there already. Raises SourceError, StoreError, and ModelFileError for a file of this machine that is not there."""
+        reference = parse(source)
+        if isinstance(reference, File):
+            return _of_file(reference)
+        stored = meant_by(self._stores, reference)
+        return _image(reference, stored) if stored is not None else None
+
+    def pull(self, source: str, on_progress: OnProgress = lambda _: None) -> Image:
+        """Ready to be loaded. A tag is asked for again; where its registry is out of reach, what is there is used.
+
+        Raises SourceError, StoreError, ModelFileError, NotPulledError (offline), and what `transfer.fetch` raises.
+        """
+        reference = parse(source)
+        if isinstance(reference, File):
+            return _of_file(reference)
+        there = meant_by(self._stores, reference)
+        if self._offline or (there is not None and _fixed(reference)):
+            if there is None:
+                raise NotPulledError(
+                    f"{reference} is not in {self.store.folder}, and this machine is offline; pull it where there is a network"
+                )
+            return _image(reference, there)
+        self.store.prepare()
+        on_progress(Progress("resolving"))
+        try:
+            manifest, origin_of = self._resolve(reference)
+        except NetworkError:
+            if there is None:
+                raise
+            return _image(reference, there)
+        self._layers(reference, manifest, origin_of, on_progress)
+        stored = self.store.keep(reference, manifest)
+        on_progress(Progress("ready", manifest.size_bytes, manifest.size_bytes))
+        return _image(reference, stored)
+
+    def _resolve(self, reference: Registry | Url) -> tuple[Manifest, Callable[[Layer], Origin]]:
+        if isinstance(reference, Url):
+            return self._of_url(reference)
+        client = RegistryClient(reference, self._http, self._docker_config)
+        manifest = client.manifest()
+        if not any(is_model(layer) for layer in manifest.layers):
+            kinds = ", ".join(sorted({layer.media_type for layer in manifest.layers})) or "none"
+            raise AnswerError(f"{reference} has no GGUF file; its layers are: {kinds}")
+        return manifest, client.origin_of
+
+    def _of_url(self, reference: Url) -> tuple[Manifest, Callable[[Layer], Origin]]:
+        """A manifest for a file that has none."""
+
+        def size() -> int:
+            response = self._http.open(Target(reference.url, {"Range": "bytes=0-0"}))
+            with response:
+                refuse(reference.url, response.status_code, response.reason)
+                ranged = response.headers.get("Content-Range", "").rpartition("/")[2]
+                total = ranged if response.status_code == 206 else response.headers.get("Content-Length", "")
+                if not total.isdigit():
+                    raise AnswerError(f"{reference.url}: the server does not say how large the file is")
+                return int(total)
+
+        layer = {"mediaType": MODEL, "digest": reference.digest, "size": retried(size)}
+        layer["annotations"] = {TITLE: Path(reference.url.partition("?")[0]).name}
+        text = json.dumps({"schemaVersion": 2, "layers": [layer], "annotations": {"dev.echorator.source": str(reference)}}).encode()
+        return manifest_of(text, str(reference)), lambda _: Origin(lambda: Target(reference.url, {}))
+
+    def _layers(self, reference: Registry | Url, manifest: Manifest, origin_of: Callable[[Layer], Origin], on_progress: OnProgress) -> None:
+        """Small ones first: what refuses the model is known before its weights are pulled."""
+        done = 0
+        for layer in sorted(set(manifest.layers), key=lambda layer: (is_model(layer), layer.size_bytes)):
+            before = done
+
+            def told(now: int, _total: int, before: int = before, layer: Layer = layer) -> None:
+                on_progress(Progress("pulling", before + now, manifest.size_bytes, layer.digest))
+
+            check = self._check(reference, layer) if is_model(layer) else None
+            fetch(self.store, layer, origin_of(layer), self._http, told, check)
+            done += layer.size_bytes
+
+    def _check(self, reference: Registry | Url, layer: Layer) -> Check:
+        """Refuses what is no model, or too large for this machine, from its first bytes."""
+        if self._memory_bytes and layer.size_bytes > self._memory_bytes:
+            raise ResourceError(
+                f"{reference} has {layer.size_bytes >> 20} MiB of weights, this machine has {self._memory_bytes >> 20} MiB of memory; "
+                "choose a smaller quantisation, or say --any-size"
+            )
+
+        def check(partial: Partial, available: int) -> int:
+            length = min(available, gguf_header.MOST_BYTES)
+            view = memoryview(bytearray(length))
+            length = partial.read(view, 0)
+            try:
+                header = gguf_header.parse(view[:length])
+            except gguf_header.NeedMore as more:
+                if more.length > layer.size_bytes:
+                    raise ModelFileError(f"{reference}: its GGUF metadata goes on beyond its end; the file is damaged") from more
+                return max(more.length, 2 * length, FIRST_LOOK_BYTES)
+            except ModelFileError as error:
+                raise ModelFileError(f"{reference}: {error}") from error
+            architecture = header.text("general.architecture")
+            if not architecture or architecture in NO_MODELS or header.text("general.type") not in ("", "model"):
+                kind = header.text("general.type") or architecture or "nothing that says what it is"
+                raise ModelFileError(f"{reference} is no language model but {kind}")
+            return 0
+
+        return check
+
+
+def _fixed(reference: Reference) -> bool:
+    """It can mean nothing else later."""
+    return isinstance(reference, Url) or (isinstance(reference, Registry) and reference.version.startswith("sha256:"))
+
+
+def _of_file(reference: File) -> Image:
+    if reference.embedded:
+        return Image(str(reference), Path())
+    if not reference.path.is_file():
+        raise ModelFileError(f"{reference.path}: no such file")
+    return Image(str(reference), reference.path.absolute(), size_bytes=reference.path.stat().st_size)
+
+
+def _image(reference: Registry | Url, stored: Stored) -> Image:
+    store = Store(stored.folder)
+    manifest = stored.manifest
+    models = [layer for layer in manifest.layers if is_model(layer)]
+    if len(models) != 1:
+        raise InvalidRequestError(f"{reference} has {len(models)} model files; one is understood here")
+    texts = {kind: _text(store, manifest.of(kind)) for kind in (TEMPLATE, SYSTEM, PARAMS)}
+    path = store.blob(models[0].digest)
+    return Image(str(reference), path, models[0].digest, manifest.size_bytes, texts[TEMPLATE], texts[SYSTEM], texts[PARAMS])
+
+
+def _text(store: Store, layers: tuple[Layer, ...]) -> str:
+    parts = []
+    for layer in layers:
+        if layer.size_bytes > MOST_TEXT_BYTES:
+            raise InvalidRequestError(f"a layer of type {layer.media_type} has {layer.size_bytes} bytes; that is no text of a model")
+        parts.append(store.blob(layer.digest).read_bytes().decode("utf-8", "replace"))
+    return "\n".join(parts)

@@ -1,0 +1,153 @@
+"""What a user may name a model by, and what is meant. Pure.
+
+phi, phi:latest, library/phi, registry.example.com/ns/phi:tag     Ollama's registry protocol
+oci://registry/repo:tag, oci://registry/repo@sha256:HEX           OCI artefacts and images
+https://host/model.gguf#sha256=HEX                                any server
+echo-nano, model.gguf, ./model, /models/x, file:/models/x         the embedded model, files of this machine
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from echorator.errors import InvalidRequestError
+from echorator.settings import EMBEDDED_NAME
+
+OLLAMA_REGISTRY = "registry.ollama.ai"
+OLLAMA_NAMESPACE = "library"
+LATEST = "latest"
+
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:]+\])(:[0-9]{{1,5}})?")
+_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class SourceError(InvalidRequestError):
+    """No model is named by this; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A model in a registry. `version` is a tag, or a digest; `oci`: an OCI artefact or image, not one of Ollama's."""
+
+    host: str
+    path: str  # "library/phi"
+    version: str
+    oci: bool = False
+
+    def __str__(self) -> str:
+        """As a user writes it, the short way where there is one."""
+        mark = "@" if _DIGEST.fullmatch(self.version) else ":"
+        if self.oci:
+            return f"oci://{self.host}/{self.path}{mark}{self.version}"
+        path = self.path
+        if self.host == OLLAMA_REGISTRY:
+            return f"{path.removeprefix(f'{OLLAMA_NAMESPACE}/')}{mark}{self.version}"
+        return f"{self.host}/{path}{mark}{self.version}"
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where its manifest lies below the store's `manifests`: as Ollama has it."""
+        scheme = ("oci",) if self.oci else ()
+        return (*scheme, self.host, *self.path.split("/"), self.version.replace(":", "-"))
+
+
+@dataclass(frozen=True)
+class Url:
+    """A file of any server, known by its digest."""
+
+    url: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.url}#sha256={self.digest.removeprefix('sha256:')}"
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """See `Registry.place`."""
+        return ("url", sha256(self.url.encode()).hexdigest(), self.digest.replace(":", "-"))
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of this machine, or the embedded model: nothing to pull."""
+
+    path: Path
+    embedded: bool = False
+
+    def __str__(self) -> str:
+        return EMBEDDED_NAME if self.embedded else str(self.path)
+
+
+Reference = Registry | Url | File
+
+
+def parse(source: str) -> Reference:
+    """Raises SourceError."""
+    if not source or "\0" in source or len(source) > 4096:
+        raise SourceError("a model is named by at most 4096 characters without NUL, and at least one")
+    if source == EMBEDDED_NAME:
+        return File(Path(), embedded=True)
+    if source.startswith("file:"):
+        return File(Path(re.sub(r"^file:(//(localhost)?(?=/))?", "", source)).expanduser())
+    if source.startswith(("/", "./", "../", "~")) or (source.endswith(".gguf") and "://" not in source):
+        return File(Path(source).expanduser())
+    if source.startswith("oci://"):
+        return _registry(source.removeprefix("oci://"), source, oci=True)
+    if source.startswith(("https://", "http://")):
+        return _url(source)
+    if "://" in source:
+        scheme = source.partition("://")[0]
+        raise SourceError(f"{source!r}: {scheme}:// is not known; there are oci://, https://, file: and names such as phi:latest")
+    return _registry(source, source, oci=False)
+
+
+def is_local_host(host: str) -> bool:
+    """Where plain HTTP is what one expects, as Docker does."""
+    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    return name in ("localhost", "[::1]", "::1") or name.startswith("127.")
+
+
+def _registry(text: str, source: str, oci: bool) -> Registry:
+    rest, at, digest = text.partition("@")
+    if at and not _DIGEST.fullmatch(digest):
+        raise SourceError(f"{source!r}: {digest[:80]!r} after the @ is no digest, which is sha256: and 64 hexadecimal digits")
+    first, slash, tail = rest.partition("/")
+    has_host = bool(slash) and ("." in first or ":" in first or first == "localhost" or oci)
+    host = first if has_host else OLLAMA_REGISTRY
+    name = tail if has_host else rest
+    if oci and not has_host:
+        raise SourceError(f"{source!r}: an oci:// source is oci://REGISTRY/REPOSITORY:TAG")
+    if not _HOST.fullmatch(host):
+        raise SourceError(f"{source!r}: {host!r} is no host of a registry")
+    path, colon, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", LATEST)
+    if colon and not _TAG.fullmatch(tag):
+        raise SourceError(f"{source!r}: {tag[:80]!r} is no tag: letters, digits and _.- of at most 128 characters")
+    parts = path.split("/")
+    for part in parts:
+        if not _PART.fullmatch(part) or ".." in part:
+            raise SourceError(f"{source!r}: {part[:80]!r} is no part of a model's name: letters, digits and ._- of at most 128 characters")
+    if not oci and len(parts) == 1 and host == OLLAMA_REGISTRY:
+        parts = [OLLAMA_NAMESPACE, *parts]
+    return Registry(host, "/".join(parts), digest or tag, oci)
+
+
+def _url(source: str) -> Url:
+    url, _, fragment = source.partition("#")
+    try:
+        split = urlsplit(url)
+        host, _ = split.hostname, split.port
+    except ValueError as error:
+        raise SourceError(f"{source!r}: {error}") from error
+    if not host:
+        raise SourceError(f"{source!r} names no host")
+    found = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
+    if not found:
+        raise SourceError(f"{url!r}: say which file is meant by its digest, {url}#sha256=HEX; `curl -sL URL | sha256sum` prints it")
+    return Url(url, f"sha256:{found[1].lower()}")

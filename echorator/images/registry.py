@@ -1,0 +1,195 @@
+"""The protocol of container registries, as Ollama's, Docker's and any OCI registry speak it: manifests by name, blobs by digest, tokens.
+
+Credentials come from Docker's own configuration, where `docker login` puts them. Source: OCI Distribution Specification 1.1.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from echorator.images.http import AnswerError, Http, Target, TryAgainError, origin, read_into
+from echorator.images.reference import Registry, is_local_host
+from echorator.images.retrying import retried
+from echorator.images.store import (
+    ADAPTER,
+    LICENSE,
+    MANIFEST_BYTES,
+    MODEL,
+    PARAMS,
+    PROJECTOR,
+    SYSTEM,
+    TEMPLATE,
+    Layer,
+    Manifest,
+    manifest_of,
+)
+from echorator.images.transfer import Origin, refuse
+
+ACCEPTED = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+INDEXES = ACCEPTED[2:]
+OLLAMA_LAYERS = (MODEL, TEMPLATE, SYSTEM, PARAMS, LICENSE, ADAPTER, PROJECTOR)
+GGUF_TYPES = (
+    MODEL,
+    "application/vnd.docker.ai.gguf.v3",
+    "application/vnd.cncf.model.weight.v1.raw",
+    "application/gguf",
+    "application/x-gguf",
+)
+HELPER_S = 30.0
+
+
+class RegistryClient:
+    """One repository of one registry."""
+
+    def __init__(self, reference: Registry, http: Http, docker_config: Path) -> None:
+        """`docker_config` is Docker's config.json; it need not be there."""
+        self._reference = reference
+        self._http = http
+        self._config = docker_config
+        scheme = "http" if is_local_host(reference.host) else "https"
+        self._base = f"{scheme}://{reference.host}/v2/{reference.path}"
+        self._lock = threading.Lock()
+        self._authorization = ""
+
+    def manifest(self) -> Manifest:
+        """What the reference means; of an index, the first manifest that has a model.
+
+        Raises AbsentError, DeniedError, AnswerError, NetworkError.
+        """
+        return self._manifest(self._reference.version, 0)
+
+    def _manifest(self, version: str, depth: int) -> Manifest:
+        url = f"{self._base}/manifests/{version}"
+        kind, text = retried(lambda: self._text(url))
+        what = f"the manifest of {self._reference}"
+        if kind in INDEXES:
+            if depth:
+                raise AnswerError(f"{what} is an index of indexes")
+            return self._of_index(text, what)
+        manifest = manifest_of(text, what)
+        if version.startswith("sha256:") and manifest.digest != version:
+            raise AnswerError(f"{what}: its content is {manifest.digest}, which is not what was asked for")
+        return manifest
+
+    def _of_index(self, text: bytes, what: str) -> Manifest:
+        try:
+            digests = [str(entry["digest"]) for entry in json.loads(text)["manifests"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise AnswerError(f"{what}: not an index ({type(error).__name__}: {error})") from error
+        for digest in digests[:16]:
+            manifest = self._manifest(digest, 1)
+            if any(is_model(layer) for layer in manifest.layers):
+                return manifest
+        raise AnswerError(f"{what}: none of its {len(digests)} entries has a GGUF file")
+
+    def _text(self, url: str) -> tuple[str, bytes]:
+        response = self._http.open(self._target(url, {"Accept": ", ".join(ACCEPTED)}))
+        with response:
+            if response.status_code == 401 and self._ask_for_token(response.headers):
+                raise TryAgainError(f"{url} wants a token", 0.0)
+            refuse(url, response.status_code, response.reason)
+            view = memoryview(bytearray(MANIFEST_BYTES + 1))
+            length = 0
+            while length < len(view) and (count := read_into(response, view[length:])):
+                length += count
+            if length > MANIFEST_BYTES:
+                raise AnswerError(f"{url}: more than {MANIFEST_BYTES >> 20} MiB are no manifest")
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+            if kind == "text/html":
+                raise AnswerError(f"{url} answers with a web page: {self._reference.host} is no registry")
+            return kind, bytes(view[:length])
+
+    def origin_of(self, layer: Layer) -> Origin:
+        """Where a layer's blob comes from."""
+        return Origin(lambda: self._target(f"{self._base}/blobs/{layer.digest}", {}), self._renew)
+
+    # Tokens
+
+    def _target(self, url: str, headers: Mapping[str, str]) -> Target:
+        with self._lock:
+            authorization = self._authorization
+        return Target(url, {**headers, **({"Authorization": authorization} if authorization else {})})
+
+    def _renew(self) -> bool:
+        """A token that is refused is asked for again, once by each that was refused."""
+        response = self._http.open(Target(f"{self._base}/manifests/{self._reference.version}", {}), "HEAD")
+        with response:
+            return response.status_code == 401 and self._ask_for_token(response.headers)
+
+    def _ask_for_token(self, headers: Mapping[str, str]) -> bool:
+        """As the registry's challenge says. False where there is nothing new to try."""
+        challenge = headers.get("WWW-Authenticate", "")
+        credentials = self._credentials()
+        scheme, _, rest = challenge.partition(" ")
+        given = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        if scheme.lower() == "basic" and credentials:
+            return self._use(f"Basic {credentials}")
+        if scheme.lower() != "bearer" or "realm" not in given:
+            return False
+        asked = {name: given[name] for name in ("service", "scope") if name in given}
+        url = f"{given['realm']}?{urlencode(asked)}" if asked else given["realm"]
+        if origin(url)[0] != "https" and not is_local_host(origin(url)[1]):
+            raise AnswerError(f"{self._reference.host} sends its clients to {url[:200]} for a token, without TLS; that is not followed")
+        response = self._http.open(Target(url, {"Authorization": f"Basic {credentials}"} if credentials else {}))
+        with response:
+            refuse(url, response.status_code, response.reason)
+            try:
+                answer = response.json()
+                token = answer.get("token") or answer["access_token"]
+            except (ValueError, KeyError, AttributeError) as error:
+                raise AnswerError(f"{url} answers without a token") from error
+        return self._use(f"Bearer {token}")
+
+    def _use(self, authorization: str) -> bool:
+        with self._lock:
+            new = authorization != self._authorization
+            self._authorization = authorization
+        return new
+
+    def _credentials(self) -> str:
+        """Of Docker's configuration for this host, user:password in base64; "" for none. Raises AnswerError."""
+        try:
+            config: Any = json.loads(self._config.read_text("utf-8"))
+        except FileNotFoundError:
+            return ""
+        except (OSError, ValueError) as error:
+            raise AnswerError(f"{self._config}: {error}; it holds the credentials of registries") from error
+        host = self._reference.host
+        helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
+        if helper:
+            return self._from_helper(str(helper), host)
+        entry = (config.get("auths") or {}).get(host) or (config.get("auths") or {}).get(f"https://{host}") or {}
+        if entry.get("username") and entry.get("password"):
+            return base64.b64encode(f"{entry['username']}:{entry['password']}".encode()).decode()
+        return str(entry.get("auth", ""))
+
+    def _from_helper(self, helper: str, host: str) -> str:
+        command = f"docker-credential-{helper}"
+        try:
+            done = subprocess.run((command, "get"), input=host, capture_output=True, text=True, timeout=HELPER_S, check=False)
+            if done.returncode:
+                return ""
+            found = json.loads(done.stdout)
+            return base64.b64encode(f"{found['Username']}:{found['Secret']}".encode()).decode()
+        except FileNotFoundError as error:
+            raise AnswerError(f"{self._config} names {command}, which is not installed") from error
+        except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+            raise AnswerError(f"{command} gives no credentials for {host}: {error}") from error
+
+
+def is_model(layer: Layer) -> bool:
+    """It is a GGUF file, by its type or by its title."""
+    return layer.media_type in GGUF_TYPES or layer.title.endswith(".gguf")
