@@ -21,7 +21,7 @@ from grpc import aio
 
 from echorator import __version__
 from echorator.agent.callers import Callers
-from echorator.agent.placed_models import LAME_DUCK_S, Placed, PlacedModels
+from echorator.agent.placed_models import LAME_DUCK_S, FindModel, Placed, PlacedModels
 from echorator.agent.registry import Entry, Registry, State
 from echorator.errors import EchoratorError, InvalidRequestError
 from echorator.rpc.v1 import controller_pb2 as pb
@@ -84,7 +84,7 @@ def memory_bytes() -> tuple[int, int]:
 class MeshSession:
     """`start`, then `leave` before the server drains, then `close`."""
 
-    def __init__(self, settings: MeshSettings, registry: Registry, defaults: EngineSettings, callers: Callers) -> None:
+    def __init__(self, settings: MeshSettings, registry: Registry, defaults: EngineSettings, callers: Callers, find: FindModel) -> None:
         self._settings = settings
         self._registry = registry
         self._callers = callers
@@ -96,7 +96,7 @@ class MeshSession:
         self._revision = 0
         self._controller = ""
         self._rates: dict[str, tuple[float, float]] = {}
-        self._models = PlacedModels(registry, defaults, self.changed)
+        self._models = PlacedModels(registry, defaults, find, self.changed)
         self._task: asyncio.Task[None] | None = None
         self.on_refused: Callable[[RefusedError], None] = lambda _: None
 

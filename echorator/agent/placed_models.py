@@ -53,6 +53,9 @@ class Placed:
     leaving: bool = False
 
 
+FindModel = Callable[[str], Path]  # the file of a source, pulled where it is not there; on a thread
+
+
 def plan(desired: Mapping[str, int], placed: Mapping[str, Placed], own: frozenset[str], now_s: float) -> tuple[list[str], list[str]]:
     """What to unload and what to load now.
 
@@ -82,17 +85,17 @@ def retry_after_s(kind: ErrorClass, attempts: int) -> float:
     return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (attempts - 1)) * random.uniform(0.75, 1.25)
 
 
-def settings_of(model: pb.DesiredModel, defaults: EngineSettings) -> EngineSettings:
+def settings_of(model: pb.DesiredModel, path: Path, defaults: EngineSettings) -> EngineSettings:
     """This agent's defaults with what the controller sets. Raises InvalidRequestError, naming the option."""
     options: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in model.options.ListFields()}
-    path = embedded_model() if model.source == EMBEDDED_NAME else Path(model.source)
     return with_embedded_threads(replace(defaults, path=path, **options))
 
 
 class PlacedModels:
     """`want` what the controller says; `wake` when a retry may be due. Runs on one event loop."""
 
-    def __init__(self, registry: Registry, defaults: EngineSettings, on_change: Callable[[], None]) -> None:
+    def __init__(self, registry: Registry, defaults: EngineSettings, find: FindModel, on_change: Callable[[], None]) -> None:
+        self._find = find
         self._registry = registry
         self._defaults = defaults
         self._on_change = on_change
@@ -145,7 +148,8 @@ class PlacedModels:
         before = self._placed[name].failure
         failure: Failure | None = None
         try:
-            settings = settings_of(model, self._defaults)
+            path = embedded_model() if model.source == EMBEDDED_NAME else await asyncio.to_thread(self._find, model.source)
+            settings = settings_of(model, path, self._defaults)
             await self._registry.load(name, settings, lambda _stage, _fraction: None, checked=not is_embedded(settings))
         except (EchoratorError, OSError, MemoryError) as error:
             kind, attempts = class_of(error), before.attempts + 1 if before is not None else 1

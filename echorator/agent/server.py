@@ -5,10 +5,13 @@ Fed by the command line, which has the exit codes.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from grpc import aio
 
 from echorator.agent.memory import ChatMemory
 from echorator.agent.mesh_session import MeshSession, MeshSettings
+from echorator.agent.placed_models import FindModel
 from echorator.agent.registry import Registry, State
 from echorator.agent.service import NAME, ModelService
 from echorator.rpc.v1.model_pb2_grpc import add_ModelServiceServicer_to_server
@@ -38,9 +41,9 @@ class AgentServer(Server):
         self._agent = _Agent(self.service, self.registry, self.memory)
         self.host(self._agent)
 
-    def join(self, settings: MeshSettings) -> MeshSession:
-        """Become an agent of a mesh; after `start`, for the address must be known."""
-        session = MeshSession(settings, self.registry, self._defaults, self.service.callers)
+    def join(self, settings: MeshSettings, find: FindModel = Path) -> MeshSession:
+        """Become an agent of a mesh; after `start`, for the address must be known. `find` makes a file of a model's source."""
+        session = MeshSession(settings, self.registry, self._defaults, self.service.callers, find)
         self._agent.session = session
         session.start()
         return session

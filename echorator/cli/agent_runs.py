@@ -16,6 +16,7 @@ from echorator.agent.mesh_session import MeshSettings, RefusedError
 from echorator.agent.server import AgentServer
 from echorator.cli.children import dying_with_parent, echorator_itself
 from echorator.cli.client import channel_to
+from echorator.cli.model_store import finder_of
 from echorator.cluster.resources import AgentSpec
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import ServerSettings
@@ -36,6 +37,7 @@ class AgentPlace:
     memory: str
     logs: Path
     grace_s: float
+    models: Path | None  # where model files are kept; None: where this user's are
 
 
 class AgentRun(ABC):
@@ -92,6 +94,8 @@ class AgentProcess(AgentRun):
         place = self._place
         options = ["--controller", place.controller, "--agent-id", self.name, "--for-model", self._spec.model]
         options += ["--host", place.host, "--port", "0", "--grace", str(place.grace_s)]
+        if place.models is not None:
+            options += ["--models", str(place.models)]
         if place.memory and self._spec.cognition:
             options += ["--memory-server", place.memory]
         return dying_with_parent(*echorator_itself("serve", *options), by=signal.SIGKILL)
@@ -150,7 +154,8 @@ class AgentInside(AgentRun):
             stack.push_async_callback(agent.close)
             await agent.start()
             session = agent.join(
-                MeshSettings(place.controller, self.name, agent.address, memory=(memory, memory), for_model=self._spec.model)
+                MeshSettings(place.controller, self.name, agent.address, memory=(memory, memory), for_model=self._spec.model),
+                finder_of(place.models),
             )
             refused: asyncio.Future[RefusedError] = self._loop.create_future()
             session.on_refused = lambda error: None if refused.done() else refused.set_result(error)

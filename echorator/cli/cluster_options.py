@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from echorator.cli.store_options import add_store_options
 from echorator.cli.telemetry_options import add_telemetry_options
 
 UP_EXAMPLES = """\
@@ -51,6 +52,7 @@ def add_cluster_commands(command: Command) -> None:
 def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--file", action="append", default=[], type=Path, metavar="YAML", help="apply it; may be repeated")
     parser.add_argument("--data", type=Path, metavar="DIR", help="state and memory; one `up` at a time [~/.local/share/echorator]")
+    add_store_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
     parser.add_argument("--port", type=int, default=50052, metavar="N", help="of gRPC; 0: any free one, printed [50052]")
     parser.add_argument("--http-port", type=int, default=8080, metavar="N", help="of the OpenAI API and /metrics; -1: none [8080]")

@@ -29,7 +29,7 @@ from echorator.cli.mesh_options import (
     add_join_options,
     add_mesh_options,
 )
-from echorator.cli.store_options import add_store_options
+from echorator.cli.store_options import add_store_options, add_stored_models_commands
 from echorator.cli.telemetry_options import add_metrics_port, add_telemetry_options
 from echorator.errors import DrainingError, EchoratorError
 
@@ -90,6 +90,16 @@ Broken off, it goes on where it was. ECHORATOR_OFFLINE=1 uses only what is there
 """
 
 
+MODELS_EXAMPLES = """\
+examples:
+  echorator models                      what a server has loaded
+  echorator models list                 what was pulled
+  echorator models show phi
+  echorator models remove phi && echorator models prune
+  echorator models verify               every file against its digest
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     """Says a mistake in one line, without the usage before it."""
 
@@ -110,8 +120,9 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("models", nargs="*", metavar="MODEL.gguf", help="files to load [the embedded model]")
-    parser.add_argument("--name", action="append", default=[], help="of the model, in the order of the files [the file's stem]")
+    parser.add_argument("models", nargs="*", metavar="SOURCE", help="files, or what `echorator pull` understands [the embedded model]")
+    parser.add_argument("--name", action="append", default=[], help="of the model, in the order of the sources [as the source has it]")
+    add_store_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
     parser.add_argument("--port", type=int, default=50051, metavar="N", help="0: any free one, printed [50051]")
     parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="for running calls after a signal [30]")
@@ -164,6 +175,7 @@ def _add_pull(parser: argparse.ArgumentParser) -> None:
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", default="", metavar="HOST:PORT", help="[the `up` that runs, else 127.0.0.1:50051]")
     parser.add_argument("--output", choices=("table", "json"), default="table", help="[table]")
+    add_stored_models_commands(parser)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -181,7 +193,7 @@ def parser() -> argparse.ArgumentParser:
     _add_serve(_command(commands, "serve", "serve models over gRPC", SERVE_EXAMPLES))
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
     _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
-    _add_models(_command(commands, "models", "list the models of a server", ""))
+    _add_models(_command(commands, "models", "list the models of a server, or look after pulled ones", MODELS_EXAMPLES))
     _add_pull(_command(commands, "pull", "get a model's files", PULL_EXAMPLES))
     add_controller_options(_command(commands, "controller", "keep a mesh of agents, and say where clients find what", CONTROLLER_EXAMPLES))
     add_gateway_options(_command(commands, "gateway", "serve the mesh to clients without xDS, over gRPC and HTTP", GATEWAY_EXAMPLES))

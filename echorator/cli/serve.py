@@ -22,8 +22,12 @@ from echorator.cli.exits import CommandError, Exit
 from echorator.cli.hosted_memory import host_memory
 from echorator.cli.loading import loading_shown
 from echorator.cli.local_server import load_file
+from echorator.cli.model_store import finder_of, puller_of
+from echorator.cli.pull import progress_shown
 from echorator.cli.telemetry_options import telemetry
 from echorator.errors import InvalidRequestError
+from echorator.images.puller import meant
+from echorator.images.reference import File, short_name
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
 from echorator.settings import EMBEDDED_NAME
@@ -48,10 +52,11 @@ async def _serve(arguments: argparse.Namespace) -> int:
         settings = ServerSettings(arguments.host, arguments.port, arguments.grace, arguments.receive_limit_bytes)
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
-    files = [Path(model) for model in arguments.models]
-    if not files and not arguments.controller:
-        files = [embedded_model()]
-    names = [*arguments.name, *[""] * len(files)]
+    found = [await _found(source, arguments) for source in arguments.models]
+    if not found and not arguments.controller:
+        found = [(embedded_model(), "")]
+    files = [path for path, _ in found]
+    names = [*arguments.name, *(own for _, own in found[len(arguments.name) :])]
     if arguments.with_memory and arguments.memory_server:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
     agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()))
@@ -79,6 +84,16 @@ async def _serve(arguments: argparse.Namespace) -> int:
         await agent.run_until_signal()
     print("stopped", file=sys.stderr)
     return Exit.OK
+
+
+async def _found(source: str, arguments: argparse.Namespace) -> tuple[Path, str]:
+    """The file that a source names, pulled where it is not there yet, and the name it has by itself. Raises what `Puller.have` raises."""
+    reference = meant(source)
+    if isinstance(reference, File):
+        return (embedded_model(), "") if reference.embedded else (reference.path, "")
+    with progress_shown(source) as on_progress:
+        image = await asyncio.to_thread(puller_of(arguments.models_folder).have, source, on_progress)
+    return image.path, short_name(reference)
 
 
 def _abandon(number: signal.Signals) -> None:
@@ -110,7 +125,7 @@ async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
         settings = MeshSettings(arguments.controller, name, address, arguments.zone, arguments.failover, memory, arguments.for_model)
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
-    session = agent.join(settings)
+    session = agent.join(settings, finder_of(arguments.models_folder))
     refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     session.on_refused = lambda error: None if refused.done() else refused.set_exception(error)
     joined = asyncio.ensure_future(session.joined.wait())

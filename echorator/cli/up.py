@@ -22,9 +22,11 @@ from grpc import aio
 from echorator.cli.agent_runs import AgentPlace, Agents
 from echorator.cli.client import channel_to
 from echorator.cli.exits import CommandError, Exit
+from echorator.cli.image_fetches import ImageFetches
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.memory_access import open_memory
 from echorator.cli.memory_options import data_home
+from echorator.cli.model_store import puller_of
 from echorator.cli.running import Running, announced, hold_data
 from echorator.cli.status import show
 from echorator.cli.telemetry_options import telemetry
@@ -163,11 +165,12 @@ async def _control(
     server.host(ClusterRole(cluster))
     stack.push_async_callback(server.close)
     await server.start()
-    agents.use(AgentPlace(server.address, arguments.host, memory, folder / "logs", arguments.grace))
+    agents.use(AgentPlace(server.address, arguments.host, memory, folder / "logs", arguments.grace, arguments.models_folder))
     link = MeshLink(server.address, cluster.wake)
     stack.push_async_callback(asyncio.to_thread, link.close)
     stack.push_async_callback(asyncio.to_thread, cluster.close)
-    cluster.start(Mesh(link, (lambda: True) if memory else None, lambda: later.address, arguments.grace))
+    images = ImageFetches(puller_of(arguments.models_folder), cluster.wake)
+    cluster.start(Mesh(link, images, (lambda: True) if memory else None, lambda: later.address, arguments.grace))
     server.serve()
     return _Control(server, role, cluster)
 

@@ -30,6 +30,7 @@ from echorator.cluster.services import Services
 from echorator.cluster.store import Outcome, Store
 from echorator.cluster.workers import Workers
 from echorator.errors import InvalidRequestError
+from echorator.images.reference import SourceError, parse
 from echorator.model.schema import Fault, SpecError
 from echorator.model.spec import MOST_REPLICAS, ModelSpec
 
@@ -97,6 +98,11 @@ class Cluster:
                 self._workers.find(container.worker)
             except InvalidRequestError as error:
                 raise SpecError([Fault((*path, "worker"), str(error))], f"{wish.key}: ") from error
+        if isinstance(wish.spec, ModelSpec):
+            try:
+                parse(wish.spec.image)
+            except SourceError as error:
+                raise SpecError([Fault(("spec", "image"), str(error))], f"{wish.key}: ") from error
         if self._agents is None and (isinstance(wish.spec, ModelSpec) or (isinstance(container, ContainerSpec) and container.agent)):
             raise SpecError([Fault((), "this cluster has no mesh to serve models; start it with `echorator up`")], f"{wish.key}: ")
 

@@ -11,10 +11,10 @@ import yaml
 
 from echorator.cluster.documents import Wish, wish_of
 from echorator.errors import InvalidRequestError
+from echorator.images.reference import File, SourceError, parse
 from echorator.model.schema import Path as FieldPath
 from echorator.model.schema import SpecError
 from echorator.model.spec import ModelSpec
-from echorator.settings import EMBEDDED_NAME
 
 MOST_BYTES = 8 << 20
 MOST_NODES = 200_000  # of one document, aliases written out
@@ -134,6 +134,11 @@ def _line(node: yaml.Node, path: FieldPath) -> int:
 
 def _from_folder(wish: Wish, folder: Path) -> Wish:
     spec = wish.spec
-    if isinstance(spec, ModelSpec) and spec.image != EMBEDDED_NAME and "://" not in spec.image:
-        return replace(wish, spec=spec.model_copy(update={"image": str((folder / spec.image).absolute())}))
+    if isinstance(spec, ModelSpec):
+        try:
+            reference = parse(spec.image)
+        except SourceError:
+            return wish  # whoever checks the wish says so
+        if isinstance(reference, File) and not reference.embedded:
+            return replace(wish, spec=spec.model_copy(update={"image": str((folder / reference.path).absolute())}))
     return wish

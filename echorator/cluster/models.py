@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from echorator.cluster.documents import stamp
@@ -31,7 +30,6 @@ from echorator.model.phase import Phase, phase_of, step
 from echorator.model.plan import Plan, plan
 from echorator.model.spec import EngineSpec, ModelSpec
 from echorator.rpc.v1 import controller_pb2 as pb
-from echorator.settings import EMBEDDED_NAME
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +50,28 @@ class Link(Protocol):
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """How far the file of a source is. `failure` is of the last attempt, while another one is to come or none helps."""
+
+    done: bool
+    done_bytes: int = 0
+    total_bytes: int = 0
+    failure: Failure | None = None
+
+
+class Images(Protocol):
+    """Model files by their source."""
+
+    def look(self, source: str) -> Fetched:
+        """Without waiting."""
+        ...
+
+    def fetch(self, source: str) -> None:
+        """See that it comes; asking again changes nothing."""
+        ...
+
+
+@dataclass(frozen=True)
 class Mesh:
     """What models need beside the store. `endpoint` is where clients reach them; `memory_ready` None: there is no memory.
 
@@ -59,6 +79,7 @@ class Mesh:
     """
 
     link: Link
+    images: Images
     memory_ready: Callable[[], bool] | None
     endpoint: Callable[[], str]
     grace_s: float = 30.0
@@ -107,16 +128,16 @@ class Models:
     def _observe(self, model: Resource, spec: ModelSpec, workload: Resource | None) -> Observed:
         known = self._mesh.link.find(model.name)
         status: Mapping[str, Any] = workload.status if workload is not None else {}
-        failure = self._failures.get(model.name)
-        fetched = spec.image == EMBEDDED_NAME or Path(spec.image).is_file()
-        if failure is None and not fetched:
-            failure = Failure(ErrorClass.CONFIGURATION, f"{spec.image}: no such file; correct spec.image, or put the file there")
+        image = self._mesh.images.look(spec.image)
+        failure = self._failures.get(model.name) or image.failure
         current = known is not None and known.spec == mesh_spec(model.name, spec)
         if known is not None and current and known.status.observed_generation == known.generation and known.status.HasField("last_error"):
             failure = failure or _failure(known.status.last_error)
         return Observed(
             looked_at=self._mesh.link.synced,
-            fetched=fetched,
+            fetched=image.done,
+            fetched_bytes=image.done_bytes,
+            image_bytes=image.total_bytes,
             replicas=spec.replicas,
             running=int(status.get("readyReplicas", 0)),
             trouble=self._trouble(workload),
@@ -135,6 +156,8 @@ class Models:
 
     def _carry_out(self, model: Resource, spec: ModelSpec, todo: Plan) -> None:
         """Raises EchoratorError."""
+        if todo.fetch:
+            self._mesh.images.fetch(spec.image)
         if todo.replicas is not None:
             self._deploy(model, spec)
         if todo.register:

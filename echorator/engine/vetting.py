@@ -67,7 +67,7 @@ def vet(settings: EngineSettings, timeout_s: float = 600.0) -> None:
     key = identity(path)
     if key in _accepted:
         return
-    command = [sys.executable, "-m", "echorator.engine.vetting", str(path)]
+    command = [sys.executable, "-P", "-m", "echorator.engine.vetting", str(path)]  # -P: not what the current folder has by that name
     environment = os.environ | {"GGML_NO_BACKTRACE": "1", "OMP_NUM_THREADS": "2"}
     try:
         child = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=environment, check=False)

@@ -17,6 +17,7 @@ from echorator.images.retrying import retried
 from echorator.images.store import (
     MODEL,
     PARAMS,
+    SOURCE,
     SYSTEM,
     TEMPLATE,
     TITLE,
@@ -75,18 +76,22 @@ class Puller:
 
     def find(self, source: str) -> Image | None:
         """What is there already. Raises SourceError, StoreError, and ModelFileError for a file of this machine that is not there."""
-        reference = parse(source)
+        reference = meant(source)
         if isinstance(reference, File):
             return _of_file(reference)
         stored = meant_by(self._stores, reference)
         return _image(reference, stored) if stored is not None else None
+
+    def have(self, source: str, on_progress: OnProgress = lambda _: None) -> Image:
+        """What is there, else what can be pulled: for whoever only needs the model. Raises what `pull` raises."""
+        return self.find(source) or self.pull(source, on_progress)
 
     def pull(self, source: str, on_progress: OnProgress = lambda _: None) -> Image:
         """Ready to be loaded. A tag is asked for again; where its registry is out of reach, what is there is used.
 
         Raises SourceError, StoreError, ModelFileError, NotPulledError (offline), and what `transfer.fetch` raises.
         """
-        reference = parse(source)
+        reference = meant(source)
         if isinstance(reference, File):
             return _of_file(reference)
         there = meant_by(self._stores, reference)
@@ -134,7 +139,7 @@ class Puller:
 
         layer = {"mediaType": MODEL, "digest": reference.digest, "size": retried(size)}
         layer["annotations"] = {TITLE: Path(reference.url.partition("?")[0]).name}
-        text = json.dumps({"schemaVersion": 2, "layers": [layer], "annotations": {"dev.echorator.source": str(reference)}}).encode()
+        text = json.dumps({"schemaVersion": 2, "layers": [layer], "annotations": {SOURCE: str(reference)}}).encode()
         return manifest_of(text, str(reference)), lambda _: Origin(lambda: Target(reference.url, {}))
 
     def _layers(self, reference: Registry | Url, manifest: Manifest, origin_of: Callable[[Layer], Origin], on_progress: OnProgress) -> None:
@@ -179,6 +184,12 @@ class Puller:
         return check
 
 
+def meant(source: str) -> Reference:
+    """As `parse` says, but a name that is a file here means that file. Raises SourceError."""
+    reference = parse(source)
+    return File(Path(source)) if not isinstance(reference, File) and Path(source).is_file() else reference
+
+
 def _fixed(reference: Reference) -> bool:
     """It can mean nothing else later."""
     return isinstance(reference, Url) or (isinstance(reference, Registry) and reference.version.startswith("sha256:"))
@@ -188,7 +199,7 @@ def _of_file(reference: File) -> Image:
     if reference.embedded:
         return Image(str(reference), Path())
     if not reference.path.is_file():
-        raise ModelFileError(f"{reference.path}: no such file")
+        raise ModelFileError(f"{reference.path}: no such file; correct the name, or put the file there")
     return Image(str(reference), reference.path.absolute(), size_bytes=reference.path.stat().st_size)
 
 

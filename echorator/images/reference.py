@@ -82,7 +82,9 @@ class File:
     embedded: bool = False
 
     def __str__(self) -> str:
-        return EMBEDDED_NAME if self.embedded else str(self.path)
+        if self.embedded:
+            return EMBEDDED_NAME
+        return str(self.path) if self.path.is_absolute() or self.path.suffix == ".gguf" else f"file:{self.path}"
 
 
 Reference = Registry | Url | File
@@ -106,6 +108,14 @@ def parse(source: str) -> Reference:
         scheme = source.partition("://")[0]
         raise SourceError(f"{source!r}: {scheme}:// is not known; there are oci://, https://, file: and names such as phi:latest")
     return _registry(source, source, oci=False)
+
+
+def short_name(reference: Registry | Url) -> str:
+    """What a model is called by where nobody says otherwise: "phi", "phi:q4", "model"."""
+    if isinstance(reference, Url):
+        return Path(urlsplit(reference.url).path).stem or "model"
+    name = reference.path.rpartition("/")[2]
+    return name if reference.version == LATEST or _DIGEST.fullmatch(reference.version) else f"{name}:{reference.version}"
 
 
 def is_local_host(host: str) -> bool:

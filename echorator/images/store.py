@@ -38,6 +38,7 @@ LICENSE = "application/vnd.ollama.image.license"
 ADAPTER = "application/vnd.ollama.image.adapter"
 PROJECTOR = "application/vnd.ollama.image.projector"
 TITLE = "org.opencontainers.image.title"
+SOURCE = "dev.echorator.source"  # of a manifest that this program made
 
 
 class StoreError(InvalidRequestError):
@@ -89,6 +90,15 @@ class Stored:
     folder: Path
     changed_s: float  # since 1970
 
+    @property
+    def source(self) -> str:
+        """What was pulled, as a user writes it."""
+        if self.place[0] == "url":
+            return str((json.loads(self.manifest.text).get("annotations") or {}).get(SOURCE, "/".join(self.place)))
+        oci = self.place[0] == "oci"
+        host, *path, version = self.place[1:] if oci else self.place
+        return str(Registry(host, "/".join(path), version.replace("sha256-", "sha256:"), oci))
+
 
 def manifest_of(text: bytes, what: str) -> Manifest:
     """Raises StoreError for anything but layers with a type, a sha256 digest and a size."""
@@ -131,6 +141,11 @@ class Store:
         if not _DIGEST.fullmatch(digest):
             raise StoreError(f"{digest[:80]!r} is no digest")
         return self._blobs / digest.replace(":", "-")
+
+    @staticmethod
+    def digest_of(path: Path) -> str:
+        """Of a blob's file, or of one beside it."""
+        return path.name.partition(".")[0].replace("-", ":", 1)
 
     def partial(self, digest: str) -> Path:
         """Of a blob."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import requests
 
-from echorator.errors import ResourceError
+from echorator.errors import ModelFileError, ResourceError
 from echorator.images.http import AbsentError, AnswerError, DeniedError, Http, NetworkError, Target, TryAgainError, read_into, wait_s
 from echorator.images.partial import Partial, discard, progress_of
 from echorator.images.store import Layer, Store, written_to
@@ -107,15 +107,16 @@ def claim(lock: Path) -> int | None:
     """An open lock file that is this process's; None where another one has it. Raises ResourceError."""
     try:
         held = hold(lock)
-        if os.path.exists(lock) and os.path.samestat(os.fstat(held), os.stat(lock)):
-            return held
-        os.close(held)  # of a pull that ended and removed it, between its opening and its lock here
     except FolderBusyError:
-        pass
-    except FileNotFoundError:
-        pass
+        return None
     except OSError as error:
         raise written_to(lock, error) from error
+    try:
+        if os.path.samestat(os.fstat(held), os.stat(lock)):
+            return held
+    except FileNotFoundError:
+        pass
+    os.close(held)  # of a pull that ended and removed it, between its opening and its lock here
     return None
 
 
@@ -127,13 +128,14 @@ def _pull(store: Store, layer: Layer, origin: Origin, http: Http, on_progress: O
         digest = _transfer(partial, layer, origin, http, on_progress, check)
         if digest == layer.digest:
             partial.sync()
+    except ModelFileError:
+        discard(path)
+        raise
     finally:
         partial.close()
     if digest != layer.digest:
         discard(path)
-        raise DigestError(
-            f"{origin.target().url}: its content is {digest}, not {layer.digest}; the copy there is damaged, nothing of it was kept"
-        )
+        raise DigestError(f"{origin.target().url}: its content is {digest}, not {layer.digest}: it is damaged; nothing of it was kept")
     store.accept(layer.digest)
 
 
@@ -208,9 +210,8 @@ def _chunk(work: _Work, chunk: int, layer: Layer, origin: Origin, http: Http, bu
         except TryAgainError as error:
             attempt = 1 if work.partial.done_bytes(chunk) > before else attempt + 1
             if attempt >= ATTEMPTS:
-                raise NetworkError(
-                    f"{error}, {attempt} times in a row; pull again to go on from {work.partial.total_done_bytes() >> 20} MiB"
-                ) from error
+                there = f"{work.partial.total_done_bytes() >> 20} of {layer.size_bytes >> 20} MiB"
+                raise NetworkError(f"{error}, {attempt} times in a row; {there} are kept: pull again to go on") from error
             work.stop.wait(wait_s(attempt, error.after_s))
 
 

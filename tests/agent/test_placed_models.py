@@ -74,7 +74,7 @@ def test_retries_wait_longer_each_time_and_a_mistake_waits_for_its_change() -> N
 
 def test_the_controllers_options_over_the_agents_own() -> None:
     defaults = EngineSettings(Path("x"), slots=3, batch_tokens=256)
-    made = settings_of(pb.DesiredModel(name="a", source="/m.gguf", options=model_pb2.EngineOptions(slots=5)), defaults)
+    made = settings_of(pb.DesiredModel(name="a", source="/m.gguf", options=model_pb2.EngineOptions(slots=5)), Path("/m.gguf"), defaults)
     assert (str(made.path), made.slots, made.batch_tokens) == ("/m.gguf", 5, 256)
     with pytest.raises(InvalidRequestError, match=r"slots must be 1\.\.128"):
-        settings_of(pb.DesiredModel(name="a", source="/m.gguf", options=model_pb2.EngineOptions(slots=500)), defaults)
+        settings_of(pb.DesiredModel(name="a", source="/m.gguf", options=model_pb2.EngineOptions(slots=500)), Path("/m.gguf"), defaults)

@@ -235,7 +235,7 @@ def test_a_model_that_cannot_be_says_why_and_is_served_once_it_can(up: Up) -> No
     late.write_text(MODEL.replace("name: nano", "name: late").replace("image: echo-nano", "image: late.gguf"))
     refused = echorator("apply", "-f", str(late), "--wait", "30", *up.server)
     assert refused.returncode == 1
-    assert f"{file}: no such file; correct spec.image, or put the file there" in refused.stderr
+    assert f"{file}: no such file; correct the name, or put the file there" in refused.stderr
     assert "Failed" in up.run("status")
     file.write_bytes(b"GGUF and no more")
     until(lambda: "EchoLlamaIntegration" in up.run("describe", "model", "late"), "it is tried")

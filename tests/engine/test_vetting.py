@@ -130,6 +130,15 @@ def test_a_verdict_holds_until_the_file_changes(tmp_path: Path) -> None:
         vetting.vet(EngineSettings(path))
 
 
+def test_it_does_not_run_what_lies_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "echorator").mkdir()
+    (tmp_path / "echorator" / "__init__.py").write_text('raise ImportError("a clone, where nothing is built")\n')
+    copy = tmp_path / "model.gguf"
+    copy.write_bytes(ECHO_NANO.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    vetting.vet(EngineSettings(copy))
+
+
 def test_a_slow_check_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(ECHO_NANO.read_bytes())
