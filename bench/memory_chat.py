@@ -29,6 +29,7 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
+from tests.agent.pulling import no_pulls
 
 BUDGET_TOKENS = 1024  # the default of a model whose context is not as small as this one's
 PAIRS, TURNS, DIALOGUES, WARM = 150, 10, 10, 20
@@ -39,7 +40,7 @@ WORDINGS = {"echo-nano": "lines in the system turn", "generic": "a block before 
 async def served(folder: Path, memories: int, embedder: str) -> AsyncIterator[tuple[ModelServiceStub, list[corpus.Fact]]]:
     """The embedded model under the names of both wordings, and what is remembered for user "ann"."""
     settings = EngineSettings(embedded_model(), threads=1, slots=4, context_tokens=8192)
-    server = AgentServer(ServerSettings(port=0), settings)
+    server = AgentServer(ServerSettings(port=0), settings, no_pulls())
     api = await host_memory(server, str(folder), embedder)
     await server.start()
     for name in WORDINGS:

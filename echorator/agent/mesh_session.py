@@ -160,6 +160,8 @@ class MeshSession:
                     self._obey(message.desired)
         finally:
             call.cancel()
+            if not interval_s.done():
+                interval_s.set_result(0.0)  # the messages end; gRPC would leave their task waiting for ever
 
     def _obey(self, desired: pb.Desired) -> None:
         self._revision = desired.revision
@@ -171,7 +173,7 @@ class MeshSession:
     async def _messages(self, welcomed: asyncio.Future[float]) -> AsyncIterator[pb.AgentMessage]:
         yield pb.AgentMessage(register=self._register())
         interval_s = await welcomed
-        while True:
+        while interval_s:
             self._changed.clear()
             report = self.report()
             yield pb.AgentMessage(report=report)

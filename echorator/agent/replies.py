@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from echorator._native.engine import Event
 from echorator.agent.registry import Entry, State
+from echorator.images.puller import Image, Progress
 from echorator.rpc.v1 import model_pb2 as pb
 
 _REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
@@ -113,3 +114,11 @@ def stats_of(model: str, slots: int, values: dict[str, float], tokens_per_s: flo
         scheduling_s=values["scheduling_s"],
         tokens_per_s=tokens_per_s,
     )
+
+
+def pull_of(step: Progress | Image) -> pb.PullModelResponse:
+    """One message of a pull; an image is its last."""
+    if isinstance(step, Image):
+        size = step.size_bytes
+        return pb.PullModelResponse(stage="ready", done_bytes=size, total_bytes=size, path=str(step.path), digest=step.digest)
+    return pb.PullModelResponse(stage=step.stage, done_bytes=step.done_bytes, total_bytes=step.total_bytes)

@@ -16,6 +16,8 @@ from google.protobuf import struct_pb2
 
 from echorator.engine.json_schema import JSON_GRAMMAR, grammar_of
 from echorator.errors import InvalidRequestError
+from echorator.images.puller import meant
+from echorator.images.reference import File, short_name
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.settings import EngineSettings, Sampling
 
@@ -170,6 +172,12 @@ def pooling_of(request: pb.EmbedRequest) -> str:
     if request.pooling not in _POOLINGS:
         raise InvalidRequestError(f"pooling must be 0 (the model's own), 1 (mean), 2 (cls) or 3 (last), not {request.pooling}")
     return _POOLINGS[request.pooling]
+
+
+def stem_of(source: str) -> Path:
+    """What a model is named after where nobody names it: its file, or its source's own name. Raises SourceError."""
+    reference = meant(source)
+    return Path(source) if isinstance(reference, File) else Path(f"{short_name(reference)}.gguf")
 
 
 def model_name_of(name: str, path: Path) -> str:

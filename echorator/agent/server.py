@@ -5,15 +5,14 @@ Fed by the command line, which has the exit codes.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from grpc import aio
 
 from echorator.agent.memory import ChatMemory
 from echorator.agent.mesh_session import MeshSession, MeshSettings
-from echorator.agent.placed_models import FindModel
+from echorator.agent.pulls import Pulls
 from echorator.agent.registry import Registry, State
 from echorator.agent.service import NAME, ModelService
+from echorator.images.puller import Puller
 from echorator.rpc.v1.model_pb2_grpc import add_ModelServiceServicer_to_server
 from echorator.serving.server import Server, ServerSettings
 from echorator.settings import EngineSettings
@@ -31,19 +30,20 @@ def model_service(name: str) -> str:
 class AgentServer(Server):
     """A server whose first role is the agent."""
 
-    def __init__(self, settings: ServerSettings, defaults: EngineSettings, vet_timeout_s: float = VET_TIMEOUT_S) -> None:
-        """`defaults` holds the engine options of models loaded by LoadModel; its path is not used."""
+    def __init__(self, settings: ServerSettings, defaults: EngineSettings, puller: Puller, vet_timeout_s: float = VET_TIMEOUT_S) -> None:
+        """`defaults` holds the engine options of models loaded by LoadModel; its path is not used. `puller` has or gets their files."""
         super().__init__(settings)
         self._defaults = defaults
         self.registry = Registry(vet_timeout_s, self._model_state)
         self.memory = ChatMemory()
-        self.service = ModelService(self.registry, defaults, self.memory)
+        self._pulls = Pulls(puller)
+        self.service = ModelService(self.registry, defaults, self.memory, self._pulls)
         self._agent = _Agent(self.service, self.registry, self.memory)
         self.host(self._agent)
 
-    def join(self, settings: MeshSettings, find: FindModel = Path) -> MeshSession:
-        """Become an agent of a mesh; after `start`, for the address must be known. `find` makes a file of a model's source."""
-        session = MeshSession(settings, self.registry, self._defaults, self.service.callers, find)
+    def join(self, settings: MeshSettings) -> MeshSession:
+        """Become an agent of a mesh; after `start`, for the address must be known."""
+        session = MeshSession(settings, self.registry, self._defaults, self.service.callers, self._pulls.find)
         self._agent.session = session
         session.start()
         return session

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 
 import grpc
 
@@ -22,6 +22,7 @@ from echorator.agent.callers import Callers
 from echorator.agent.load_report import LoadReport
 from echorator.agent.memory import ChatMemory, MemoryUnavailableError, Turn
 from echorator.agent.mesh_session import ENCODER_SLOTS
+from echorator.agent.pulls import Pulls
 from echorator.agent.registry import ModelExistsError, ModelNotReadyError, Registry
 from echorator.agent.served_model import ServedModel
 from echorator.agent.stream import Stream
@@ -33,6 +34,9 @@ from echorator.errors import (
     QueueFullError,
     ResourceError,
 )
+from echorator.images.http import AbsentError, DeniedError, NetworkError
+from echorator.images.puller import Image
+from echorator.images.store import NotPulledError
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer
 from echorator.serving import headers
@@ -47,6 +51,10 @@ NAME: str = pb.DESCRIPTOR.services_by_name["ModelService"].full_name
 
 
 _CODES: Codes = (
+    (AbsentError, grpc.StatusCode.NOT_FOUND),
+    (DeniedError, grpc.StatusCode.PERMISSION_DENIED),
+    (NetworkError, grpc.StatusCode.UNAVAILABLE),
+    (NotPulledError, grpc.StatusCode.FAILED_PRECONDITION),
     (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),
     (ModelExistsError, grpc.StatusCode.ALREADY_EXISTS),
@@ -65,9 +73,10 @@ class ModelService(Calls, ModelServiceServicer):
 
     codes = _CODES
 
-    def __init__(self, registry: Registry, defaults: EngineSettings, memory: ChatMemory) -> None:
+    def __init__(self, registry: Registry, defaults: EngineSettings, memory: ChatMemory, pulls: Pulls) -> None:
         """`defaults` holds the engine options for LoadModel; its path is not used."""
         super().__init__()
+        self._pulls = pulls
         self.memory = memory
         self._erasures: dict[int, int] = {}  # by cache scope, as of its last chat
         self.registry = registry
@@ -204,10 +213,21 @@ class ModelService(Calls, ModelServiceServicer):
         return replies.model_of(entry, await entry.served.digest() if entry.served else "")
 
     @rpc
+    async def PullModel(self, request: pb.PullModelRequest, context: Context) -> None:
+        """Into this machine's store; the last message carries the file."""
+        async for step in self._pulls.pull(request.source):
+            await context.write(replies.pull_of(step))
+
+    @rpc
     async def LoadModel(self, request: pb.LoadModelRequest, context: Context) -> None:
-        """Load a file of this machine; the last message carries the model."""
+        """Load a file of this machine, or a model that can be pulled; the last message carries the model."""
         settings = requests.engine_settings_of(request, self.defaults)
-        name = requests.model_name_of(request.name, Path(request.path))
+        async for step in self._pulls.have(request.path):
+            if isinstance(step, Image):
+                settings = replace(settings, path=step.path)
+            elif step.total_bytes:
+                await context.write(pb.LoadModelResponse(stage="pulling", progress=step.done_bytes / step.total_bytes))
+        name = requests.model_name_of(request.name, requests.stem_of(request.path))
         latest: list[pb.LoadModelResponse] = []
         changed = asyncio.Event()
 

@@ -16,7 +16,7 @@ from echorator.agent.mesh_session import MeshSettings, RefusedError
 from echorator.agent.server import AgentServer
 from echorator.cli.children import dying_with_parent, echorator_itself
 from echorator.cli.client import channel_to
-from echorator.cli.model_store import finder_of
+from echorator.cli.model_store import puller_of
 from echorator.cluster.resources import AgentSpec
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import ServerSettings
@@ -146,7 +146,7 @@ class AgentInside(AgentRun):
 
     async def _main(self) -> None:
         place = self._place
-        agent = AgentServer(ServerSettings(place.host, 0, place.grace_s), EngineSettings(embedded_model()))
+        agent = AgentServer(ServerSettings(place.host, 0, place.grace_s), EngineSettings(embedded_model()), puller_of(place.models))
         memory = place.memory if self._spec.cognition else ""
         async with AsyncExitStack() as stack:
             if memory:
@@ -154,8 +154,7 @@ class AgentInside(AgentRun):
             stack.push_async_callback(agent.close)
             await agent.start()
             session = agent.join(
-                MeshSettings(place.controller, self.name, agent.address, memory=(memory, memory), for_model=self._spec.model),
-                finder_of(place.models),
+                MeshSettings(place.controller, self.name, agent.address, memory=(memory, memory), for_model=self._spec.model)
             )
             refused: asyncio.Future[RefusedError] = self._loop.create_future()
             session.on_refused = lambda error: None if refused.done() else refused.set_result(error)

@@ -10,6 +10,7 @@ from echorator.agent.embedded import embedded_model, is_embedded, with_embedded_
 from echorator.agent.registry import OnProgress
 from echorator.agent.requests import model_name_of
 from echorator.agent.server import AgentServer
+from echorator.cli.model_store import puller_of
 from echorator.serving.server import ServerSettings
 from echorator.settings import EMBEDDED_NAME, EngineSettings
 
@@ -28,7 +29,7 @@ async def local_server(path: Path | None, memory: tuple[str, str] | None = None)
     `memory` is where it is and its embedder.
     """
     settings = EngineSettings(path or embedded_model(), slots=4)
-    agent = AgentServer(ServerSettings(port=0), settings)
+    agent = AgentServer(ServerSettings(port=0), settings, puller_of(None))
     if memory is not None:
         from echorator.cli.hosted_memory import host_memory
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from echorator.cli.memory_options import data_home
@@ -18,12 +17,6 @@ def stores_of(folder: Path | None) -> tuple[Store, list[Store]]:
     own = Store(folder or Path(os.environ.get("ECHORATOR_MODELS") or data_home() / "models"))
     ollama = Path(os.environ.get("OLLAMA_MODELS") or Path.home() / ".ollama" / "models")
     return own, [Store(ollama)] if ollama != own.folder and (ollama / "manifests").is_dir() else []
-
-
-def finder_of(folder: Path | None) -> Callable[[str], Path]:
-    """The file that a source names, pulled where it is not there yet; for a thread."""
-    puller = puller_of(folder)
-    return lambda source: puller.have(source).path
 
 
 def puller_of(folder: Path | None, any_size: bool = False) -> Puller:

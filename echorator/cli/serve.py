@@ -22,7 +22,7 @@ from echorator.cli.exits import CommandError, Exit
 from echorator.cli.hosted_memory import host_memory
 from echorator.cli.loading import loading_shown
 from echorator.cli.local_server import load_file
-from echorator.cli.model_store import finder_of, puller_of
+from echorator.cli.model_store import puller_of
 from echorator.cli.pull import progress_shown
 from echorator.cli.telemetry_options import telemetry
 from echorator.errors import InvalidRequestError
@@ -59,7 +59,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
     names = [*arguments.name, *(own for _, own in found[len(arguments.name) :])]
     if arguments.with_memory and arguments.memory_server:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
-    agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()))
+    agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()), puller_of(arguments.models_folder))
     if arguments.with_memory:
         await host_memory(agent, arguments.memory, arguments.embedder, arguments.summarise_with)
     elif arguments.memory_server:
@@ -125,7 +125,7 @@ async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
         settings = MeshSettings(arguments.controller, name, address, arguments.zone, arguments.failover, memory, arguments.for_model)
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
-    session = agent.join(settings, finder_of(arguments.models_folder))
+    session = agent.join(settings)
     refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     session.on_refused = lambda error: None if refused.done() else refused.set_exception(error)
     joined = asyncio.ensure_future(session.joined.wait())

@@ -36,6 +36,7 @@ NAMES = (MODEL_SERVICE.full_name, COGNITION_SERVICE.full_name)
 WITH_SLOT = {"Generate", "Chat"}
 NOT_HERE = {
     "LoadModel": "a gateway loads no files; ControllerService.ApplyModel (`echorator mesh apply`) has a model served",
+    "PullModel": "a gateway keeps no files; ask an agent, `echorator mesh agents` lists them",
     "UnloadModel": "a gateway unloads nothing; ControllerService.DeleteModel (`echorator mesh delete`) ends a model",
     "ListSlots": "slots belong to one agent; ask it, `echorator mesh agents` lists them",
     "WatchStats": "statistics belong to one agent; ask it, `echorator mesh agents` lists them",

@@ -19,6 +19,7 @@ from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 from tests.agent.polling import eventually
+from tests.agent.pulling import no_pulls
 
 GREEDY = pb.Sampling(temperature=0.0)
 GREETING = [pb.Message(role="user", content="Hello!")]
@@ -68,7 +69,7 @@ async def serving(models: dict[str, Path], agent: ServerSettings | None = None, 
     """
     engine = {"threads": 1} | engine
     first = next(iter(models.values()))
-    server = AgentServer(agent or ServerSettings(port=0), EngineSettings(first, **engine))
+    server = AgentServer(agent or ServerSettings(port=0), EngineSettings(first, **engine), no_pulls())
     await server.start()
     try:
         for name, path in models.items():

@@ -25,6 +25,7 @@ from echorator.errors import InvalidRequestError, ResourceError
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
+from tests.agent.pulling import no_pulls
 from tests.agent.serving import Agent, collected, refused, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -89,7 +90,7 @@ async def test_channelz_shows_the_server(agent: Agent) -> None:
 
 
 async def test_a_port_in_use_is_refused(agent: Agent, echo_nano: Path) -> None:
-    second = AgentServer(ServerSettings(port=agent.server.port), EngineSettings(echo_nano))
+    second = AgentServer(ServerSettings(port=agent.server.port), EngineSettings(echo_nano), no_pulls())
     with pytest.raises(ResourceError, match=f"cannot listen on 127.0.0.1:{agent.server.port}: Address already in use"):
         await second.start()
 
@@ -97,7 +98,7 @@ async def test_a_port_in_use_is_refused(agent: Agent, echo_nano: Path) -> None:
 @pytest.mark.parametrize("host", ["203.0.113.1", "no such host"])
 async def test_an_address_that_is_not_ours_is_refused(host: str, echo_nano: Path) -> None:
     with pytest.raises(ResourceError, match="cannot listen on"):
-        await AgentServer(ServerSettings(host, 0), EngineSettings(echo_nano)).start()
+        await AgentServer(ServerSettings(host, 0), EngineSettings(echo_nano), no_pulls()).start()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
+from tests.agent.pulling import no_pulls
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,7 +48,7 @@ class Assistant:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def assistant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Assistant]:
     settings = EngineSettings(embedded_model(), threads=1, slots=4)
-    server = AgentServer(ServerSettings(port=0), settings)
+    server = AgentServer(ServerSettings(port=0), settings, no_pulls())
     await host_memory(server, str(tmp_path_factory.mktemp("memory")), "hashed")
     await server.start()
     await load_file(server, settings, "", lambda _stage, _fraction: None)
@@ -95,7 +96,7 @@ async def test_what_was_told_in_earlier_sessions_is_answered_and_revised(assista
 
 async def test_old_talk_becomes_a_gist_by_the_model(tmp_path: Path) -> None:
     settings = EngineSettings(embedded_model(), threads=1, slots=2)
-    server = AgentServer(ServerSettings(port=0), settings)
+    server = AgentServer(ServerSettings(port=0), settings, no_pulls())
     api = await host_memory(server, str(tmp_path), "hashed", summarise_with="echo-nano")
     await server.start()
     await load_file(server, settings, "", lambda _stage, _fraction: None)

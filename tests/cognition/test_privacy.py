@@ -32,6 +32,7 @@ from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2, model_pb2
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
+from tests.agent.pulling import no_pulls
 
 SCOPES = (("t1", "a", "u"), ("t2", "a", "u"), ("t1", "b", "u"), ("t1", "a", "v"))  # each differs from the first in one part
 WORDS = ("dog", "server", "port", "house")
@@ -217,7 +218,7 @@ async def test_a_saved_graph_goes_with_what_was_forgotten_and_a_damaged_one_is_b
 @pytest.mark.asyncio(loop_scope="session")
 async def test_prefix_caches_are_kept_by_tenant_and_dropped_with_what_was_forgotten(tmp_path: Path) -> None:
     settings_ = EngineSettings(embedded_model(), threads=1, slots=4)
-    server = AgentServer(ServerSettings(port=0), settings_)
+    server = AgentServer(ServerSettings(port=0), settings_, no_pulls())
     api = await host_memory(server, str(tmp_path), "hashed")
     await server.start()
     await server.registry.load("echo-nano", settings_, lambda _stage, _fraction: None, checked=False)

@@ -423,6 +423,26 @@ class EngineOptions(_message.Message):
     prefix_cache: bool
     def __init__(self, context_tokens: _Optional[int] = ..., slots: _Optional[int] = ..., batch_tokens: _Optional[int] = ..., threads: _Optional[int] = ..., gpu_layers: _Optional[int] = ..., split_mode: _Optional[str] = ..., main_gpu: _Optional[int] = ..., tensor_split: _Optional[_Iterable[float]] = ..., flash_attention: _Optional[str] = ..., kv_type_k: _Optional[str] = ..., kv_type_v: _Optional[str] = ..., kv_layout: _Optional[str] = ..., queue_limit: _Optional[int] = ..., prefix_cache: bool = ...) -> None: ...
 
+class PullModelRequest(_message.Message):
+    __slots__ = ("source",)
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    def __init__(self, source: _Optional[str] = ...) -> None: ...
+
+class PullModelResponse(_message.Message):
+    __slots__ = ("stage", "done_bytes", "total_bytes", "path", "digest")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    done_bytes: int
+    total_bytes: int
+    path: str
+    digest: str
+    def __init__(self, stage: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., path: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
+
 class LoadModelRequest(_message.Message):
     __slots__ = ("name", "path", "options")
     NAME_FIELD_NUMBER: _ClassVar[int]

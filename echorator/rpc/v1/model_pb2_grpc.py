@@ -69,6 +69,11 @@ class ModelServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_model__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_model__pb2.Model.FromString,
                 _registered_method=True)
+        self.PullModel = channel.unary_stream(
+                '/echorator.v1.ModelService/PullModel',
+                request_serializer=echorator_dot_v1_dot_model__pb2.PullModelRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_model__pb2.PullModelResponse.FromString,
+                _registered_method=True)
         self.LoadModel = channel.unary_stream(
                 '/echorator.v1.ModelService/LoadModel',
                 request_serializer=echorator_dot_v1_dot_model__pb2.LoadModelRequest.SerializeToString,
@@ -138,8 +143,15 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PullModel(self, request, context):
+        """Get a model's files from wherever its source says. Streams progress; the last message carries `path`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LoadModel(self, request, context):
-        """Load a GGUF file of the server. Streams progress; the last message carries `model`.
+        """Load a GGUF file of the server, or what PullModel understands. Streams progress; the last message carries `model`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,6 +214,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=echorator_dot_v1_dot_model__pb2.GetModelRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_model__pb2.Model.SerializeToString,
+            ),
+            'PullModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.PullModel,
+                    request_deserializer=echorator_dot_v1_dot_model__pb2.PullModelRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_model__pb2.PullModelResponse.SerializeToString,
             ),
             'LoadModel': grpc.unary_stream_rpc_method_handler(
                     servicer.LoadModel,
@@ -413,6 +430,33 @@ class ModelService(object):
             '/echorator.v1.ModelService/GetModel',
             echorator_dot_v1_dot_model__pb2.GetModelRequest.SerializeToString,
             echorator_dot_v1_dot_model__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PullModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/echorator.v1.ModelService/PullModel',
+            echorator_dot_v1_dot_model__pb2.PullModelRequest.SerializeToString,
+            echorator_dot_v1_dot_model__pb2.PullModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

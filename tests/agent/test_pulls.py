@@ -1,0 +1,56 @@
+"""PullModel and LoadModel with sources that are not on this machine yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc import aio
+
+from echorator.agent.embedded import embedded_model
+from echorator.agent.server import AgentServer
+from echorator.images.puller import Puller
+from echorator.images.store import Store
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+from echorator.serving.server import ServerSettings
+from echorator.settings import EngineSettings
+from tests.agent.serving import refused
+from tests.images.servers import RegistryServer, registry_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    with registry_server(tmp_path_factory.mktemp("registry")) as server:
+        server.ollama("ann/nano", embedded_model().read_bytes(), "q8")
+        yield server
+
+
+async def test_a_model_is_pulled_loaded_and_asked(registry: RegistryServer, tmp_path: Path) -> None:
+    puller = Puller(Store(tmp_path / "models"), [], tmp_path / "none")
+    server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), puller)
+    await server.start()
+    server.serve()
+    source = f"{registry.host}/ann/nano:q8"
+    try:
+        async with aio.insecure_channel(server.address) as channel:
+            stub = ModelServiceStub(channel)
+            pulled = [reply async for reply in stub.PullModel(pb.PullModelRequest(source=source))]
+            assert pulled[-1].stage == "ready"
+            assert pulled[-1].path.startswith(str(tmp_path))
+            assert pulled[-1].digest.startswith("sha256:")
+            loaded = [reply async for reply in stub.LoadModel(pb.LoadModelRequest(path=source))]
+            assert loaded[-1].model.name == "nano:q8"
+            request = pb.GenerateRequest(model="nano:q8", prompt="Hello", limits=pb.Limits(max_tokens=2))
+            assert [reply async for reply in stub.Generate(request)][-1].HasField("finish")
+            absent = stub.PullModel(pb.PullModelRequest(source=f"{registry.host}/ann/absent"))
+            await refused(absent, grpc.StatusCode.NOT_FOUND, "look at the name, the tag and the spelling")
+            await refused(stub.PullModel(pb.PullModelRequest(source="a b")), grpc.StatusCode.INVALID_ARGUMENT, "no part of a model's name")
+            away = stub.PullModel(pb.PullModelRequest(source="127.0.0.1:1/a/b"))
+            await refused(away, grpc.StatusCode.UNAVAILABLE, "cannot be reached")
+    finally:
+        await server.close()
