@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from echorator.cli.memory_options import data_home
+from echorator.images.hub import HubSettings
 from echorator.images.puller import Puller
 from echorator.images.store import Store
 
@@ -24,4 +25,17 @@ def puller_of(folder: Path | None, any_size: bool = False) -> Puller:
     store, others = stores_of(folder)
     docker_config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     memory_bytes = 0 if any_size else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return Puller(store, others, docker_config, any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE), memory_bytes)
+    hub = HubSettings(os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), _hub_token())
+    return Puller(store, others, docker_config, hub, any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE), memory_bytes)
+
+
+def _hub_token() -> str:
+    """As Hugging Face's own tools look for it: in the environment, then in a file."""
+    token = os.environ.get("HF_TOKEN", "")
+    if token:
+        return token.strip()
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    try:
+        return Path(os.environ.get("HF_TOKEN_PATH") or home / "token").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 from echorator.errors import InvalidRequestError, ModelFileError, ResourceError
 from echorator.images import gguf_header
 from echorator.images.http import AnswerError, Http, NetworkError, Target
+from echorator.images.hub import HubClient, HubSettings
 from echorator.images.partial import Partial
-from echorator.images.reference import File, Reference, Registry, Url, parse
+from echorator.images.reference import File, Hub, Reference, Registry, Remote, Url, parse
 from echorator.images.registry import RegistryClient, is_model
 from echorator.images.retrying import retried
 from echorator.images.store import (
@@ -34,6 +36,7 @@ from echorator.images.transfer import Check, Origin, fetch, refuse
 MOST_TEXT_BYTES = 1 << 20  # of a template, a system message, parameters
 NO_MODELS = ("clip", "mmproj")  # architectures of files that only come beside a model
 FIRST_LOOK_BYTES = 64 << 10
+_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,18 @@ class Image:
 class Puller:
     """`pull`, or `find` without a network."""
 
-    def __init__(self, store: Store, others: Iterable[Store], docker_config: Path, offline: bool = False, memory_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        others: Iterable[Store],
+        docker_config: Path,
+        hub: HubSettings | None = None,
+        offline: bool = False,
+        memory_bytes: int = 0,
+    ) -> None:
         """`others` are read only. `memory_bytes`: models that take more are refused; 0: none is."""
         self._docker_config = docker_config
+        self._hub = hub or HubSettings()
         self.store = store
         self._stores = [store, *others]
         self._offline = offline
@@ -114,9 +126,13 @@ class Puller:
         on_progress(Progress("ready", manifest.size_bytes, manifest.size_bytes))
         return _image(reference, stored)
 
-    def _resolve(self, reference: Registry | Url) -> tuple[Manifest, Callable[[Layer], Origin]]:
+    def _resolve(self, reference: Remote) -> tuple[Manifest, Callable[[Layer], Origin]]:
         if isinstance(reference, Url):
             return self._of_url(reference)
+        if isinstance(reference, Hub):
+            hub = HubClient(reference, self._http, self._hub)
+            manifest = manifest_of(json.dumps(hub.manifest()).encode(), str(reference))
+            return manifest, lambda layer: hub.origin_of(layer.digest)
         client = RegistryClient(reference, self._http, self._docker_config)
         manifest = client.manifest()
         if not any(is_model(layer) for layer in manifest.layers):
@@ -142,7 +158,7 @@ class Puller:
         text = json.dumps({"schemaVersion": 2, "layers": [layer], "annotations": {SOURCE: str(reference)}}).encode()
         return manifest_of(text, str(reference)), lambda _: Origin(lambda: Target(reference.url, {}))
 
-    def _layers(self, reference: Registry | Url, manifest: Manifest, origin_of: Callable[[Layer], Origin], on_progress: OnProgress) -> None:
+    def _layers(self, reference: Remote, manifest: Manifest, origin_of: Callable[[Layer], Origin], on_progress: OnProgress) -> None:
         """Small ones first: what refuses the model is known before its weights are pulled."""
         done = 0
         for layer in sorted(set(manifest.layers), key=lambda layer: (is_model(layer), layer.size_bytes)):
@@ -155,7 +171,7 @@ class Puller:
             fetch(self.store, layer, origin_of(layer), self._http, told, check)
             done += layer.size_bytes
 
-    def _check(self, reference: Registry | Url, layer: Layer) -> Check:
+    def _check(self, reference: Remote, layer: Layer) -> Check:
         """Refuses what is no model, or too large for this machine, from its first bytes."""
         if self._memory_bytes and layer.size_bytes > self._memory_bytes:
             raise ResourceError(
@@ -192,7 +208,11 @@ def meant(source: str) -> Reference:
 
 def _fixed(reference: Reference) -> bool:
     """It can mean nothing else later."""
-    return isinstance(reference, Url) or (isinstance(reference, Registry) and reference.version.startswith("sha256:"))
+    return (
+        isinstance(reference, Url)
+        or (isinstance(reference, Registry) and reference.version.startswith("sha256:"))
+        or (isinstance(reference, Hub) and re.fullmatch(r"[0-9a-f]{40}", reference.revision) is not None)
+    )
 
 
 def _of_file(reference: File) -> Image:
@@ -203,14 +223,14 @@ def _of_file(reference: File) -> Image:
     return Image(str(reference), reference.path.absolute(), size_bytes=reference.path.stat().st_size)
 
 
-def _image(reference: Registry | Url, stored: Stored) -> Image:
+def _image(reference: Remote, stored: Stored) -> Image:
     store = Store(stored.folder)
     manifest = stored.manifest
     models = [layer for layer in manifest.layers if is_model(layer)]
-    if len(models) != 1:
-        raise InvalidRequestError(f"{reference} has {len(models)} model files; one is understood here")
+    if len(models) != 1 and not all(_PART.search(layer.title) for layer in models):
+        raise InvalidRequestError(f"{reference} has {len(models)} model files that are not the parts of one")
     texts = {kind: _text(store, manifest.of(kind)) for kind in (TEMPLATE, SYSTEM, PARAMS)}
-    path = store.blob(models[0].digest)
+    path = store.blob(models[0].digest) if len(models) == 1 else store.joined(manifest, models)
     return Image(str(reference), path, models[0].digest, manifest.size_bytes, texts[TEMPLATE], texts[SYSTEM], texts[PARAMS])
 
 

@@ -2,6 +2,8 @@
 
 phi, phi:latest, library/phi, registry.example.com/ns/phi:tag     Ollama's registry protocol
 oci://registry/repo:tag, oci://registry/repo@sha256:HEX           OCI artefacts and images
+hf://org/repo/file.gguf, hf://org/repo@revision/file.gguf         a file of Hugging Face's hub
+hf://org/repo:Q4_K_M, hf://org/repo                               the quantisation of that name, the only file
 https://host/model.gguf#sha256=HEX                                any server
 echo-nano, model.gguf, ./model, /models/x, file:/models/x         the embedded model, files of this machine
 """
@@ -20,11 +22,16 @@ from echorator.settings import EMBEDDED_NAME
 OLLAMA_REGISTRY = "registry.ollama.ai"
 OLLAMA_NAMESPACE = "library"
 LATEST = "latest"
+HUB_REVISION = "main"
 
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:]+\])(:[0-9]{{1,5}})?")
 _PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_HUB = re.compile(
+    r"hf://(?P<repository>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(@(?P<revision>[A-Za-z0-9][\w./-]{0,127}?))?"
+    r"(/(?P<file>[^/:@\s][^@\s]{0,400}\.gguf)|:(?P<quantisation>[A-Za-z0-9][\w.-]{0,63}))?"
+)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -75,6 +82,27 @@ class Url:
 
 
 @dataclass(frozen=True)
+class Hub:
+    """Files of a repository of Hugging Face's hub: `file`, or the one of a `quantisation`, or the only one."""
+
+    repository: str  # "org/repo"
+    revision: str = HUB_REVISION
+    file: str = ""
+    quantisation: str = ""
+
+    def __str__(self) -> str:
+        at = "" if self.revision == HUB_REVISION else f"@{self.revision}"
+        tail = f"/{self.file}" if self.file else f":{self.quantisation}" if self.quantisation else ""
+        return f"hf://{self.repository}{at}{tail}"
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """See `Registry.place`."""
+        which = self.file.replace("/", "%2F") or (f":{self.quantisation}" if self.quantisation else ":")
+        return ("hf", *self.repository.split("/"), self.revision.replace("/", "%2F"), which)
+
+
+@dataclass(frozen=True)
 class File:
     """A file of this machine, or the embedded model: nothing to pull."""
 
@@ -87,7 +115,8 @@ class File:
         return str(self.path) if self.path.is_absolute() or self.path.suffix == ".gguf" else f"file:{self.path}"
 
 
-Reference = Registry | Url | File
+Remote = Registry | Url | Hub
+Reference = Remote | File
 
 
 def parse(source: str) -> Reference:
@@ -102,18 +131,22 @@ def parse(source: str) -> Reference:
         return File(Path(source).expanduser())
     if source.startswith("oci://"):
         return _registry(source.removeprefix("oci://"), source, oci=True)
+    if source.startswith("hf://"):
+        return _hub(source)
     if source.startswith(("https://", "http://")):
         return _url(source)
     if "://" in source:
         scheme = source.partition("://")[0]
-        raise SourceError(f"{source!r}: {scheme}:// is not known; there are oci://, https://, file: and names such as phi:latest")
+        raise SourceError(f"{source!r}: {scheme}:// is not known; there are hf://, oci://, https://, file: and names such as phi:latest")
     return _registry(source, source, oci=False)
 
 
-def short_name(reference: Registry | Url) -> str:
+def short_name(reference: Remote) -> str:
     """What a model is called by where nobody says otherwise: "phi", "phi:q4", "model"."""
     if isinstance(reference, Url):
         return Path(urlsplit(reference.url).path).stem or "model"
+    if isinstance(reference, Hub):
+        return Path(reference.file).stem if reference.file else reference.repository.rpartition("/")[2]
     name = reference.path.rpartition("/")[2]
     return name if reference.version == LATEST or _DIGEST.fullmatch(reference.version) else f"{name}:{reference.version}"
 
@@ -146,6 +179,15 @@ def _registry(text: str, source: str, oci: bool) -> Registry:
     if not oci and len(parts) == 1 and host == OLLAMA_REGISTRY:
         parts = [OLLAMA_NAMESPACE, *parts]
     return Registry(host, "/".join(parts), digest or tag, oci)
+
+
+def _hub(source: str) -> Hub:
+    found = _HUB.fullmatch(source)
+    if not found or any(part in (".", "..") for part in source.removeprefix("hf://").split("/")):
+        raise SourceError(
+            f"{source!r} is not hf://ORG/REPOSITORY/FILE.gguf, maybe with @REVISION before the file, or hf://ORG/REPOSITORY:QUANTISATION"
+        )
+    return Hub(found["repository"], found["revision"] or HUB_REVISION, found["file"] or "", found["quantisation"] or "")
 
 
 def _url(source: str) -> Url:

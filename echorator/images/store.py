@@ -16,14 +16,14 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.images.partial import discard
-from echorator.images.reference import Reference, Registry, Url
+from echorator.images.reference import File, Reference, Registry, Remote
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BLOB = re.compile(r"sha256-[0-9a-f]{64}")
@@ -39,6 +39,7 @@ ADAPTER = "application/vnd.ollama.image.adapter"
 PROJECTOR = "application/vnd.ollama.image.projector"
 TITLE = "org.opencontainers.image.title"
 SOURCE = "dev.echorator.source"  # of a manifest that this program made
+REVISION = "dev.echorator.revision"  # the commit that was meant
 
 
 class StoreError(InvalidRequestError):
@@ -93,7 +94,7 @@ class Stored:
     @property
     def source(self) -> str:
         """What was pulled, as a user writes it."""
-        if self.place[0] == "url":
+        if self.place[0] in ("url", "hf"):
             return str((json.loads(self.manifest.text).get("annotations") or {}).get(SOURCE, "/".join(self.place)))
         oci = self.place[0] == "oci"
         host, *path, version = self.place[1:] if oci else self.place
@@ -187,6 +188,19 @@ class Store:
         except (StoreError, OSError) as error:
             return str(error)
 
+    def joined(self, manifest: Manifest, layers: Sequence[Layer]) -> Path:
+        """The parts of a split model side by side under their own names, as llama.cpp looks for them; the first. Raises ResourceError."""
+        folder = self.folder / "split" / manifest.digest.replace(":", "-")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for layer in layers:
+                path = folder / Path(layer.title).name
+                if not path.exists():
+                    os.link(self.blob(layer.digest), path)
+        except OSError as error:
+            raise written_to(folder, error) from error
+        return folder / Path(layers[0].title).name
+
     # Manifests
 
     def _place(self, place: tuple[str, ...]) -> Path:
@@ -194,7 +208,7 @@ class Store:
             raise StoreError(f"{'/'.join(place)[:200]!r} leads out of the store")
         return self._manifests.joinpath(*place)
 
-    def find(self, reference: Registry | Url) -> Stored | None:
+    def find(self, reference: Remote) -> Stored | None:
         """What a reference means here; None where it was not pulled. Raises StoreError."""
         path = self._place(reference.place)
         if not path.is_file():
@@ -212,7 +226,7 @@ class Store:
         place = path.relative_to(self._manifests).parts
         return Stored(place, manifest_of(text, str(path)), self.folder, found.st_mtime)
 
-    def keep(self, reference: Registry | Url, manifest: Manifest) -> Stored:
+    def keep(self, reference: Remote, manifest: Manifest) -> Stored:
         """From here on the reference means this; durable when it returns. Raises ResourceError."""
         path = self._place(reference.place)
         try:
@@ -266,7 +280,7 @@ class Store:
 
 def meant_by(stores: list[Store], reference: Reference) -> Stored | None:
     """The first store's that has it whole."""
-    if not isinstance(reference, Registry | Url):
+    if isinstance(reference, File):
         return None
     for store in stores:
         stored = store.find(reference)
