@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from echorator.agent.embedded import embedded_model, is_embedded, with_embedded_threads
+from echorator.agent.model_defaults import defaults_of
 from echorator.agent.registry import Registry
 from echorator.errors import EchoratorError, ErrorClass, class_of
+from echorator.images.puller import Image
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.settings import EMBEDDED_NAME, EngineSettings
 
@@ -53,7 +55,7 @@ class Placed:
     leaving: bool = False
 
 
-FindModel = Callable[[str], Path]  # the file of a source, pulled where it is not there; on a thread
+FindModel = Callable[[str], Image]  # the model of a source, pulled where it is not there; on a thread
 
 
 def plan(desired: Mapping[str, int], placed: Mapping[str, Placed], own: frozenset[str], now_s: float) -> tuple[list[str], list[str]]:
@@ -148,9 +150,10 @@ class PlacedModels:
         before = self._placed[name].failure
         failure: Failure | None = None
         try:
-            path = embedded_model() if model.source == EMBEDDED_NAME else await asyncio.to_thread(self._find, model.source)
+            image = await asyncio.to_thread(self._find, model.source)
+            path = embedded_model() if model.source == EMBEDDED_NAME else image.path
             settings = settings_of(model, path, self._defaults)
-            await self._registry.load(name, settings, lambda _stage, _fraction: None, checked=not is_embedded(settings))
+            await self._registry.load(name, settings, lambda _stage, _fraction: None, defaults_of(image), checked=not is_embedded(settings))
         except (EchoratorError, OSError, MemoryError) as error:
             kind, attempts = class_of(error), before.attempts + 1 if before is not None else 1
             failure = Failure(kind, str(error)[:1000], attempts, time.monotonic() + retry_after_s(kind, attempts))

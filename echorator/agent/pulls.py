@@ -16,9 +16,9 @@ class Pulls:
     def __init__(self, puller: Puller) -> None:
         self._puller = puller
 
-    def find(self, source: str) -> Path:
-        """The file of a source, pulled where it is not there; for a thread. Raises what `Puller.have` raises."""
-        return self._puller.have(source).path
+    def find(self, source: str) -> Image:
+        """The model of a source, pulled where it is not there; for a thread. Raises what `Puller.have` raises."""
+        return self._puller.have(source)
 
     async def have(self, source: str) -> AsyncIterator[Progress | Image]:
         """Progress, then the image. A file of this machine is not looked at: whoever loads it says what is wrong with it."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from echorator.agent.model_defaults import NO_DEFAULTS, ModelDefaults
 from echorator.agent.served_model import ServedModel
 from echorator.engine.vetting import vet
 from echorator.errors import DrainingError, EchoratorError, ModelNotFoundError
@@ -49,9 +50,10 @@ OnState = Callable[[str, State | None], Awaitable[None]]  # None: the name is go
 class Entry:
     """One name. `served` is None until it is READY."""
 
-    def __init__(self, name: str, settings: EngineSettings) -> None:
+    def __init__(self, name: str, settings: EngineSettings, defaults: ModelDefaults) -> None:
         self.name = name
         self.settings = settings
+        self.defaults = defaults
         self.state = State.LOADING
         self.served: ServedModel | None = None
         self.unloading: asyncio.Task[int] | None = None
@@ -111,13 +113,16 @@ class Registry:
             raise DrainingError(f"{entry.name} is being unloaded; try another server")
         return entry.served
 
-    async def load(self, name: str, settings: EngineSettings, on_progress: OnProgress, *, checked: bool = True) -> ServedModel:
+    async def load(
+        self, name: str, settings: EngineSettings, on_progress: OnProgress, defaults: ModelDefaults = NO_DEFAULTS, *, checked: bool = True
+    ) -> ServedModel:
         """Check, load and start a model; the stages are "checking" and "loading".
 
         Args:
             name: not yet in use.
             settings: of its engine.
             on_progress: stops being called when the caller is cancelled; the load goes on.
+            defaults: what the model brings along beside its file.
             checked: False skips the check, for a file that ships with the program.
 
         Raises:
@@ -130,7 +135,7 @@ class Registry:
             raise DrainingError("the server is shutting down and loads nothing more")
         if name in self._entries:
             raise ModelExistsError(f"a model {name!r} is {self._entries[name].state.value} already; unload it or choose another name")
-        entry = self._entries[name] = Entry(name, settings)
+        entry = self._entries[name] = Entry(name, settings, defaults)
         listeners = [on_progress]
 
         def report(stage: str, fraction: float) -> None:
@@ -160,7 +165,7 @@ class Registry:
                     await asyncio.to_thread(vet, entry.settings, self._vet_timeout_s)
                     report("checking", 1.0)
                 report("loading", 0.0)
-                served = await ServedModel.load(entry.name, entry.settings, partial(report, "loading"))
+                served = await ServedModel.load(entry.name, entry.settings, entry.defaults, partial(report, "loading"))
         except BaseException as error:
             del self._entries[entry.name]
             _log.info("model not loaded", extra={"model": entry.name, "error": type(error).__name__})

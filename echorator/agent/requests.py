@@ -6,7 +6,7 @@ Pure: messages in, frozen values out, InvalidRequestError with the field and its
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -72,12 +72,13 @@ def _grammar_of_schema(schema: bytes) -> str:
     return grammar_of(dict_of(struct_pb2.Struct.FromString(schema)))
 
 
-def sampling_of(message: pb.Sampling, vocabulary: int) -> Sampling:
-    """Defaults for what is not set; a schema becomes its grammar.
+def sampling_of(message: pb.Sampling, vocabulary: int, defaults: Mapping[str, Any]) -> Sampling:
+    """`defaults`, those of the model, for what is not set; a schema becomes its grammar.
 
     Args:
         message: as the client sent it.
         vocabulary: number of tokens of the model, the range of `logit_bias` keys.
+        defaults: by the names of `Sampling`.
 
     Raises:
         InvalidRequestError: a parameter is out of its range, or the schema is not one that a grammar can express.
@@ -98,7 +99,7 @@ def sampling_of(message: pb.Sampling, vocabulary: int) -> Sampling:
             raise InvalidRequestError("the grammar is empty; leave it out to generate without one")
         else:
             chosen[name] = value
-    return Sampling(**chosen)
+    return Sampling(**{**defaults, **chosen})
 
 
 def limits_of(message: pb.Limits) -> Limits:

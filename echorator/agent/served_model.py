@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from echorator._native.engine import Engine, Model
+from echorator.agent.model_defaults import ModelDefaults
 from echorator.agent.requests import Limits
 from echorator.agent.stream import Stream
 from echorator.engine.chat_template import ChatTemplate
 from echorator.engine.digest import file_digest
 from echorator.engine.embed_queue import EmbedQueue
+from echorator.engine.go_template import GoTemplate
 from echorator.errors import DrainingError, InvalidRequestError, TemplateError
 from echorator.settings import EngineSettings, Sampling
 
@@ -33,8 +35,9 @@ CANCEL_S = 10.0  # a cancelled request ends within one step; longer than any ste
 class ServedModel:
     """A model that answers. Made by `load`; `close` frees it."""
 
-    def __init__(self, name: str, settings: EngineSettings, model: Model, engine: Engine | None) -> None:
+    def __init__(self, name: str, settings: EngineSettings, defaults: ModelDefaults, model: Model, engine: Engine | None) -> None:
         """`engine` is None for a model that only embeds."""
+        self.defaults = defaults
         self.name = name
         self.settings = settings
         self.model = model
@@ -47,12 +50,12 @@ class ServedModel:
         self._idle = asyncio.Event()
         self._idle.set()
         self._embed_queues: dict[str, EmbedQueue] = {}
-        self._template: ChatTemplate | None = None
+        self._template: ChatTemplate | GoTemplate | None = defaults.template
         self._template_error: str = "the model has no chat template; use Generate with a whole prompt"
         self._token_texts: dict[int, str] = {}
         self._good_grammars: set[str] = set()
         self._digest = self._loop.run_in_executor(None, file_digest, settings.path)
-        if self.info.chat_template:
+        if self._template is None and self.info.chat_template:
             try:
                 self._template = ChatTemplate(self.info.chat_template, self.info.bos, self.info.eos)
             except TemplateError as error:
@@ -62,7 +65,7 @@ class ServedModel:
             self._loop.add_reader(engine.event_fd, self._pump)
 
     @classmethod
-    async def load(cls, name: str, settings: EngineSettings, on_progress: Callable[[float], None]) -> ServedModel:
+    async def load(cls, name: str, settings: EngineSettings, defaults: ModelDefaults, on_progress: Callable[[float], None]) -> ServedModel:
         """Load and start; `on_progress` is called on the event loop with 0..1. Raises ModelFileError, ResourceError."""
         loop = asyncio.get_running_loop()
 
@@ -74,7 +77,7 @@ class ServedModel:
             return model, Engine(model, settings) if model.info.generates else None
 
         model, engine = await loop.run_in_executor(None, build)
-        return cls(name, settings, model, engine)
+        return cls(name, settings, defaults, model, engine)
 
     @property
     def context_tokens(self) -> int:

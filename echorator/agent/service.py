@@ -22,6 +22,7 @@ from echorator.agent.callers import Callers
 from echorator.agent.load_report import LoadReport
 from echorator.agent.memory import ChatMemory, MemoryUnavailableError, Turn
 from echorator.agent.mesh_session import ENCODER_SLOTS
+from echorator.agent.model_defaults import NO_DEFAULTS, defaults_of
 from echorator.agent.pulls import Pulls
 from echorator.agent.registry import ModelExistsError, ModelNotReadyError, Registry
 from echorator.agent.served_model import ServedModel
@@ -89,7 +90,7 @@ class ModelService(Calls, ModelServiceServicer):
         """Complete a prompt."""
         served = self.registry.get(request.model)
         deadline_s = deadline_of(context)
-        limits = requests.limits_of(request.limits)
+        limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
         prompt = requests.prompt_of(request, served.info.vocabulary)
         tokens = await served.tokenize(prompt, True, True) if isinstance(prompt, str) else prompt
@@ -101,9 +102,9 @@ class ModelService(Calls, ModelServiceServicer):
         """Answer a conversation."""
         served = self.registry.get(request.model)
         deadline_s = deadline_of(context)
-        limits = requests.limits_of(request.limits)
+        limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
-        messages = requests.messages_of(request)
+        messages = served.defaults.messages(requests.messages_of(request))
         turn = (
             await self.memory.recall(request.memory, messages, served.name, served.context_tokens) if request.HasField("memory") else None
         )
@@ -132,8 +133,8 @@ class ModelService(Calls, ModelServiceServicer):
 
     async def _sampling(self, message: pb.Sampling, served: ServedModel) -> Sampling:
         if message.WhichOneof("shape") is None:
-            return requests.sampling_of(message, served.info.vocabulary)
-        sampling = await asyncio.to_thread(requests.sampling_of, message, served.info.vocabulary)
+            return requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling)
+        sampling = await asyncio.to_thread(requests.sampling_of, message, served.info.vocabulary, served.defaults.sampling)
         await served.check_grammar(sampling.grammar)
         return sampling
 
@@ -221,10 +222,10 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def LoadModel(self, request: pb.LoadModelRequest, context: Context) -> None:
         """Load a file of this machine, or a model that can be pulled; the last message carries the model."""
-        settings = requests.engine_settings_of(request, self.defaults)
+        settings, defaults = requests.engine_settings_of(request, self.defaults), NO_DEFAULTS
         async for step in self._pulls.have(request.path):
             if isinstance(step, Image):
-                settings = replace(settings, path=step.path)
+                settings, defaults = replace(settings, path=step.path), defaults_of(step)
             elif step.total_bytes:
                 await context.write(pb.LoadModelResponse(stage="pulling", progress=step.done_bytes / step.total_bytes))
         name = requests.model_name_of(request.name, requests.stem_of(request.path))
@@ -235,7 +236,7 @@ class ModelService(Calls, ModelServiceServicer):
             latest[:] = [pb.LoadModelResponse(stage=stage, progress=fraction)]
             changed.set()
 
-        load = asyncio.create_task(self.registry.load(name, settings, report))
+        load = asyncio.create_task(self.registry.load(name, settings, report, defaults))
         load.add_done_callback(lambda _: changed.set())
         try:
             while not load.done():

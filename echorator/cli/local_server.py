@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from echorator.agent.embedded import embedded_model, is_embedded, with_embedded_threads
+from echorator.agent.model_defaults import NO_DEFAULTS, ModelDefaults
 from echorator.agent.registry import OnProgress
 from echorator.agent.requests import model_name_of
 from echorator.agent.server import AgentServer
@@ -15,10 +16,12 @@ from echorator.serving.server import ServerSettings
 from echorator.settings import EMBEDDED_NAME, EngineSettings
 
 
-async def load_file(agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress) -> str:
+async def load_file(
+    agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress, defaults: ModelDefaults = NO_DEFAULTS
+) -> str:
     """Load a file, or the embedded one without the check that foreign files get. Returns its name."""
     chosen = name or (EMBEDDED_NAME if is_embedded(settings) else model_name_of("", settings.path))
-    await agent.registry.load(chosen, with_embedded_threads(settings), on_progress, checked=not is_embedded(settings))
+    await agent.registry.load(chosen, with_embedded_threads(settings), on_progress, defaults, checked=not is_embedded(settings))
     return chosen
 
 

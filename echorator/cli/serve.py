@@ -13,6 +13,7 @@ from pathlib import Path
 
 from echorator.agent.embedded import embedded_model
 from echorator.agent.mesh_session import MeshSettings
+from echorator.agent.model_defaults import NO_DEFAULTS, ModelDefaults, defaults_of
 from echorator.agent.replies import model_of
 from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
@@ -54,9 +55,9 @@ async def _serve(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error), Exit.USAGE) from error
     found = [await _found(source, arguments) for source in arguments.models]
     if not found and not arguments.controller:
-        found = [(embedded_model(), "")]
-    files = [path for path, _ in found]
-    names = [*arguments.name, *(own for _, own in found[len(arguments.name) :])]
+        found = [(embedded_model(), "", NO_DEFAULTS)]
+    files = [path for path, _, _ in found]
+    names = [*arguments.name, *(own for _, own, _ in found[len(arguments.name) :])]
     if arguments.with_memory and arguments.memory_server:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
     agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()), puller_of(arguments.models_folder))
@@ -69,8 +70,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
     for number in SIGNALS:
         loop.add_signal_handler(number, _abandon, number)
     try:
-        for path, name in zip(files, names, strict=False):
-            await _load(agent, arguments, path, name)
+        for (path, _, defaults), name in zip(found, names, strict=False):
+            await _load(agent, arguments, path, name, defaults)
     except BaseException:
         await agent.close()
         raise
@@ -86,14 +87,14 @@ async def _serve(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-async def _found(source: str, arguments: argparse.Namespace) -> tuple[Path, str]:
-    """The file that a source names, pulled where it is not there yet, and the name it has by itself. Raises what `Puller.have` raises."""
+async def _found(source: str, arguments: argparse.Namespace) -> tuple[Path, str, ModelDefaults]:
+    """The file that a source names, pulled where it is not there yet, its own name and defaults. Raises what `Puller.have` raises."""
     reference = meant(source)
     if isinstance(reference, File):
-        return (embedded_model(), "") if reference.embedded else (reference.path, "")
+        return embedded_model() if reference.embedded else reference.path, "", NO_DEFAULTS
     with progress_shown(source) as on_progress:
         image = await asyncio.to_thread(puller_of(arguments.models_folder).have, source, on_progress)
-    return image.path, short_name(reference)
+    return image.path, short_name(reference), defaults_of(image)
 
 
 def _abandon(number: signal.Signals) -> None:
@@ -155,10 +156,10 @@ def _reachable(agent: AgentServer, controller: str) -> str:
     return f"[{host}]:{agent.port}" if ":" in host else f"{host}:{agent.port}"
 
 
-async def _load(agent: AgentServer, arguments: argparse.Namespace, path: Path, name: str) -> None:
+async def _load(agent: AgentServer, arguments: argparse.Namespace, path: Path, name: str, defaults: ModelDefaults) -> None:
     label = name or (EMBEDDED_NAME if path == embedded_model() else path.name)
     with loading_shown(label) as on_progress:
-        loaded = await load_file(agent, engine_settings(arguments, path), name, on_progress)
+        loaded = await load_file(agent, engine_settings(arguments, path), name, on_progress, defaults)
     model = model_of(agent.registry.entry(loaded), "")
     room = f"{model.slots} slots, context {model.context_tokens}, KV cache {model.kv_layout}" if model.generates else "embeddings only"
     size = f"{_count(model.parameters)} parameters, {model.quantisation}"

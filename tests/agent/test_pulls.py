@@ -54,3 +54,36 @@ async def test_a_model_is_pulled_loaded_and_asked(registry: RegistryServer, tmp_
             await refused(away, grpc.StatusCode.UNAVAILABLE, "cannot be reached")
     finally:
         await server.close()
+
+
+async def test_what_a_model_brings_along_is_used_where_a_request_is_silent(registry: RegistryServer, tmp_path: Path) -> None:
+    model = embedded_model().read_bytes()
+    system = b"You are Echo, a helpful assistant with a memory.\nMemory:\n- My dog is called Pixel."
+    params = b'{"temperature": 0, "stop": ["Pixel"], "num_predict": 30, "num_ctx": 4096}'
+    registry.ollama("ann/echo", model, system=system, params=params)
+    registry.ollama("ann/shout", model, template=b"{{ .Prompt }}", params=b'{"temperature": 0, "num_predict": 3}')
+    registry.ollama("ann/odd", model, params=b'{"temperature": 9}')
+    puller = Puller(Store(tmp_path / "models"), [], tmp_path / "none")
+    server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), puller)
+    await server.start()
+    server.serve()
+    try:
+        async with aio.insecure_channel(server.address) as channel:
+            stub = ModelServiceStub(channel)
+            for name in ("echo", "shout"):
+                async for _ in stub.LoadModel(pb.LoadModelRequest(path=f"{registry.host}/ann/{name}")):
+                    pass
+            asked = pb.ChatRequest(model="echo", messages=[pb.Message(role="user", content="What is my dog called?")])
+            replies = [reply async for reply in stub.Chat(asked)]
+            assert "".join(reply.text for reply in replies) == "Your dog's name is "
+            asked.limits.stop.append("dog")
+            assert "".join([reply.text async for reply in stub.Chat(asked)]) == "Your "
+            asked = pb.ChatRequest(model="shout", messages=[pb.Message(role="user", content="Once")])
+            last = [reply async for reply in stub.Chat(asked)][-1]
+            generated = [r async for r in stub.Generate(pb.GenerateRequest(model="shout", prompt="Once"))][-1]
+            assert last.finish.usage.prompt_tokens == generated.finish.usage.prompt_tokens, "the template is the prompt alone"
+            assert last.finish.usage.completion_tokens == 3
+            odd = stub.LoadModel(pb.LoadModelRequest(path=f"{registry.host}/ann/odd"))
+            await refused(odd, grpc.StatusCode.INVALID_ARGUMENT, "its parameters cannot be: temperature must be 0..2")
+    finally:
+        await server.close()

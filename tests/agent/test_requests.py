@@ -17,11 +17,11 @@ VOCABULARY = 100
 
 
 def test_unset_sampling_is_the_default() -> None:
-    assert requests.sampling_of(pb.Sampling(), VOCABULARY) == Sampling()
+    assert requests.sampling_of(pb.Sampling(), VOCABULARY, {}) == Sampling()
 
 
 def test_a_zero_that_is_set_is_not_the_default() -> None:
-    sampling = requests.sampling_of(pb.Sampling(temperature=0.0, top_k=0, top_p=0.0, seed=0, penalty_last_n=0), VOCABULARY)
+    sampling = requests.sampling_of(pb.Sampling(temperature=0.0, top_k=0, top_p=0.0, seed=0, penalty_last_n=0), VOCABULARY, {})
     assert (sampling.temperature, sampling.top_k, sampling.top_p, sampling.seed, sampling.penalty_last_n) == (0.0, 0, 0.0, 0, 0)
     assert sampling.min_p == Sampling().min_p
 
@@ -33,7 +33,7 @@ def test_every_sampling_field_reaches_the_settings() -> None:
         dry_sequence_breakers=["a", "b"], xtc_probability=0.5, xtc_threshold=0.25, mirostat=2, mirostat_tau=4.0,
         mirostat_eta=0.5, seed=11, logit_bias={3: 1.5}, grammar='root ::= "x"',
     )  # fmt: skip
-    made = requests.sampling_of(message, VOCABULARY)
+    made = requests.sampling_of(message, VOCABULARY, {})
     assert made == Sampling(
         0.5, 7, 0.5, 0.25, 0.5, 1.5, 0.5, 0.25, 8, 0.5, 2.0, 3, 16, ("a", "b"), 0.5, 0.25, 2, 4.0, 0.5, 11, ((3, 1.5),), 'root ::= "x"'
     )
@@ -74,17 +74,17 @@ def test_every_sampling_field_reaches_the_settings() -> None:
 )
 def test_sampling_out_of_range(message: pb.Sampling, says: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        requests.sampling_of(message, VOCABULARY)
+        requests.sampling_of(message, VOCABULARY, {})
     assert says in str(caught.value)
 
 
 def test_a_token_may_be_forbidden() -> None:
-    assert requests.sampling_of(pb.Sampling(logit_bias={1: -math.inf}), VOCABULARY).logit_bias == ((1, -math.inf),)
+    assert requests.sampling_of(pb.Sampling(logit_bias={1: -math.inf}), VOCABULARY, {}).logit_bias == ((1, -math.inf),)
 
 
 def test_json_false_is_no_grammar() -> None:
-    assert requests.sampling_of(pb.Sampling(json=False), VOCABULARY).grammar == ""
-    assert requests.sampling_of(pb.Sampling(json=True), VOCABULARY).grammar
+    assert requests.sampling_of(pb.Sampling(json=False), VOCABULARY, {}).grammar == ""
+    assert requests.sampling_of(pb.Sampling(json=True), VOCABULARY, {}).grammar
 
 
 @pytest.mark.parametrize(
