@@ -164,7 +164,7 @@ class Http:
 def read_into(response: requests.Response, view: memoryview) -> int:
     """The next bytes of a body; 0 at its end. Raises TryAgainError where the connection broke."""
     try:
-        data: Any = response.raw.read(len(view), decode_content=False)
+        data: Any = response.raw.read1(len(view), decode_content=False)  # what has come, not all that was asked for
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise TryAgainError(f"{urlsplit(response.url or '').netloc} broke off: {error}") from error
     view[: len(data)] = data

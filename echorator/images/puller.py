@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from echorator.engine.architectures import may_be_known
 from echorator.errors import InvalidRequestError, ModelFileError, ResourceError
 from echorator.images import gguf_header
 from echorator.images.http import AnswerError, Http, NetworkError, Target
@@ -179,8 +180,11 @@ class Puller:
                 "choose a smaller quantisation, or say --any-size"
             )
 
+        wanted = FIRST_LOOK_BYTES
+
         def check(partial: Partial, available: int) -> int:
-            length = min(available, gguf_header.MOST_BYTES)
+            nonlocal wanted
+            length = min(available, wanted, gguf_header.MOST_BYTES)
             view = memoryview(bytearray(length))
             length = partial.read(view, 0)
             try:
@@ -188,13 +192,16 @@ class Puller:
             except gguf_header.NeedMore as more:
                 if more.length > layer.size_bytes:
                     raise ModelFileError(f"{reference}: its GGUF metadata goes on beyond its end; the file is damaged") from more
-                return max(more.length, 2 * length, FIRST_LOOK_BYTES)
+                wanted = max(more.length, 2 * length, FIRST_LOOK_BYTES)
+                return wanted
             except ModelFileError as error:
                 raise ModelFileError(f"{reference}: {error}") from error
             architecture = header.text("general.architecture")
             if not architecture or architecture in NO_MODELS or header.text("general.type") not in ("", "model"):
                 kind = header.text("general.type") or architecture or "nothing that says what it is"
                 raise ModelFileError(f"{reference} is no language model but {kind}")
+            if not may_be_known(architecture):
+                raise ModelFileError(f"{reference} is of the architecture {architecture!r}, which the installed llama.cpp does not know")
             return 0
 
         return check

@@ -26,8 +26,10 @@ from echorator.images.store import Layer, Store, written_to
 from echorator.serving.folder_lock import FolderBusyError, hold
 
 ATTEMPTS = 8  # failures in a row, without a byte between them
-CONNECTIONS = 4
+FEWEST_CONNECTIONS, MOST_CONNECTIONS = 2, 8
+SLOW_BYTES_PER_S = 32 << 20  # below it another connection may help
 BUFFER_BYTES = 1 << 20
+TEND_S = 0.25
 POLL_S = 0.05  # while another process pulls the blob
 SPARE_BYTES = 64 << 20  # of the disk that are not filled
 
@@ -152,18 +154,39 @@ def _room(path: Path, layer: Layer) -> None:
 def _transfer(partial: Partial, layer: Layer, origin: Origin, http: Http, on_progress: OnProgress, check: Check | None) -> str:
     """All chunks; the digest of what is there then."""
     work = _Work(partial, [chunk for chunk in range(partial.chunks) if not partial.complete(chunk)])
-    threads = [
-        threading.Thread(target=_worker, args=(work, layer, origin, http), name=f"pull-{n}", daemon=True)
-        for n in range(min(CONNECTIONS, len(work.waiting)))
-    ]
-    for thread in threads:
+    threads: list[threading.Thread] = []
+
+    def one_more() -> None:
+        thread = threading.Thread(target=_worker, args=(work, layer, origin, http), name=f"pull-{len(threads)}", daemon=True)
+        threads.append(thread)
         thread.start()
+
+    for _ in range(min(FEWEST_CONNECTIONS, len(work.waiting))):
+        one_more()
+    tending = threading.Thread(target=_tend, args=(work, one_more), name="pull-tend", daemon=True)
+    tending.start()
     try:
         return _follow(work, on_progress, check)
     finally:
         work.end()
+        tending.join()
         for thread in threads:
             thread.join()
+
+
+def _tend(work: _Work, one_more: Callable[[], None]) -> None:
+    """While the network brings more, the disk writes, so that the last sync has little left to do; a slow pull gets more connections."""
+    connections, before = FEWEST_CONNECTIONS, work.partial.total_done_bytes()
+    try:
+        while not work.stop.wait(TEND_S):
+            now = work.partial.total_done_bytes()
+            if connections < MOST_CONNECTIONS and work.waiting and now - before < SLOW_BYTES_PER_S * TEND_S:
+                connections += 1
+                one_more()
+            before = now
+            work.partial.sync()
+    except OSError as error:
+        work.fail(error)
 
 
 def _follow(work: _Work, on_progress: OnProgress, check: Check | None) -> str:

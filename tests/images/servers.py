@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import shutil
+import ssl
 import struct
 import subprocess
 import threading
@@ -127,7 +128,7 @@ class Manners:
 class BadServer:
     """Serves files by their path."""
 
-    def __init__(self, files: dict[str, bytes], manners: Manners | None = None) -> None:
+    def __init__(self, files: dict[str, bytes], manners: Manners | None = None, certificate: Path | None = None) -> None:
         self.files = files
         self.manners = manners or Manners()
         self._lock = threading.Lock()
@@ -149,6 +150,11 @@ class BadServer:
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = f"https://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def source(self, path: str) -> str:
@@ -210,8 +216,8 @@ class BadServer:
 
 
 @contextmanager
-def bad_server(files: dict[str, bytes], manners: Manners | None = None) -> Iterator[BadServer]:
-    server = BadServer(files, manners)
+def bad_server(files: dict[str, bytes], manners: Manners | None = None, certificate: Path | None = None) -> Iterator[BadServer]:
+    server = BadServer(files, manners, certificate)
     try:
         yield server
     finally:

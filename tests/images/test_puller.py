@@ -271,7 +271,11 @@ def test_manifests_that_are_none(puller: Puller, manifest: bytes, said: str) -> 
 
 def test_what_is_no_model_is_refused_from_its_first_bytes(large: bytes, puller: Puller) -> None:
     page = b"<!DOCTYPE html>" + bytes(3 * CHUNK_BYTES)
-    with bad_server({"/page": page, "/clip": large.replace(b"llama", b"clip\0", 1).replace(b"clip\0", b"clip_", 1)}) as server:
+    strange = large.replace(b"llama", b"lammb", 1)
+    with bad_server({"/page": page, "/strange": strange}) as server:
+        with pytest.raises(ModelFileError, match=r"is of the architecture 'lammb', which the installed llama\.cpp does not know"):
+            puller.pull(server.source("/strange"))
+        assert files(puller) == []
         with pytest.raises(ModelFileError, match="it is no GGUF file"):
             puller.pull(server.source("/page"))
         small = Puller(puller.store, [], Path("none"), memory_bytes=1 << 20)
@@ -310,6 +314,20 @@ def test_links_and_folders_where_blobs_should_be(puller: Puller, tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError):
         Puller(Store(tmp_path / "file"), [], tmp_path).pull(server.source("/m.gguf"))
+
+
+def test_a_certificate_that_has_expired(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = Path(__file__).parent / "data" / "expired.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    expired = r"certificate has expired.*REQUESTS_CA_BUNDLE"
+    with bad_server({"/m.gguf": gguf_like(3000)}, certificate=pem) as server, pytest.raises(NetworkError, match=expired):
+        puller.pull(server.source("/m.gguf"))
+    assert files(puller) == []
+
+
+def test_a_folder_that_may_not_be_written(puller: Puller) -> None:
+    with bad_server({"/m.gguf": gguf_like(3000)}) as server, pytest.raises(ResourceError, match=r"another --models folder|/sys"):
+        Puller(Store(Path("/sys/echorator")), [], puller.store.folder).pull(server.source("/m.gguf"))
 
 
 def test_retry_after() -> None:

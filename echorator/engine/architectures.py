@@ -1,0 +1,24 @@
+"""Which model architectures the installed llama.cpp knows, asked before a model is pulled: without loading it, for that costs memory."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def _library() -> bytes:
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or spec.origin is None:
+        return b""
+    try:
+        return (Path(spec.origin).parent / "lib" / "libllama.so").read_bytes()
+    except OSError:
+        return b""
+
+
+def may_be_known(name: str) -> bool:
+    """False only where llama.cpp certainly does not know it: the names are constants of its library, some of them ends of others."""
+    library = _library()
+    return not library or name.encode() + b"\0" in library
