@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import email.utils
+import json
 import random
 import resource as limits
 import signal
@@ -27,7 +29,7 @@ from echorator.images.transfer import DigestError
 from tests.images.servers import OCI_INDEX, BadServer, Manners, RegistryServer, bad_server, digest_of, gguf_like, registry_server
 
 NANO = embedded_model().read_bytes()
-HTPASSWD = "ann:$2y$05$8pCK6qfwQyPxzCPW5kPHtuK0B1Gi2kLKVZBBYnXzbAoiCRjcmBpiy"
+HTPASSWD = "ann:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"  # "secret", by bcrypt
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def test_oci_artefacts_and_indexes(registry: RegistryServer, puller: Puller) -> 
         puller.pull(f"{registry.host}/art/absent")
 
 
-def test_a_private_registry(tmp_path: Path, puller: Puller) -> None:
+def test_a_private_registry(tmp_path: Path, puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "htpasswd").write_text(f"{HTPASSWD}\n")
     with registry_server(tmp_path, f"auth: {{htpasswd: {{realm: r, path: {tmp_path}/htpasswd}}}}\n") as server:
         with pytest.raises(DeniedError, match="it wants credentials; `docker login`"):
@@ -116,6 +118,46 @@ def test_a_private_registry(tmp_path: Path, puller: Puller) -> None:
         (tmp_path / "docker.json").write_text("{")
         with pytest.raises(AnswerError, match="it holds the credentials of registries"):
             puller.pull(f"{server.host}/a/b")
+        server.ollama("a/b", NANO, auth=("ann", "secret"))
+        login = base64.b64encode(b"ann:secret").decode()
+        (tmp_path / "docker.json").write_text(json.dumps({"auths": {server.host: {"auth": login}}}))
+        assert puller.pull(f"{server.host}/a/b").path.read_bytes() == NANO
+        helper = tmp_path / "docker-credential-test"
+        helper.write_text('#!/bin/sh\nread host; echo "{\\"Username\\": \\"ann\\", \\"Secret\\": \\"secret\\"}"\n')
+        helper.chmod(0o755)
+        (tmp_path / "docker.json").write_text(json.dumps({"credsStore": "test"}))
+        other = Puller(Store(tmp_path / "other"), [], tmp_path / "docker.json")
+        with pytest.raises(AnswerError, match="names docker-credential-test, which is not installed"):
+            other.pull(f"{server.host}/a/b")
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        assert other.pull(f"{server.host}/a/b").path.read_bytes() == NANO
+
+
+def test_a_registry_that_gives_out_tokens(puller: Puller) -> None:
+    small = gguf_like(3000)
+    digest = digest_of(small)
+    body = {"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": len(small)}]}
+    given: list[str] = []
+
+    def guarded(request: BaseHTTPRequestHandler, _number: int) -> bool:
+        if request.path.startswith("/token"):
+            given.append(request.path)
+            text = json.dumps({"token": f"t{len(given)}"}).encode()
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(text)))
+            request.end_headers()
+            request.wfile.write(text)
+            return True
+        if given and request.headers.get("Authorization") == f"Bearer t{len(given)}":
+            return False
+        realm = f'Bearer realm="http://{request.headers["Host"]}/token",service="r",scope="repository:a/b:pull"'
+        BadServer.say(request, 401, WWW_Authenticate=realm)
+        return True
+
+    files_ = {"/v2/a/b/manifests/latest": json.dumps(body).encode(), f"/v2/a/b/blobs/{digest}": small}
+    with bad_server(files_, Manners(before=guarded)) as server:
+        assert puller.pull(f"127.0.0.1:{server.port}/a/b").path.read_bytes() == small
+    assert given == ["/token?service=r&scope=repository%3Aa%2Fb%3Apull"]
 
 
 def test_offline_and_unreachable(registry: RegistryServer, puller: Puller, tmp_path: Path) -> None:
