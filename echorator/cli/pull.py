@@ -15,6 +15,7 @@ from echorator.cli.model_store import puller_of
 from echorator.errors import ResourceError
 from echorator.images.puller import Image, OnProgress, Progress
 
+SHOWN = 24  # characters of a source, so that a bar fits 80 columns
 LINE_EVERY = 10  # per cent, where there is no terminal
 
 
@@ -57,8 +58,9 @@ def progress_shown(label: str) -> Iterator[OnProgress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task(label, total=None)
-        yield lambda p: bars.update(bar, description=f"{p.stage} {label}", completed=p.done_bytes, total=p.total_bytes or None)
+        short = label.partition("#")[0].rpartition("/")[2][:SHOWN]
+        bar = bars.add_task(short, total=None)
+        yield lambda p: bars.update(bar, completed=p.done_bytes, total=p.total_bytes or None)
 
 
 def _lines(label: str) -> OnProgress:
