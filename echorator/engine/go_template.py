@@ -9,72 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from echorator.engine.go_template_syntax import Branch, Jump, Pipe, Print, Text, Value, mentions, parse
 from echorator.errors import TemplateError
 
 LONGEST_SOURCE = 256 * 1024  # characters
 LONGEST_PROMPT = 8 << 20
 STEPS = 2_000_000
-DEEPEST = 100
 
-_ACTION = re.compile(r"\{\{(-(?=\s))?(.*?)((?<=\s)-)?\}\}", re.DOTALL)
-_TOKEN = re.compile(
-    r"""\s+ | (?P<string>"(?:\\.|[^"\\\n])*" | `[^`]*`) | (?P<number>-?\d+(?:\.\d+)?) | (?P<variable>\$\w*) | (?P<field>(?:\.\w+)+)
-    | (?P<word>[A-Za-z_]\w*) | (?P<sign>:=|=|\||\(|\)|,|\.)""",
-    re.VERBOSE,
-)
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-@dataclass
-class _Text:
-    text: str
-
-
-@dataclass
-class _Print:
-    pipe: _Pipe
-
-
-@dataclass
-class _Branch:
-    """if, with, range: a body for what is there, another for what is not."""
-
-    kind: str
-    pipe: _Pipe
-    names: tuple[str, ...]
-    body: list[Any] = field(default_factory=list)
-    otherwise: list[Any] = field(default_factory=list)
-
-
-@dataclass
-class _Jump:
-    kind: str
-
-
-@dataclass
-class _Pipe:
-    """`names` are declared, or set where `assigns`; each command gets the value of the one before as its last argument."""
-
-    commands: list[list[Any]]
-    names: tuple[str, ...] = ()
-    assigns: bool = False
-
-    def mentions(self, name: str) -> bool:
-        """A field of that name is read in it."""
-        operands = [operand for command in self.commands for operand in command]
-        return any(name in operand.fields or (operand.kind == "pipe" and operand.value.mentions(name)) for operand in operands)
-
-
-@dataclass
-class _Value:
-    """A literal, a variable, a field of the dot, or a pipe in brackets; then its fields."""
-
-    kind: str
-    value: Any
-    fields: tuple[str, ...] = ()
 
 
 class _BreakError(Exception):
@@ -92,8 +36,8 @@ class GoTemplate:
         """Compile. Raises TemplateError, naming what is not understood."""
         if len(source) > LONGEST_SOURCE:
             raise TemplateError(f"the template of the model has {len(source)} characters, at most {LONGEST_SOURCE} are taken")
-        self._nodes = _Parser(_pieces(source)).parse()
-        self._whole = _mentions(self._nodes, "Messages")
+        self._nodes = parse(source, _FUNCTIONS)
+        self._whole = mentions(self._nodes, "Messages")
 
     def render(self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], add_generation_prompt: bool = True) -> str:
         """The prompt for `messages`, as `ChatTemplate.render`. Raises TemplateError."""
@@ -132,169 +76,6 @@ def _content(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _pieces(source: str) -> list[str | tuple[str, int]]:
-    """Texts, and the insides of actions with their line."""
-    pieces: list[str | tuple[str, int]] = []
-    at, trim = 0, False
-    for match in _ACTION.finditer(source):
-        text = source[at : match.start()]
-        if trim:
-            text = text.lstrip(" \t\r\n")
-        if match[1]:
-            text = text.rstrip(" \t\r\n")
-        inside = match[2].strip()
-        if text:
-            pieces.append(text)
-        if not (inside.startswith("/*") and inside.endswith("*/")):
-            pieces.append((inside, source.count("\n", 0, match.start()) + 1))
-        at, trim = match.end(), bool(match[3])
-    rest = source[at:]
-    if "{{" in rest:
-        raise TemplateError("the template of the model has an action that does not end")
-    pieces.append(rest.lstrip(" \t\r\n") if trim else rest)
-    return pieces
-
-
-def _mentions(nodes: Sequence[Any], name: str) -> bool:
-    pipes = [node.pipe for node in nodes if isinstance(node, _Print | _Branch)]
-    inner = [part for node in nodes if isinstance(node, _Branch) for part in (node.body, node.otherwise)]
-    return any(pipe.mentions(name) for pipe in pipes) or any(_mentions(part, name) for part in inner)
-
-
-class _Parser:
-    def __init__(self, pieces: list[str | tuple[str, int]]) -> None:
-        self._pieces = pieces
-        self._at = 0
-        self._line = 1
-        self._tokens: list[tuple[str, str]] = []
-
-    def parse(self) -> list[Any]:
-        nodes, ended_by = self._block(0)
-        if ended_by:
-            raise self._wrong(f"{ended_by} without a beginning")
-        return nodes
-
-    def _wrong(self, what: str) -> TemplateError:
-        return TemplateError(f"the template of the model does not parse: line {self._line}: {what}")
-
-    def _block(self, depth: int) -> tuple[list[Any], str]:
-        """Up to else or end; the words after it are left in the tokens."""
-        if depth > DEEPEST:
-            raise self._wrong("nested too deeply")
-        nodes: list[Any] = []
-        while self._at < len(self._pieces):
-            piece = self._pieces[self._at]
-            self._at += 1
-            if isinstance(piece, str):
-                nodes.append(_Text(piece))
-                continue
-            self._line = piece[1]
-            self._tokens = self._tokenize(piece[0])
-            word = self._tokens[0][1] if self._tokens and self._tokens[0][0] == "word" else ""
-            if word in ("else", "end"):
-                self._tokens.pop(0)
-                return nodes, word
-            if word in ("if", "with", "range"):
-                self._tokens.pop(0)
-                nodes.append(self._branch(word, depth + 1))
-            elif word in ("break", "continue"):
-                nodes.append(_Jump(word))
-            elif word in ("define", "template", "block"):
-                raise self._wrong(f"{word} is not understood here")
-            else:
-                nodes.append(_Print(self._pipe(depth)))
-        return nodes, ""
-
-    def _branch(self, kind: str, depth: int) -> _Branch:
-        pipe = self._pipe(depth)
-        branch = _Branch(kind, pipe, pipe.names)
-        if kind == "range":
-            pipe.names = ()
-        branch.body, ended_by = self._block(depth)
-        if ended_by == "else":
-            if self._tokens and self._tokens[0][1] in ("if", "with"):
-                again = self._tokens.pop(0)[1]
-                branch.otherwise = [self._branch(again, depth + 1)]
-                return branch
-            branch.otherwise, ended_by = self._block(depth)
-        if ended_by != "end":
-            raise self._wrong(f"{kind} without an end")
-        return branch
-
-    def _tokenize(self, text: str) -> list[tuple[str, str]]:
-        tokens, at = [], 0
-        while at < len(text):
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise self._wrong(f"{text[at : at + 20]!r} is not understood")
-            if match.lastgroup:
-                spaced = match.lastgroup == "field" and at > 0 and not text[at - 1].isspace() and text[at - 1] not in "(|"
-                tokens.append(("of" if spaced else match.lastgroup, match[0]))
-            at = match.end()
-        return tokens
-
-    def _pipe(self, depth: int) -> _Pipe:
-        """All tokens up to the end, or to a closing bracket."""
-        names: list[str] = []
-        signs = [value for kind, value in self._tokens if kind == "sign"]
-        assigns = "=" in signs
-        if ":=" in signs or assigns:
-            while self._tokens and self._tokens[0][0] == "variable":
-                names.append(self._tokens.pop(0)[1])
-                if self._tokens and self._tokens[0][1] == ",":
-                    self._tokens.pop(0)
-            if not names or not self._tokens or self._tokens.pop(0)[1] not in (":=", "="):
-                raise self._wrong("a variable is set in a way that is not understood")
-        commands: list[list[Any]] = [[]]
-        while self._tokens:
-            kind, value = self._tokens[0]
-            if value == ")" and kind == "sign":
-                break
-            self._tokens.pop(0)
-            if kind == "sign" and value == "|":
-                commands.append([])
-                continue
-            commands[-1].append(self._operand(kind, value, depth))
-        if not all(commands):
-            raise self._wrong("an action is empty")
-        return _Pipe(commands, tuple(names), assigns)
-
-    def _operand(self, kind: str, value: str, depth: int) -> _Value:
-        if kind == "sign" and value == "(":
-            if depth > DEEPEST:
-                raise self._wrong("nested too deeply")
-            made = _Value("pipe", self._pipe(depth + 1))
-            if not self._tokens or self._tokens.pop(0)[1] != ")":
-                raise self._wrong("a bracket is not closed")
-        elif kind == "sign" and value == ".":
-            made = _Value("dot", None)
-        elif kind == "field":
-            made = _Value("dot", None, tuple(value[1:].split(".")))
-        elif kind == "variable":
-            made = _Value("variable", value)
-        elif kind == "string":
-            made = _Value("literal", self._text(value))
-        elif kind == "number":
-            made = _Value("literal", float(value) if "." in value else int(value))
-        elif kind == "word" and value in ("true", "false", "nil"):
-            made = _Value("literal", {"true": True, "false": False, "nil": None}[value])
-        elif kind == "word" and value in _FUNCTIONS:
-            made = _Value("function", value)
-        else:
-            raise self._wrong(f"{value!r} is not understood here")
-        if self._tokens and self._tokens[0][0] == "of":
-            made.fields += tuple(self._tokens.pop(0)[1][1:].split("."))
-        return made
-
-    def _text(self, literal: str) -> str:
-        if literal.startswith("`"):
-            return literal[1:-1]
-        try:
-            return str(json.loads(literal))
-        except ValueError as error:
-            raise self._wrong(f"{literal[:40]} is no text: {error}") from error
-
-
 class _Run:
     """One rendering."""
 
@@ -322,11 +103,11 @@ class _Run:
             self._spend()
             if self._ended:
                 return
-            if isinstance(node, _Text):
+            if isinstance(node, Text):
                 self._write(node.text)
-            elif isinstance(node, _Print):
+            elif isinstance(node, Print):
                 self._print(node.pipe, dot, scopes)
-            elif isinstance(node, _Jump):
+            elif isinstance(node, Jump):
                 raise _BreakError if node.kind == "break" else _ContinueError
             else:
                 self._branch(node, dot, scopes)
@@ -342,13 +123,13 @@ class _Run:
             raise TemplateError(f"the template of the model writes more than {LONGEST_PROMPT} characters")
         self._out.append(text)
 
-    def _print(self, pipe: _Pipe, dot: Any, scopes: list[dict[str, Any]]) -> None:
+    def _print(self, pipe: Pipe, dot: Any, scopes: list[dict[str, Any]]) -> None:
         value = self._pipe(pipe, dot, scopes)
         if pipe.names:
             return
         self._write(_shown(value))
 
-    def _branch(self, node: _Branch, dot: Any, scopes: list[dict[str, Any]]) -> None:
+    def _branch(self, node: Branch, dot: Any, scopes: list[dict[str, Any]]) -> None:
         scopes = [*scopes, {}]
         value = self._pipe(node.pipe, dot, scopes)
         if node.kind == "range":
@@ -358,7 +139,7 @@ class _Run:
         else:
             self._nodes(node.otherwise, dot, scopes)
 
-    def _range(self, node: _Branch, value: Any, dot: Any, scopes: list[dict[str, Any]]) -> None:
+    def _range(self, node: Branch, value: Any, dot: Any, scopes: list[dict[str, Any]]) -> None:
         if isinstance(value, Mapping):
             items: list[tuple[Any, Any]] = sorted(value.items())
         elif isinstance(value, int) and not isinstance(value, bool):
@@ -376,7 +157,7 @@ class _Run:
             except _ContinueError:
                 continue
 
-    def _pipe(self, pipe: _Pipe, dot: Any, scopes: list[dict[str, Any]]) -> Any:
+    def _pipe(self, pipe: Pipe, dot: Any, scopes: list[dict[str, Any]]) -> Any:
         value: Any = None
         if self._ends_at_response and pipe.mentions("Response"):
             self._ended = True  # what would come after the response is left to the model
@@ -404,7 +185,7 @@ class _Run:
             return last[0] if last else value
         return _FUNCTIONS[first.value](*(self._value(operand, dot, scopes) for operand in rest), *last)
 
-    def _value(self, operand: _Value, dot: Any, scopes: list[dict[str, Any]]) -> Any:
+    def _value(self, operand: Value, dot: Any, scopes: list[dict[str, Any]]) -> Any:
         if operand.kind == "function":
             return _FUNCTIONS[operand.value]()
         if operand.kind == "variable":
