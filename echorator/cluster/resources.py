@@ -32,6 +32,16 @@ class Kind(enum.StrEnum):
     MODEL = "Model"
 
 
+def meets(labels: Mapping[str, str], selector: Mapping[str, str]) -> bool:
+    """All of the selector's labels are there."""
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def written(selector: Mapping[str, str]) -> str:
+    """As on a command line: a=b,c=d."""
+    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+
+
 class AgentSpec(Spec):
     """A container that is an agent of the mesh and serves one model."""
 
@@ -69,10 +79,10 @@ class Selector(Spec):
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether a resource with these labels is meant."""
-        return all(labels.get(key) == value for key, value in self.match_labels.items())
+        return meets(labels, self.match_labels)
 
     def __str__(self) -> str:
-        return ",".join(f"{key}={value}" for key, value in sorted(self.match_labels.items()))
+        return written(self.match_labels)
 
 
 class TemplateMetadata(Spec):
@@ -117,10 +127,10 @@ class ServiceSpec(Spec):
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether a container with these labels is behind it."""
-        return all(labels.get(key) == value for key, value in self.selector.items())
+        return meets(labels, self.selector)
 
     def __str__(self) -> str:
-        return ",".join(f"{key}={value}" for key, value in sorted(self.selector.items()))
+        return written(self.selector)
 
 
 AnySpec = ContainerSpec | ReplicaSetSpec | ServiceSpec | ModelSpec

@@ -13,7 +13,7 @@ from echorator.cluster.history import history_of
 from echorator.cluster.journal import JournalDamagedError
 from echorator.cluster.mailbox import ContainerGoneError
 from echorator.cluster.messages import kind_from, message_of, plain, value_of, wish_from
-from echorator.cluster.resources import Kind, Resource
+from echorator.cluster.resources import Kind, Resource, meets
 from echorator.cluster.runs import WorkerError
 from echorator.cluster.services import NoContainerError
 from echorator.cluster.store import ConflictError, HistoryGoneError, ResourceNotFoundError
@@ -75,7 +75,7 @@ class ClusterService(Calls, ClusterServiceServicer):
     async def List(self, request: pb.ListResourcesRequest, _context: Context) -> pb.ListResourcesResponse:
         """By kind and name."""
         found, version = self._cluster.store.snapshot(_kind_or_all(request.kind))
-        meant = [r for r in found if all(r.labels.get(key) == value for key, value in request.labels.items())]
+        meant = [r for r in found if meets(r.labels, request.labels)]
         return pb.ListResourcesResponse(resources=[self._message(r) for r in meant], resource_version=version)
 
     def _message(self, resource: Resource) -> pb.Resource:

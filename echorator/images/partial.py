@@ -77,10 +77,6 @@ class Partial:
             written += os.pwrite(self._data, view[written:], begin + done + written)
         _DONE.pack_into(self._state, _HEADER.size + _DONE.size * chunk, done + written)
 
-    def forget(self, chunk: int) -> None:
-        """What is there of it is not to be trusted."""
-        _DONE.pack_into(self._state, _HEADER.size + _DONE.size * chunk, 0)
-
     def read(self, view: memoryview, offset: int) -> int:
         """Of what was written; returns how much."""
         return os.preadv(self._data, [view], offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -210,7 +211,7 @@ class Puller:
 def meant(source: str) -> Reference:
     """As `parse` says, but a name that is a file here means that file. Raises SourceError."""
     reference = parse(source)
-    return File(Path(source)) if not isinstance(reference, File) and Path(source).is_file() else reference
+    return File(Path(source)) if isinstance(reference, Registry) and os.path.isfile(source) else reference
 
 
 def _fixed(reference: Reference) -> bool:

@@ -126,9 +126,9 @@ def parse(source: str) -> Reference:
     if source == EMBEDDED_NAME:
         return File(Path(), embedded=True)
     if source.startswith("file:"):
-        return File(Path(re.sub(r"^file:(//(localhost)?(?=/))?", "", source)).expanduser())
+        return _file(re.sub(r"^file:(//(localhost)?(?=/))?", "", source))
     if source.startswith(("/", "./", "../", "~")) or (source.endswith(".gguf") and "://" not in source):
-        return File(Path(source).expanduser())
+        return _file(source)
     if source.startswith("oci://"):
         return _registry(source.removeprefix("oci://"), source, oci=True)
     if source.startswith("hf://"):
@@ -155,6 +155,13 @@ def is_local_host(host: str) -> bool:
     """Where plain HTTP is what one expects, as Docker does."""
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
     return name in ("localhost", "[::1]", "::1") or name.startswith("127.")
+
+
+def _file(path: str) -> File:
+    try:
+        return File(Path(path).expanduser())
+    except RuntimeError as error:
+        raise SourceError(f"{path!r}: nobody of that name has a home here; write the whole path") from error
 
 
 def _registry(text: str, source: str, oci: bool) -> Registry:

@@ -19,14 +19,8 @@ from echorator.images.http import AnswerError, Http, Target, TryAgainError, orig
 from echorator.images.reference import Registry, is_local_host
 from echorator.images.retrying import retried
 from echorator.images.store import (
-    ADAPTER,
-    LICENSE,
     MANIFEST_BYTES,
     MODEL,
-    PARAMS,
-    PROJECTOR,
-    SYSTEM,
-    TEMPLATE,
     Layer,
     Manifest,
     manifest_of,
@@ -40,7 +34,6 @@ ACCEPTED = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 INDEXES = ACCEPTED[2:]
-OLLAMA_LAYERS = (MODEL, TEMPLATE, SYSTEM, PARAMS, LICENSE, ADAPTER, PROJECTOR)
 GGUF_TYPES = (
     MODEL,
     "application/vnd.docker.ai.gguf.v3",

@@ -51,6 +51,7 @@ def test_sources(source: str, meant: object) -> None:
         ("a\0b", "without NUL"),
         ("x" * 5000, "at most 4096"),
         ("s3://bucket/x", "s3:// is not known"),
+        ("~nobody-of-this-name/x.gguf", "has a home here; write the whole path"),
         ("phi:a b", "is no tag"),
         ("a//b", "is no part of a model's name"),
         ("host.org/../../etc/passwd", "is no part of a model's name"),
