@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from echorator.engine.architectures import may_be_known
-from echorator.errors import InvalidRequestError, ModelFileError, ResourceError
-from echorator.images import gguf_header
+from echorator.errors import InvalidRequestError, ModelFileError
+from echorator.images.first_look import first_look
 from echorator.images.http import AnswerError, Http, NetworkError, Target
 from echorator.images.hub import HubClient, HubSettings
-from echorator.images.partial import Partial
 from echorator.images.reference import File, Hub, Reference, Registry, Remote, Url, parse
 from echorator.images.registry import RegistryClient, is_model
 from echorator.images.retrying import retried
@@ -33,11 +31,9 @@ from echorator.images.store import (
     manifest_of,
     meant_by,
 )
-from echorator.images.transfer import Check, Origin, fetch, refuse
+from echorator.images.transfer import Origin, fetch, refuse
 
 MOST_TEXT_BYTES = 1 << 20  # of a template, a system message, parameters
-NO_MODELS = ("clip", "mmproj")  # architectures of files that only come beside a model
-FIRST_LOOK_BYTES = 64 << 10
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 
 
@@ -169,43 +165,9 @@ class Puller:
             def told(now: int, _total: int, before: int = before, layer: Layer = layer) -> None:
                 on_progress(Progress("pulling", before + now, manifest.size_bytes, layer.digest))
 
-            check = self._check(reference, layer) if is_model(layer) else None
+            check = first_look(str(reference), layer.size_bytes, self._memory_bytes) if is_model(layer) else None
             fetch(self.store, layer, origin_of(layer), self._http, told, check)
             done += layer.size_bytes
-
-    def _check(self, reference: Remote, layer: Layer) -> Check:
-        """Refuses what is no model, or too large for this machine, from its first bytes."""
-        if self._memory_bytes and layer.size_bytes > self._memory_bytes:
-            raise ResourceError(
-                f"{reference} has {layer.size_bytes >> 20} MiB of weights, this machine has {self._memory_bytes >> 20} MiB of memory; "
-                "choose a smaller quantisation, or say --any-size"
-            )
-
-        wanted = FIRST_LOOK_BYTES
-
-        def check(partial: Partial, available: int) -> int:
-            nonlocal wanted
-            length = min(available, wanted, gguf_header.MOST_BYTES)
-            view = memoryview(bytearray(length))
-            length = partial.read(view, 0)
-            try:
-                header = gguf_header.parse(view[:length])
-            except gguf_header.NeedMore as more:
-                if more.length > layer.size_bytes:
-                    raise ModelFileError(f"{reference}: its GGUF metadata goes on beyond its end; the file is damaged") from more
-                wanted = max(more.length, 2 * length, FIRST_LOOK_BYTES)
-                return wanted
-            except ModelFileError as error:
-                raise ModelFileError(f"{reference}: {error}") from error
-            architecture = header.text("general.architecture")
-            if not architecture or architecture in NO_MODELS or header.text("general.type") not in ("", "model"):
-                kind = header.text("general.type") or architecture or "nothing that says what it is"
-                raise ModelFileError(f"{reference} is no language model but {kind}")
-            if not may_be_known(architecture):
-                raise ModelFileError(f"{reference} is of the architecture {architecture!r}, which the installed llama.cpp does not know")
-            return 0
-
-        return check
 
 
 def meant(source: str) -> Reference:

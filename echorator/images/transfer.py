@@ -20,6 +20,7 @@ from pathlib import Path
 import requests
 
 from echorator.errors import ModelFileError, ResourceError
+from echorator.images.first_look import Check
 from echorator.images.http import AbsentError, AnswerError, DeniedError, Http, NetworkError, Target, TryAgainError, read_into, wait_s
 from echorator.images.partial import Partial, discard, progress_of
 from echorator.images.store import Layer, Store, written_to
@@ -39,7 +40,6 @@ class DigestError(AnswerError):
 
 
 OnProgress = Callable[[int, int], None]  # bytes done, bytes in all
-Check = Callable[[Partial, int], int]  # looks at so many bytes from the beginning; how many it wants to see next, 0: no more
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _follow(work: _Work, on_progress: OnProgress, check: Check | None) -> str:
         while offset < end:
             there = begin + partial.done_bytes(chunk)
             if check is not None and wanted and there >= min(wanted, partial.size_bytes):
-                wanted = check(partial, there)
+                wanted = check(partial.read, there)
             if there <= offset:
                 with work.arrived:
                     work.arrived.wait(POLL_S)
