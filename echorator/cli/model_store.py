@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from echorator.cli.exits import CommandError
 from echorator.cli.memory_options import data_home
 from echorator.images.hub import HubSettings
 from echorator.images.puller import Puller
@@ -26,7 +27,19 @@ def puller_of(folder: Path | None, any_size: bool = False) -> Puller:
     docker_config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     memory_bytes = 0 if any_size else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     hub = HubSettings(os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), _hub_token())
-    return Puller(store, others, docker_config, hub, any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE), memory_bytes)
+    offline = any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE)
+    return Puller(store, others, docker_config, hub, offline, memory_bytes, _mirrors(os.environ.get("ECHORATOR_MIRRORS", "")))
+
+
+def _mirrors(text: str) -> dict[str, list[str]]:
+    """Of "registry.ollama.ai=mirror.example.com:5000,docker.io=mirror.example.com/hub"; those of one host in their order."""
+    mirrors: dict[str, list[str]] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        host, equals, mirror = pair.partition("=")
+        if not host or not equals or not mirror or "://" in pair:
+            raise CommandError(f"ECHORATOR_MIRRORS: {pair!r} is not HOST=MIRROR, as in registry.ollama.ai=mirror.example.com:5000")
+        mirrors.setdefault(host.strip(), []).append(mirror.strip())
+    return mirrors
 
 
 def _hub_token() -> str:

@@ -47,13 +47,14 @@ class AnswerError(InvalidRequestError):
 
 
 class TryAgainError(EchoratorError):
-    """The request may succeed after `after_s` seconds; None: whenever."""
+    """The request may succeed after `after_s` seconds; None: whenever. `at_last`: what it is where it never does."""
 
     retryable = True
 
-    def __init__(self, message: str, after_s: float | None = None) -> None:
+    def __init__(self, message: str, after_s: float | None = None, at_last: type[EchoratorError] = NetworkError) -> None:
         super().__init__(message)
         self.after_s = after_s
+        self.at_last = at_last
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from echorator.images.http import AbsentError, AnswerError, Http, Target
 from echorator.images.reference import Hub
 from echorator.images.retrying import retried
-from echorator.images.store import MODEL, REVISION, SOURCE, TITLE
+from echorator.images.store import MODEL, REVISION, SOURCE, Layer, Manifest, made
 from echorator.images.transfer import Origin, refuse
 
 _SPLIT = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
@@ -46,20 +46,17 @@ class HubClient:
         self._http = http
         self._settings = settings
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """Of the files that are meant, pinned to their commit. Raises AbsentError, DeniedError, AnswerError, NetworkError."""
         commit, files = retried(self._files)
         chosen = choose(self._reference, files)
         for file in chosen:
             if not file.digest:
                 raise AnswerError(f"{self._reference}: the hub has no digest of {file.name}, which can therefore not be verified")
-        layers = [
-            {"mediaType": MODEL, "digest": file.digest, "size": file.size_bytes, "annotations": {TITLE: file.name.rpartition("/")[2]}}
-            for file in chosen
-        ]
         self._names = {file.digest: file.name for file in chosen}
         self._commit = commit
-        return {"schemaVersion": 2, "layers": layers, "annotations": {SOURCE: str(self._reference), REVISION: commit}}
+        layers = [Layer(MODEL, file.digest, file.size_bytes, file.name.rpartition("/")[2]) for file in chosen]
+        return made(layers, {SOURCE: str(self._reference), REVISION: commit})
 
     def origin_of(self, digest: str) -> Origin:
         """After `manifest`: where a file's bytes are."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from echorator.errors import InvalidRequestError, ModelFileError
-from echorator.images.first_look import first_look
-from echorator.images.http import AnswerError, Http, NetworkError, Target
+from echorator.images.first_look import first_look, room_for
+from echorator.images.http import AbsentError, AnswerError, DeniedError, Http, NetworkError, Target
 from echorator.images.hub import HubClient, HubSettings
+from echorator.images.partial import progress_of
 from echorator.images.reference import File, Hub, Reference, Registry, Remote, Url, parse
 from echorator.images.registry import RegistryClient, is_model
 from echorator.images.retrying import retried
@@ -22,16 +24,18 @@ from echorator.images.store import (
     SOURCE,
     SYSTEM,
     TEMPLATE,
-    TITLE,
+    UNPACKED,
     Layer,
     Manifest,
     NotPulledError,
     Store,
     Stored,
-    manifest_of,
+    made,
     meant_by,
+    written_to,
 )
-from echorator.images.transfer import Origin, fetch, refuse
+from echorator.images.tar_layers import is_tar, unpacked
+from echorator.images.transfer import POLL_S, Origin, claim, fetch, refuse
 
 MOST_TEXT_BYTES = 1 << 20  # of a template, a system message, parameters
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
@@ -39,7 +43,7 @@ _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a pull does: `stage` is resolving, pulling, verifying or ready. Bytes of all layers together."""
+    """What a pull does: `stage` is resolving, pulling, unpacking or ready. Bytes of all layers together."""
 
     stage: str
     done_bytes: int = 0
@@ -48,6 +52,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OriginOf = Callable[[Layer], Origin]
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,13 @@ class Puller:
         hub: HubSettings | None = None,
         offline: bool = False,
         memory_bytes: int = 0,
+        mirrors: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """`others` are read only. `memory_bytes`: models that take more are refused; 0: none is."""
+        """`others` are read only. `memory_bytes`: models that take more are refused; 0: none is.
+
+        `mirrors` of a registry's host, HOST[:PORT][/PREFIX], are asked before it.
+        """
+        self._mirrors = mirrors or {}
         self._docker_config = docker_config
         self._hub = hub or HubSettings()
         self.store = store
@@ -119,26 +129,70 @@ class Puller:
             if there is None:
                 raise
             return _image(reference, there)
-        self._layers(reference, manifest, origin_of, on_progress)
-        stored = self.store.keep(reference, manifest)
+        if not any(is_model(layer) for layer in manifest.layers):
+            stored = self._image_pulled(reference, manifest, origin_of, on_progress)
+        else:
+            self._fits(reference, manifest.layers)
+            self._layers(reference, manifest.layers, origin_of, on_progress)
+            stored = self.store.keep(reference, manifest)
         on_progress(Progress("ready", manifest.size_bytes, manifest.size_bytes))
         return _image(reference, stored)
 
-    def _resolve(self, reference: Remote) -> tuple[Manifest, Callable[[Layer], Origin]]:
+    def _image_pulled(self, reference: Remote, manifest: Manifest, origin_of: OriginOf, on_progress: OnProgress) -> Stored:
+        """Of an image's file system only the models are kept. One process does it, the others find what it kept."""
+        layers = [layer for layer in manifest.layers if is_tar(layer)]
+        lock = self.store.lock(manifest.digest)
+        while (held := claim(lock)) is None:
+            there = sum(layer.size_bytes if self.store.has(layer) else progress_of(self.store.partial(layer.digest))[0] for layer in layers)
+            on_progress(Progress("pulling", there, manifest.size_bytes, manifest.digest))
+            time.sleep(POLL_S)
+        try:
+            return self._models_of(reference, manifest, layers, origin_of, on_progress)
+        except OSError as error:
+            raise written_to(self.store.folder, error) from error
+        finally:
+            with suppress(OSError):
+                lock.unlink()
+            os.close(held)
+
+    def _models_of(
+        self, reference: Remote, image: Manifest, layers: Sequence[Layer], origin_of: OriginOf, on_progress: OnProgress
+    ) -> Stored:
+        kept = self.store.find(reference)
+        if kept is not None and kept.manifest.annotations.get(UNPACKED) == image.digest and self.store.whole(kept):
+            return kept
+        self._layers(reference, layers, origin_of, on_progress)
+        on_progress(Progress("unpacking", image.size_bytes, image.size_bytes))
+        name = str(reference)
+        models = unpacked(self.store, layers, name)
+        self._fits(reference, models)
+        kept = self.store.keep(reference, made(models, {UNPACKED: image.digest}))
+        for layer in layers:
+            self.store.blob(layer.digest).unlink(missing_ok=True)
+        return kept
+
+    def _resolve(self, reference: Remote) -> tuple[Manifest, OriginOf]:
         if isinstance(reference, Url):
             return self._of_url(reference)
         if isinstance(reference, Hub):
             hub = HubClient(reference, self._http, self._hub)
-            manifest = manifest_of(json.dumps(hub.manifest()).encode(), str(reference))
-            return manifest, lambda layer: hub.origin_of(layer.digest)
-        client = RegistryClient(reference, self._http, self._docker_config)
-        manifest = client.manifest()
-        if not any(is_model(layer) for layer in manifest.layers):
+            return hub.manifest(), lambda layer: hub.origin_of(layer.digest)
+        client, manifest = self._of_registry(reference)
+        if not any(is_model(layer) or is_tar(layer) for layer in manifest.layers):
             kinds = ", ".join(sorted({layer.media_type for layer in manifest.layers})) or "none"
             raise AnswerError(f"{reference} has no GGUF file; its layers are: {kinds}")
         return manifest, client.origin_of
 
-    def _of_url(self, reference: Url) -> tuple[Manifest, Callable[[Layer], Origin]]:
+    def _of_registry(self, reference: Registry) -> tuple[RegistryClient, Manifest]:
+        """Of the first mirror that has it, else of the registry itself."""
+        for mirror in self._mirrors.get(reference.host, ()):
+            client = RegistryClient(reference, self._http, self._docker_config, mirror)
+            with suppress(NetworkError, AbsentError, DeniedError):
+                return client, client.manifest()
+        client = RegistryClient(reference, self._http, self._docker_config)
+        return client, client.manifest()
+
+    def _of_url(self, reference: Url) -> tuple[Manifest, OriginOf]:
         """A manifest for a file that has none."""
 
         def size() -> int:
@@ -151,21 +205,23 @@ class Puller:
                     raise AnswerError(f"{reference.url}: the server does not say how large the file is")
                 return int(total)
 
-        layer = {"mediaType": MODEL, "digest": reference.digest, "size": retried(size)}
-        layer["annotations"] = {TITLE: Path(reference.url.partition("?")[0]).name}
-        text = json.dumps({"schemaVersion": 2, "layers": [layer], "annotations": {SOURCE: str(reference)}}).encode()
-        return manifest_of(text, str(reference)), lambda _: Origin(lambda: Target(reference.url, {}))
+        layer = Layer(MODEL, reference.digest, retried(size), Path(reference.url.partition("?")[0]).name)
+        return made([layer], {SOURCE: str(reference)}), lambda _: Origin(lambda: Target(reference.url, {}))
 
-    def _layers(self, reference: Remote, manifest: Manifest, origin_of: Callable[[Layer], Origin], on_progress: OnProgress) -> None:
+    def _fits(self, reference: Remote, layers: Sequence[Layer]) -> None:
+        """Raises InvalidRequestError where they are not one model, ResourceError where it is too large."""
+        room_for(str(reference), sum(layer.size_bytes for layer in _weights(reference, layers)), self._memory_bytes)
+
+    def _layers(self, reference: Remote, layers: Sequence[Layer], origin_of: OriginOf, on_progress: OnProgress) -> None:
         """Small ones first: what refuses the model is known before its weights are pulled."""
-        done = 0
-        for layer in sorted(set(manifest.layers), key=lambda layer: (is_model(layer), layer.size_bytes)):
+        done, total = 0, sum(layer.size_bytes for layer in layers)
+        for layer in sorted(set(layers), key=lambda layer: (is_model(layer), layer.size_bytes)):
             before = done
 
             def told(now: int, _total: int, before: int = before, layer: Layer = layer) -> None:
-                on_progress(Progress("pulling", before + now, manifest.size_bytes, layer.digest))
+                on_progress(Progress("pulling", before + now, total, layer.digest))
 
-            check = first_look(str(reference), layer.size_bytes, self._memory_bytes) if is_model(layer) else None
+            check = first_look(str(reference), layer.size_bytes) if is_model(layer) else None
             fetch(self.store, layer, origin_of(layer), self._http, told, check)
             done += layer.size_bytes
 
@@ -196,12 +252,21 @@ def _of_file(reference: File) -> Image:
 def _image(reference: Remote, stored: Stored) -> Image:
     store = Store(stored.folder)
     manifest = stored.manifest
-    models = [layer for layer in manifest.layers if is_model(layer)]
-    if len(models) != 1 and not all(_PART.search(layer.title) for layer in models):
-        raise InvalidRequestError(f"{reference} has {len(models)} model files that are not the parts of one")
+    models = _weights(reference, manifest.layers)
     texts = {kind: _text(store, manifest.of(kind)) for kind in (TEMPLATE, SYSTEM, PARAMS)}
     path = store.blob(models[0].digest) if len(models) == 1 else store.joined(manifest, models)
     return Image(str(reference), path, models[0].digest, manifest.size_bytes, texts[TEMPLATE], texts[SYSTEM], texts[PARAMS])
+
+
+def _weights(reference: Remote, layers: Sequence[Layer]) -> list[Layer]:
+    """One file, or the parts of one in their order. Raises InvalidRequestError."""
+    models = sorted((layer for layer in layers if is_model(layer)), key=lambda layer: layer.title)
+    if len(models) != 1 and not all(_PART.search(layer.title) for layer in models):
+        names = ", ".join(layer.title or layer.digest[:19] for layer in models)
+        raise InvalidRequestError(
+            f"{reference} has {len(models)} model files that are not parts of one: {names}; name a source that has one"
+        )
+    return models
 
 
 def _text(store: Store, layers: tuple[Layer, ...]) -> str:

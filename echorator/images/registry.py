@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from echorator.images.http import AnswerError, Http, Target, TryAgainError, origin, read_into
+from echorator.images.http import AnswerError, DeniedError, Http, Target, TryAgainError, origin, read_into
 from echorator.images.reference import Registry, is_local_host
 from echorator.images.retrying import retried
 from echorator.images.store import (
@@ -25,6 +25,7 @@ from echorator.images.store import (
     Manifest,
     manifest_of,
 )
+from echorator.images.tar_layers import is_tar
 from echorator.images.transfer import Origin, refuse
 
 ACCEPTED = (
@@ -42,18 +43,20 @@ GGUF_TYPES = (
     "application/x-gguf",
 )
 HELPER_S = 30.0
+DOCKER_HUB, DOCKER_API, DOCKER_LOGIN = "docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"
 
 
 class RegistryClient:
     """One repository of one registry."""
 
-    def __init__(self, reference: Registry, http: Http, docker_config: Path) -> None:
-        """`docker_config` is Docker's config.json; it need not be there."""
+    def __init__(self, reference: Registry, http: Http, docker_config: Path, mirror: str = "") -> None:
+        """`docker_config` is Docker's config.json; it need not be there. `mirror`: HOST[:PORT][/PREFIX], asked instead of its registry."""
         self._reference = reference
         self._http = http
         self._config = docker_config
-        scheme = "http" if is_local_host(reference.host) else "https"
-        self._base = f"{scheme}://{reference.host}/v2/{reference.path}"
+        host, _, prefix = (mirror or reference.host).partition("/")
+        self._host = host
+        self._base = base_url(host, f"{prefix.strip('/')}/{reference.path}" if prefix else reference.path)
         self._lock = threading.Lock()
         self._authorization = ""
 
@@ -84,7 +87,7 @@ class RegistryClient:
             raise AnswerError(f"{what}: not an index ({type(error).__name__}: {error})") from error
         for digest in digests[:16]:
             manifest = self._manifest(digest, 1)
-            if any(is_model(layer) for layer in manifest.layers):
+            if any(is_model(layer) or is_tar(layer) for layer in manifest.layers):
                 return manifest
         raise AnswerError(f"{what}: none of its {len(digests)} entries has a GGUF file")
 
@@ -92,7 +95,7 @@ class RegistryClient:
         response = self._http.open(self._target(url, {"Accept": ", ".join(ACCEPTED)}))
         with response:
             if response.status_code == 401 and self._ask_for_token(response.headers):
-                raise TryAgainError(f"{url} wants a token", 0.0)
+                raise TryAgainError(f"{url} wants a token", 0.0, DeniedError)
             refuse(url, response.status_code, response.reason)
             view = memoryview(bytearray(MANIFEST_BYTES + 1))
             length = 0
@@ -102,7 +105,7 @@ class RegistryClient:
                 raise AnswerError(f"{url}: more than {MANIFEST_BYTES >> 20} MiB are no manifest")
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
             if kind == "text/html":
-                raise AnswerError(f"{url} answers with a web page: {self._reference.host} is no registry")
+                raise AnswerError(f"{url} answers with a web page: {self._host} is no registry")
             return kind, bytes(view[:length])
 
     def origin_of(self, layer: Layer) -> Origin:
@@ -135,7 +138,7 @@ class RegistryClient:
         asked = {name: given[name] for name in ("service", "scope") if name in given}
         url = f"{given['realm']}?{urlencode(asked)}" if asked else given["realm"]
         if origin(url)[0] != "https" and not is_local_host(origin(url)[1]):
-            raise AnswerError(f"{self._reference.host} sends its clients to {url[:200]} for a token, without TLS; that is not followed")
+            raise AnswerError(f"{self._host} sends its clients to {url[:200]} for a token, without TLS; that is not followed")
         response = self._http.open(Target(url, {"Authorization": f"Basic {credentials}"} if credentials else {}))
         with response:
             refuse(url, response.status_code, response.reason)
@@ -160,7 +163,7 @@ class RegistryClient:
             return ""
         except (OSError, ValueError) as error:
             raise AnswerError(f"{self._config}: {error}; it holds the credentials of registries") from error
-        host = self._reference.host
+        host = DOCKER_LOGIN if self._host == DOCKER_HUB else self._host
         helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
         if helper:
             return self._from_helper(str(helper), host)
@@ -181,6 +184,13 @@ class RegistryClient:
             raise AnswerError(f"{self._config} names {command}, which is not installed") from error
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
             raise AnswerError(f"{command} gives no credentials for {host}: {error}") from error
+
+
+def base_url(host: str, path: str) -> str:
+    """Where a registry's API has a repository. Docker's hub has its API elsewhere, and a namespace for names that have none."""
+    if host == DOCKER_HUB:
+        host, path = DOCKER_API, path if "/" in path else f"library/{path}"
+    return f"{'http' if is_local_host(host) else 'https'}://{host}/v2/{path}"
 
 
 def is_model(layer: Layer) -> bool:

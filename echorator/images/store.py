@@ -16,8 +16,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ PROJECTOR = "application/vnd.ollama.image.projector"
 TITLE = "org.opencontainers.image.title"
 SOURCE = "dev.echorator.source"  # of a manifest that this program made
 REVISION = "dev.echorator.revision"  # the commit that was meant
+UNPACKED = "dev.echorator.unpacked"  # the manifest of the image whose file system had the files
 
 
 class StoreError(InvalidRequestError):
@@ -66,6 +67,7 @@ class Manifest:
 
     text: bytes
     layers: tuple[Layer, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -95,7 +97,7 @@ class Stored:
     def source(self) -> str:
         """What was pulled, as a user writes it."""
         if self.place[0] in ("url", "hf"):
-            return str((json.loads(self.manifest.text).get("annotations") or {}).get(SOURCE, "/".join(self.place)))
+            return self.manifest.annotations.get(SOURCE, "/".join(self.place))
         oci = self.place[0] == "oci"
         host, *path, version = self.place[1:] if oci else self.place
         return str(Registry(host, "/".join(path), version.replace("sha256-", "sha256:"), oci))
@@ -109,12 +111,22 @@ def manifest_of(text: bytes, what: str) -> Manifest:
             Layer(str(layer["mediaType"]), str(layer["digest"]), int(layer["size"]), str((layer.get("annotations") or {}).get(TITLE, "")))
             for layer in given["layers"]
         )
+        annotations = {str(key): str(value) for key, value in (given.get("annotations") or {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"{what}: not a manifest ({type(error).__name__}: {error})") from error
     for layer in layers:
         if not _DIGEST.fullmatch(layer.digest) or layer.size_bytes < 0:
             raise StoreError(f"{what}: a layer's digest is {layer.digest[:80]!r} and its size {layer.size_bytes}, which cannot be")
-    return Manifest(text, layers)
+    return Manifest(text, layers, annotations)
+
+
+def made(layers: Sequence[Layer], annotations: Mapping[str, str]) -> Manifest:
+    """A manifest for a source that has none of its own. Raises StoreError."""
+    parts = [
+        {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size_bytes, "annotations": {TITLE: layer.title}}
+        for layer in layers
+    ]
+    return manifest_of(json.dumps({"schemaVersion": 2, "layers": parts, "annotations": dict(annotations)}).encode(), str(annotations))
 
 
 class Store:
@@ -169,12 +181,21 @@ class Store:
             raise StoreError(f"{path} is no file of its own; remove it")
         return found.st_size == layer.size_bytes
 
+    def whole(self, stored: Stored) -> bool:
+        """All its blobs are there. Raises StoreError."""
+        return all(self.has(layer) for layer in stored.manifest.layers)
+
     def accept(self, digest: str) -> Path:
         """The partial of a blob is whole and verified: from here on it is the blob. Raises OSError."""
-        path = self.blob(digest)
-        os.chmod(self.partial(digest), 0o444)
-        os.rename(self.partial(digest), path)
+        path = self.adopt(self.partial(digest), digest)
         discard(self.partial(digest))
+        return path
+
+    def adopt(self, file: Path, digest: str) -> Path:
+        """A file of the store's folder that is whole, durable and of that digest is the blob from here on. Raises OSError."""
+        path = self.blob(digest)
+        os.chmod(file, 0o444)
+        os.rename(file, path)
         sync_folder(path.parent)
         return path
 
@@ -284,7 +305,7 @@ def meant_by(stores: list[Store], reference: Reference) -> Stored | None:
         return None
     for store in stores:
         stored = store.find(reference)
-        if stored is not None and all(store.has(layer) for layer in stored.manifest.layers):
+        if stored is not None and store.whole(stored):
             return stored
     return None
 

@@ -21,7 +21,7 @@ import requests
 
 from echorator.errors import ModelFileError, ResourceError
 from echorator.images.first_look import Check
-from echorator.images.http import AbsentError, AnswerError, DeniedError, Http, NetworkError, Target, TryAgainError, read_into, wait_s
+from echorator.images.http import AbsentError, AnswerError, DeniedError, Http, Target, TryAgainError, read_into, wait_s
 from echorator.images.partial import Partial, discard, progress_of
 from echorator.images.store import Layer, Store, written_to
 from echorator.serving.folder_lock import FolderBusyError, hold
@@ -234,7 +234,7 @@ def _chunk(work: _Work, chunk: int, layer: Layer, origin: Origin, http: Http, bu
             attempt = 1 if work.partial.done_bytes(chunk) > before else attempt + 1
             if attempt >= ATTEMPTS:
                 there = f"{work.partial.total_done_bytes() >> 20} of {layer.size_bytes >> 20} MiB"
-                raise NetworkError(f"{error}, {attempt} times in a row; {there} are kept: pull again to go on") from error
+                raise error.at_last(f"{error}, {attempt} times in a row; {there} are kept: pull again to go on") from error
             work.stop.wait(wait_s(attempt, error.after_s))
 
 
@@ -265,7 +265,7 @@ def check_answer(response: requests.Response, layer: Layer, origin: Origin) -> N
     """Raises what the status means, and AnswerError for a body of another size than the layer's."""
     url, status = response.url, response.status_code
     if status == 401 and origin.denied():
-        raise TryAgainError(f"{url}: the token was no longer good", 0.0)
+        raise TryAgainError(f"{url}: the token was no longer good", 0.0, DeniedError)
     refuse(url, status, response.reason)
     total = response.headers.get("Content-Range", "").rpartition("/")[2] if status == 206 else response.headers.get("Content-Length", "")
     if total.isdigit() and int(total) != layer.size_bytes:

@@ -18,7 +18,7 @@ from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 from tests.agent.serving import refused
-from tests.images.servers import RegistryServer, registry_server
+from tests.images.servers import RegistryServer, registry_server, split_gguf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -85,5 +85,31 @@ async def test_what_a_model_brings_along_is_used_where_a_request_is_silent(regis
             assert last.finish.usage.completion_tokens == 3
             odd = stub.LoadModel(pb.LoadModelRequest(path=f"{registry.host}/ann/odd"))
             await refused(odd, grpc.StatusCode.INVALID_ARGUMENT, "its parameters cannot be: temperature must be 0..2")
+    finally:
+        await server.close()
+
+
+async def test_a_split_model_answers_as_the_whole_one(registry: RegistryServer, tmp_path: Path) -> None:
+    parts = split_gguf(embedded_model(), tmp_path, 10)
+    assert len(parts) > 2
+    layers = []
+    for part in reversed(parts):
+        layer = {"mediaType": "application/vnd.docker.ai.gguf.v3", **registry.blob("ann/parts", part.read_bytes())}
+        layers.append({**layer, "annotations": {"org.opencontainers.image.title": part.name}})
+    registry.oci("ann/parts", "v1", layers)
+    server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), Puller(Store(tmp_path / "m"), [], tmp_path / "none"))
+    await server.start()
+    server.serve()
+    try:
+        async with aio.insecure_channel(server.address) as channel:
+            stub = ModelServiceStub(channel)
+            async for _ in stub.LoadModel(pb.LoadModelRequest(name="parts", path=f"oci://{registry.host}/ann/parts:v1")):
+                pass
+            texts = []
+            for name in ("", "parts"):
+                request = pb.GenerateRequest(model=name, prompt="Once upon", limits=pb.Limits(max_tokens=16))
+                request.sampling.temperature = 0
+                texts.append("".join([reply.text async for reply in stub.Generate(request)]))
+            assert texts[0] == texts[1] != ""
     finally:
         await server.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import random
 import shutil
 import ssl
 import struct
 import subprocess
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 import requests
 
@@ -91,6 +94,24 @@ class RegistryServer:
         """An artefact; returns its digest."""
         config = {"mediaType": "application/vnd.oci.empty.v1+json", **self.blob(repository, b"{}")}
         return self.manifest(repository, tag, {"config": config, "layers": layers}, OCI_MANIFEST)
+
+    def image(self, repository: str, tag: str, layers: list[bytes], kind: str = "tar+gzip") -> str:
+        """A container image of tar layers; returns its digest."""
+        parts = [{"mediaType": f"application/vnd.oci.image.layer.v1.{kind}", **self.blob(repository, data)} for data in layers]
+        return self.oci(repository, tag, parts)
+
+
+def tar_of(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
+    """An archive; a name that ends with > is a symbolic link to its content."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as tar:  # type: ignore[call-overload]
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name.removesuffix(">"))
+            entry.size = 0 if name.endswith(">") else len(data)
+            if name.endswith(">"):
+                entry.type, entry.linkname = tarfile.SYMTYPE, data.decode()
+            tar.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
 
 
 @contextmanager
@@ -232,3 +253,21 @@ def gguf_like(size: int, seed: int = 1) -> bytes:
 
     head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text(b"general.architecture") + struct.pack("<I", 8) + text(b"llama")
     return head + random.Random(seed).randbytes(size - len(head))
+
+
+def split_gguf(model: Path, folder: Path, tensors: int) -> list[Path]:
+    """The parts of a model, each with so many tensors at most, as `llama-gguf-split` names them."""
+    reader = gguf.GGUFReader(model)
+    writer = gguf.GGUFWriter(folder / "part.gguf", "llama", split_max_tensors=tensors)
+    for pair in reader.fields.values():
+        if pair.name.startswith("GGUF.") or pair.name == "general.architecture":
+            continue
+        sub = pair.types[-1] if pair.types[0] == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(pair.name, pair.contents(), pair.types[0], sub_type=sub)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(folder.glob("part-*.gguf"))

@@ -160,6 +160,23 @@ def test_a_registry_that_gives_out_tokens(puller: Puller) -> None:
     assert given == ["/token?service=r&scope=repository%3Aa%2Fb%3Apull"]
 
 
+def test_a_token_that_is_never_good_enough(puller: Puller) -> None:
+    def refuse(request: BaseHTTPRequestHandler, number: int) -> bool:
+        if request.path.startswith("/token"):
+            body = json.dumps({"token": f"t{number}"}).encode()
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
+        else:
+            host = request.headers["Host"]
+            BadServer.say(request, 401, WWW_Authenticate=f'Bearer realm="http://{host}/token"')
+        return True
+
+    with bad_server({}, Manners(before=refuse)) as server, pytest.raises(DeniedError, match="wants a token, 5 times in a row"):
+        puller.pull(f"{server.url.removeprefix('http://')}/a/b")
+
+
 def test_offline_and_unreachable(registry: RegistryServer, puller: Puller, tmp_path: Path) -> None:
     registry.ollama("library/off", NANO)
     source = f"{registry.host}/library/off"
@@ -337,6 +354,49 @@ def test_a_disk_that_is_full(large: bytes, puller: Puller) -> None:
             limits.setrlimit(limits.RLIMIT_FSIZE, before)
             signal.signal(signal.SIGXFSZ, handler)
         assert puller.pull(server.source("/m.gguf")).path.read_bytes() == large
+
+
+FULL_DISK = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from echorator.images.puller import Puller
+from echorator.images.store import Store
+
+folder, source, greedy = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True"
+
+def fill(progress):
+    if greedy and progress.stage == "pulling":
+        with suppress(OSError), (folder / "other").open("ab", buffering=0) as other:
+            while other.write(bytes(1 << 12)):
+                pass
+
+try:
+    Puller(Store(folder), [], Path("/nonexistent")).pull(source, fill)
+except Exception as error:
+    print(type(error).__name__, error)
+print(sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in (".partial", ".map")))
+"""
+
+
+@pytest.mark.parametrize(("mib", "filled"), [(3, False), (8, True)])
+def test_a_file_system_that_is_full(tmp_path: Path, mib: int, filled: bool) -> None:
+    """A small tmpfs: either the model is too large from the beginning, or something else takes the space meanwhile."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    with bad_server({"/m.gguf": gguf_like(4 << 20)}, Manners(bytes_per_s=4 << 20)) as server:
+        inside = f'mount -t tmpfs -o size={mib}m none {mounted} && exec "$@"'
+        python = (sys.executable, "-P", "-c", FULL_DISK, str(mounted), server.source("/m.gguf"), str(filled))
+        done = subprocess.run(
+            ("unshare", "-rm", "sh", "-c", inside, "sh", *python), capture_output=True, text=True, timeout=60, check=False
+        )
+    if "mount:" in done.stderr or "unshare:" in done.stderr:
+        pytest.skip("this user may not mount a tmpfs in a namespace of its own: sysctl kernel.unprivileged_userns_clone=1")
+    said, left = done.stdout.splitlines()
+    assert said.startswith("ResourceError")
+    assert ("No space left on device" if filled else "4 MiB are to be pulled") in said
+    assert "free some space, or use another --models folder" in said
+    assert left == ("['other']" if filled else "[]")
 
 
 def test_links_and_folders_where_blobs_should_be(puller: Puller, tmp_path: Path) -> None:
