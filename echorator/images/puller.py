@@ -19,6 +19,7 @@ from echorator.images.reference import File, Hub, Reference, Registry, Remote, U
 from echorator.images.registry import RegistryClient, is_model
 from echorator.images.retrying import retried
 from echorator.images.store import (
+    ADAPTER,
     MODEL,
     PARAMS,
     SOURCE,
@@ -178,6 +179,8 @@ class Puller:
             hub = HubClient(reference, self._http, self._hub)
             return hub.manifest(), lambda layer: hub.origin_of(layer.digest)
         client, manifest = self._of_registry(reference)
+        if manifest.of(ADAPTER):
+            raise AnswerError(f"{reference} is an adapter on top of a model, which is not applied here; merge both into one GGUF file")
         if not any(is_model(layer) or is_tar(layer) for layer in manifest.layers):
             kinds = ", ".join(sorted({layer.media_type for layer in manifest.layers})) or "none"
             raise AnswerError(f"{reference} has no GGUF file; its layers are: {kinds}")

@@ -108,6 +108,9 @@ def test_oci_artefacts_and_indexes(registry: RegistryServer, puller: Puller) -> 
         puller.pull(f"oci://{registry.host}/art/nano:empty")
     with pytest.raises(AbsentError, match="look at the name, the tag and the spelling"):
         puller.pull(f"{registry.host}/art/absent")
+    registry.ollama("art/tuned", NANO, adapter=gguf_like(3000))
+    with pytest.raises(AnswerError, match="an adapter on top of a model, which is not applied here; merge both"):
+        puller.pull(f"{registry.host}/art/tuned")
 
 
 def test_a_private_registry(tmp_path: Path, puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
