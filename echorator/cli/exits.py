@@ -6,12 +6,13 @@ import enum
 
 
 class Exit(enum.IntEnum):
-    """Exit codes; 69 is EX_UNAVAILABLE of sysexits.h, 130 and 141 are a shell's for SIGINT and SIGPIPE."""
+    """Exit codes; 69 and 74 are EX_UNAVAILABLE and EX_IOERR of sysexits.h, 130 and 141 are a shell's for SIGINT and SIGPIPE."""
 
     OK = 0
     FAILURE = 1
     USAGE = 2
     UNAVAILABLE = 69
+    RESOURCE = 74
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 

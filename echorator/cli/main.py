@@ -17,6 +17,14 @@ from typing import NoReturn
 from echorator.cli.cluster_options import add_cluster_commands
 from echorator.cli.engine_options import add_engine_options
 from echorator.cli.exits import CommandError, Exit
+from echorator.cli.kube_options import (
+    COGNITION_EXAMPLES,
+    MANIFESTS_EXAMPLES,
+    OPERATOR_EXAMPLES,
+    add_cognition_options,
+    add_manifests_options,
+    add_operator_options,
+)
 from echorator.cli.memory_options import add_memory_commands, add_memory_options
 from echorator.cli.mesh_options import (
     BOOTSTRAP_EXAMPLES,
@@ -169,6 +177,8 @@ def _add_pull(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="phi, registry.example.com/ns/phi:tag, oci://..., https://...#sha256=...")
     parser.add_argument("--into", type=Path, metavar="DIR", help="put the file there too, under a name that says what it is")
     parser.add_argument("--any-size", action="store_true", help="also a model that is larger than this machine's memory")
+    parser.add_argument("--serve", default="", metavar="HOST:PORT", help="then give it to others, until a signal")
+    parser.add_argument("--from", dest="upstream", default="", metavar="URL", help="ask another one's --serve before the source")
     add_store_options(parser)
 
 
@@ -199,6 +209,9 @@ def parser() -> argparse.ArgumentParser:
     add_gateway_options(_command(commands, "gateway", "serve the mesh to clients without xDS, over gRPC and HTTP", GATEWAY_EXAMPLES))
     add_mesh_options(_command(commands, "mesh", "ask a controller, or have it change something", MESH_EXAMPLES))
     add_bootstrap_options(_command(commands, "bootstrap", "print the bootstrap file of an xDS client", BOOTSTRAP_EXAMPLES))
+    add_cognition_options(_command(commands, "cognition", "serve a memory for agents and gateways", COGNITION_EXAMPLES))
+    add_operator_options(_command(commands, "operator", "serve the Models of a Kubernetes cluster", OPERATOR_EXAMPLES))
+    add_manifests_options(_command(commands, "manifests", "print what is to be installed in a Kubernetes cluster", MANIFESTS_EXAMPLES))
     add_memory_commands(_command(commands, "memory", "look into a memory and change it", MEMORY_EXAMPLES))
     return top
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 KINDS = ("episodic", "semantic", "procedural")
+EMBEDDER_HELP = "hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
 
 
 def data_home() -> Path:
@@ -28,9 +29,7 @@ def add_memory_options(parser: argparse._ActionsContainer) -> None:
     """Where the memory is and what makes its vectors."""
     where = "its folder, or redis://HOST:PORT/0 [~/.local/share/echorator/memory]"
     parser.add_argument("--memory", default="", metavar="DIR|URL", help=where)
-    parser.add_argument(
-        "--embedder", default="hashed", metavar="NAME", help="hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
-    )
+    parser.add_argument("--embedder", default="hashed", metavar="NAME", help=EMBEDDER_HELP)
 
 
 def _scope(parser: argparse.ArgumentParser) -> None:

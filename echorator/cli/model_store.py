@@ -21,14 +21,14 @@ def stores_of(folder: Path | None) -> tuple[Store, list[Store]]:
     return own, [Store(ollama)] if ollama != own.folder and (ollama / "manifests").is_dir() else []
 
 
-def puller_of(folder: Path | None, any_size: bool = False) -> Puller:
+def puller_of(folder: Path | None, any_size: bool = False, upstream: str = "") -> Puller:
     """As this user's environment says."""
     store, others = stores_of(folder)
     docker_config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     memory_bytes = 0 if any_size else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     hub = HubSettings(os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), _hub_token())
     offline = any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE)
-    return Puller(store, others, docker_config, hub, offline, memory_bytes, _mirrors(os.environ.get("ECHORATOR_MIRRORS", "")))
+    return Puller(store, others, docker_config, hub, offline, memory_bytes, _mirrors(os.environ.get("ECHORATOR_MIRRORS", "")), upstream)
 
 
 def _mirrors(text: str) -> dict[str, list[str]]:

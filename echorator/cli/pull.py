@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import shutil
 import sys
@@ -10,10 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from echorator.cli.exits import Exit
+import uvicorn
+
+from echorator.cli.exits import CommandError, Exit
 from echorator.cli.model_store import puller_of
-from echorator.errors import ResourceError
-from echorator.images.puller import Image, OnProgress, Progress
+from echorator.errors import EchoratorError, ErrorClass, ResourceError, class_of
+from echorator.images.puller import Image, OnProgress, Progress, Puller
+from echorator.images.store_server import store_app
 
 SHOWN = 24  # characters of a source, so that a bar fits 80 columns
 LINE_EVERY = 10  # per cent, where there is no terminal
@@ -21,10 +25,50 @@ LINE_EVERY = 10  # per cent, where there is no terminal
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code."""
-    puller = puller_of(arguments.models_folder, arguments.any_size)
-    with progress_shown(arguments.source) as on_progress:
-        image = puller.pull(arguments.source, on_progress)
+    puller = puller_of(arguments.models_folder, arguments.any_size, arguments.upstream)
+    try:
+        if arguments.serve:
+            return asyncio.run(_serve(puller, arguments))
+        with progress_shown(arguments.source) as on_progress:
+            image = puller.pull(arguments.source, on_progress)
+    except EchoratorError as error:
+        raise CommandError(str(error), _CODES.get(class_of(error), Exit.FAILURE)) from error
     print(copied(image, arguments.into) if arguments.into is not None else image.path)
+    return Exit.OK
+
+
+_CODES = {ErrorClass.TRANSIENT: Exit.UNAVAILABLE, ErrorClass.RESOURCE: Exit.RESOURCE}
+
+
+async def _serve(puller: Puller, arguments: argparse.Namespace) -> int:
+    """Pull, and give what is there to others until a signal. Raises what the pull raises."""
+    host, _, port = arguments.serve.rpartition(":")
+    if not host or not port.isdigit():
+        raise CommandError(f"--serve {arguments.serve!r} is not HOST:PORT", Exit.USAGE)
+    latest = Progress("resolving")
+    with progress_shown(arguments.source) as shown:
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal latest
+            latest = progress
+            shown(progress)
+
+        app = store_app(puller.store, lambda: (latest.stage, latest.done_bytes, latest.total_bytes))
+        settings = uvicorn.Config(app, host.strip("[]"), int(port), log_level="warning", lifespan="off", timeout_graceful_shutdown=3)
+        server = uvicorn.Server(settings)
+        serving = asyncio.create_task(server.serve())
+        pulling = asyncio.create_task(asyncio.to_thread(puller.pull, arguments.source, on_progress))
+        done, _ = await asyncio.wait((serving, pulling), return_when=asyncio.FIRST_COMPLETED)
+        if pulling not in done:  # a signal, or the port is taken
+            os._exit(Exit.OK if server.started else Exit.FAILURE)
+        try:
+            await pulling
+        except EchoratorError:
+            server.should_exit = True
+            await serving
+            raise
+    print(f"listening on {arguments.serve}", flush=True)
+    await serving
     return Exit.OK
 
 

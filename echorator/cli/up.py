@@ -34,7 +34,6 @@ from echorator.cluster.cluster import Cluster
 from echorator.cluster.documents import Wish
 from echorator.cluster.journal import Journal
 from echorator.cluster.manifests import parse_manifests
-from echorator.cluster.mesh_link import MeshLink
 from echorator.cluster.models import Mesh
 from echorator.cluster.role import ClusterRole
 from echorator.cognition.service import CognitionRole
@@ -45,6 +44,7 @@ from echorator.gateway.http.api import Api
 from echorator.gateway.http.server import HttpServer
 from echorator.gateway.role import GatewayRole
 from echorator.gateway.settings import GatewaySettings
+from echorator.model.mesh_link import MeshLink
 from echorator.rpc.v1 import model_pb2
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import Server, ServerSettings, on_signals
@@ -166,7 +166,7 @@ async def _control(
     stack.push_async_callback(server.close)
     await server.start()
     agents.use(AgentPlace(server.address, arguments.host, memory, folder / "logs", arguments.grace, arguments.models_folder))
-    link = MeshLink(server.address, cluster.wake)
+    link = MeshLink(server.address, lambda _name: cluster.wake())
     stack.push_async_callback(asyncio.to_thread, link.close)
     stack.push_async_callback(asyncio.to_thread, cluster.close)
     images = ImageFetches(puller_of(arguments.models_folder), cluster.wake)

@@ -24,19 +24,18 @@ from echorator.cluster.resources import (
     TemplateMetadata,
 )
 from echorator.cluster.store import Store
-from echorator.errors import EchoratorError, ErrorClass, class_of
-from echorator.model.conditions import Condition, Failure, Observed, Status, conditions_of
-from echorator.model.phase import Phase, phase_of, step
+from echorator.errors import EchoratorError, class_of
+from echorator.model.conditions import Failure, Observed
+from echorator.model.mesh_spec import failure_of, mesh_spec
 from echorator.model.plan import Plan, plan
-from echorator.model.spec import EngineSpec, ModelSpec
+from echorator.model.spec import ModelSpec
+from echorator.model.status import judged
 from echorator.rpc.v1 import controller_pb2 as pb
 
 _log = logging.getLogger(__name__)
 
 MODEL_LABEL = "echorator.dev/model"
 LEAVE_S = 5.0  # beyond its grace, an agent has this long to leave and to free what it has
-SYSTEM_ATTEMPTS = 3  # as in the controller: before that it tries again by itself
-_LOAD_BALANCING = {"Weighted": pb.LOAD_BALANCING_WEIGHTED, "Session": pb.LOAD_BALANCING_SESSION}
 
 
 class Link(Protocol):
@@ -130,9 +129,9 @@ class Models:
         status: Mapping[str, Any] = workload.status if workload is not None else {}
         image = self._mesh.images.look(spec.image)
         failure = self._failures.get(model.name) or image.failure
-        current = known is not None and known.spec == mesh_spec(model.name, spec)
+        current = known is not None and known.spec == mesh_spec(model.name, spec.image, spec)
         if known is not None and current and known.status.observed_generation == known.generation and known.status.HasField("last_error"):
-            failure = failure or _failure(known.status.last_error)
+            failure = failure or failure_of(known.status.last_error)
         return Observed(
             looked_at=self._mesh.link.synced,
             fetched=image.done,
@@ -162,7 +161,7 @@ class Models:
             self._deploy(model, spec)
         if todo.register:
             known = self._mesh.link.find(model.name)
-            wanted = mesh_spec(model.name, spec)
+            wanted = mesh_spec(model.name, spec.image, spec)
             self._told[model.name] = known if known is not None and known.spec == wanted else self._mesh.link.apply(wanted)
         if todo.deregister:
             self._mesh.link.delete(model.name)
@@ -186,72 +185,24 @@ class Models:
 
     def _tell(self, model: Resource, observed: Observed, deleting: bool) -> None:
         """Conditions and phase; every phase on the way is a status of its own."""
-        before = dict(model.status)
-        known = {c["type"]: _condition(c) for c in before.get("conditions", ())}
-        conditions = conditions_of(observed, known, before.get("observedGeneration") != model.generation)
-        current = Phase(before.get("phase", Phase.PENDING.value))
-        target = phase_of(conditions, deleting)
-        status = {
+        conditions, way = judged(dict(model.status), observed, model.generation, deleting, stamp(self._clock()))
+        status: dict[str, Any] = {
             "observedGeneration": model.generation,
             "replicas": observed.running,
             "readyReplicas": observed.serving,
-            "conditions": self._stamped(conditions, before.get("conditions", ()), model.generation),
+            "conditions": conditions,
         }
         if not deleting:
             status["endpoint"] = self._mesh.endpoint()
         mesh_model = self._mesh.link.find(model.name)
         if mesh_model is not None and mesh_model.status.digest:
             status["digest"] = mesh_model.status.digest
-        while True:
-            current = step(current, target)
-            self._store.set_status(model.key, {"phase": current.value, **status})
-            if current == step(current, target):
-                return
-
-    def _stamped(self, conditions: tuple[Condition, ...], before: Any, generation: int) -> list[dict[str, Any]]:
-        known = {c["type"]: c for c in before}
-        stamped = []
-        for c in conditions:
-            earlier = known.get(c.type)
-            same = earlier is not None and earlier["status"] == c.status.value
-            since = earlier["lastTransitionTime"] if earlier is not None and same else stamp(self._clock())
-            shown = {"type": c.type, "status": c.status.value, "reason": c.reason, "message": c.message}
-            stamped.append(shown | {"lastTransitionTime": since, "observedGeneration": generation})
-        return stamped
+        for phase in way:
+            self._store.set_status(model.key, {"phase": phase.value, **status})
 
 
 def _workload_key(name: str) -> Key:
     return Key(Kind.REPLICA_SET, name)
-
-
-def _condition(given: Mapping[str, Any]) -> Condition:
-    return Condition(given["type"], Status(given["status"]), given["reason"], given.get("message", ""))
-
-
-def _failure(error: pb.MeshError) -> Failure:
-    kind = ErrorClass(int(error.kind)) if int(error.kind) in set(ErrorClass) else ErrorClass.SYSTEM
-    if kind is ErrorClass.SYSTEM and error.attempts < SYSTEM_ATTEMPTS:
-        kind = ErrorClass.TRANSIENT
-    return Failure(kind, f"{error.message} (agent {error.agent_id}, attempt {error.attempts})")
-
-
-def mesh_spec(name: str, spec: ModelSpec) -> pb.ModelSpec:
-    """What the controller is told of a model. Pure."""
-    made = pb.ModelSpec(name=name, source=spec.image, replicas=spec.replicas)
-    for field in EngineSpec.model_fields:
-        value = getattr(spec.engine, field)
-        if value is None:
-            continue
-        if isinstance(value, tuple):
-            made.options.tensor_split.extend(value)
-        else:
-            setattr(made.options, field, value)
-    made.routing.load_balancing = _LOAD_BALANCING[spec.routing.load_balancing]
-    for field in ("queue_per_agent", "retries", "ejection_failures"):
-        value = getattr(spec.routing, field)
-        if value is not None:
-            setattr(made.routing, field, value)
-    return made
 
 
 def replica_set_of(name: str, spec: ModelSpec, grace_s: float) -> ReplicaSetSpec:

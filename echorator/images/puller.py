@@ -35,6 +35,7 @@ from echorator.images.store import (
     meant_by,
     written_to,
 )
+from echorator.images.store_server import OtherStore
 from echorator.images.tar_layers import is_tar, unpacked
 from echorator.images.transfer import POLL_S, Origin, claim, fetch, refuse
 
@@ -81,11 +82,14 @@ class Puller:
         offline: bool = False,
         memory_bytes: int = 0,
         mirrors: Mapping[str, Sequence[str]] | None = None,
+        upstream: str = "",
     ) -> None:
         """`others` are read only. `memory_bytes`: models that take more are refused; 0: none is.
 
-        `mirrors` of a registry's host, HOST[:PORT][/PREFIX], are asked before it.
+        `mirrors` of a registry's host, HOST[:PORT][/PREFIX], are asked before it. `upstream`: the
+        URL of another store (see `store_server`), which is asked before anyone.
         """
+        self._upstream = upstream
         self._mirrors = mirrors or {}
         self._docker_config = docker_config
         self._hub = hub or HubSettings()
@@ -173,6 +177,10 @@ class Puller:
         return kept
 
     def _resolve(self, reference: Remote) -> tuple[Manifest, OriginOf]:
+        if self._upstream:
+            other = OtherStore(self._upstream, self._http)
+            with suppress(AbsentError):
+                return other.manifest(reference), other.origin_of
         if isinstance(reference, Url):
             return self._of_url(reference)
         if isinstance(reference, Hub):
@@ -247,9 +255,20 @@ def _fixed(reference: Reference) -> bool:
 def _of_file(reference: File) -> Image:
     if reference.embedded:
         return Image(str(reference), Path())
+    if reference.path.is_dir():
+        return _of_folder(reference)
     if not reference.path.is_file():
         raise ModelFileError(f"{reference.path}: no such file; correct the name, or put the file there")
     return Image(str(reference), reference.path.absolute(), size_bytes=reference.path.stat().st_size)
+
+
+def _of_folder(reference: File) -> Image:
+    """Of a folder with one model in it, as a volume may be."""
+    files = sorted(path for path in reference.path.rglob("*.gguf") if path.is_file())
+    if not files or (len(files) > 1 and not all(_PART.search(path.name) for path in files)):
+        names = ", ".join(str(path.relative_to(reference.path)) for path in files[:8]) or "none"
+        raise ModelFileError(f"{reference.path} is a folder, and should have one GGUF file in it; it has: {names}")
+    return Image(str(reference), files[0].absolute(), size_bytes=sum(path.stat().st_size for path in files))
 
 
 def _image(reference: Remote, stored: Stored) -> Image:

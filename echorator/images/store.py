@@ -247,6 +247,11 @@ class Store:
         place = path.relative_to(self._manifests).parts
         return Stored(place, manifest_of(text, str(path)), self.folder, found.st_mtime)
 
+    def text_at(self, place: tuple[str, ...]) -> bytes | None:
+        """Of the manifest there; None where there is none. Raises StoreError."""
+        path = self._place(place)
+        return self._read(path).manifest.text if path.is_file() else None
+
     def keep(self, reference: Remote, manifest: Manifest) -> Stored:
         """From here on the reference means this; durable when it returns. Raises ResourceError."""
         path = self._place(reference.place)

@@ -9,28 +9,33 @@ from pydantic import Field, Strict, ValidationInfo, field_validator
 
 from echorator.errors import InvalidRequestError
 from echorator.model.schema import Spec
-from echorator.settings import EngineSettings
+from echorator.settings import FLASH_ATTENTION, KV_LAYOUTS, KV_TYPES, SPLIT_MODES, EngineSettings
 
 MOST_REPLICAS = 1000
+
+
+def _option(description: str, **schema: Any) -> Any:
+    """One option; `schema` is for those who read the schema, here `EngineSettings` checks the ranges."""
+    return Field(None, description=description, json_schema_extra=schema)
 
 
 class EngineSpec(Spec):
     """Options of the engine; one that is not set is the agent's own. Ranges are those of `EngineSettings`."""
 
-    context_tokens: int | None = None
-    slots: int | None = None
-    batch_tokens: int | None = None
-    threads: int | None = None
-    gpu_layers: int | None = None
-    split_mode: str | None = None
-    main_gpu: int | None = None
-    tensor_split: Annotated[tuple[float, ...] | None, Strict(False)] = None
-    flash_attention: str | None = None
-    kv_type_k: str | None = None
-    kv_type_v: str | None = None
-    kv_layout: str | None = None
-    queue_limit: int | None = None
-    prefix_cache: bool | None = None
+    context_tokens: int | None = _option("KV cells of all slots together; 0: from the model.", minimum=0, maximum=1 << 24)
+    slots: int | None = _option("Requests computed at the same time.", minimum=1, maximum=128)
+    batch_tokens: int | None = _option("Token budget of one step.", minimum=32, maximum=1 << 16)
+    threads: int | None = _option("Of the CPU; 0: all cores.", minimum=0, maximum=1024)
+    gpu_layers: int | None = _option("Layers on the GPU; -1: all.", minimum=-1, maximum=100_000)
+    split_mode: str | None = _option("How a model is split over GPUs.", enum=list(SPLIT_MODES))
+    main_gpu: int | None = _option("The GPU of what is not split.", minimum=0, maximum=63)
+    tensor_split: Annotated[tuple[float, ...] | None, Strict(False)] = _option("Share of each GPU.", maxItems=16)
+    flash_attention: str | None = _option("Whether attention is computed in one pass.", enum=list(FLASH_ATTENTION))
+    kv_type_k: str | None = _option("Type of the keys in the KV cache.", enum=list(KV_TYPES))
+    kv_type_v: str | None = _option("Type of the values in the KV cache.", enum=list(KV_TYPES))
+    kv_layout: str | None = _option("Whether slots share all cells.", enum=list(KV_LAYOUTS))
+    queue_limit: int | None = _option("Requests that may wait; more are refused.", minimum=1, maximum=1 << 20)
+    prefix_cache: bool | None = _option("Whether prompts share what they have in common.")
 
     @field_validator("*")
     @classmethod
@@ -46,10 +51,10 @@ class EngineSpec(Spec):
 class RoutingSpec(Spec):
     """How clients choose among the agents; see Routing in controller.proto."""
 
-    load_balancing: Literal["Weighted", "Session"] = "Weighted"
-    queue_per_agent: int | None = Field(None, ge=0, le=100_000)
-    retries: int | None = Field(None, ge=0, le=4)
-    ejection_failures: int | None = Field(None, ge=0, le=10_000)
+    load_balancing: Literal["Weighted", "Session"] = Field("Weighted", description="By load, or one agent for a session.")
+    queue_per_agent: int | None = Field(None, ge=0, le=100_000, description="Requests beyond its slots that one agent may get.")
+    retries: int | None = Field(None, ge=0, le=4, description="Of calls that failed before their first token.")
+    ejection_failures: int | None = Field(None, ge=0, le=10_000, description="In a row, then an agent is left out for a while; 0: never.")
 
 
 class CognitionSpec(Spec):
@@ -61,11 +66,13 @@ class CognitionSpec(Spec):
 class ModelSpec(Spec):
     """`image` is "echo-nano" or a GGUF file."""
 
-    image: str = Field(min_length=1, max_length=4096)
-    replicas: int = Field(1, ge=0, le=MOST_REPLICAS)
-    engine: EngineSpec = EngineSpec()
-    routing: RoutingSpec = RoutingSpec()
-    cognition: CognitionSpec = CognitionSpec()
+    image: str = Field(
+        min_length=1, max_length=4096, description="Which model: phi, hf://ORG/REPOSITORY:QUANTISATION, oci://..., echo-nano."
+    )
+    replicas: int = Field(1, ge=0, le=MOST_REPLICAS, description="Agents that serve it; 0: none until somebody asks.")
+    engine: EngineSpec = Field(EngineSpec(), description="Options of the engine.")
+    routing: RoutingSpec = Field(RoutingSpec(), description="How clients choose among the agents.")
+    cognition: CognitionSpec = Field(CognitionSpec(), description="The memory that chats may name.")
     isolation: Literal["Process", "Thread"] = "Process"  # of the local cluster's agents; Thread: all in the process of `echorator up`
 
     @field_validator("image")

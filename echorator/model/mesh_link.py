@@ -1,4 +1,4 @@
-"""The controller of the mesh as the local cluster sees it: models in, how they stand out. Over gRPC, on threads of its own.
+"""The controller of the mesh as its back ends see it: models in, how they stand out. Over gRPC, on threads of its own.
 
 A stream brings every change; where it breaks it is opened again, and until then the last known state stands.
 """
@@ -32,7 +32,8 @@ class ControllerLostError(EchoratorError):
 class MeshLink:
     """Calls from one thread; `on_change` is called from another."""
 
-    def __init__(self, controller: str, on_change: Callable[[], None]) -> None:
+    def __init__(self, controller: str, on_change: Callable[[str], None]) -> None:
+        """`on_change` is told the model that changed; "": any of them may have."""
         self._on_change = on_change
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -85,16 +86,19 @@ class MeshLink:
             self._stream = self._stub.WatchModels(pb.WatchModelsRequest(), wait_for_ready=True)
             try:
                 for event in self._stream:
+                    name = ""
                     if event.HasField("changed"):
-                        there.add(event.changed.spec.name)
+                        name = event.changed.spec.name
+                        there.add(name)
                         self._note(event.changed)
                     elif event.HasField("deleted"):
-                        self._forget({event.deleted})
+                        name = event.deleted
+                        self._forget({name})
                     elif event.synced:
                         self._forget(self._models.keys() - there)
                         self.synced = True
                     if self.synced:
-                        self._on_change()
+                        self._on_change(name)
             except grpc.RpcError as error:
                 _log.debug("models not watched", extra={"error": error.details()})
             self._closing.wait(RETRY_S)

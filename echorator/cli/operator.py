@@ -1,0 +1,93 @@
+"""`echorator operator`: Models of a Kubernetes cluster become pods, Services and a place in the mesh."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from echorator.cli.exits import CommandError, Exit
+from echorator.kube.client import Client, NoClusterError
+from echorator.kube.election import ElectionSettings
+from echorator.kube.install import Install
+from echorator.kube.operator import Operator, OperatorSettings
+from echorator.telemetry.exposition import text_of
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    return asyncio.run(_operate(arguments))
+
+
+async def _operate(arguments: argparse.Namespace) -> int:
+    try:
+        election = ElectionSettings(arguments.lease_duration, arguments.renew_deadline, arguments.retry_period)
+    except ValueError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+    install = Install(
+        arguments.system_namespace,
+        arguments.controller,
+        arguments.memory_server,
+        arguments.image,
+        arguments.gpu_image,
+        grace_s=arguments.grace,
+    )
+    identity = arguments.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}"
+    settings = OperatorSettings(install, identity, arguments.namespace, arguments.workers, election, arguments.lease)
+    try:
+        client = await Client.connect(arguments.kubeconfig, arguments.context)
+    except NoClusterError as error:
+        raise CommandError(str(error), Exit.UNAVAILABLE) from error
+    async with client:
+        operator = Operator(client, settings)
+        server = _Server(uvicorn.Config(_app(operator), arguments.host, arguments.port, log_level="warning", lifespan="off"))
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        serving = asyncio.create_task(server.serve())
+        working = asyncio.create_task(operator.run())
+        stopping = asyncio.create_task(stop.wait())
+        print(f"operating as {identity}; /metrics, /readyz on http://{arguments.host}:{arguments.port}", flush=True)
+        done, _ = await asyncio.wait((serving, working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        working.cancel()
+        server.should_exit = True
+        await asyncio.gather(serving, working, return_exceptions=True)
+        for task in done:
+            task.result()
+    print("stopped", file=sys.stderr)
+    return Exit.OK
+
+
+class _Server(uvicorn.Server):
+    """Signals are the command's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None."""
+        yield
+
+
+def _app(operator: Operator) -> Starlette:
+    def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    def readyz(_: Request) -> Response:
+        trouble = operator.trouble()
+        return PlainTextResponse(trouble or "ok", 503 if trouble else 200)
+
+    def metrics(_: Request) -> Response:
+        return Response(text_of(lambda: None), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

@@ -1,0 +1,271 @@
+"""The objects that a Model becomes: a pure function of its spec, of the models it shares a store with, and of the installation.
+
+Everything it makes carries the same labels and owners each time, so that what is there can be compared with what is to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from echorator.kube.install import AGENT_PORT, METRICS_PORT, STORE_PORT, Install
+from echorator.kube.pods import (
+    AGENT,
+    DEFAULT_STORAGE,
+    MODELS,
+    POD_SECURITY,
+    SCRATCH,
+    agent_template,
+    credentials,
+    gpus_of,
+    labels_of,
+    merged,
+    puller,
+    storage_of,
+    store_labels,
+)
+from echorator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    GRPC_ROUTE,
+    INGRESS,
+    MANAGED_BY,
+    MANAGED_LABEL,
+    MODEL,
+    MODEL_LABEL,
+    NETWORK_POLICY,
+    PART_LABEL,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+    Object,
+)
+from echorator.kube.source import Source, Way
+from echorator.kube.spec import KubeModelSpec
+
+Child = tuple[Kind, Object]
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+MEMORY = "memory"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be there: the store first, then, once the files are there, the rest."""
+
+    store: tuple[Child, ...] = ()
+    workload: tuple[Child, ...] = ()
+    serving: tuple[Child, ...] = field(default=())  # how it is reached, and what watches over it
+
+
+def name_of_workload(name: str) -> str:
+    """Of its Deployment, its Service, and what else there is one of."""
+    return f"model-{name}"
+
+
+def selector_of(name: str) -> dict[str, str]:
+    """Of its agents."""
+    return {MODEL_LABEL: name, PART_LABEL: AGENT}
+
+
+def wanted_of(model: Object, spec: KubeModelSpec, source: Source, install: Install, sharers: Sequence[Object], memory: str) -> Wanted:
+    """`sharers` are all models that use the same store, this one too; `memory` is the CognitionService its agents use, "" for none."""
+    store: tuple[Child, ...] = ()
+    if source.way is Way.STORE:
+        store = tuple(_store(model["metadata"]["namespace"], spec, source, install, sharers))
+    workload = [(DEPLOYMENT, _deployment(model, spec, source, install, memory))]
+    return Wanted(store, tuple(workload), tuple(_serving(model, spec, install)))
+
+
+def own_memory(model: Object) -> str:
+    """The address of a model's own CognitionService."""
+    metadata = model["metadata"]
+    return f"{name_of_workload(metadata['name'])}-{MEMORY}.{metadata['namespace']}.svc"
+
+
+def owner_of(model: Object, controls: bool) -> Object:
+    """The reference by which a child goes when the model goes."""
+    reference: Object = {
+        "apiVersion": MODEL.api_version,
+        "kind": MODEL.name,
+        "name": model["metadata"]["name"],
+        "uid": model["metadata"]["uid"],
+    }
+    return {**reference, "controller": True, "blockOwnerDeletion": True} if controls else reference
+
+
+def _made(kind: Kind, model: Object, name: str, part: str, spec: Object) -> Object:
+    metadata: Object = {"namespace": model["metadata"]["namespace"], "name": name, "labels": labels_of(model["metadata"]["name"], part)}
+    metadata["ownerReferences"] = [owner_of(model, controls=True)]
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "spec": spec}
+
+
+# The store of the files
+
+
+def _store(namespace: str, spec: KubeModelSpec, source: Source, install: Install, sharers: Sequence[Object]) -> list[Child]:
+    labels = store_labels(source.store)
+    owners = [owner_of(model, controls=False) for model in sorted(sharers, key=lambda model: str(model["metadata"]["name"]))]
+    metadata: Object = {"namespace": namespace, "name": source.store, "labels": labels, "ownerReferences": owners}
+    container = puller(spec, install, ["--serve", f"0.0.0.0:{STORE_PORT}"])
+    container["ports"] = [{"name": "http", "containerPort": STORE_PORT, "protocol": "TCP"}]
+    container["readinessProbe"] = {"httpGet": {"path": "/ready", "port": STORE_PORT, "scheme": "HTTP"}, "periodSeconds": 2}
+    volumes = [SCRATCH, *credentials(spec)[1]]
+    claims: list[Object] = []
+    if spec.storage.existing_claim:
+        volumes.append({"name": MODELS, "persistentVolumeClaim": {"claimName": spec.storage.existing_claim}})
+    else:
+        claims.append(_claim(spec, labels))
+    pod: Object = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "terminationGracePeriodSeconds": 5,
+        "containers": [container],
+        "volumes": volumes,
+    }
+    if spec.image_pull_secrets:
+        pod["imagePullSecrets"] = list(spec.image_pull_secrets)
+    stateful: Object = {
+        "replicas": 1,
+        "serviceName": source.store,
+        "podManagementPolicy": "Parallel",
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
+    }
+    if claims:
+        stateful["volumeClaimTemplates"] = claims
+    service: Object = {
+        "selector": labels,
+        "ports": [{"name": "http", "port": STORE_PORT, "targetPort": STORE_PORT, "protocol": "TCP"}],
+    }
+    policy: Object = {
+        "podSelector": {"matchLabels": labels},
+        "policyTypes": ["Ingress"],  # out: whatever registry the source is in
+        "ingress": [
+            {"from": [{"podSelector": {"matchLabels": {MANAGED_LABEL: MANAGED_BY}}}, _system(install)], "ports": [_port(STORE_PORT)]}
+        ],
+    }
+    parts = ((STATEFUL_SET, stateful), (SERVICE, service), (NETWORK_POLICY, policy))
+    return [(kind, {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "spec": made}) for kind, made in parts]
+
+
+def _claim(spec: KubeModelSpec, labels: dict[str, str]) -> Object:
+    claim: Object = {"accessModes": [spec.storage.access_mode], "resources": {"requests": {"storage": storage_of(spec) or DEFAULT_STORAGE}}}
+    if spec.storage.class_name:
+        claim["storageClassName"] = spec.storage.class_name
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": MODELS, "labels": labels}, "spec": claim}
+
+
+# The agents
+
+
+def _deployment(model: Object, spec: KubeModelSpec, source: Source, install: Install, memory: str) -> Object:
+    surge = {"maxSurge": 0, "maxUnavailable": 1} if gpus_of(spec) else {"maxSurge": 1, "maxUnavailable": 0}  # a GPU more is seldom free
+    name = model["metadata"]["name"]
+    workload: Object = {
+        "replicas": spec.replicas,
+        "selector": {"matchLabels": selector_of(name)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": surge},
+        "revisionHistoryLimit": 2,
+        "template": agent_template(model, spec, source, install, memory),
+    }
+    return _made(DEPLOYMENT, model, name_of_workload(name), AGENT, workload)
+
+
+def _serving(model: Object, spec: KubeModelSpec, install: Install) -> list[Child]:
+    name = model["metadata"]["name"]
+    workload = name_of_workload(name)
+    service_name = spec.expose.service_name or workload
+    port = {"name": "grpc", "port": AGENT_PORT, "targetPort": AGENT_PORT, "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}
+    kind = spec.expose.type if spec.expose.type in ("NodePort", "LoadBalancer") else "ClusterIP"
+    if spec.expose.node_port is not None:
+        port["nodePort"] = spec.expose.node_port
+    service = _made(SERVICE, model, service_name, AGENT, {"type": kind, "selector": selector_of(name), "ports": [port]})
+    if spec.expose.annotations:
+        service["metadata"]["annotations"] = dict(spec.expose.annotations)
+    bare = {key: value for key, value in port.items() if key != "nodePort"}
+    headless = {"clusterIP": "None", "selector": selector_of(name), "ports": [bare], "publishNotReadyAddresses": False}
+    children: list[Child] = [
+        (SERVICE, service),
+        (SERVICE, _made(SERVICE, model, f"{workload}-agents", AGENT, headless)),
+        (NETWORK_POLICY, _made(NETWORK_POLICY, model, workload, AGENT, _policy(name, install))),
+    ]
+    most = spec.autoscaling.max_replicas if spec.autoscaling else spec.replicas
+    if most >= 2:
+        budget = {"maxUnavailable": 1, "selector": {"matchLabels": selector_of(name)}, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+        children.append((DISRUPTION_BUDGET, _made(DISRUPTION_BUDGET, model, workload, AGENT, budget)))
+    if spec.autoscaling:
+        children.append((AUTOSCALER, _made(AUTOSCALER, model, workload, AGENT, _autoscaler(name, spec, install))))
+    if spec.expose.type == "Ingress":
+        children.append((INGRESS, _ingress(model, spec, service_name)))
+    if spec.expose.type == "GRPCRoute" and install.grpc_routes:
+        children.append((GRPC_ROUTE, _made(GRPC_ROUTE, model, workload, AGENT, _route(spec, service_name))))
+    return children
+
+
+def _system(install: Install) -> Object:
+    return {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: install.namespace}}}
+
+
+def _port(number: int, protocol: str = "TCP") -> Object:
+    return {"port": number, "protocol": protocol}
+
+
+def _policy(name: str, install: Install) -> Object:
+    """In: calls from this cluster's pods, metrics from anywhere. Out: names, the mesh and its memory, the files' stores."""
+    dns: Object = {"ports": [_port(53, "UDP"), _port(53)]}
+    stores: Object = {"to": [{"podSelector": {"matchLabels": {MANAGED_LABEL: MANAGED_BY}}}]}
+    return {
+        "podSelector": {"matchLabels": selector_of(name)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [{"namespaceSelector": {}}], "ports": [_port(AGENT_PORT), _port(METRICS_PORT)]}],
+        "egress": [dns, {"to": [_system(install)]}, stores],
+    }
+
+
+def _autoscaler(name: str, spec: KubeModelSpec, install: Install) -> Object:
+    """On the Model itself. Signals of pods only where the cluster has an adapter for them: one that is missing stops every scale-down."""
+    assert spec.autoscaling is not None
+    scaling, signals = spec.autoscaling, spec.autoscaling.signals
+
+    def resource(kind: str, percent: int) -> Object:
+        return {"type": "Resource", "resource": {"name": kind, "target": {"type": "Utilization", "averageUtilization": percent}}}
+
+    def of_pods(metric: str, value: int) -> Object:
+        return {"type": "Pods", "pods": {"metric": {"name": metric}, "target": {"type": "AverageValue", "averageValue": str(value)}}}
+
+    metrics = [resource("cpu", signals.cpu_percent), resource("memory", signals.memory_percent)]
+    if install.custom_metrics:
+        metrics.append(of_pods("echorator_queue_depth", signals.queue_depth))
+        metrics.append(of_pods("echorator_time_to_first_token_seconds_p95", signals.response_time_seconds))
+        if gpus_of(spec):
+            metrics.append(of_pods("DCGM_FI_DEV_GPU_UTIL", signals.gpu_percent))
+    return {
+        "scaleTargetRef": {"apiVersion": MODEL.api_version, "kind": MODEL.name, "name": name},
+        "minReplicas": max(1, scaling.min_replicas),
+        "maxReplicas": scaling.max_replicas,
+        "metrics": metrics,
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": scaling.cooldown_seconds}},
+    }
+
+
+def _ingress(model: Object, spec: KubeModelSpec, service: str) -> Object:
+    backend = {"service": {"name": service, "port": {"name": "grpc"}}}
+    rule = {"host": spec.expose.host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    ingress: Object = {"rules": [rule]}
+    if spec.expose.class_name:
+        ingress["ingressClassName"] = spec.expose.class_name
+    made = _made(INGRESS, model, name_of_workload(model["metadata"]["name"]), AGENT, ingress)
+    made["metadata"]["annotations"] = merged({"nginx.ingress.kubernetes.io/backend-protocol": "GRPC"}, dict(spec.expose.annotations))
+    return made
+
+
+def _route(spec: KubeModelSpec, service: str) -> Object:
+    assert spec.expose.gateway is not None
+    parent = {"name": spec.expose.gateway.name, **({"namespace": spec.expose.gateway.namespace} if spec.expose.gateway.namespace else {})}
+    route: Object = {"parentRefs": [parent], "rules": [{"backendRefs": [{"name": service, "port": AGENT_PORT}]}]}
+    if spec.expose.host:
+        route["hostnames"] = [spec.expose.host]
+    return route

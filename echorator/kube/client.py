@@ -1,0 +1,289 @@
+"""The API server: raw objects in and out, each call with a timeout, each error one of ours. The only file that knows the client library.
+
+kubernetes-asyncio reads kubeconfigs and service accounts and keeps tokens fresh; its typed objects are left alone, since turning an event
+into one costs thirty times what reading its JSON does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes_asyncio import client as kubernetes
+from kubernetes_asyncio import config as kubeconfig
+
+from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
+from echorator.kube.resources import Kind, Object
+
+CALL_S = 10.0
+WATCH_S = 300  # the server ends a watch after it
+STALL_S = 90.0  # without an event or a bookmark, which come about once a minute
+LIST_PAGE = 500
+MANAGER = "echorator"
+
+
+class ApiError(EchoratorError):
+    """The API server refused. `status` is HTTP's, `reason` Kubernetes'; `after_s`: not before."""
+
+    def __init__(self, message: str, status: int = 0, reason: str = "", after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.after_s = status, reason, after_s
+
+
+class AbsentError(ApiError):
+    """There is no such object, or no such kind."""
+
+
+class ConflictError(ApiError):
+    """It was changed since it was read, exists already, or a field is another manager's."""
+
+    retryable = True
+
+
+class GoneError(ApiError):
+    """That resourceVersion is no longer known: list again."""
+
+    retryable = True
+
+
+class ForbiddenError(ApiError):
+    """RBAC or admission says no; the message names the verb and the resource."""
+
+
+class QuotaError(ApiError, ResourceError):
+    """A ResourceQuota is used up."""
+
+
+class InvalidObjectError(ApiError, InvalidRequestError):
+    """The object cannot be so; the message names the field."""
+
+
+class UnreachableError(ApiError):
+    """The API server does not answer, or is too busy to."""
+
+    retryable = True
+
+
+class NoClusterError(EchoratorError):
+    """There is no kubeconfig, and this is no pod."""
+
+
+class Client:
+    """`connect`, then calls; `close`."""
+
+    def __init__(self, api: kubernetes.ApiClient, namespace: str) -> None:
+        self._api = api
+        self.namespace = namespace  # of the context, or of the pod
+        self.on_request: Callable[[str, int], None] = lambda _method, _status: None
+
+    @classmethod
+    async def connect(cls, path: str | None = None, context: str | None = None) -> Client:
+        """By a kubeconfig, else by the pod's service account. Raises NoClusterError."""
+        settings = kubernetes.Configuration()
+        try:
+            try:
+                await kubeconfig.load_kube_config(path, context, settings)
+                contexts, active = kubeconfig.list_kube_config_contexts(path)
+                chosen: Any = next(c for c in contexts if c["name"] == context) if context else active
+                namespace = chosen["context"].get("namespace") or "default"
+            except kubeconfig.ConfigException:
+                if path or context:
+                    raise
+                kubeconfig.load_incluster_config(settings)
+                namespace = _pod_namespace()
+        except (kubeconfig.ConfigException, OSError, TypeError, KeyError, ValueError) as error:
+            raise NoClusterError(
+                f"no cluster is known here ({error}); set KUBECONFIG, or write ~/.kube/config as your cluster's provider says"
+            ) from error
+        settings.connection_pool_maxsize = 64
+        return cls(kubernetes.ApiClient(settings), namespace)
+
+    async def close(self) -> None:
+        """No call may run any more."""
+        await self._api.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    # One object
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        """Raises AbsentError and what every call raises: ForbiddenError, UnreachableError, ApiError."""
+        return await self.call("GET", kind.path(namespace, name))
+
+    async def create(self, kind: Kind, thing: Object, dry_run: bool = False) -> Object:
+        """Raises ConflictError where it is there, InvalidObjectError, QuotaError."""
+        query = {"fieldManager": MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        return await self.call("POST", kind.path(thing["metadata"].get("namespace", "")), query, thing)
+
+    async def apply(
+        self, kind: Kind, thing: Object, manager: str = MANAGER, sub: str = "", dry_run: bool = False, force: bool = True
+    ) -> Object:
+        """Server-side apply of what is ours. Raises InvalidObjectError, QuotaError; ConflictError without `force` only."""
+        query = {
+            "fieldManager": manager,
+            "force": str(force).lower(),
+            "fieldValidation": "Strict",
+            **({"dryRun": "All"} if dry_run else {}),
+        }
+        metadata = thing["metadata"]
+        path = kind.path(metadata.get("namespace", ""), metadata["name"], sub)
+        return await self.call("PATCH", path, query, thing, "application/apply-patch+yaml")
+
+    async def merge(self, kind: Kind, namespace: str, name: str, patch: Object, sub: str = "") -> Object:
+        """A JSON merge patch; with metadata.resourceVersion in it only of what was read. Raises ConflictError, AbsentError."""
+        path = kind.path(namespace, name, sub)
+        return await self.call("PATCH", path, {"fieldManager": MANAGER}, patch, "application/merge-patch+json")
+
+    async def replace(self, kind: Kind, thing: Object) -> Object:
+        """What was read, changed. Raises ConflictError where somebody else changed it since."""
+        metadata = thing["metadata"]
+        return await self.call("PUT", kind.path(metadata.get("namespace", ""), metadata["name"]), {"fieldManager": MANAGER}, thing)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str = "", wait: bool = False) -> None:
+        """Of that uid where one is given. Nothing happens where it is gone. `wait`: until its dependents are gone too."""
+        body: Object = {"propagationPolicy": "Foreground" if wait else "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        try:
+            await self.call("DELETE", kind.path(namespace, name), {}, body)
+        except AbsentError:
+            return
+
+    async def logs(self, namespace: str, name: str, container: str, lines: int) -> str:
+        """The last ones of a container. Raises AbsentError, ApiError where it has none yet."""
+        from_path = f"{Kind('Pod', 'pods').path(namespace, name, 'log')}?{urlencode({'container': container, 'tailLines': lines})}"
+        response = await self._send("GET", from_path, None, {}, aiohttp.ClientTimeout(total=CALL_S))
+        async with response:
+            return (await response.read()).decode("utf-8", "replace")
+
+    async def follow_logs(self, namespace: str, name: str, container: str, lines: int) -> AsyncIterator[str]:
+        """Lines of a container's log until it ends."""
+        query = urlencode({"container": container, "tailLines": lines, "follow": "true"})
+        path = f"{Kind('Pod', 'pods').path(namespace, name, 'log')}?{query}"
+        response = await self._send("GET", path, None, {}, aiohttp.ClientTimeout(total=None, sock_connect=CALL_S))
+        async with response:
+            async for line in response.content:
+                yield line.decode("utf-8", "replace").rstrip("\n")
+
+    # Many
+
+    async def list(self, kind: Kind, namespace: str = "", selector: str = "") -> tuple[list[Object], str]:
+        """All of them, page by page, and the resourceVersion of the list. Raises what `get` raises."""
+        found: list[Object] = []
+        query: dict[str, Any] = {"limit": LIST_PAGE, **({"labelSelector": selector} if selector else {})}
+        while True:
+            page = await self.call("GET", kind.path(namespace), query)
+            for item in page["items"]:
+                item.setdefault("kind", kind.name)
+                item.setdefault("apiVersion", kind.api_version)
+                found.append(item)
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return found, page["metadata"]["resourceVersion"]
+            query["continue"] = token
+
+    async def watch(self, kind: Kind, namespace: str, selector: str, version: str, from_start: bool = False) -> AsyncIterator[Object]:
+        """Events since a resourceVersion until the server ends the watch; `from_start`: all objects first, then a bookmark.
+
+        Raises GoneError, UnreachableError (nothing came for STALL_S, or the connection broke).
+        """
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_S), "resourceVersion": version}
+        if selector:
+            query["labelSelector"] = selector
+        if from_start:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CALL_S, sock_read=STALL_S)
+        response = await self._send("GET", f"{kind.path(namespace)}?{urlencode(query)}", None, {}, timeout)
+        async with response:
+            try:
+                async for line in response.content:
+                    event: Object = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise _refused(event["object"].get("code", 500), json.dumps(event["object"]).encode(), 0.0)
+                    yield event
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise UnreachableError(f"the watch of {kind.plural} broke: {error or type(error).__name__}") from error
+
+    # Calls
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Object | None = None,
+        content: str = "application/json",
+        timeout_s: float = CALL_S,
+    ) -> Object:
+        """Any call; the object that it answers with. Raises ApiError."""
+        url = f"{path}?{urlencode(query)}" if query else path
+        response = await self._send(method, url, body, {"Content-Type": content}, aiohttp.ClientTimeout(total=timeout_s))
+        async with response:
+            try:
+                answer: Object = json.loads(await response.read())
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise UnreachableError(f"the API server broke off: {error or type(error).__name__}") from error
+            return answer
+
+    async def _send(
+        self, method: str, path: str, body: Object | None, headers: dict[str, str], times: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        """Raises ApiError for any status but success."""
+        settings = self._api.configuration
+        sent = {"Accept": "application/json", "User-Agent": MANAGER, **headers}
+        status = 0
+        try:
+            await self._api.update_params_for_auth(sent, [], ["BearerToken"])
+            response: aiohttp.ClientResponse = await self._api.rest_client.request(
+                method, f"{settings.host}{path}", headers=sent, body=body, _preload_content=False, _request_timeout=times
+            )
+            status = response.status
+            if 200 <= status < 300:
+                return response
+            async with response:
+                text = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnreachableError(f"the API server {settings.host} does not answer: {error or type(error).__name__}") from error
+        finally:
+            self.on_request(method, status)
+        after = response.headers.get("Retry-After", "")
+        raise _refused(status, text, float(after) if after.isdigit() else 0.0)
+
+
+def _refused(status: int, text: bytes, after_s: float) -> ApiError:
+    try:
+        said: Object = json.loads(text)
+        message, reason = str(said.get("message") or said), str(said.get("reason") or "")
+    except (ValueError, AttributeError):
+        message, reason = text.decode("utf-8", "replace")[:500] or f"HTTP {status}", ""
+    kinds: dict[int, type[ApiError]] = {
+        400: InvalidObjectError,
+        403: QuotaError if "exceeded quota" in message else ForbiddenError,
+        404: AbsentError,
+        409: ConflictError,
+        410: GoneError,
+        422: InvalidObjectError,
+    }
+    kind = kinds.get(status, UnreachableError if status in (408, 429) or status >= 500 else ApiError)
+    return kind(message, status, reason, after_s)
+
+
+def _pod_namespace() -> str:
+    with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace", encoding="utf-8") as file:
+        return file.read().strip()
+
+
+async def closing(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel them and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,55 @@
+"""Whether what is there already says all that is to be said, so that nothing needs to be written. Pure.
+
+The API server adds defaults and writes quantities its own way: those are no differences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+_QUANTITIES = frozenset(("cpu", "memory", "storage", "ephemeral-storage", "averageValue"))
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_UNITS = {"n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1)}
+_UNITS |= {unit: Fraction(10 ** (3 * power)) for power, unit in enumerate("kMGTPE", 1)}
+_UNITS |= {f"{unit}i": Fraction(1024**power) for power, unit in enumerate("KMGTPE", 1)}
+_NAMES = ("name", "mountPath", "containerPort", "topologyKey", "uid")  # of the things in lists
+
+
+def contained(wanted: Any, there: Any, field: str = "") -> bool:
+    """`there` has every part of `wanted`. Lists of named things are compared by name, other lists as they are."""
+    if isinstance(wanted, Mapping):
+        return isinstance(there, Mapping) and all(
+            (key in there and contained(value, there[key], key)) or (key not in there and _empty(value)) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        if not isinstance(there, list):
+            return False
+        key = next((name for name in _NAMES if wanted and all(isinstance(item, Mapping) and name in item for item in wanted)), None)
+        if key is None or len({str(item[key]) for item in wanted}) < len(wanted):
+            return len(wanted) == len(there) and all(contained(a, b) for a, b in zip(wanted, there, strict=True))
+        by_name = {item.get(key): item for item in there if isinstance(item, Mapping)}
+        return len(there) == len(wanted) and all(item[key] in by_name and contained(item, by_name[item[key]]) for item in wanted)
+    if field in _QUANTITIES or "/" in field:
+        return wanted == there or (quantity(wanted) is not None and quantity(wanted) == quantity(there))
+    return bool(wanted == there)
+
+
+def _empty(value: Any) -> bool:
+    """What the API server leaves out."""
+    return value in ({}, [], False, "", None)
+
+
+def quantity(value: Any) -> Fraction | None:
+    """The number that a quantity stands for; None for what is none. Source: Kubernetes' resource.Quantity."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Fraction(value)
+    found = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        return None
+    number, unit = found.groups()
+    if unit and unit[0] in "eE" and len(unit) > 1 and unit[1] != "i":
+        return Fraction(f"{number}e{unit[1:]}")
+    return Fraction(number) * _UNITS[unit or ""]

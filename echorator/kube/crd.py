@@ -1,0 +1,259 @@
+"""The CustomResourceDefinition of Model: a structural schema made from `KubeModelSpec`, and CEL rules for what a schema cannot say. Pure.
+
+Feeds `manifests`. The rules' messages are what `kubectl apply` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from echorator.errors import ErrorClass
+from echorator.kube.resources import GROUP, MODEL, VERSION, Object
+from echorator.kube.spec import KubeModelSpec
+from echorator.model.conditions import CHAIN
+from echorator.model.phase import Phase
+
+NAME_LENGTH = 50
+MOST_TEXT, MOST_PAIRS = 4096, 64
+_QUANTITY = r"^[0-9]+(\.[0-9]+)?([EPTGMk]i?|m)?$"
+_KEPT = ("type", "description", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum", "pattern", "default")
+_LOCAL = ("isolation",)  # of `echorator up` only
+
+_RULES = (
+    (
+        r"!self.image.matches('\\s')",
+        "spec.image must not contain spaces",
+    ),
+    (
+        "!self.image.contains('://') || self.image.startsWith('hf://') || self.image.startsWith('oci://') || "
+        "self.image.startsWith('pvc://') || self.image.startsWith('https://') || self.image.startsWith('http://')",
+        "spec.image is a name such as phi:latest, or begins with hf://, oci://, pvc:// or https://",
+    ),
+    (
+        "!self.image.startsWith('http') || !self.image.contains('://') || self.image.matches('#sha256=[0-9a-fA-F]{64}$')",
+        "spec.image: a URL ends with #sha256= and the 64 digits that `sha256sum` prints, so that the file can be verified",
+    ),
+    (
+        "!self.image.startsWith('/') && !self.image.startsWith('.') && !self.image.startsWith('file:')",
+        "spec.image: pods do not see your machine's files; put it on a claim and write pvc://CLAIM/FILE.gguf, or push it to a registry",
+    ),
+    (
+        "!self.image.startsWith('pvc://') || self.image.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/.+[.]gguf$')",
+        "spec.image: a file of a claim is pvc://CLAIM/FILE.gguf",
+    ),
+    (
+        "!self.image.startsWith('pvc://') || !(has(self.storage.size) || has(self.storage.className) || has(self.storage.existingClaim))",
+        "spec.storage is of no use with a pvc:// image, whose claim is there already; remove it",
+    ),
+    (
+        "!has(self.storage.existingClaim) || !(has(self.storage.size) || has(self.storage.className))",
+        "spec.storage: an existingClaim has its size and class already; remove size and className",
+    ),
+    (
+        "!(has(self.resourceClass) && has(self.resources))",
+        "say either spec.resourceClass or spec.resources",
+    ),
+    (
+        "!has(self.autoscaling) || self.autoscaling.minReplicas <= self.autoscaling.maxReplicas",
+        "spec.autoscaling.minReplicas must not be above maxReplicas",
+    ),
+    (
+        "!has(self.expose.nodePort) || self.expose.type == 'NodePort'",
+        "spec.expose.nodePort needs spec.expose.type NodePort",
+    ),
+    (
+        "!has(self.expose.host) || self.expose.type in ['Ingress', 'GRPCRoute']",
+        "spec.expose.host needs spec.expose.type Ingress or GRPCRoute",
+    ),
+    (
+        "self.expose.type != 'Ingress' || has(self.expose.host)",
+        "spec.expose.type Ingress needs spec.expose.host",
+    ),
+    (
+        "(self.expose.type == 'GRPCRoute') == has(self.expose.gateway)",
+        "spec.expose.gateway and spec.expose.type GRPCRoute need each other",
+    ),
+    (
+        "!has(self.cognition.resources) || has(self.cognition.store)",
+        "spec.cognition.resources are of a memory of its own, which spec.cognition.store makes",
+    ),
+    (
+        "!has(self.cognition.store) || self.cognition.store.matches('^rediss?://')",
+        "spec.cognition.store must begin with redis:// or rediss://",
+    ),
+)
+_TRANSITIONS = (
+    (
+        "has(self.servedName) == has(oldSelf.servedName) && (!has(self.servedName) || self.servedName == oldSelf.servedName)",
+        "spec.servedName cannot be changed, clients ask for it; make another Model",
+    ),
+)
+_NAME_RULE = (
+    f"self.metadata.name.size() <= {NAME_LENGTH} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    f"metadata.name must be at most {NAME_LENGTH} characters of a-z, 0-9 and -, and begin with a letter: Services are named after it",
+)
+
+
+def definition() -> Object:
+    """The whole object."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{MODEL.plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "names": {
+                "kind": MODEL.name,
+                "listKind": "ModelList",
+                "plural": MODEL.plural,
+                "singular": "model",
+                "shortNames": ["echomodel", "mdl"],
+                "categories": ["echorator"],
+            },
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": _schema()},
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.replicas",
+                            "statusReplicasPath": ".status.replicas",
+                            "labelSelectorPath": ".status.selector",
+                        },
+                    },
+                    "additionalPrinterColumns": _columns(),
+                }
+            ],
+        },
+    }
+
+
+def _columns() -> list[Object]:
+    ready = '.status.conditions[?(@.type=="Ready")]'
+    columns = (
+        ("Phase", "string", ".status.phase", 0),
+        ("Ready", "string", f"{ready}.status", 0),
+        ("Reason", "string", f"{ready}.reason", 0),
+        ("Replicas", "integer", ".status.replicas", 0),
+        ("Model", "string", ".spec.image", 0),
+        ("Endpoint", "string", ".status.endpoint", 1),
+        ("Age", "date", ".metadata.creationTimestamp", 0),
+    )
+    return [{"name": name, "type": kind, "jsonPath": path, "priority": priority} for name, kind, path, priority in columns]
+
+
+def _schema() -> Object:
+    given = KubeModelSpec.model_json_schema(by_alias=True)
+    spec = _structural(given, given.get("$defs", {}))
+    for name in _LOCAL:
+        spec["properties"].pop(name, None)
+    spec["x-kubernetes-validations"] = [{"rule": rule, "message": message} for rule, message in (*_RULES, *_TRANSITIONS)]
+    return {
+        "type": "object",
+        "description": "A model of llama.cpp, served with a memory.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": spec,
+            "status": _status(),
+        },
+        "x-kubernetes-validations": [{"rule": _NAME_RULE[0], "message": _NAME_RULE[1]}],
+    }
+
+
+def _structural(given: Mapping[str, Any], definitions: Mapping[str, Any]) -> Object:
+    """What Kubernetes takes of a JSON schema: no references, no alternatives, bounds everywhere, so that rules are cheap."""
+    if "$ref" in given:
+        inner = definitions[given["$ref"].rpartition("/")[2]]
+        return _structural({**inner, **{key: value for key, value in given.items() if key != "$ref"}}, definitions)
+    alternatives = [choice for choice in given.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(alternatives) == 1:
+        return _structural({**alternatives[0], **{key: value for key, value in given.items() if key != "anyOf"}}, definitions)
+    if alternatives:  # text or a number: a quantity
+        return {"x-kubernetes-int-or-string": True, "pattern": _QUANTITY, "maxLength": 32}
+    schema: Object = {key: given[key] for key in _KEPT if given.get(key) is not None}
+    if schema.get("default") == []:
+        del schema["default"]
+    match given.get("type"):
+        case "string" if "enum" not in schema:
+            schema.setdefault("maxLength", MOST_TEXT)
+        case "array":
+            schema["items"] = _structural(given["items"], definitions)
+            schema.setdefault("maxItems", MOST_PAIRS)
+        case "object" if "properties" in given:
+            schema["properties"] = {name: _structural(value, definitions) for name, value in given["properties"].items()}
+            if given.get("required"):
+                schema["required"] = list(given["required"])
+        case "object" if isinstance(given.get("additionalProperties"), Mapping):
+            schema["additionalProperties"] = _structural(given["additionalProperties"], definitions)
+            schema["maxProperties"] = MOST_PAIRS
+        case "object":
+            schema["x-kubernetes-preserve-unknown-fields"] = True
+    if isinstance(schema.get("default"), dict):  # the parts have defaults of their own; an empty one is enough to have them filled in
+        schema["default"] = {} if "properties" in schema else schema.pop("default")
+        if "properties" not in schema:
+            schema.pop("default", None)
+    return schema
+
+
+def _status() -> Object:
+    text = {"type": "string"}
+    count = {"type": "integer"}
+    size = {"type": "integer", "format": "int64"}
+    condition = {
+        "type": "object",
+        "required": ["type", "status", "reason", "lastTransitionTime"],
+        "properties": {
+            "type": {"type": "string", "maxLength": 316},
+            "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+            "reason": {"type": "string", "minLength": 1, "maxLength": 1024},
+            "message": {"type": "string", "maxLength": 32768},
+            "observedGeneration": size,
+            "lastTransitionTime": {"type": "string", "format": "date-time"},
+        },
+    }
+    return {
+        "type": "object",
+        "description": "How it stands.",
+        "properties": {
+            "observedGeneration": {**size, "description": "Of the spec that this speaks of."},
+            "phase": {**text, "enum": [phase.value for phase in Phase], "description": "What it waits for; the conditions say more."},
+            "conditions": {
+                "type": "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+                "items": condition,
+                "description": f"{', '.join(CHAIN)}; Ready, Progressing, Stalled.",
+            },
+            "replicas": {**count, "description": "Pods that there are."},
+            "readyReplicas": {**count, "description": "Pods that serve it."},
+            "selector": {**text, "description": "Of its pods, for autoscalers."},
+            "servedName": {**text, "description": "By which clients ask for it."},
+            "endpoint": {**text, "description": "HOST:PORT of gRPC inside of the cluster."},
+            "model": {
+                "type": "object",
+                "description": "The file that is served.",
+                "properties": {"digest": text, "sizeBytes": size},
+            },
+            "download": {
+                "type": "object",
+                "description": "How far the model's files are.",
+                "properties": {"doneBytes": size, "totalBytes": size, "percent": count},
+            },
+            "lastError": {
+                "type": "object",
+                "description": "What stands in the way.",
+                "properties": {
+                    "class": {**text, "enum": [kind.name.capitalize() for kind in ErrorClass]},
+                    "message": text,
+                },
+            },
+        },
+    }

@@ -1,0 +1,158 @@
+"""One leader at a time, by a Lease. Who leads stops its work before another one can lead.
+
+All times are of the own monotonic clock: a lease of another one counts as over when this one has seen it unchanged for its whole duration.
+The leader renews every `renew_s`; where that fails for `deadline_s`, which is shorter than the lease, its work is cancelled, and only then
+may the lease run out. A request never takes longer than half of that. Source: client-go's leaderelection, without its known gaps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from echorator.kube.client import AbsentError, ApiError, Client, ConflictError
+from echorator.kube.resources import LEASE, Object
+from echorator.telemetry import operator_metrics as metrics
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ElectionSettings:
+    """Seconds: what others grant the leader, after how long it gives up by itself, how often it renews."""
+
+    lease_s: int = 15
+    deadline_s: float = 10.0
+    renew_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the leader could outlive its lease."""
+        if not 0 < self.renew_s < self.deadline_s < self.lease_s:
+            raise ValueError("an election needs renew < deadline < lease")
+
+
+class Election:
+    """`run` leads whenever it can, until it is cancelled."""
+
+    def __init__(self, client: Client, namespace: str, name: str, identity: str, settings: ElectionSettings) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self.identity = identity
+        self._settings = settings
+        self._seen: tuple[str, float] = ("", 0.0)  # resourceVersion of the last lease seen, and since when
+        self.leading = False
+
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """`work` runs while this one leads; it is cancelled, and has ended, before another one can lead.
+
+        Raises what `work` raises; its end is the end of this too. The lease is given back.
+        """
+        while True:
+            lease = await self._acquired()
+            self.leading = True
+            metrics.leading.labels(self._name).set(1)
+            _log.info("leading", extra={"identity": self.identity})
+            task = asyncio.ensure_future(work())
+            try:
+                await self._hold(lease, task)
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+                self.leading = False
+                metrics.leading.labels(self._name).set(0)
+                await self._give_back()
+            if task.done() and not task.cancelled():
+                return
+            _log.warning("no longer leading", extra={"identity": self.identity})
+
+    async def _acquired(self) -> Object:
+        while True:
+            try:
+                lease = await asyncio.wait_for(self._try(), self._settings.deadline_s / 2)
+                if lease is not None:
+                    return lease
+            except (ApiError, TimeoutError) as error:
+                _log.info("no lease yet", extra={"error": str(error)})
+            await asyncio.sleep(self._settings.renew_s)
+
+    async def _try(self) -> Object | None:
+        """The lease, where it is this one's from now on."""
+        try:
+            lease = await self._client.get(LEASE, self._namespace, self._name)
+        except AbsentError:
+            made: Object = {"apiVersion": LEASE.api_version, "kind": LEASE.name}
+            made["metadata"] = {"namespace": self._namespace, "name": self._name}
+            try:
+                return await self._client.create(LEASE, {**made, "spec": self._spec(0)})
+            except ConflictError:
+                return None
+        spec, version = lease.get("spec") or {}, lease["metadata"]["resourceVersion"]
+        if self._seen[0] != version:
+            self._seen = (version, time.monotonic())
+        holder = spec.get("holderIdentity") or ""
+        over = time.monotonic() - self._seen[1] >= float(spec.get("leaseDurationSeconds") or self._settings.lease_s)
+        if holder and holder != self.identity and not over:
+            return None
+        try:
+            return await self._client.replace(LEASE, {**lease, "spec": self._spec(int(spec.get("leaseTransitions") or 0) + 1)})
+        except ConflictError:
+            return None
+
+    async def _hold(self, lease: Object, task: asyncio.Future[None]) -> None:
+        """Renew until that fails for too long, or the work ends."""
+        renewed = time.monotonic()
+        while not task.done():
+            await asyncio.wait((task,), timeout=self._settings.renew_s)
+            if task.done():
+                return
+            left_s = renewed + self._settings.deadline_s - time.monotonic()
+            if left_s <= 0:
+                return
+            asked = time.monotonic()
+            try:
+                spec = {**lease["spec"], "renewTime": _now()}
+                renewal = self._client.replace(LEASE, {**lease, "spec": spec})
+                lease = await asyncio.wait_for(renewal, min(left_s, self._settings.deadline_s / 2))
+                renewed = asked
+            except ConflictError:
+                current = await self._reread(left_s)
+                if current is not None and (current.get("spec") or {}).get("holderIdentity") != self.identity:
+                    return
+                lease = current or lease
+            except (ApiError, TimeoutError) as error:
+                _log.warning("lease not renewed", extra={"error": str(error), "left_s": round(left_s, 1)})
+
+    async def _reread(self, left_s: float) -> Object | None:
+        with suppress(ApiError, TimeoutError):
+            return await asyncio.wait_for(self._client.get(LEASE, self._namespace, self._name), left_s)
+        return None
+
+    async def _give_back(self) -> None:
+        """So that the next one need not wait. Only what is still this one's."""
+        with suppress(ApiError, TimeoutError):
+            async with asyncio.timeout(self._settings.deadline_s / 2):
+                lease = await self._client.get(LEASE, self._namespace, self._name)
+                if (lease.get("spec") or {}).get("holderIdentity") == self.identity:
+                    spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+                    await self._client.replace(LEASE, {**lease, "spec": spec})
+
+    def _spec(self, transitions: int) -> Object:
+        now = _now()
+        return {
+            "holderIdentity": self.identity,
+            "leaseDurationSeconds": self._settings.lease_s,
+            "acquireTime": now,
+            "renewTime": now,
+            "leaseTransitions": transitions,
+        }
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,26 @@
+"""What the operator knows of its own installation and of the cluster it is in. Made once, passed explicitly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AGENT_IMAGE = "ghcr.io/echorator/echorator:0.1.0"
+GPU_IMAGE = "ghcr.io/echorator/echorator:0.1.0-cuda"
+SYSTEM_NAMESPACE = "echorator-system"
+CONTROLLER_PORT, GATEWAY_PORT, HTTP_PORT, AGENT_PORT, MEMORY_PORT = 50050, 50052, 8080, 50051, 50053
+METRICS_PORT, STORE_PORT, PROBE_PORT, WEBHOOK_PORT = 9090, 8082, 8081, 9443
+
+
+@dataclass(frozen=True)
+class Install:
+    """Addresses as pods reach them, HOST:PORT; `memory` "" where there is none."""
+
+    namespace: str = SYSTEM_NAMESPACE
+    controller: str = f"echorator-controller.{SYSTEM_NAMESPACE}.svc:{CONTROLLER_PORT}"
+    memory: str = f"echorator-cognition.{SYSTEM_NAMESPACE}.svc:{MEMORY_PORT}"
+    image: str = AGENT_IMAGE
+    gpu_image: str = GPU_IMAGE
+    image_volumes: bool = False  # the cluster mounts OCI images as volumes: Kubernetes 1.36
+    grpc_routes: bool = False  # it has the Gateway API
+    custom_metrics: bool = False  # it has an adapter for the metrics of pods
+    grace_s: int = 30  # for running answers of an agent that is to end

@@ -1,0 +1,153 @@
+"""What the objects of the cluster and the mesh say of one Model, as the phase machine wants it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from echorator.errors import ErrorClass
+from echorator.kube.pods import AGENT
+from echorator.kube.resources import Object, asked_name
+from echorator.kube.source import Source, Way
+from echorator.kube.spec import KubeModelSpec
+from echorator.model.conditions import Failure, Observed
+from echorator.model.mesh_spec import failure_of, mesh_spec
+from echorator.rpc.v1 import controller_pb2 as pb
+
+_WAITS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
+
+
+@dataclass(frozen=True)
+class Download:
+    """How far a store is, as it says itself. `total_bytes` 0: not known."""
+
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Around:
+    """A Model's surroundings. `store` and `workload` are None where they are not there, `mesh` where the controller does not know it.
+
+    `storage_class_absent` is the name of a class that the claim waits for in vain, "" where there is none. `memory_ready` None: it uses
+    none.
+    """
+
+    source: Source
+    workload: Object | None = None
+    pods: Sequence[Object] = ()
+    store: Object | None = None
+    store_pods: Sequence[Object] = ()
+    claim: Object | None = None
+    storage_class_absent: str = ""
+    download: Download = Download()
+    mesh: pb.MeshModel | None = None
+    memory_ready: bool | None = None
+    failure: Failure | None = None
+
+
+def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
+    """For `model.plan` and `model.status`."""
+    wanted = mesh_spec(asked_name(model), around.source.path, spec)
+    mesh = around.mesh
+    current = mesh is not None and mesh.spec == wanted
+    deleting = "deletionTimestamp" in model["metadata"]
+    failure = around.failure or _stored_wrong(around) or _refused(around.workload)
+    if mesh is not None and current and mesh.status.observed_generation == mesh.generation and mesh.status.HasField("last_error"):
+        failure = failure or failure_of(mesh.status.last_error)
+    started = sum(1 for pod in around.pods if _started(pod))
+    return Observed(
+        fetched=_fetched(model, around),
+        fetched_bytes=around.download.done_bytes,
+        image_bytes=around.download.total_bytes,
+        storage_needed=around.source.way in (Way.STORE, Way.CLAIM),
+        storage_ready=around.claim is not None and (around.claim.get("status") or {}).get("phase") == "Bound",
+        replicas=spec.replicas,
+        running=started,
+        trouble=_trouble(around.pods) or _trouble(around.store_pods),
+        workload_made=around.workload is not None,
+        registered=mesh is not None if deleting else current,
+        serving=min(mesh.status.ready, len(around.pods)) if mesh is not None and current else 0,
+        cognition_wanted=around.memory_ready is not None,
+        cognition_ready=bool(around.memory_ready),
+        failure=failure,
+    )
+
+
+def _fetched(model: Object, around: Around) -> bool:
+    """Once it was there for this spec, a store that is moved to another node is no reason to stop."""
+    if around.source.way is not Way.STORE:
+        return True
+    if around.store is None:
+        return False
+    if int((around.store.get("status") or {}).get("readyReplicas") or 0) > 0:
+        return True
+    before = {c["type"]: c for c in (model.get("status") or {}).get("conditions", ())}.get("ModelFetched", {})
+    return bool(before.get("status") == "True" and before.get("observedGeneration") == model["metadata"]["generation"])
+
+
+def _stored_wrong(around: Around) -> Failure | None:
+    """Why the files do not come."""
+    if around.storage_class_absent:
+        message = f"there is no StorageClass {around.storage_class_absent!r}; `kubectl get storageclass` lists those that there are"
+        return Failure(ErrorClass.CONFIGURATION, message)
+    if around.source.way is Way.CLAIM and around.claim is None:
+        message = f"there is no PersistentVolumeClaim {around.source.claim!r} in this namespace; make it, or correct spec.image"
+        return Failure(ErrorClass.CONFIGURATION, message)
+    for pod in around.store_pods:
+        for status in (pod.get("status") or {}).get("containerStatuses", ()):
+            ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated")
+            if ended and ended.get("exitCode") and not status.get("ready"):
+                return Failure(
+                    _PULL_ERRORS.get(ended["exitCode"], ErrorClass.SYSTEM), _last_line(ended.get("message") or ended.get("reason") or "")
+                )
+    return None
+
+
+_PULL_ERRORS: Mapping[int, ErrorClass] = {  # by the exit code of `echorator pull`
+    1: ErrorClass.CONFIGURATION,
+    2: ErrorClass.CONFIGURATION,
+    69: ErrorClass.TRANSIENT,
+    74: ErrorClass.RESOURCE,
+}
+
+
+def _last_line(text: str) -> str:
+    """Of a log: the error."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return (
+        lines[-1].removeprefix("echorator: ").removeprefix("error: ")[:1000]
+        if lines
+        else "the pull failed without a word; see the log of its pod"
+    )
+
+
+def _refused(workload: Object | None) -> Failure | None:
+    """Pods that may not be made: a quota, an admission plugin."""
+    for condition in ((workload or {}).get("status") or {}).get("conditions", ()):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return Failure(ErrorClass.RESOURCE, str(condition.get("message", condition.get("reason", ""))))
+    return None
+
+
+def _started(pod: Object) -> bool:
+    if "deletionTimestamp" in pod["metadata"]:
+        return False
+    statuses = (pod.get("status") or {}).get("containerStatuses", ())
+    return any(status["name"] == AGENT and status.get("started") for status in statuses)
+
+
+def _trouble(pods: Sequence[Object]) -> str:
+    """What the first pod says that does not run."""
+    for pod in pods:
+        status = pod.get("status") or {}
+        for condition in status.get("conditions", ()):
+            if condition["type"] == "PodScheduled" and condition["status"] == "False":
+                return f"{pod['metadata']['name']} has no node: {condition.get('message', '')}"
+        for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            ended = (container.get("lastState") or {}).get("terminated") or {}
+            if waiting.get("reason") in _WAITS:
+                said = _last_line(ended["message"]) if ended.get("message") else waiting.get("message", "")
+                return f"{pod['metadata']['name']}: {waiting['reason']}: {said}"
+    return ""

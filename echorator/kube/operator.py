@@ -1,0 +1,213 @@
+"""The operator as a process: leads or stands by, keeps what it knows current, has workers reconcile, and says how it is itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import aiohttp
+import grpc
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from echorator.errors import EchoratorError
+from echorator.kube.client import ApiError, Client, UnreachableError, closing
+from echorator.kube.election import Election, ElectionSettings
+from echorator.kube.events import Events
+from echorator.kube.install import STORE_PORT, Install
+from echorator.kube.observation import Download
+from echorator.kube.reconciler import Reconciler
+from echorator.kube.resources import Name, Object, name_of
+from echorator.kube.work_queue import WorkQueue
+from echorator.kube.world import World
+from echorator.model.mesh_link import MeshLink
+from echorator.telemetry import operator_metrics as metrics
+
+_log = logging.getLogger(__name__)
+
+CONTROLLER = "model"
+RESYNC_S = 600.0
+LOOK_S = 2.0  # between two looks at the memory
+PROBE_S = 2.0
+IMAGE_VOLUMES_SINCE = (1, 36)
+
+
+@dataclass(frozen=True)
+class OperatorSettings:
+    """`watched` "": Models of all namespaces. `identity` is this process among its like."""
+
+    install: Install
+    identity: str
+    watched: str = ""
+    workers: int = 8
+    election: ElectionSettings = field(default_factory=ElectionSettings)
+    lease: str = "echorator-operator"
+
+
+class Operator:
+    """`run` until cancelled. One client for all of it."""
+
+    def __init__(self, client: Client, settings: OperatorSettings) -> None:
+        self._client = client
+        self._settings = settings
+        client.on_request = lambda method, status: metrics.requests.labels(str(status or "<error>"), method).inc()
+        self.election = Election(client, settings.install.namespace, settings.lease, settings.identity, settings.election)
+        self._queue = WorkQueue(CONTROLLER)
+        self._memory: dict[str, bool] = {}  # by address: it serves
+        self.synced = False
+
+    async def run(self) -> None:
+        """Lead whenever that is possible."""
+        await self.election.run(self._lead)
+
+    def trouble(self) -> str:
+        """Why it is not ready; "" where it is. Who stands by is ready to."""
+        return "" if not self.election.leading or self.synced else "what is in the cluster is not known yet"
+
+    async def _lead(self) -> None:
+        install = await self._known_install()
+        loop = asyncio.get_running_loop()
+        self._queue = WorkQueue(CONTROLLER)
+        world = World(self._client, install, self._settings.watched, self._queue.add)
+
+        def mesh_changed(name: str) -> None:
+            loop.call_soon_threadsafe(self._enqueue, world, name)
+
+        link = await asyncio.to_thread(MeshLink, install.controller, mesh_changed)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_S)) as session:
+
+            async def downloading(pods: Sequence[Object]) -> Download:
+                return await _download(session, pods)
+
+            events = Events(self._client, self._settings.identity)
+            reconciler = Reconciler(self._client, world, link, install, events, self._memory_ready, downloading)
+            tasks = [asyncio.create_task(world.run()), asyncio.create_task(self._watch_memory(install.memory, world))]
+            try:
+                await world.synced()
+                self.synced = True
+                tasks += [asyncio.create_task(self._work(reconciler)) for _ in range(self._settings.workers)]
+                tasks.append(asyncio.create_task(self._resync(world)))
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()  # none of them ends by itself: raise what ended it
+            finally:
+                self.synced = False
+                await closing(tasks)
+                await asyncio.to_thread(link.close)
+
+    async def _known_install(self) -> Install:
+        """With what this cluster can do. Tried until it answers."""
+        while True:
+            try:
+                version = await self._client.call("GET", "/version")
+                groups = {group["name"] for group in (await self._client.call("GET", "/apis"))["groups"]}
+            except UnreachableError as error:
+                _log.warning("no answer", extra={"error": str(error)})
+                await asyncio.sleep(1.0)
+                continue
+            number = (int(version["major"]), int(version["minor"].rstrip("+")))
+            return replace(
+                self._settings.install,
+                image_volumes=number >= IMAGE_VOLUMES_SINCE,
+                grpc_routes="gateway.networking.k8s.io" in groups,
+                custom_metrics="custom.metrics.k8s.io" in groups,
+            )
+
+    def _enqueue(self, world: World, served: str) -> None:
+        """The Models of a name in the mesh; all of them for ""."""
+        for model in world.models.indexed(served) if served else list(world.models.all()):
+            self._queue.add(name_of(model))
+
+    # Workers
+
+    async def _work(self, reconciler: Reconciler) -> None:
+        while True:
+            key = await self._queue.get()
+            metrics.active_workers.labels(CONTROLLER).inc()
+            begun = time.perf_counter()
+            result = "success"
+            try:
+                result = await self._reconcile(reconciler, key)
+            finally:
+                metrics.reconciles.labels(CONTROLLER, result).inc()
+                metrics.reconcile_s.labels(CONTROLLER).observe(time.perf_counter() - begun)
+                metrics.active_workers.labels(CONTROLLER).dec()
+                self._queue.done(key)
+
+    async def _reconcile(self, reconciler: Reconciler, key: Name) -> str:
+        """How it ended, by controller-runtime's words."""
+        try:
+            again_s = await reconciler.reconcile(key)
+        except EchoratorError as error:
+            metrics.reconcile_errors.labels(CONTROLLER).inc()
+            after_s = self._queue.retry(key, error.after_s if isinstance(error, ApiError) else 0.0)
+            level = logging.INFO if error.retryable else logging.WARNING
+            extra = {"model": "/".join(key), "error": str(error), "after_s": round(after_s, 3)}
+            _log.log(level, "not reconciled", extra=extra)
+            return "error"
+        except Exception:  # noqa: BLE001  one Model's surprise is not the end of all others
+            metrics.reconcile_errors.labels(CONTROLLER).inc()
+            metrics.reconcile_panics.labels(CONTROLLER).inc()
+            _log.exception("not reconciled", extra={"model": "/".join(key)})
+            self._queue.retry(key)
+            return "error"
+        self._queue.forget(key)
+        if again_s:
+            self._queue.add_after(key, again_s)
+            return "requeue_after"
+        return "success"
+
+    async def _resync(self, world: World) -> None:
+        """Everything once in a while, whatever was heard; and the queue's own state for the metrics."""
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(1.0)
+            together_s, longest_s = self._queue.unfinished_s()
+            metrics.unfinished_s.labels(CONTROLLER).set(together_s)
+            metrics.longest_running_s.labels(CONTROLLER).set(longest_s)
+            if time.monotonic() - last >= RESYNC_S:
+                last = time.monotonic()
+                self._enqueue(world, "")
+
+    # The memory
+
+    def _memory_ready(self, address: str) -> bool:
+        return self._memory.get(address, False)
+
+    async def _watch_memory(self, address: str, world: World) -> None:
+        """Whether the CognitionService serves, by its health."""
+        if not address:
+            return await _forever()
+        async with aio.insecure_channel(address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            while True:
+                serving = False
+                with suppress(grpc.RpcError):
+                    reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=LOOK_S)
+                    serving = reply.status == health_pb2.HealthCheckResponse.SERVING
+                if serving != self._memory.get(address):
+                    self._memory[address] = serving
+                    self._enqueue(world, "")
+                await asyncio.sleep(LOOK_S)
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def _download(session: aiohttp.ClientSession, pods: Sequence[Object]) -> Download:
+    """What the first pod says that can be asked."""
+    for pod in pods:
+        address = (pod.get("status") or {}).get("podIP")
+        if not address:
+            continue
+        with suppress(aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+            host = f"[{address}]" if ":" in address else address
+            async with session.get(f"http://{host}:{STORE_PORT}/progress") as response:
+                said = await response.json()
+                return Download(int(said["done_bytes"]), int(said["total_bytes"]))
+    return Download()

@@ -1,0 +1,398 @@
+"""One Model at a time: look, ask the pure functions what is to be, write what differs, and say how it stands.
+
+Level-based: a pass reads what the informers have and writes only what is not so yet; the same pass again writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from echorator.errors import EchoratorError, ErrorClass, class_of
+from echorator.kube.children import Child, Wanted, name_of_workload, wanted_of
+from echorator.kube.client import ApiError, Client, ConflictError, ForbiddenError
+from echorator.kube.contained import contained
+from echorator.kube.events import Events
+from echorator.kube.install import Install
+from echorator.kube.observation import Around, Download, observed
+from echorator.kube.pods import AGENT, claim_of
+from echorator.kube.resources import (
+    FINALIZER,
+    MODEL,
+    MODEL_LABEL,
+    NETWORK_POLICY,
+    PART_LABEL,
+    SERVICE,
+    STATEFUL_SET,
+    Name,
+    Object,
+    asked_name,
+    name_of,
+    owner_uid,
+)
+from echorator.kube.source import Source, Way, source_of
+from echorator.kube.spec import KubeModelSpec
+from echorator.kube.world import World
+from echorator.model.conditions import Failure, Observed
+from echorator.model.mesh_spec import mesh_spec
+from echorator.model.phase import Phase
+from echorator.model.plan import plan
+from echorator.model.schema import check
+from echorator.model.status import judged
+from echorator.rpc.v1 import controller_pb2 as pb
+
+_log = logging.getLogger(__name__)
+
+DEREGISTER_S = 60.0  # a controller that does not answer keeps no Model from going for longer
+PULLING_S = 1.0  # between two looks at a download
+STATUS_MANAGER = "echorator-status"
+
+
+class Link(Protocol):
+    """The controller of the mesh; see MeshLink. Its calls wait, on a thread."""
+
+    synced: bool
+
+    def find(self, name: str) -> pb.MeshModel | None: ...
+    def apply(self, spec: pb.ModelSpec) -> pb.MeshModel: ...
+    def delete(self, name: str) -> None: ...
+
+
+Downloading = Callable[[Sequence[Object]], Awaitable[Download]]
+
+
+class Reconciler:
+    """`reconcile`; from several tasks, never two for one Model."""
+
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        link: Link,
+        install: Install,
+        events: Events,
+        memory_ready: Callable[[str], bool],
+        downloading: Downloading,
+    ) -> None:
+        """`memory_ready` of an address; `downloading` asks the pods of a store how far they are."""
+        self._client = client
+        self._world = world
+        self._link = link
+        self._install = install
+        self._events = events
+        self._memory_ready = memory_ready
+        self._downloading = downloading
+        self._told: dict[str, pb.MeshModel] = {}  # as the controller had it when it last was as the Model wants it, by served name
+        self._stores: dict[str, tuple[int, str]] = {}  # generation and store, by the uid of the Model
+        self._busy: dict[Name, float] = {}  # when it last had something to do, where it may go to zero
+
+    async def reconcile(self, key: Name) -> float:
+        """Seconds after which to look again, 0: when something changes.
+
+        Raises:
+            EchoratorError: it is to be tried again; how it stands has been told.
+        """
+        model = self._world.models.get(*key)
+        if model is None:
+            self._busy.pop(key, None)
+            return 0.0
+        if "deletionTimestamp" in model["metadata"]:
+            await self._end(model)
+            return 0.0
+        failure, error = None, None
+        source: Source | None = None
+        spec: KubeModelSpec | None = None
+        try:
+            spec = check(KubeModelSpec, model["spec"])
+            source = source_of(spec, self._install)
+            model = await self._ready_to_end(model)
+            self._unrivalled(model)
+            model, spec = await self._woken(model, spec)
+            await self._carry_out(model, spec, source)
+        except EchoratorError as raised:
+            failure, error = Failure(_class_of(raised), str(raised)), raised
+        if spec is None or source is None:
+            assert failure is not None
+            await self._tell(model, Observed(looked_at=False, failure=failure), None)
+            return 0.0  # only another spec helps, and that is told
+        if not self._link.synced and (model.get("status") or {}).get("phase") not in (None, Phase.PENDING.value) and error is None:
+            return PULLING_S  # the controller is away: what was said last stands
+        around = self._look(model, spec, source, failure)
+        if around.store_pods and not ((around.store or {}).get("status") or {}).get("readyReplicas"):
+            around = replace(around, download=await self._downloading(around.store_pods))
+        seen = observed(model, spec, around)
+        await self._tell(model, seen, around)
+        if error is not None and not (failure is not None and failure.kind is ErrorClass.CONFIGURATION and not isinstance(error, ApiError)):
+            raise error
+        if not seen.fetched:
+            return PULLING_S
+        return await self._idle(model, spec, around)
+
+    # What is to be
+
+    async def _carry_out(self, model: Object, spec: KubeModelSpec, source: Source) -> None:
+        around = self._look(model, spec, source, None)
+        todo = plan(spec, observed(model, spec, around))
+        memory = self._memory_of(spec)
+        wanted = wanted_of(model, spec, source, self._install, self._sharers(model, source), memory)
+        if wanted.store:
+            await self._apply(wanted.store, "")
+        await self._prune_stores(model, source)
+        if todo.replicas is None and around.workload is None:
+            return
+        await self._apply((*wanted.serving, *wanted.workload), model["metadata"]["uid"])
+        await self._prune(model, wanted)
+        if todo.register:
+            await self._register(model, spec, source)
+
+    async def _register(self, model: Object, spec: KubeModelSpec, source: Source) -> None:
+        served = asked_name(model)
+        wanted = mesh_spec(served, source.path, spec)
+        known = self._link.find(served)
+        if known is None or known.spec != wanted:
+            known = await asyncio.to_thread(self._link.apply, wanted)
+        self._told[served] = known
+
+    async def _apply(self, children: Sequence[Child], owner: str) -> None:
+        """What is not so yet. `owner` is the uid that controls them, "" for what several Models share."""
+        for kind, wanted in children:
+            informer = self._world.children[kind]
+            namespace, name = name_of(wanted)
+            there = informer.get(namespace, name)
+            if there is not None and owner and owner_uid(there) not in ("", owner):
+                raise NotOursError(f"{kind} {name} is there already and belongs to another object; delete it, or name the model otherwise")
+            if there is not None and contained(wanted, there):
+                continue
+            try:
+                informer.note(await self._client.apply(kind, wanted, force=there is not None))
+            except ConflictError as error:
+                raise NotOursError(
+                    f"{kind} {name} is there already and is not of this Model; delete it, or name the model otherwise ({error})"
+                ) from error
+
+    async def _prune(self, model: Object, wanted: Wanted) -> None:
+        """What it controls and no longer wants: another Service, an autoscaler that was switched off."""
+        names = {(kind, thing["metadata"]["name"]) for kind, thing in (*wanted.workload, *wanted.serving)}
+        for kind, thing in self._world.owned(model):
+            if (kind, thing["metadata"]["name"]) not in names and "deletionTimestamp" not in thing["metadata"]:
+                await self._client.delete(kind, *name_of(thing), uid=thing["metadata"]["uid"])
+
+    async def _prune_stores(self, model: Object, source: Source) -> None:
+        """Stores that it used before its image changed, where nobody else does."""
+        for store in self._world.stores_of(model):
+            name = store["metadata"]["name"]
+            if name == source.store or self._using(model["metadata"]["namespace"], name) or "deletionTimestamp" in store["metadata"]:
+                continue
+            for kind in (STATEFUL_SET, SERVICE, NETWORK_POLICY):
+                await self._client.delete(kind, model["metadata"]["namespace"], name)
+
+    def _sharers(self, model: Object, source: Source) -> list[Object]:
+        if not source.store:
+            return []
+        others = self._using(model["metadata"]["namespace"], source.store)
+        return [*(other for other in others if other["metadata"]["uid"] != model["metadata"]["uid"]), model]
+
+    def _using(self, namespace: str, store: str) -> list[Object]:
+        """Models that want it, by their specs."""
+        return [
+            model
+            for model in self._world.models.all()
+            if model["metadata"]["namespace"] == namespace
+            and "deletionTimestamp" not in model["metadata"]
+            and self._store_of(model) == store
+        ]
+
+    def _store_of(self, model: Object) -> str:
+        """The store that a Model wants; "" for none."""
+        metadata = model["metadata"]
+        known = self._stores.get(metadata["uid"])
+        if known is None or known[0] != metadata["generation"]:
+            try:
+                wanted = source_of(check(KubeModelSpec, model["spec"]), self._install).store
+            except EchoratorError:
+                wanted = ""
+            known = self._stores[metadata["uid"]] = (metadata["generation"], wanted)
+        return known[1]
+
+    def _unrivalled(self, model: Object) -> None:
+        """Raises NotOursError where an older Model serves the name."""
+        mine = (model["metadata"]["creationTimestamp"], model["metadata"]["uid"])
+        for other in self._world.models.indexed(asked_name(model)):
+            metadata = other["metadata"]
+            if (metadata["creationTimestamp"], metadata["uid"]) < mine:
+                raise NotOursError(
+                    f"the Model {metadata['namespace']}/{metadata['name']} serves {asked_name(model)!r} already; "
+                    "give this one another spec.servedName"
+                )
+
+    async def _woken(self, model: Object, spec: KubeModelSpec) -> tuple[Object, KubeModelSpec]:
+        """With the replicas that somebody asked the controller for: a gateway that holds requests for a model at zero."""
+        served = asked_name(model)
+        known, told = self._link.find(served), self._told.get(served)
+        if known is None or told is None or known.generation <= told.generation:
+            return model, spec
+        if known.spec.replicas == told.spec.replicas or spec.replicas != told.spec.replicas:
+            return model, spec  # in the second case it was changed here too, and here is the place to change it
+        return await self._scaled(model, spec, known.spec.replicas)
+
+    async def _scaled(self, model: Object, spec: KubeModelSpec, replicas: int) -> tuple[Object, KubeModelSpec]:
+        metadata = {"resourceVersion": model["metadata"]["resourceVersion"]}
+        model = await self._client.merge(MODEL, *name_of(model), {"metadata": metadata, "spec": {"replicas": replicas}})
+        self._world.models.note(model)
+        return model, spec.model_copy(update={"replicas": replicas})
+
+    async def _idle(self, model: Object, spec: KubeModelSpec, around: Around) -> float:
+        """To zero, where that is allowed and nobody asked for long enough. Returns when to look again."""
+        key = name_of(model)
+        if spec.autoscaling is None or spec.autoscaling.min_replicas > 0 or spec.replicas == 0 or around.mesh is None:
+            self._busy.pop(key, None)
+            return 0.0
+        now = time.monotonic()
+        status = around.mesh.status
+        if status.busy or status.queued or key not in self._busy:
+            self._busy[key] = now
+        left_s = self._busy[key] + spec.autoscaling.cooldown_seconds - now
+        if left_s > 0:
+            return min(left_s, 5.0)
+        await self._events.tell(model, "ScaledToZero", f"nobody asked for {spec.autoscaling.cooldown_seconds} s")
+        await self._scaled(model, spec, 0)
+        return 0.0
+
+    # The end
+
+    async def _ready_to_end(self, model: Object) -> Object:
+        """With the finalizer that has it taken out of the mesh."""
+        metadata = model["metadata"]
+        if FINALIZER in metadata.get("finalizers", ()):
+            return model
+        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": [*metadata.get("finalizers", ()), FINALIZER]}}
+        model = await self._client.merge(MODEL, *name_of(model), patch)
+        self._world.models.note(model)
+        return model
+
+    async def _end(self, model: Object) -> None:
+        """Out of the mesh first, so that no call is sent there any more; what it owned is collected by the cluster."""
+        metadata = model["metadata"]
+        if FINALIZER not in metadata.get("finalizers", ()):
+            return
+        if (model.get("status") or {}).get("phase") != Phase.TERMINATING.value:
+            status = {**(model.get("status") or {}), "phase": Phase.TERMINATING.value}
+            model = await self._write_status(model, status)
+        served = asked_name(model)
+        if not self._rival(model, served):
+            try:
+                await asyncio.to_thread(self._link.delete, served)
+            except EchoratorError as error:
+                if _age_s(metadata["deletionTimestamp"]) < DEREGISTER_S:
+                    raise
+                await self._events.tell(model, "NotDeregistered", str(error), warning=True)
+        self._told.pop(served, None)
+        self._busy.pop(name_of(model), None)
+        self._stores.pop(metadata["uid"], None)
+        rest = [name for name in model["metadata"]["finalizers"] if name != FINALIZER]
+        version = model["metadata"]["resourceVersion"]
+        await self._client.merge(MODEL, *name_of(model), {"metadata": {"resourceVersion": version, "finalizers": rest}})
+
+    def _rival(self, model: Object, served: str) -> bool:
+        """Another Model has that name in the mesh."""
+        return any(other["metadata"]["uid"] != model["metadata"]["uid"] for other in self._world.models.indexed(served))
+
+    # How it stands
+
+    def _memory_of(self, spec: KubeModelSpec) -> str:
+        return self._install.memory if spec.cognition.enabled else ""
+
+    def _look(self, model: Object, spec: KubeModelSpec, source: Source, failure: Failure | None) -> Around:
+        namespace, name = name_of(model)
+        stores = self._world.store_pods(namespace, source.store) if source.store else ()
+        store = self._world.children[STATEFUL_SET].get(namespace, source.store) if source.store else None
+        claim = {Way.STORE: claim_of(spec, source), Way.CLAIM: source.claim}.get(source.way, "")
+        storage_class = spec.storage.class_name or ""
+        absent = storage_class if storage_class and self._world.storage_classes.get("", storage_class) is None else ""
+        memory = self._memory_of(spec)
+        return Around(
+            source=source,
+            workload=self._world.workload_of(model, name_of_workload(name)),
+            pods=self._world.agents_of(model),
+            store=store,
+            store_pods=stores,
+            claim=self._world.claims.get(namespace, claim) if claim else None,
+            storage_class_absent=absent if source.way is Way.STORE else "",
+            mesh=self._link.find(asked_name(model)),
+            memory_ready=self._memory_ready(memory) if memory else None,
+            failure=failure,
+        )
+
+    async def _tell(self, model: Object, seen: Observed, around: Around | None) -> None:
+        before = model.get("status") or {}
+        generation = model["metadata"]["generation"]
+        conditions, way = judged(before, seen, generation, False, _now())
+        namespace, name = name_of(model)
+        status: Object = {
+            "observedGeneration": generation,
+            "phase": way[-1].value,
+            "conditions": conditions,
+            "replicas": len(around.pods) if around is not None else 0,
+            "readyReplicas": seen.serving,
+            "selector": f"{MODEL_LABEL}={name},{PART_LABEL}={AGENT}",
+            "servedName": asked_name(model),
+        }
+        if around is not None:
+            service = (model["spec"].get("expose") or {}).get("serviceName") or name_of_workload(name)
+            status["endpoint"] = f"{service}.{namespace}.svc:50051"
+            if around.mesh is not None and around.mesh.status.digest:
+                status["model"] = {"digest": around.mesh.status.digest}
+            if not seen.fetched and seen.image_bytes:
+                percent = 100 * seen.fetched_bytes // seen.image_bytes
+                status["download"] = {"doneBytes": seen.fetched_bytes, "totalBytes": seen.image_bytes, "percent": percent}
+        if seen.failure is not None:
+            status["lastError"] = {"class": seen.failure.kind.name.capitalize(), "message": seen.failure.message}
+        if status == before:
+            return
+        await self._write_status(model, status)
+        if before.get("phase") != status["phase"]:
+            await self._announce(model, status, seen)
+
+    async def _write_status(self, model: Object, status: Object) -> Object:
+        namespace, name = name_of(model)
+        body: Object = {
+            "apiVersion": MODEL.api_version,
+            "kind": MODEL.name,
+            "metadata": {"namespace": namespace, "name": name},
+            "status": status,
+        }
+        written = await self._client.apply(MODEL, body, STATUS_MANAGER, "status")
+        self._world.models.note(written)
+        return written
+
+    async def _announce(self, model: Object, status: Object, seen: Observed) -> None:
+        """The changes that a person wants to find later."""
+        phase = status["phase"]
+        if phase == Phase.READY.value:
+            await self._events.tell(model, "Ready", f"{seen.serving} of {seen.replicas} replicas serve it")
+        elif phase == Phase.FAILED.value and seen.failure is not None:
+            await self._events.tell(model, f"{seen.failure.kind.name.capitalize()}Error", seen.failure.message, warning=True)
+        elif phase == Phase.IMAGE_PULLING.value:
+            await self._events.tell(model, "Pulling", f"pulling {model['spec']['image']}")
+
+
+class NotOursError(EchoratorError):
+    """Something of that name is there already and belongs to somebody else."""
+
+
+def _class_of(error: EchoratorError) -> ErrorClass:
+    """What is told of an error here; a missing right or somebody else's object is for a person to mend."""
+    return ErrorClass.CONFIGURATION if isinstance(error, (ForbiddenError, NotOursError)) else class_of(error)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _age_s(stamp: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
