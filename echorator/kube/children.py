@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from echorator.kube.install import AGENT_PORT, METRICS_PORT, STORE_PORT, Install
+from echorator.kube.install import AGENT_PORT, MEMORY_PORT, METRICS_PORT, STORE_PORT, Install
 from echorator.kube.pods import (
     AGENT,
     DEFAULT_STORAGE,
@@ -19,6 +19,7 @@ from echorator.kube.pods import (
     credentials,
     gpus_of,
     labels_of,
+    memory_container,
     merged,
     puller,
     storage_of,
@@ -68,19 +69,24 @@ def selector_of(name: str) -> dict[str, str]:
     return {MODEL_LABEL: name, PART_LABEL: AGENT}
 
 
-def wanted_of(model: Object, spec: KubeModelSpec, source: Source, install: Install, sharers: Sequence[Object], memory: str) -> Wanted:
-    """`sharers` are all models that use the same store, this one too; `memory` is the CognitionService its agents use, "" for none."""
+def wanted_of(model: Object, spec: KubeModelSpec, source: Source, install: Install, sharers: Sequence[Object]) -> Wanted:
+    """`sharers` are all models that use the same store, this one too."""
+    memory = memory_of(model, spec, install)
     store: tuple[Child, ...] = ()
     if source.way is Way.STORE:
         store = tuple(_store(model["metadata"]["namespace"], spec, source, install, sharers))
-    workload = [(DEPLOYMENT, _deployment(model, spec, source, install, memory))]
-    return Wanted(store, tuple(workload), tuple(_serving(model, spec, install)))
+    own = tuple(_memory(model, spec, install)) if spec.cognition.enabled and spec.cognition.store else ()
+    workload = (*own, (DEPLOYMENT, _deployment(model, spec, source, install, memory)))
+    return Wanted(store, workload, tuple(_serving(model, spec, install)))
 
 
-def own_memory(model: Object) -> str:
-    """The address of a model's own CognitionService."""
+def memory_of(model: Object, spec: KubeModelSpec, install: Install) -> str:
+    """The address of the CognitionService that a model's agents use: its own, or the installation's; "" for none."""
+    if not spec.cognition.enabled:
+        return ""
     metadata = model["metadata"]
-    return f"{name_of_workload(metadata['name'])}-{MEMORY}.{metadata['namespace']}.svc"
+    own = f"{name_of_workload(metadata['name'])}-{MEMORY}.{metadata['namespace']}.svc:{MEMORY_PORT}"
+    return own if spec.cognition.store else install.memory
 
 
 def owner_of(model: Object, controls: bool) -> Object:
@@ -156,6 +162,32 @@ def _claim(spec: KubeModelSpec, labels: dict[str, str]) -> Object:
     if spec.storage.class_name:
         claim["storageClassName"] = spec.storage.class_name
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": MODELS, "labels": labels}, "spec": claim}
+
+
+# The memory of its own
+
+
+def _memory(model: Object, spec: KubeModelSpec, install: Install) -> list[Child]:
+    """One whose state is in Redis."""
+    name = f"{name_of_workload(model['metadata']['name'])}-{MEMORY}"
+    labels = labels_of(model["metadata"]["name"], MEMORY)
+    selector = {MODEL_LABEL: model["metadata"]["name"], PART_LABEL: MEMORY}
+    pod: Object = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "terminationGracePeriodSeconds": 40,
+        "containers": [memory_container(spec, install)],
+        "volumes": [SCRATCH],
+    }
+    template: Object = {"metadata": {"labels": labels}, "spec": pod}
+    deployment: Object = {"replicas": 1, "selector": {"matchLabels": selector}, "revisionHistoryLimit": 2, "template": template}
+    port = {"name": "grpc", "port": MEMORY_PORT, "targetPort": MEMORY_PORT, "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}
+    service: Object = {"selector": selector, "ports": [port]}
+    return [
+        (DEPLOYMENT, _made(DEPLOYMENT, model, name, MEMORY, deployment)),
+        (SERVICE, _made(SERVICE, model, name, MEMORY, service)),
+    ]
 
 
 # The agents

@@ -79,7 +79,7 @@ def _rbac(install: Install) -> list[Object]:
     for kind in CHILDREN:
         groups.setdefault(kind.group, []).append(kind.plural)
     groups["gateway.networking.k8s.io"] = ["grpcroutes"]
-    written = ["list", "watch", "create", "patch", "delete"]
+    written = ["get", "list", "watch", "create", "patch", "delete"]
     rules += [{"apiGroups": [group], "resources": names, "verbs": written} for group, names in groups.items()]
     webhooks = ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"]
     own = {"apiGroups": ["admissionregistration.k8s.io"], "resources": webhooks, "resourceNames": [OPERATOR], "verbs": ["get", "patch"]}

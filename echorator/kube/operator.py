@@ -10,15 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import aiohttp
-import grpc
-from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from echorator.errors import EchoratorError
 from echorator.kube.client import ApiError, Client, UnreachableError, closing
 from echorator.kube.election import Election, ElectionSettings
 from echorator.kube.events import Events
 from echorator.kube.install import STORE_PORT, Install
+from echorator.kube.memory_health import MemoryHealth
 from echorator.kube.observation import Download
 from echorator.kube.reconciler import Reconciler
 from echorator.kube.resources import Name, Object, name_of
@@ -31,7 +29,6 @@ _log = logging.getLogger(__name__)
 
 CONTROLLER = "model"
 RESYNC_S = 600.0
-LOOK_S = 2.0  # between two looks at the memory
 PROBE_S = 2.0
 IMAGE_VOLUMES_SINCE = (1, 36)
 
@@ -57,8 +54,9 @@ class Operator:
         client.on_request = lambda method, status: metrics.requests.labels(str(status or "<error>"), method).inc()
         self.election = Election(client, settings.install.namespace, settings.lease, settings.identity, settings.election)
         self._queue = WorkQueue(CONTROLLER)
-        self._memory: dict[str, bool] = {}  # by address: it serves
+        self._world: World | None = None
         self.synced = False
+        self.resyncs = 0
 
     async def run(self) -> None:
         """Lead whenever that is possible."""
@@ -66,26 +64,29 @@ class Operator:
 
     def trouble(self) -> str:
         """Why it is not ready; "" where it is. Who stands by is ready to."""
-        return "" if not self.election.leading or self.synced else "what is in the cluster is not known yet"
+        if not self.election.leading or self.synced:
+            return ""
+        return self._world.trouble() if self._world is not None else "what this cluster can do is not known yet"
 
     async def _lead(self) -> None:
         install = await self._known_install()
         loop = asyncio.get_running_loop()
         self._queue = WorkQueue(CONTROLLER)
-        world = World(self._client, install, self._settings.watched, self._queue.add)
+        self._world = world = World(self._client, install, self._settings.watched, self._queue.add)
 
         def mesh_changed(name: str) -> None:
             loop.call_soon_threadsafe(self._enqueue, world, name)
 
         link = await asyncio.to_thread(MeshLink, install.controller, mesh_changed)
+        memories = MemoryHealth(lambda: self._enqueue(world, ""))
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_S)) as session:
 
             async def downloading(pods: Sequence[Object]) -> Download:
                 return await _download(session, pods)
 
             events = Events(self._client, self._settings.identity)
-            reconciler = Reconciler(self._client, world, link, install, events, self._memory_ready, downloading)
-            tasks = [asyncio.create_task(world.run()), asyncio.create_task(self._watch_memory(install.memory, world))]
+            reconciler = Reconciler(self._client, world, link, install, events, memories.ready, downloading)
+            tasks = [asyncio.create_task(world.run()), asyncio.create_task(memories.run())]
             try:
                 await world.synced()
                 self.synced = True
@@ -171,32 +172,8 @@ class Operator:
             metrics.longest_running_s.labels(CONTROLLER).set(longest_s)
             if time.monotonic() - last >= RESYNC_S:
                 last = time.monotonic()
+                self.resyncs += 1
                 self._enqueue(world, "")
-
-    # The memory
-
-    def _memory_ready(self, address: str) -> bool:
-        return self._memory.get(address, False)
-
-    async def _watch_memory(self, address: str, world: World) -> None:
-        """Whether the CognitionService serves, by its health."""
-        if not address:
-            return await _forever()
-        async with aio.insecure_channel(address) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            while True:
-                serving = False
-                with suppress(grpc.RpcError):
-                    reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=LOOK_S)
-                    serving = reply.status == health_pb2.HealthCheckResponse.SERVING
-                if serving != self._memory.get(address):
-                    self._memory[address] = serving
-                    self._enqueue(world, "")
-                await asyncio.sleep(LOOK_S)
-
-
-async def _forever() -> None:
-    await asyncio.Event().wait()
 
 
 async def _download(session: aiohttp.ClientSession, pods: Sequence[Object]) -> Download:

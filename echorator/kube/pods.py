@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from echorator.kube.install import AGENT_PORT, METRICS_PORT, STORE_PORT, Install
+from echorator.kube.install import AGENT_PORT, MEMORY_PORT, METRICS_PORT, STORE_PORT, Install
 from echorator.kube.resources import MANAGED_BY, MANAGED_LABEL, MODEL_LABEL, PART_LABEL, STORE_LABEL, Object, asked_name
 from echorator.kube.source import MODEL_FOLDER, MODELS_FOLDER, Source, Way, shared_claim
 from echorator.kube.spec import KubeModelSpec
@@ -195,6 +195,28 @@ def puller(spec: KubeModelSpec, install: Install, more: list[str]) -> Object:
         "securityContext": CONTAINER_SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [SCRATCH_MOUNT, {"name": MODELS, "mountPath": MODELS_FOLDER}, *mounts],
+    }
+
+
+def memory_container(spec: KubeModelSpec, install: Install) -> Object:
+    """The CognitionService of a model that has its own."""
+    resources: Object = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "8Gi"}}
+    asked = spec.cognition.resources
+    if asked is not None:
+        resources = {key: dict(value) for key, value in (("requests", asked.requests), ("limits", asked.limits)) if value}
+    probe = {"grpc": {"port": MEMORY_PORT}}
+    return {
+        "name": "cognition",
+        "image": install.image,
+        "args": ["cognition", "--host", "0.0.0.0", "--port", str(MEMORY_PORT), "--memory", spec.cognition.store],
+        "env": list(HOME),
+        "ports": [{"name": "grpc", "containerPort": MEMORY_PORT, "protocol": "TCP"}],
+        "resources": resources,
+        "livenessProbe": {**probe, "periodSeconds": 10, "timeoutSeconds": 5},
+        "readinessProbe": {**probe, "periodSeconds": 2},
+        "securityContext": CONTAINER_SECURITY,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [SCRATCH_MOUNT],
     }
 
 

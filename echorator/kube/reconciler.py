@@ -6,22 +6,26 @@ Level-based: a pass reads what the informers have and writes only what is not so
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from echorator.errors import EchoratorError, ErrorClass, class_of
-from echorator.kube.children import Child, Wanted, name_of_workload, wanted_of
-from echorator.kube.client import ApiError, Client, ConflictError, ForbiddenError
+from echorator.kube.children import Child, Wanted, memory_of, name_of_workload, wanted_of
+from echorator.kube.client import MANAGER, AbsentError, ApiError, Client, ConflictError, ForbiddenError, InvalidObjectError
 from echorator.kube.contained import contained
 from echorator.kube.events import Events
 from echorator.kube.install import Install
 from echorator.kube.observation import Around, Download, observed
 from echorator.kube.pods import AGENT, claim_of
 from echorator.kube.resources import (
+    APPLIED_ANNOTATION,
     FINALIZER,
     MODEL,
     MODEL_LABEL,
@@ -29,6 +33,7 @@ from echorator.kube.resources import (
     PART_LABEL,
     SERVICE,
     STATEFUL_SET,
+    Kind,
     Name,
     Object,
     asked_name,
@@ -138,8 +143,7 @@ class Reconciler:
     async def _carry_out(self, model: Object, spec: KubeModelSpec, source: Source) -> None:
         around = self._look(model, spec, source, None)
         todo = plan(spec, observed(model, spec, around))
-        memory = self._memory_of(spec)
-        wanted = wanted_of(model, spec, source, self._install, self._sharers(model, source), memory)
+        wanted = wanted_of(model, spec, source, self._install, self._sharers(model, source))
         if wanted.store:
             await self._apply(wanted.store, "")
         await self._prune_stores(model, source)
@@ -160,7 +164,8 @@ class Reconciler:
 
     async def _apply(self, children: Sequence[Child], owner: str) -> None:
         """What is not so yet. `owner` is the uid that controls them, "" for what several Models share."""
-        for kind, wanted in children:
+        for kind, child in children:
+            wanted = _stamped(child)
             informer = self._world.children[kind]
             namespace, name = name_of(wanted)
             there = informer.get(namespace, name)
@@ -169,11 +174,23 @@ class Reconciler:
             if there is not None and contained(wanted, there):
                 continue
             try:
-                informer.note(await self._client.apply(kind, wanted, force=there is not None))
-            except ConflictError as error:
-                raise NotOursError(
-                    f"{kind} {name} is there already and is not of this Model; delete it, or name the model otherwise ({error})"
-                ) from error
+                made = await self._client.apply(kind, wanted, force=there is not None)
+            except (ConflictError, InvalidObjectError) as error:
+                if there is None and await self._is_there(kind, wanted):  # what it has and what was wanted do not go together
+                    raise NotOursError(_TAKEN.format(kind=kind, name=name)) from error
+                raise
+            if there is None and _foreign(made):
+                nothing = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"namespace": namespace, "name": name}}
+                await self._client.apply(kind, nothing)  # what was written here is taken back
+                raise NotOursError(_TAKEN.format(kind=kind, name=name))
+            informer.note(made)
+
+    async def _is_there(self, kind: Kind, thing: Object) -> bool:
+        """Something of that name."""
+        with suppress(AbsentError):
+            await self._client.get(kind, *name_of(thing))
+            return True
+        return False
 
     async def _prune(self, model: Object, wanted: Wanted) -> None:
         """What it controls and no longer wants: another Service, an autoscaler that was switched off."""
@@ -304,9 +321,6 @@ class Reconciler:
 
     # How it stands
 
-    def _memory_of(self, spec: KubeModelSpec) -> str:
-        return self._install.memory if spec.cognition.enabled else ""
-
     def _look(self, model: Object, spec: KubeModelSpec, source: Source, failure: Failure | None) -> Around:
         namespace, name = name_of(model)
         stores = self._world.store_pods(namespace, source.store) if source.store else ()
@@ -314,7 +328,7 @@ class Reconciler:
         claim = {Way.STORE: claim_of(spec, source), Way.CLAIM: source.claim}.get(source.way, "")
         storage_class = spec.storage.class_name or ""
         absent = storage_class if storage_class and self._world.storage_classes.get("", storage_class) is None else ""
-        memory = self._memory_of(spec)
+        memory = memory_of(model, spec, self._install)
         return Around(
             source=source,
             workload=self._world.workload_of(model, name_of_workload(name)),
@@ -379,6 +393,23 @@ class Reconciler:
             await self._events.tell(model, f"{seen.failure.kind.name.capitalize()}Error", seen.failure.message, warning=True)
         elif phase == Phase.IMAGE_PULLING.value:
             await self._events.tell(model, "Pulling", f"pulling {model['spec']['image']}")
+
+
+def _stamped(child: Object) -> Object:
+    """With a hash of itself, so that a field which is no longer wanted is a difference too."""
+    text = json.dumps(child, sort_keys=True, separators=(",", ":")).encode()
+    metadata = child["metadata"]
+    annotations = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: hashlib.sha256(text).hexdigest()[:16]}
+    return {**child, "metadata": {**metadata, "annotations": annotations}}
+
+
+_TAKEN = "{kind} {name} is there already and is not of this Model; delete it, or name the model otherwise"
+
+
+def _foreign(made: Object) -> bool:
+    """It was there before, and somebody else wrote its spec."""
+    others = [m for m in made["metadata"].get("managedFields", ()) if m.get("manager") != MANAGER and "subresource" not in m]
+    return any("f:spec" in (m.get("fieldsV1") or {}) for m in others)
 
 
 class NotOursError(EchoratorError):

@@ -17,7 +17,7 @@ PART_LABEL = "app.kubernetes.io/component"
 MANAGED_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "echorator"
 FINALIZER = f"{GROUP}/mesh"
-RETRY_ANNOTATION = f"{GROUP}/retry"
+APPLIED_ANNOTATION = f"{GROUP}/applied"
 
 
 @dataclass(frozen=True)

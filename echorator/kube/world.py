@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from echorator.kube.client import Client
 from echorator.kube.informer import Informer
 from echorator.kube.install import Install
+from echorator.kube.pods import AGENT
 from echorator.kube.resources import (
     CHILDREN,
     CLAIM,
@@ -17,6 +18,7 @@ from echorator.kube.resources import (
     MANAGED_LABEL,
     MODEL,
     MODEL_LABEL,
+    PART_LABEL,
     POD,
     STATEFUL_SET,
     STORAGE_CLASS,
@@ -44,7 +46,7 @@ class World:
         self.claims = Informer(client, CLAIM, namespace)
         kinds = (*CHILDREN, *((GRPC_ROUTE,) if install.grpc_routes else ()))
         self.children: dict[Kind, Informer] = {kind: Informer(client, kind, namespace, OURS, owner_uid) for kind in kinds}
-        self.models.on_change.append(lambda before, after: on_model(name_of((after or before) or {})))
+        self.models.on_change.append(self._model_changed)
         for informer in (self.pods, self.claims, *self.children.values()):
             informer.on_change.append(self._child_changed)
 
@@ -61,6 +63,18 @@ class World:
         """Returns once everything is there."""
         for informer in self.informers:
             await informer.synced.wait()
+
+    def trouble(self) -> str:
+        """What is not known yet, and why."""
+        missing = [informer for informer in self.informers if not informer.synced.is_set()]
+        return "; ".join(informer.trouble or f"{informer.kind.plural} are being listed" for informer in missing)
+
+    def _model_changed(self, before: Object | None, after: Object | None) -> None:
+        model = after or before or {}
+        self._on_model(name_of(model))
+        if before is None or after is None:  # who else wants its name may have it now, or no longer
+            for rival in self.models.indexed(asked_name(model)):
+                self._on_model(name_of(rival))
 
     def _child_changed(self, before: Object | None, after: Object | None) -> None:
         thing = after or before or {}
@@ -116,7 +130,7 @@ def _part(pod: Object) -> str:
     """What a pod is found by."""
     labels = pod["metadata"].get("labels", {})
     namespace = pod["metadata"]["namespace"]
-    if MODEL_LABEL in labels:
+    if labels.get(PART_LABEL) == AGENT and MODEL_LABEL in labels:
         return f"{namespace}/model/{labels[MODEL_LABEL]}"
     return f"{namespace}/store/{labels[STORE_LABEL]}" if STORE_LABEL in labels else ""
 

@@ -1,0 +1,49 @@
+"""Whether a CognitionService serves, by its health: asked again and again for every address that somebody wanted to know about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+LOOK_S = 2.0
+
+
+class MemoryHealth:
+    """`run` it as a task; `ready` answers at once with what was seen last."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._serving: dict[str, bool] = {}
+        self._wanted = asyncio.Event()
+
+    def ready(self, address: str) -> bool:
+        """It served when it was last looked at; an address that is new is looked at next."""
+        if address not in self._serving:
+            self._serving[address] = False
+            self._wanted.set()
+        return self._serving[address]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._wanted.clear()
+            addresses = list(self._serving)
+            seen = await asyncio.gather(*(_serves(address) for address in addresses))
+            before, self._serving = self._serving, {**self._serving, **dict(zip(addresses, seen, strict=True))}
+            if before != self._serving:
+                self._on_change()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), LOOK_S)
+
+
+async def _serves(address: str) -> bool:
+    async with aio.insecure_channel(address) as channel:
+        with suppress(grpc.RpcError):
+            reply = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=LOOK_S)
+            return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+    return False

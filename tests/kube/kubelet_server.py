@@ -1,0 +1,116 @@
+"""The kubelet's own API, as far as `kubectl logs` needs it."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import parse_qs, urlsplit
+
+from tests.kube.certificates import Authority
+
+_POLL_S = 0.05
+_BLOCK = 65536
+
+
+@dataclass(frozen=True)
+class Log:
+    """One run of a container: what it wrote, and whether more may come."""
+
+    path: Path
+    goes_on: Callable[[], bool]
+
+
+Find = Callable[[str, str, str, bool], Log | None]
+
+
+class KubeletServer:
+    """HTTPS on a free port; `find` takes namespace, pod, container and whether the run before the present one is meant."""
+
+    def __init__(self, folder: Path, find: Find) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        certificate, key = Authority(folder).server("kubelet", "127.0.0.1", "localhost")
+        self._closing = threading.Event()
+        closing = self._closing
+
+        class Handler(_Handler):
+            def setup(self) -> None:
+                self.find, self.closing = find, closing
+                super().setup()
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = False
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="kubelet-server", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 5
+    find: Find
+    closing: threading.Event
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nowhere."""
+
+    def handle(self) -> None:
+        with suppress(OSError):  # who asked went away
+            super().handle()
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        url = urlsplit(self.path)
+        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        match url.path.split("/"):
+            case ["", "containerLogs", namespace, pod, container]:
+                log = self.find(namespace, pod, container, query.get("previous") == "true")
+            case _:
+                log = None
+        if log is None:
+            self.send_error(404, "no such container, or it has not started")
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for block in self._blocks(log, int(query.get("tailLines", -1)), query.get("follow") == "true"):
+            self.wfile.write(f"{len(block):x}\r\n".encode() + block + b"\r\n")
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _blocks(self, log: Log, tail: int, follow: bool) -> Iterator[bytes]:
+        with log.path.open("rb") as file:
+            if tail >= 0:
+                file.seek(_start_of_tail(file, tail))
+            while True:
+                last = not (follow and log.goes_on() and not self.closing.is_set())
+                while block := file.read(_BLOCK):
+                    yield block
+                if last:
+                    return
+                time.sleep(_POLL_S)
+
+
+def _start_of_tail(file: BinaryIO, lines: int) -> int:
+    starts = deque([0], lines + 1)
+    for line in file:
+        starts.append(starts[-1] + len(line))
+    return starts[0]

@@ -1,0 +1,208 @@
+"""The objects that Models become: accepted by a real API server, by Pod Security "restricted", and found again as they were written."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from echorator.errors import InvalidRequestError
+from echorator.kube.children import Wanted, wanted_of
+from echorator.kube.contained import contained
+from echorator.kube.install import Install
+from echorator.kube.pods import merged
+from echorator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    GRPC_ROUTE,
+    INGRESS,
+    NETWORK_POLICY,
+    SERVICE,
+    STATEFUL_SET,
+    Object,
+)
+from echorator.kube.source import Way, source_of
+from echorator.kube.spec import KubeModelSpec
+from echorator.model.schema import SpecError, check
+from tests.kube.control_plane import ControlPlane
+
+EVERYTHING = yaml.safe_load((Path(__file__).parent / "data/everything.yaml").read_text("utf-8"))
+SPECS: dict[str, Any] = {
+    "embedded": {"image": "echo-nano"},
+    "pulled": {"image": "phi", "replicas": 3, "imagePullSecrets": [{"name": "s"}]},
+    "shared claim": {"image": "phi", "storage": {"accessMode": "ReadWriteMany", "className": "fast", "size": "5Gi"}},
+    "own claim": {"image": "phi", "storage": {"existingClaim": "mine"}},
+    "claimed file": {"image": "pvc://mine/a/b.gguf"},
+    "image volume": {"image": "oci://registry.example.com/a/b:c"},
+    "large": {"image": "hf://a/b:Q4", "resourceClass": "Large"},
+    "scaled": {"image": "phi", "autoscaling": {}, "resourceClass": "Small"},
+    "ingress": {"image": "phi", "expose": {"type": "Ingress", "host": "a.example.com", "className": "nginx"}},
+    "load balancer": {"image": "phi", "expose": {"type": "LoadBalancer"}},
+    "everything": EVERYTHING,
+}
+INSTALL = Install(image_volumes=True, custom_metrics=True)
+
+
+def wanted(spec: Any, install: Install = INSTALL, namespace: str = "default") -> Wanted:
+    model = {"metadata": {"namespace": namespace, "name": "m", "uid": "0b1c"}, "spec": spec}
+    parsed = check(KubeModelSpec, spec)
+    return wanted_of(model, parsed, source_of(parsed, install), install, [model])
+
+
+def all_of(made: Wanted) -> list[Object]:
+    return [thing for _, thing in (*made.store, *made.workload, *made.serving)]
+
+
+def kinds(made: Wanted) -> list[str]:
+    return [kind.name for kind, _ in (*made.store, *made.workload, *made.serving)]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_real_api_server_takes_them_and_keeps_them(control_plane: ControlPlane, namespace: str, name: str) -> None:
+    """Strictly validated, and `contained` in what the server made of them: a resync writes nothing."""
+    made = all_of(wanted(SPECS[name], namespace=namespace))
+    done = control_plane.kubectl(
+        "apply", "--server-side", "--validate=strict", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": made})
+    )
+    assert done.stdout.count("serverside-applied") == len(made)
+    for thing in made:
+        kind, own = thing["kind"], thing["metadata"]["name"]
+        there = json.loads(control_plane.kubectl("get", kind, own, "-n", namespace, "-o", "json").stdout)
+        assert contained(thing, there), (kind, own)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_pods_are_restricted(control_plane: ControlPlane, namespace: str, name: str) -> None:
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    control_plane.kubectl("label", "namespace", namespace, label, "--overwrite")
+    for kind, thing in (*wanted(SPECS[name]).store, *wanted(SPECS[name]).workload):
+        if kind not in (DEPLOYMENT, STATEFUL_SET):
+            continue
+        template = copy.deepcopy(thing["spec"]["template"])
+        template["spec"].pop("priorityClassName", None)
+        template["spec"].pop("runtimeClassName", None)
+        claims = thing["spec"].get("volumeClaimTemplates", ())
+        volumes = [{"name": c["metadata"]["name"], "persistentVolumeClaim": {"claimName": "c"}} for c in claims]
+        template["spec"]["volumes"] += volumes
+        pod = {"apiVersion": "v1", "kind": "Pod", **template, "metadata": {**template["metadata"], "name": "p", "namespace": namespace}}
+        done = control_plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=json.dumps(pod))
+        assert "created" in done.stdout
+    pod["spec"]["containers"][0]["securityContext"] = {}
+    done = control_plane.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False)
+    assert "violates PodSecurity" in done.stderr, "the test itself would notice"
+
+
+def test_what_there_is_by_spec() -> None:
+    plain = [DEPLOYMENT.name, SERVICE.name, SERVICE.name, NETWORK_POLICY.name]
+    assert kinds(wanted(SPECS["embedded"])) == plain
+    store = [STATEFUL_SET.name, SERVICE.name, NETWORK_POLICY.name]
+    assert kinds(wanted({"image": "phi"})) == [*store, *plain]
+    assert kinds(wanted({"image": "phi", "replicas": 2})) == [*store, *plain, DISRUPTION_BUDGET.name]
+    assert kinds(wanted(SPECS["scaled"])) == [*store, *plain, DISRUPTION_BUDGET.name, AUTOSCALER.name]
+    assert kinds(wanted(SPECS["claimed file"])) == plain
+    assert kinds(wanted(SPECS["image volume"])) == plain
+    assert STATEFUL_SET.name in kinds(wanted(SPECS["image volume"], Install(image_volumes=False)))
+    assert kinds(wanted(SPECS["ingress"]))[-1] == INGRESS.name
+    route = {"image": "phi", "expose": {"type": "GRPCRoute", "gateway": {"name": "g"}, "host": "a.example.com"}}
+    assert kinds(wanted(route, Install(grpc_routes=True)))[-1] == GRPC_ROUTE.name
+    assert GRPC_ROUTE.name not in kinds(wanted(route, Install(grpc_routes=False)))
+
+
+def test_one_store_for_models_of_one_image() -> None:
+    names = {wanted({"image": "phi", "replicas": n}).store[0][1]["metadata"]["name"] for n in (1, 2)}
+    assert len(names) == 1
+    others = ({"image": "phi:q4"}, {"image": "phi", "storage": {"className": "fast"}})
+    assert not names & {wanted(spec).store[0][1]["metadata"]["name"] for spec in others}
+
+
+def test_agents_copy_from_the_store_unless_all_nodes_can_read_it() -> None:
+    pod = wanted({"image": "phi"}).workload[0][1]["spec"]["template"]["spec"]
+    assert pod["initContainers"][0]["args"][-2:] == [
+        "--from",
+        f"http://{wanted({'image': 'phi'}).store[0][1]['metadata']['name']}.default.svc:8082",
+    ]
+    assert {"name": "models", "emptyDir": {}} in pod["volumes"]
+    shared = wanted(SPECS["shared claim"]).workload[0][1]["spec"]["template"]["spec"]
+    assert "initContainers" not in shared
+    assert any("persistentVolumeClaim" in volume for volume in shared["volumes"])
+
+
+def test_classes_are_the_table() -> None:
+    def resources(spec: Any) -> Any:
+        return wanted({"image": "phi", **spec}).workload[0][1]["spec"]["template"]["spec"]["containers"][0]["resources"]
+
+    assert resources({"resourceClass": "Small"}) == {"requests": {"cpu": "2", "memory": "8Gi"}, "limits": {"cpu": "4", "memory": "16Gi"}}
+    assert resources({"resourceClass": "Medium"})["limits"]["nvidia.com/gpu"] == 1
+    assert resources({"resourceClass": "Large"})["limits"] == {"cpu": "16", "memory": "64Gi", "nvidia.com/gpu": 1}
+    assert "nvidia.com/gpu" not in resources({"resourceClass": "Large", "gpus": 0})["limits"]
+    assert wanted({"image": "phi", "resourceClass": "Large"}).store[0][1]["spec"]["volumeClaimTemplates"][0]["spec"]["resources"] == {
+        "requests": {"storage": "80Gi"}
+    }
+
+
+def test_signals_of_pods_only_with_an_adapter() -> None:
+    def metrics(custom: bool) -> list[str]:
+        made = wanted({"image": "phi", "autoscaling": {}, "gpus": 1}, Install(custom_metrics=custom)).serving
+        (scaler,) = (thing for kind, thing in made if kind is AUTOSCALER)
+        assert scaler["spec"]["scaleTargetRef"]["kind"] == "Model"
+        return [metric["type"] for metric in scaler["spec"]["metrics"]]
+
+    assert metrics(False) == ["Resource", "Resource"]
+    assert metrics(True) == ["Resource", "Resource", "Pods", "Pods", "Pods"]
+
+
+def test_a_template_of_the_users_is_merged_by_name() -> None:
+    template = {
+        "metadata": {"annotations": {"a": "b"}},
+        "spec": {
+            "containers": [
+                {"name": "agent", "image": "mine:1", "env": [{"name": "HOME", "value": "/x"}]},
+                {"name": "sidecar", "image": "s"},
+            ],
+            "volumes": [{"name": "extra", "emptyDir": {}}],
+            "hostNetwork": None,
+        },
+    }
+    made = wanted({"image": "echo-nano", "podTemplate": template}).workload[0][1]["spec"]["template"]
+    agent, sidecar = made["spec"]["containers"]
+    assert agent["image"] == "mine:1"
+    assert agent["args"][0] == "serve"
+    assert {e["name"]: e.get("value") for e in agent["env"]}["HOME"] == "/x"
+    assert sidecar == {"name": "sidecar", "image": "s"}
+    assert [v["name"] for v in made["spec"]["volumes"]] == ["scratch", "extra"]
+    assert made["metadata"]["annotations"] == {"a": "b"}
+    assert made["metadata"]["labels"]["echorator.dev/model"] == "m"
+
+
+def test_merging_removes_what_is_none_and_replaces_plain_lists() -> None:
+    assert merged({"a": 1, "b": [1, 2]}, {"a": None, "b": [3]}) == {"b": [3]}
+
+
+@pytest.mark.parametrize(
+    ("image", "way"),
+    [
+        ("echo-nano", Way.EMBEDDED),
+        ("phi", Way.STORE),
+        ("hf://a/b:Q4", Way.STORE),
+        ("pvc://c/m.gguf", Way.CLAIM),
+        ("oci://r.example.com/a:b", Way.IMAGE_VOLUME),
+    ],
+)
+def test_ways(image: str, way: Way) -> None:
+    assert source_of(check(KubeModelSpec, {"image": image}), INSTALL).way is way
+
+
+@pytest.mark.parametrize("image", ["/a.gguf", "pvc://c", "pvc://c/../x.gguf", "a b", "s3://x/y"])
+def test_sources_that_are_none(image: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        source_of(check(KubeModelSpec, {"image": image}), INSTALL)
+
+
+def test_a_spec_with_a_mistake_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SpecError, match="did you mean 'replicas'"):
+        check(KubeModelSpec, {"image": "phi", "repicas": 2})

@@ -1,0 +1,118 @@
+"""One leader at a time, over a real Lease: who leads stops before another one begins, whatever happens to the API server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from echorator.kube.client import Client
+from echorator.kube.election import Election, ElectionSettings
+from tests.kube.control_plane import ControlPlane
+from tests.kube.fault_proxy import FaultProxy, refusal
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+QUICK = ElectionSettings(lease_s=2, deadline_s=1.2, renew_s=0.2)
+
+
+class Log:
+    """When each one's work began and ended."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, float, float]] = []
+        self.working: set[str] = set()
+
+    async def work(self, name: str) -> None:
+        begun = time.monotonic()
+        self.working.add(name)
+        assert len(self.working) == 1, f"{self.working} lead at the same time"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.working.discard(name)
+            self.spans.append((name, begun, time.monotonic()))
+
+
+@asynccontextmanager
+async def candidate(kubeconfig: Path, namespace: str, name: str, log: Log) -> AsyncIterator[Election]:
+    async with await Client.connect(str(kubeconfig)) as client:
+        election = Election(client, namespace, "lease", name, QUICK)
+        task = asyncio.create_task(election.run(lambda: log.work(name)))
+        try:
+            yield election
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_leading(election: Election, within_s: float = 20) -> float:
+    begun = time.monotonic()
+    async with asyncio.timeout(within_s):
+        while not election.leading:  # noqa: ASYNC110  it looks at what another task changes
+            await asyncio.sleep(0.01)
+    return time.monotonic() - begun
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane, tmp_path: Path) -> Iterator[FaultProxy]:
+    with FaultProxy(control_plane, tmp_path) as made:
+        yield made
+
+
+async def test_one_leads_and_the_next_when_it_leaves(control_plane: ControlPlane, namespace: str) -> None:
+    log = Log()
+    async with candidate(control_plane.kubeconfig, namespace, "a", log) as a:
+        await until_leading(a)
+        async with candidate(control_plane.kubeconfig, namespace, "b", log) as b:
+            await asyncio.sleep(3 * QUICK.renew_s)
+            assert not b.leading
+    async with candidate(control_plane.kubeconfig, namespace, "b", log) as b:
+        assert await until_leading(b) < QUICK.lease_s, "the lease was given back"
+
+
+async def test_a_leader_that_cannot_reach_the_server_ends_before_the_next_begins(
+    control_plane: ControlPlane, namespace: str, proxy: FaultProxy
+) -> None:
+    log = Log()
+    async with candidate(proxy.kubeconfig, namespace, "a", log) as a:
+        await until_leading(a)
+        async with candidate(control_plane.kubeconfig, namespace, "b", log) as b:
+            proxy.faults.silent = True  # a request hangs: the worst case
+            await until_leading(b)
+            assert not a.leading
+            proxy.faults.silent = False
+            await asyncio.sleep(3 * QUICK.renew_s)
+            assert not a.leading
+    (first, _, ended), (second, begun, _) = log.spans
+    assert (first, second) == ("a", "b")
+    assert ended < begun
+
+
+async def test_conflicts_and_refusals_cost_nothing_while_they_are_few(namespace: str, proxy: FaultProxy) -> None:
+    log = Log()
+    count = 0
+
+    def sometimes(method: str, path: str, _query: str) -> tuple[int, dict[str, object], dict[str, str]] | None:
+        nonlocal count
+        if method == "PUT" and "leases" in path:
+            count += 1
+            if count % 3:
+                return (409, refusal(409, "Conflict", "changed"), {}) if count % 2 else (500, refusal(500, "Error", "no"), {})
+        return None
+
+    async with candidate(proxy.kubeconfig, namespace, "a", log) as a:
+        await until_leading(a)
+        proxy.faults.answer = sometimes
+        await asyncio.sleep(2 * QUICK.lease_s)
+        assert a.leading
+        assert count >= 6
+        assert log.spans == []
+
+
+async def test_times_that_are_unsafe() -> None:
+    with pytest.raises(ValueError, match="renew < deadline < lease"):
+        ElectionSettings(lease_s=10, deadline_s=10)
