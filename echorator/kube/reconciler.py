@@ -237,11 +237,10 @@ class Reconciler:
         return known[1]
 
     def _unrivalled(self, model: Object) -> None:
-        """Raises NotOursError where an older Model serves the name."""
-        mine = (model["metadata"]["creationTimestamp"], model["metadata"]["uid"])
+        """Raises NotOursError where another Model serves the name."""
         for other in self._world.models.indexed(asked_name(model)):
             metadata = other["metadata"]
-            if (metadata["creationTimestamp"], metadata["uid"]) < mine:
+            if _precedence(other) < _precedence(model):
                 raise NotOursError(
                     f"the Model {metadata['namespace']}/{metadata['name']} serves {asked_name(model)!r} already; "
                     "give this one another spec.servedName"
@@ -414,6 +413,12 @@ def _foreign(made: Object) -> bool:
 
 class NotOursError(EchoratorError):
     """Something of that name is there already and belongs to somebody else."""
+
+
+def _precedence(model: Object) -> tuple[bool, str, str]:
+    """Among Models of one name: who serves already, then the older; times are of a second, so that many are equal."""
+    serves = (model.get("status") or {}).get("phase") not in (None, Phase.PENDING.value, Phase.FAILED.value)
+    return not serves, model["metadata"]["creationTimestamp"], model["metadata"]["uid"]
 
 
 def _class_of(error: EchoratorError) -> ErrorClass:

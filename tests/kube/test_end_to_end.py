@@ -1,0 +1,203 @@
+"""Everything of manifests/install.yaml in a real cluster whose pods are processes: from `kubectl apply` to a streamed answer, and back."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import requests
+
+from echorator.agent.embedded import embedded_model
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+from tests.images.servers import RegistryServer, registry_server
+from tests.kube.process_cluster import ProcessCluster
+
+ROOT = Path(__file__).parents[2]
+SYSTEM = "echorator-system"
+NANO = embedded_model().read_bytes()
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: ProcessCluster) -> ProcessCluster:
+    """As the README says it."""
+    cluster.kubectl("apply", "--server-side", "--validate=strict", "-f", str(ROOT / "manifests/install.yaml"))
+    for part in (
+        "statefulset/echorator-controller",
+        "statefulset/echorator-cognition",
+        "deployment/echorator-gateway",
+        "deployment/echorator-operator",
+    ):
+        cluster.kubectl("rollout", "status", part, "-n", SYSTEM, "--timeout=90s")
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    with registry_server(tmp_path_factory.mktemp("registry")) as server:
+        yield server
+
+
+def until(look: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = 60) -> Any:
+    deadline_s = time.monotonic() + within_s
+    while not wanted(seen := look()):
+        assert time.monotonic() < deadline_s, f"still {seen!r}"
+        time.sleep(0.05)
+    return seen
+
+
+def get(cluster: ProcessCluster, namespace: str, *what: str) -> Any:
+    return json.loads(cluster.kubectl("get", *what, "-n", namespace, "-o", "json").stdout)
+
+
+def status(cluster: ProcessCluster, namespace: str, name: str) -> dict[str, Any]:
+    return get(cluster, namespace, "model", name).get("status") or {}
+
+
+def apply(cluster: ProcessCluster, namespace: str, name: str, **spec: Any) -> None:
+    document = {"apiVersion": "echorator.dev/v1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(document))
+
+
+def ready(cluster: ProcessCluster, namespace: str, name: str, replicas: int = 1, within_s: float = 60) -> dict[str, Any]:
+    def serves(found: dict[str, Any]) -> bool:
+        return found.get("phase") == "Ready" and found.get("readyReplicas") == replicas
+
+    return dict(until(lambda: status(cluster, namespace, name), serves, within_s))
+
+
+def pods(cluster: ProcessCluster, namespace: str, selector: str) -> list[Any]:
+    return [pod for pod in get(cluster, namespace, "pods", "-l", selector)["items"] if "deletionTimestamp" not in pod["metadata"]]
+
+
+def agents(cluster: ProcessCluster, namespace: str, name: str) -> list[Any]:
+    return pods(cluster, namespace, f"echorator.dev/model={name},app.kubernetes.io/component=agent")
+
+
+def gateway(cluster: ProcessCluster) -> str:
+    pod = pods(cluster, SYSTEM, "app.kubernetes.io/name=echorator-gateway")[0]
+    return str(pod["status"]["podIP"])
+
+
+def answer(cluster: ProcessCluster, model: str, within_s: float = 60) -> str:
+    """Streamed through the gateway."""
+    with grpc.insecure_channel(f"{gateway(cluster)}:50052") as channel:
+        request = pb.ChatRequest(model=model, messages=[pb.Message(role="user", content="Hello!")], limits=pb.Limits(max_tokens=8))
+        replies = ModelServiceStub(channel).Chat(request, timeout=within_s)  # type: ignore[arg-type]  # typed for grpc.aio
+        return "".join(reply.text for reply in replies)
+
+
+def leader(cluster: ProcessCluster) -> str:
+    return str(get(cluster, SYSTEM, "lease", "echorator-operator")["spec"].get("holderIdentity") or "")
+
+
+def metric(pod: Any, name: str) -> float:
+    text = requests.get(f"http://{pod['status']['podIP']}:8081/metrics", timeout=10).text
+    return sum(float(value) for value in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE))
+
+
+def test_apply_scale_repair_and_delete(installed: ProcessCluster, cluster_namespace: str) -> None:
+    namespace = cluster_namespace
+    apply(installed, namespace, "e2e", image="echo-nano")
+    found = ready(installed, namespace, "e2e")
+    assert all(c["status"] == "True" for c in found["conditions"] if c["type"] not in ("Progressing", "Stalled"))
+    assert found["model"]["digest"].startswith("sha256:")
+    assert answer(installed, "e2e")
+    with grpc.insecure_channel(
+        found["endpoint"].replace(f"model-e2e.{namespace}.svc", agents(installed, namespace, "e2e")[0]["status"]["podIP"])
+    ) as channel:
+        listed = ModelServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=10)  # type: ignore[arg-type]
+        assert [model.name for model in listed.models] == ["e2e"]  # type: ignore[attr-defined]
+    text = installed.kubectl("describe", "model", "e2e", "-n", namespace).stdout
+    assert "1 of 1 replicas serve it" in text
+
+    for replicas in (3, 0, 1):
+        installed.kubectl("scale", "mdl/e2e", f"--replicas={replicas}", "-n", namespace)
+        until(lambda wanted=replicas: len(agents(installed, namespace, "e2e")) == wanted)
+        if replicas:
+            ready(installed, namespace, "e2e", replicas)
+            assert answer(installed, "e2e")
+
+    (pod,) = agents(installed, namespace, "e2e")
+    installed.kubectl("delete", "pod", pod["metadata"]["name"], "-n", namespace, "--wait=false")
+    until(
+        lambda: [p["metadata"]["uid"] for p in agents(installed, namespace, "e2e")],
+        lambda uids: uids and pod["metadata"]["uid"] not in uids,
+    )
+    ready(installed, namespace, "e2e")
+    (pod,) = agents(installed, namespace, "e2e")
+    installed.kubelet.kill(namespace, pod["metadata"]["name"])
+    until(lambda: agents(installed, namespace, "e2e")[0]["status"]["containerStatuses"][0]["restartCount"], lambda n: n == 1)
+    ready(installed, namespace, "e2e")
+    installed.kubectl("delete", "deployment", "model-e2e", "-n", namespace)
+    ready(installed, namespace, "e2e")
+    assert answer(installed, "e2e")
+
+    installed.kubectl("delete", "model", "e2e", "-n", namespace, "--timeout=30s")
+    kinds = "deployments,statefulsets,services,networkpolicies,pods,pvc,poddisruptionbudgets"
+    until(lambda: get(installed, namespace, kinds)["items"], lambda items: items == [])
+    assert installed.kubelet.processes(namespace) == []
+
+
+def test_a_model_at_zero_is_woken_by_the_first_request(installed: ProcessCluster, cluster_namespace: str) -> None:
+    scaling = {"minReplicas": 0, "maxReplicas": 2, "cooldownSeconds": 2}
+    apply(installed, cluster_namespace, "sleepy", image="echo-nano", replicas=0, autoscaling=scaling)
+    until(lambda: status(installed, cluster_namespace, "sleepy").get("phase") == "Ready")
+    assert agents(installed, cluster_namespace, "sleepy") == []
+    assert answer(installed, "sleepy")
+    assert get(installed, cluster_namespace, "model", "sleepy")["spec"]["replicas"] == 1
+    until(lambda: get(installed, cluster_namespace, "model", "sleepy")["spec"]["replicas"] == 0)
+    until(lambda: agents(installed, cluster_namespace, "sleepy") == [])
+
+
+def test_a_pulled_model_with_its_store(installed: ProcessCluster, cluster_namespace: str, registry: RegistryServer) -> None:
+    namespace = cluster_namespace
+    registry.ollama("ann/nano", NANO, "q8")
+    image = f"{registry.host}/ann/nano:q8"
+    apply(installed, namespace, "one", image=image, storage={"size": "1Gi"})
+    ready(installed, namespace, "one", within_s=90)
+    assert answer(installed, "one")
+    apply(installed, namespace, "two", image=image, storage={"size": "1Gi"}, cognition={"enabled": False})
+    ready(installed, namespace, "two")
+    (store,) = get(installed, namespace, "statefulset")["items"]
+    assert [owner["name"] for owner in store["metadata"]["ownerReferences"]] == ["one", "two"]
+    (claim,) = get(installed, namespace, "pvc")["items"]
+    assert claim["status"]["phase"] == "Bound"
+    logs = installed.kubectl("logs", "-n", namespace, "-l", "echorator.dev/model=two", "-c", "pull").stdout
+    assert "ready" in logs
+    installed.kubectl("delete", "model", "one", "-n", namespace, "--timeout=30s")
+    assert answer(installed, "two")
+    assert len(get(installed, namespace, "statefulset")["items"]) == 1
+    installed.kubectl("delete", "model", "two", "-n", namespace, "--timeout=30s")
+    until(lambda: get(installed, namespace, "statefulset,pvc,pods,services")["items"], lambda items: items == [])
+
+
+def test_images_that_cannot_be_pulled_say_why(installed: ProcessCluster, cluster_namespace: str, registry: RegistryServer) -> None:
+    apply(installed, cluster_namespace, "absent", image=f"{registry.host}/ann/absent")
+    found = until(lambda: status(installed, cluster_namespace, "absent"), lambda s: s.get("phase") == "Failed")
+    assert "look at the name, the tag and the spelling" in found["lastError"]["message"]
+    assert found["lastError"]["class"] == "Configuration"
+    registry.ollama("ann/absent", NANO)
+    ready(installed, cluster_namespace, "absent", within_s=90)
+
+
+def test_the_leader_is_killed_and_the_other_goes_on(installed: ProcessCluster, cluster_namespace: str) -> None:
+    first = until(lambda: leader(installed))
+    apply(installed, cluster_namespace, "before", image="echo-nano", replicas=0)
+    until(lambda: status(installed, cluster_namespace, "before").get("phase") == "Ready")
+    version = get(installed, cluster_namespace, "deployment", "model-before")["metadata"]["generation"]
+    installed.kubectl("delete", "pod", first, "-n", SYSTEM, "--grace-period=0", "--force")
+    apply(installed, cluster_namespace, "after", image="echo-nano")
+    ready(installed, cluster_namespace, "after")
+    assert leader(installed) not in ("", first)
+    assert get(installed, cluster_namespace, "deployment", "model-before")["metadata"]["generation"] == version
+    operators = pods(installed, SYSTEM, "app.kubernetes.io/name=echorator-operator")
+    leading = [metric(pod, "leader_election_master_status") for pod in operators if pod["status"].get("podIP")]
+    assert sum(leading) == 1
+    assert sum(metric(pod, "controller_runtime_reconcile_panics_total") for pod in operators) == 0
