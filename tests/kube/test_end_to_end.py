@@ -89,8 +89,8 @@ def answer(cluster: ProcessCluster, model: str, within_s: float = 60) -> str:
     """Streamed through the gateway."""
     with grpc.insecure_channel(f"{gateway(cluster)}:50052") as channel:
         request = pb.ChatRequest(model=model, messages=[pb.Message(role="user", content="Hello!")], limits=pb.Limits(max_tokens=8))
-        replies = ModelServiceStub(channel).Chat(request, timeout=within_s)  # type: ignore[arg-type]  # typed for grpc.aio
-        return "".join(reply.text for reply in replies)
+        stub: Any = ModelServiceStub(channel)  # type: ignore[arg-type]  # typed for grpc.aio
+        return "".join(reply.text for reply in stub.Chat(request, timeout=within_s))
 
 
 def leader(cluster: ProcessCluster) -> str:
@@ -109,17 +109,17 @@ def test_apply_scale_repair_and_delete(installed: ProcessCluster, cluster_namesp
     assert all(c["status"] == "True" for c in found["conditions"] if c["type"] not in ("Progressing", "Stalled"))
     assert found["model"]["digest"].startswith("sha256:")
     assert answer(installed, "e2e")
-    with grpc.insecure_channel(
-        found["endpoint"].replace(f"model-e2e.{namespace}.svc", agents(installed, namespace, "e2e")[0]["status"]["podIP"])
-    ) as channel:
-        listed = ModelServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=10)  # type: ignore[arg-type]
-        assert [model.name for model in listed.models] == ["e2e"]  # type: ignore[attr-defined]
+    host, _, port = found["endpoint"].rpartition(":")
+    assert host == f"model-e2e.{namespace}.svc"
+    with grpc.insecure_channel(f"{agents(installed, namespace, 'e2e')[0]['status']['podIP']}:{port}") as channel:
+        stub: Any = ModelServiceStub(channel)  # type: ignore[arg-type]
+        assert [model.name for model in stub.ListModels(pb.ListModelsRequest(), timeout=10).models] == ["e2e"]
     text = installed.kubectl("describe", "model", "e2e", "-n", namespace).stdout
     assert "1 of 1 replicas serve it" in text
 
     for replicas in (3, 0, 1):
         installed.kubectl("scale", "mdl/e2e", f"--replicas={replicas}", "-n", namespace)
-        until(lambda wanted=replicas: len(agents(installed, namespace, "e2e")) == wanted)
+        until(lambda: len(agents(installed, namespace, "e2e")), replicas.__eq__)
         if replicas:
             ready(installed, namespace, "e2e", replicas)
             assert answer(installed, "e2e")
