@@ -166,13 +166,16 @@ class Client:
             return (await response.read()).decode("utf-8", "replace")
 
     async def follow_logs(self, namespace: str, name: str, container: str, lines: int) -> AsyncIterator[str]:
-        """Lines of a container's log until it ends."""
+        """Lines of a container's log until it ends. Raises AbsentError, UnreachableError."""
         query = urlencode({"container": container, "tailLines": lines, "follow": "true"})
         path = f"{Kind('Pod', 'pods').path(namespace, name, 'log')}?{query}"
         response = await self._send("GET", path, None, {}, aiohttp.ClientTimeout(total=None, sock_connect=CALL_S))
         async with response:
-            async for line in response.content:
-                yield line.decode("utf-8", "replace").rstrip("\n")
+            try:
+                async for line in response.content:
+                    yield line.decode("utf-8", "replace").rstrip("\n")
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise UnreachableError(f"the log broke off: {error or type(error).__name__}") from error
 
     # Many
 

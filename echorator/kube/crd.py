@@ -16,7 +16,7 @@ from echorator.model.phase import Phase
 
 NAME_LENGTH = 50
 MOST_TEXT, MOST_PAIRS = 4096, 64
-_QUANTITY = r"^[0-9]+(\.[0-9]+)?([EPTGMk]i?|m)?$"
+_QUANTITY = r"^[0-9]+(\.[0-9]+)?([mkMGTPE]|[KMGTPE]i)?$"
 _KEPT = ("type", "description", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum", "pattern", "default")
 _LOCAL = ("isolation",)  # of `echorator up` only
 

@@ -28,7 +28,6 @@ from echorator.telemetry import operator_metrics as metrics
 _log = logging.getLogger(__name__)
 
 CONTROLLER = "model"
-RESYNC_S = 600.0
 PROBE_S = 2.0
 IMAGE_VOLUMES_SINCE = (1, 36)
 
@@ -43,6 +42,7 @@ class OperatorSettings:
     workers: int = 8
     election: ElectionSettings = field(default_factory=ElectionSettings)
     lease: str = "echorator-operator"
+    resync_s: float = 600.0  # all Models are looked at again after it, whatever was heard
 
 
 class Operator:
@@ -170,7 +170,7 @@ class Operator:
             together_s, longest_s = self._queue.unfinished_s()
             metrics.unfinished_s.labels(CONTROLLER).set(together_s)
             metrics.longest_running_s.labels(CONTROLLER).set(longest_s)
-            if time.monotonic() - last >= RESYNC_S:
+            if time.monotonic() - last >= self._settings.resync_s:
                 last = time.monotonic()
                 self.resyncs += 1
                 self._enqueue(world, "")

@@ -20,11 +20,13 @@ CHILDREN = "deployments,services,networkpolicies,poddisruptionbudgets,statefulse
 
 
 @asynccontextmanager
-async def operating(kubeconfig: Path, namespace: str, controller: str, identity: str = "a") -> AsyncIterator[Operator]:
+async def operating(
+    kubeconfig: Path, namespace: str, controller: str, identity: str = "a", resync_s: float = 600.0
+) -> AsyncIterator[Operator]:
     """It watches one namespace, and has its lease there."""
     install = Install(namespace, controller, "", "image:1", "gpu:1")
     async with await Client.connect(str(kubeconfig)) as client:
-        operator = Operator(client, OperatorSettings(install, identity, namespace, election=QUICK))
+        operator = Operator(client, OperatorSettings(install, identity, namespace, election=QUICK, resync_s=resync_s))
         task = asyncio.create_task(operator.run())
         try:
             yield operator

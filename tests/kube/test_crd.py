@@ -80,6 +80,7 @@ def test_a_rule_says_what_to_do(plane: ControlPlane, namespace: str, spec: Spec,
         ({"image": "phi", "resourceClass": "Huge"}, "supported values"),
         ({"image": "phi", "engine": {"kvTypeK": "q9"}}, "supported values"),
         ({"image": "phi", "resources": {"limits": {"cpu": "many"}}}, "should match"),
+        ({"image": "phi", "resources": {"limits": {"memory": "512ki"}}}, "should match"),
         ({"image": "phi", "autoscaling": {"signals": {"cpuPercent": 0}}}, "greater than or equal to 1"),
     ],
 )

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from echorator.kube import operator as operators
 from tests.kube.control_plane import ControlPlane
 from tests.kube.fault_proxy import FaultProxy, Passed, refusal
 from tests.kube.installed import install_crd
@@ -72,7 +71,7 @@ async def test_a_model_becomes_its_objects_with_few_calls(plane: ControlPlane, n
 
 
 async def test_a_resync_without_change_asks_and_writes_nothing(
-    plane: ControlPlane, namespace: str, proxy: FaultProxy, controller: str, monkeypatch: pytest.MonkeyPatch
+    plane: ControlPlane, namespace: str, proxy: FaultProxy, controller: str
 ) -> None:
     names = [f"m{number}" for number in range(5)]
     make(plane, namespace, *names, replicas=2)
@@ -80,8 +79,7 @@ async def test_a_resync_without_change_asks_and_writes_nothing(
         await until(lambda: all(status(plane, namespace, name).get("phase") == "ModelDeploying" for name in names))
     before = {name: thing["metadata"]["resourceVersion"] for name, thing in children(plane, namespace).items()}
     proxy.faults.passed.clear()
-    monkeypatch.setattr(operators, "RESYNC_S", 1.0)
-    async with operating(proxy.kubeconfig, namespace, controller, "b") as operator:
+    async with operating(proxy.kubeconfig, namespace, controller, "b", 1.0) as operator:
         await until(lambda: operator.synced)
         await asyncio.sleep(4.5)  # several resyncs, and the first look of a new leader
         assert operator.resyncs >= 3

@@ -1,0 +1,85 @@
+"""`kollama`, also `kubectl echorator`: the models of a Kubernetes cluster from a command line.
+
+Commands are imported when they run, so that `--help` needs neither a cluster nor what speaks to one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.kollama_options import parser
+from echorator.errors import EchoratorError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line, return the exit code."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC reads its variables when it is imported
+    plugin = Path(sys.argv[0]).name.startswith("kubectl-")
+    top = parser("kubectl echorator" if plugin else "kollama")
+    arguments, words = top.parse_known_args(argv)
+    if words:
+        _take(arguments, words, top)
+    if arguments.version:
+        print(f"kollama {_version()}")
+        return Exit.OK
+    if arguments.command is None:
+        top.print_help(sys.stderr)
+        return Exit.USAGE
+    for name in ("namespace", "kubeconfig", "context"):
+        if not hasattr(arguments, name):
+            setattr(arguments, name, None)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what the interpreter would still flush
+        return Exit.PIPE_CLOSED
+    return code
+
+
+def _take(arguments: argparse.Namespace, words: list[str], top: argparse.ArgumentParser) -> None:
+    """Words after an option, which argparse gives to nobody: more of what a command takes any number of."""
+    more = getattr(arguments, "more", None)
+    if more is None or any(word.startswith("-") for word in words):
+        top.error(f"unrecognized arguments: {' '.join(words)}")
+    setattr(arguments, more, [*getattr(arguments, more), *words])
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        command = importlib.import_module(f"echorator.cli.{arguments.module}")
+        return int(command.run(arguments))
+    except CommandError as error:
+        return max(_fail(line, error.code) for line in str(error).split("\n"))
+    except EchoratorError as error:
+        from echorator.cli.kollama_failure import of_error
+
+        failure = of_error(error)
+        return _fail(str(failure), failure.code)
+    except ImportError as error:
+        return _fail(str(error), Exit.FAILURE)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"kollama: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _version() -> str:
+    try:
+        return version("echorator")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

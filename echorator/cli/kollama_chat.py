@@ -1,0 +1,99 @@
+"""`kollama chat`: the dialogue of `echorator chat`, through the cluster's gateway."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from echorator.cli import chat
+from echorator.cli.children import dying_with_parent
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.kollama_cluster import cluster, model_of
+from echorator.cli.kollama_options import CHAT_NUMBERS, CHAT_SWITCHES, CHAT_TEXTS
+from echorator.cli.kollama_wait import failure_of, is_ready, lacking
+from echorator.cli.main import parser
+from echorator.kube.install import GATEWAY_PORT
+from echorator.kube.resources import Object, asked_name
+
+GATEWAY = "echorator-gateway"
+FORWARD_S = 20.0
+_FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    model = asyncio.run(_model(arguments))
+    served = str((model.get("status") or {}).get("servedName") or asked_name(model))
+    if arguments.gateway:
+        return _chat(arguments, arguments.gateway, served)
+    with _forwarded(arguments) as gateway:
+        return _chat(arguments, gateway, served)
+
+
+async def _model(arguments: argparse.Namespace) -> Object:
+    async with cluster(arguments) as (client, namespace):
+        model = await model_of(client, namespace, arguments.name)
+    if (model.get("status") or {}).get("phase") == "Failed":
+        raise CommandError(f"model/{arguments.name} failed: {failure_of(model)}", Exit.UNAVAILABLE)
+    if not is_ready(model):
+        print(f"model/{arguments.name} is not ready: {lacking(model, model['metadata']['generation'])}", file=sys.stderr)
+    return model
+
+
+def _chat(arguments: argparse.Namespace, gateway: str, served: str) -> int:
+    """As `echorator chat --server` does it, with its own options."""
+    given = ["chat", "--server", gateway, "--model", served]
+    for flag, *_ in (*CHAT_NUMBERS, *CHAT_TEXTS):
+        value = getattr(arguments, flag[2:].replace("-", "_"))
+        given += [f"{flag}={value}"] if value is not None else []
+    given += [flag for flag, _ in CHAT_SWITCHES if getattr(arguments, flag[2:].replace("-", "_"))]
+    return chat.run(parser().parse_args([*given, "--", *arguments.text]))
+
+
+@contextmanager
+def _forwarded(arguments: argparse.Namespace) -> Iterator[str]:
+    """HOST:PORT of the gateway on this machine, while the context lasts. Raises CommandError."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise CommandError("kubectl is not installed, which brings calls to the gateway; install it, or name one with --gateway HOST:PORT")
+    cluster_options = [f"--{name}={value}" for name in ("kubeconfig", "context") if (value := getattr(arguments, name))]
+    options = [*cluster_options, f"--namespace={arguments.system_namespace}", "--address=127.0.0.1"]
+    command = dying_with_parent(kubectl, "port-forward", *options, f"service/{GATEWAY}", f":{GATEWAY_PORT}")
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, text=True)
+        try:
+            yield f"127.0.0.1:{_port(process, said.fileno(), arguments.system_namespace)}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _port(process: subprocess.Popen[str], said: int, namespace: str) -> str:
+    """Raises CommandError."""
+    deadline_s = time.monotonic() + FORWARD_S
+    while True:
+        ended = process.poll() is not None
+        text = _read(said)
+        if found := _FORWARDING.search(text):
+            return found[1]
+        if ended or time.monotonic() > deadline_s:
+            why = text.strip().splitlines()[-1:] or ["it says nothing"]
+            where = f"service {GATEWAY} of namespace {namespace}"
+            raise CommandError(
+                f"kubectl port-forward to the {where} failed: {why[0].removeprefix('error: ')}; or name a gateway with --gateway HOST:PORT",
+                Exit.UNAVAILABLE,
+            )
+        time.sleep(0.05)
+
+
+def _read(descriptor: int) -> str:
+    return os.pread(descriptor, 1 << 16, 0).decode("utf-8", "replace")

@@ -1,0 +1,56 @@
+"""From what an API server refuses to the one line and the exit code that a command of `kollama` ends with."""
+
+from __future__ import annotations
+
+import re
+
+from echorator.cli.exits import CommandError, Exit
+from echorator.errors import EchoratorError, InvalidRequestError
+from echorator.kube.client import AbsentError, ApiError, ForbiddenError, NoClusterError, QuotaError, UnreachableError
+from echorator.kube.resources import GROUP, MODEL
+
+NOT_INSTALLED = "the Model resource is not installed; kubectl apply --server-side -f install.yaml"
+UNAUTHORIZED = 401
+_REFUSED = re.compile(
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?'
+    r'(?: in the namespace "(?P<namespace>[^"]*)"| at the cluster scope)?'
+)
+
+
+def of_error(error: EchoratorError) -> CommandError:
+    """What is to be said, and what to do about it."""
+    said = str(error)
+    match error:
+        case NoClusterError():
+            return CommandError(said, Exit.UNAVAILABLE)
+        case UnreachableError():
+            return CommandError(f"{said}; is the cluster up, and is it the one that your kubeconfig's context means?", Exit.UNAVAILABLE)
+        case ForbiddenError():
+            return CommandError(_forbidden(said))
+        case QuotaError():
+            return CommandError(f"{said}; ask for a larger quota, or free some", Exit.RESOURCE)
+        case AbsentError() if error.reason != "NotFound":  # no path of the API server at all
+            return CommandError(NOT_INSTALLED, Exit.UNAVAILABLE)
+        case AbsentError() if "the server could not find the requested resource" in said:
+            return CommandError(NOT_INSTALLED, Exit.UNAVAILABLE)
+        case AbsentError() if found := re.match(r'namespaces "([^"]+)" not found', said):
+            return CommandError(f"there is no namespace {found[1]!r}; kubectl create namespace {found[1]}")
+        case ApiError() if error.status == UNAUTHORIZED:
+            return CommandError("the API server does not know who you are; renew the credentials of your kubeconfig")
+        case InvalidRequestError():
+            return CommandError(said, Exit.USAGE)
+    return CommandError(said)
+
+
+def _forbidden(said: str) -> str:
+    found = _REFUSED.search(said)
+    if found is None:
+        return said
+    resource = f"{found['resource']}.{found['group']}" if found["group"] else found["resource"]
+    where = f" in namespace {found['namespace']}" if found["namespace"] else " of all namespaces"
+    roles = f"the role {'view' if found['verb'] in ('get', 'list', 'watch') else 'edit'!r} has that right"
+    asked = (
+        f"ask whoever gives rights here ({roles})" if resource.startswith(f"{MODEL.plural}.{GROUP}") else "ask whoever gives rights here"
+    )
+    asked = asked if found["group"] == GROUP else "ask whoever gives rights here"
+    return f"{found['user']} may not {found['verb']} {resource}{where}; {asked}"

@@ -1,0 +1,61 @@
+"""Objects of a cluster as `kollama` prints them, and what differs between two of them. Pure but for the printing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from echorator.kube.resources import Object
+
+
+def changes(before: Any, after: Any, path: str = "spec") -> list[str]:
+    """Where `after` differs, field by field: "spec.replicas 1 -> 3"."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return [
+            line
+            for key in sorted({*before, *after})
+            for line in changes(before.get(key), after.get(key), f"{path}.{key}")
+            if before.get(key) != after.get(key)
+        ]
+    if isinstance(before, Mapping) or isinstance(after, Mapping):
+        return changes(before or {}, after or {}, path) if not (before and after) else [f"{path} {_said(before)} -> {_said(after)}"]
+    return [] if before == after else [f"{path} {_said(before)} -> {_said(after)}"]
+
+
+def _said(value: object) -> str:
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False).strip('"')
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def shown(thing: Object) -> Object:
+    """Without what only API servers read."""
+    metadata = {key: value for key, value in thing.get("metadata", {}).items() if key != "managedFields"}
+    return {**thing, "metadata": metadata}
+
+
+def print_object(thing: Object, output: str) -> None:
+    """To stdout; `output` is yaml, json or name."""
+    if output == "name":
+        print(f"model/{thing['metadata']['name']}")
+    elif output == "json":
+        print(json.dumps(shown(thing), indent=2, ensure_ascii=False))
+    else:
+        sys.stdout.write(yaml_of([shown(thing)]))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Without anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Always."""
+        del data
+        return True
+
+
+def yaml_of(documents: Sequence[Any]) -> str:
+    """Documents, one after the other."""
+    return "---\n".join(yaml.dump(thing, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True) for thing in documents)

@@ -1,0 +1,145 @@
+"""`kollama list` and `kollama status`: how the Models of a cluster stand."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.live import Live
+
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.kollama_cluster import cluster, listed, model_of, states
+from echorator.cli.kollama_objects import print_object, shown, yaml_of
+from echorator.cli.kollama_view import LIST_COLUMNS, Standing, list_row, view_of
+from echorator.cli.tables import FILE_WIDTH, print_table
+from echorator.errors import EchoratorError
+from echorator.kube.client import Client
+from echorator.kube.install import Install
+from echorator.kube.resources import MODEL, MODEL_LABEL, POD, STORE_LABEL, Kind, Object
+from echorator.kube.source import source_of
+from echorator.kube.spec import KubeModelSpec
+from echorator.model.schema import check
+
+_CORE_EVENT = Kind("Event", "events")  # the core group's, which the cluster's own role `view` may read
+REDRAW_S = 2.0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code."""
+    return asyncio.run(_list(arguments) if arguments.command == "list" else _status(arguments))
+
+
+async def _list(arguments: argparse.Namespace) -> int:
+    async with cluster(arguments) as (client, namespace):
+        models, _ = await client.list(MODEL, "" if arguments.all_namespaces else namespace)
+    models.sort(key=lambda model: (model["metadata"]["namespace"], model["metadata"]["name"]))
+    if arguments.output == "name":
+        for model in models:
+            print_object(model, "name")
+    elif arguments.output == "table":
+        _print_list(models, arguments.all_namespaces, namespace)
+    else:
+        whole = {"apiVersion": "v1", "kind": "List", "items": [shown(model) for model in models]}
+        sys.stdout.write(yaml_of([whole]) if arguments.output == "yaml" else f"{json.dumps(whole, indent=2, ensure_ascii=False)}\n")
+    return Exit.OK
+
+
+def _print_list(models: list[Object], everywhere: bool, namespace: str) -> None:
+    if not models:
+        print(f"no models{'' if everywhere else f' in namespace {namespace}'}; kollama deploy NAME makes one", file=sys.stderr)
+        return
+    now = datetime.now(UTC)
+    if everywhere:
+        rows = [(model["metadata"]["namespace"], *list_row(model, now)) for model in models]
+        print_table(("NAMESPACE", *LIST_COLUMNS), rows)
+    else:
+        print_table(LIST_COLUMNS, [list_row(model, now) for model in models])
+
+
+async def _status(arguments: argparse.Namespace) -> int:
+    async with cluster(arguments) as (client, namespace):
+        model = await model_of(client, namespace, arguments.name)
+        if not arguments.watch:
+            _console().print(view_of(await _standing(client, model)))
+        elif sys.stdout.isatty():
+            await _watch(client, namespace, arguments.name)
+        else:
+            await _lines(client, namespace, arguments.name)
+    return Exit.OK
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else FILE_WIDTH
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, width=width)
+
+
+async def _watch(client: Client, namespace: str, name: str) -> None:
+    """One view that is drawn again, at each change and now and then for its pods. Raises CommandError when it is deleted."""
+    latest: list[Object | None] = []
+    changed = asyncio.Event()
+
+    async def follow() -> None:
+        async with aclosing(states(client, namespace, name)) as seen:
+            async for state in seen:
+                latest[:] = [state]
+                changed.set()
+
+    following = asyncio.create_task(follow())
+    following.add_done_callback(lambda _: changed.set())
+    try:
+        with Live(console=_console(), auto_refresh=False, redirect_stdout=False) as screen:
+            while not following.done():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(REDRAW_S):
+                        await changed.wait()
+                changed.clear()
+                if latest and latest[0] is None:
+                    raise CommandError(f"model/{name} was deleted")
+                if latest and latest[0] is not None:
+                    screen.update(view_of(await _standing(client, latest[0])), refresh=True)
+            following.result()
+    finally:
+        following.cancel()
+
+
+async def _lines(client: Client, namespace: str, name: str) -> None:
+    """A line for each change of what it waits for. Raises CommandError when it is deleted."""
+    from echorator.cli.kollama_wait import is_ready, lacking
+
+    told = ""
+    async with aclosing(states(client, namespace, name)) as seen:
+        async for state in seen:
+            if state is None:
+                raise CommandError(f"model/{name} was deleted")
+            now = str(state["status"]["phase"]) if is_ready(state) else lacking(state, state["metadata"]["generation"])
+            if now != told:
+                print(f"model/{name} {now}", flush=True)
+                told = now
+
+
+async def _standing(client: Client, model: Object) -> Standing:
+    metadata = model["metadata"]
+    namespace = metadata["namespace"]
+    about = f"involvedObject.kind={MODEL.name},involvedObject.name={metadata['name']}"
+    if uid := metadata.get("uid"):
+        about += f",involvedObject.uid={uid}"
+    selectors = [f"{MODEL_LABEL}={metadata['name']}", *([f"{STORE_LABEL}={store}"] if (store := store_of(model)) else [])]
+    answers = await asyncio.gather(
+        *(listed(client, POD.path(namespace), {"labelSelector": selector}) for selector in selectors),
+        listed(client, _CORE_EVENT.path(namespace), {"fieldSelector": about}),
+    )
+    pods = [pod for found, _ in answers[:-1] for pod in found]
+    return Standing(model, pods, answers[-1][0], tuple(dict.fromkeys(why for _, why in answers if why)))
+
+
+def store_of(model: Object) -> str:
+    """The name of what brings its file; "" where nothing has to."""
+    try:
+        return source_of(check(KubeModelSpec, model["spec"]), Install()).store
+    except EchoratorError:
+        return ""
