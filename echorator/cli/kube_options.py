@@ -7,7 +7,7 @@ from pathlib import Path
 
 from echorator.cli.memory_options import EMBEDDER_HELP
 from echorator.cli.telemetry_options import add_metrics_port, add_telemetry_options
-from echorator.kube.install import MEMORY_PORT, PROBE_PORT, Install
+from echorator.kube.install import MEMORY_PORT, OPERATOR, PROBE_PORT, Install
 
 COGNITION_EXAMPLES = """\
 examples:
@@ -53,10 +53,16 @@ def add_operator_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", default=_INSTALL.image, metavar="IMAGE", help=f"of agents [{_INSTALL.image}]")
     parser.add_argument("--gpu-image", default=_INSTALL.gpu_image, metavar="IMAGE", help=f"of agents with GPUs [{_INSTALL.gpu_image}]")
     parser.add_argument("--grace", type=int, default=_INSTALL.grace_s, metavar="SECONDS", help=f"for running answers [{_INSTALL.grace_s}]")
+    parser.add_argument("--resync", type=float, default=600.0, metavar="S", help="look at all Models again after it [600]")
     parser.add_argument("--workers", type=int, default=8, metavar="N", help="Models reconciled at the same time [8]")
     parser.add_argument("--identity", default="", metavar="NAME", help="among its like [HOSTNAME and a random part]")
     parser.add_argument("--host", default="127.0.0.1", help="of /healthz, /readyz and /metrics [127.0.0.1]")
     parser.add_argument("--port", type=int, default=PROBE_PORT, metavar="N", help=f"of them [{PROBE_PORT}]")
+    webhooks = parser.add_argument_group("admission webhooks")
+    webhooks.add_argument("--webhook-port", type=int, default=-1, metavar="N", help="of HTTPS, 0: any free one, -1: no webhooks [-1]")
+    webhooks.add_argument(
+        "--webhook-service", default=OPERATOR, metavar="NAME", help=f"of the Service that leads there and both configurations [{OPERATOR}]"
+    )
     election = parser.add_argument_group("leader election")
     election.add_argument("--lease", default="echorator-operator", metavar="NAME", help="[echorator-operator]")
     election.add_argument(

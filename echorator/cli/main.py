@@ -131,6 +131,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="SOURCE", help="files, or what `echorator pull` understands [the embedded model]")
     parser.add_argument("--name", action="append", default=[], help="of the model, in the order of the sources [as the source has it]")
     add_store_options(parser)
+    parser.add_argument(
+        "--mount", action="append", default=[], metavar="SOURCE=PATH", help="a model's file, or its folder, is there already"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
     parser.add_argument("--port", type=int, default=50051, metavar="N", help="0: any free one, printed [50051]")
     parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="for running calls after a signal [30]")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from echorator.cli.exits import CommandError
+from echorator.cli.exits import CommandError, Exit
 from echorator.cli.memory_options import data_home
 from echorator.images.hub import HubSettings
 from echorator.images.puller import Puller
@@ -21,14 +22,35 @@ def stores_of(folder: Path | None) -> tuple[Store, list[Store]]:
     return own, [Store(ollama)] if ollama != own.folder and (ollama / "manifests").is_dir() else []
 
 
-def puller_of(folder: Path | None, any_size: bool = False, upstream: str = "") -> Puller:
+def puller_of(folder: Path | None, any_size: bool = False, upstream: str = "", mounts: Sequence[str] = ()) -> Puller:
     """As this user's environment says."""
     store, others = stores_of(folder)
     docker_config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     memory_bytes = 0 if any_size else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     hub = HubSettings(os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), _hub_token())
     offline = any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE)
-    return Puller(store, others, docker_config, hub, offline, memory_bytes, _mirrors(os.environ.get("ECHORATOR_MIRRORS", "")), upstream)
+    return Puller(
+        store,
+        others,
+        docker_config,
+        hub,
+        offline,
+        memory_bytes,
+        _mirrors(os.environ.get("ECHORATOR_MIRRORS", "")),
+        upstream,
+        _mounts(mounts),
+    )
+
+
+def _mounts(pairs: Sequence[str]) -> dict[str, Path]:
+    """Of "pvc://claim/m.gguf=/model/m.gguf"; a source may have a = of its own."""
+    found = {}
+    for pair in pairs:
+        source, equals, path = pair.rpartition("=")
+        if not source or not equals or not path:
+            raise CommandError(f"--mount {pair!r} is not SOURCE=PATH", Exit.USAGE)
+        found[source] = Path(path)
+    return found
 
 
 def _mirrors(text: str) -> dict[str, list[str]]:

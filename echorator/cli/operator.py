@@ -1,4 +1,4 @@
-"""`echorator operator`: Models of a Kubernetes cluster become pods, Services and a place in the mesh."""
+"""`echorator operator`: Models of a Kubernetes cluster become pods, Services and a place in the mesh; bad ones are refused at once."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from echorator.kube.client import Client, NoClusterError
 from echorator.kube.election import ElectionSettings
 from echorator.kube.install import Install
 from echorator.kube.operator import Operator, OperatorSettings
+from echorator.kube.webhook_server import Webhooks, WebhookSettings
 from echorator.telemetry.exposition import text_of
 
 
@@ -45,7 +46,7 @@ async def _operate(arguments: argparse.Namespace) -> int:
         grace_s=arguments.grace,
     )
     identity = arguments.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}"
-    settings = OperatorSettings(install, identity, arguments.namespace, arguments.workers, election, arguments.lease)
+    settings = OperatorSettings(install, identity, arguments.namespace, arguments.workers, election, arguments.lease, arguments.resync)
     try:
         client = await Client.connect(arguments.kubeconfig, arguments.context)
     except NoClusterError as error:
@@ -59,15 +60,25 @@ async def _operate(arguments: argparse.Namespace) -> int:
         serving = asyncio.create_task(server.serve())
         working = asyncio.create_task(operator.run())
         stopping = asyncio.create_task(stop.wait())
+        asking = asyncio.create_task(_webhooks(client, arguments))
         print(f"operating as {identity}; /metrics, /readyz on http://{arguments.host}:{arguments.port}", flush=True)
         done, _ = await asyncio.wait((serving, working, stopping), return_when=asyncio.FIRST_COMPLETED)
         working.cancel()
+        asking.cancel()
         server.should_exit = True
-        await asyncio.gather(serving, working, return_exceptions=True)
+        await asyncio.gather(serving, working, asking, return_exceptions=True)
         for task in done:
             task.result()
     print("stopped", file=sys.stderr)
     return Exit.OK
+
+
+async def _webhooks(client: Client, arguments: argparse.Namespace) -> None:
+    """On every replica, whether it leads or not; whatever becomes of them, the operator goes on."""
+    if arguments.webhook_port >= 0:
+        host, namespace = arguments.host, arguments.system_namespace
+        settings = WebhookSettings(arguments.webhook_port, host, namespace, arguments.webhook_service, watched=arguments.namespace)
+        await Webhooks(client, settings).run()
 
 
 class _Server(uvicorn.Server):

@@ -60,7 +60,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
     names = [*arguments.name, *(own for _, own, _ in found[len(arguments.name) :])]
     if arguments.with_memory and arguments.memory_server:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
-    agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()), puller_of(arguments.models_folder))
+    puller = puller_of(arguments.models_folder, mounts=arguments.mount)
+    agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()), puller)
     if arguments.with_memory:
         await host_memory(agent, arguments.memory, arguments.embedder, arguments.summarise_with)
     elif arguments.memory_server:

@@ -83,12 +83,15 @@ class Puller:
         memory_bytes: int = 0,
         mirrors: Mapping[str, Sequence[str]] | None = None,
         upstream: str = "",
+        mounts: Mapping[str, Path] | None = None,
     ) -> None:
         """`others` are read only. `memory_bytes`: models that take more are refused; 0: none is.
 
         `mirrors` of a registry's host, HOST[:PORT][/PREFIX], are asked before it. `upstream`: the
-        URL of another store (see `store_server`), which is asked before anyone.
+        URL of another store (see `store_server`), which is asked before anyone. `mounts`: files or folders by
+        the sources that they are already.
         """
+        self._mounts = mounts or {}
         self._upstream = upstream
         self._mirrors = mirrors or {}
         self._docker_config = docker_config
@@ -109,6 +112,8 @@ class Puller:
 
     def have(self, source: str, on_progress: OnProgress = lambda _: None) -> Image:
         """What is there, else what can be pulled: for whoever only needs the model. Raises what `pull` raises."""
+        if source in self._mounts:
+            return _of_file(File(self._mounts[source]))
         return self.find(source) or self.pull(source, on_progress)
 
     def pull(self, source: str, on_progress: OnProgress = lambda _: None) -> Image:

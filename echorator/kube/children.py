@@ -80,12 +80,16 @@ def wanted_of(model: Object, spec: KubeModelSpec, source: Source, install: Insta
     return Wanted(store, workload, tuple(_serving(model, spec, install)))
 
 
+def own_memory_name(model: Object) -> str:
+    """Of the Deployment and the Service of a memory of its own."""
+    return f"{name_of_workload(model['metadata']['name'])}-{MEMORY}"
+
+
 def memory_of(model: Object, spec: KubeModelSpec, install: Install) -> str:
     """The address of the CognitionService that a model's agents use: its own, or the installation's; "" for none."""
     if not spec.cognition.enabled:
         return ""
-    metadata = model["metadata"]
-    own = f"{name_of_workload(metadata['name'])}-{MEMORY}.{metadata['namespace']}.svc:{MEMORY_PORT}"
+    own = f"{own_memory_name(model)}.{model['metadata']['namespace']}.svc:{MEMORY_PORT}"
     return own if spec.cognition.store else install.memory
 
 
@@ -169,7 +173,7 @@ def _claim(spec: KubeModelSpec, labels: dict[str, str]) -> Object:
 
 def _memory(model: Object, spec: KubeModelSpec, install: Install) -> list[Child]:
     """One whose state is in Redis."""
-    name = f"{name_of_workload(model['metadata']['name'])}-{MEMORY}"
+    name = own_memory_name(model)
     labels = labels_of(model["metadata"]["name"], MEMORY)
     selector = {MODEL_LABEL: model["metadata"]["name"], PART_LABEL: MEMORY}
     pod: Object = {

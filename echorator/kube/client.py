@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -21,8 +23,8 @@ from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.kube.resources import Kind, Object
 
 CALL_S = 10.0
-WATCH_S = 300  # the server ends a watch after it
-STALL_S = 90.0  # without an event or a bookmark, which come about once a minute
+WATCH_S = 300, 600  # the server ends a watch after a time between these
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))  # a quiet kind may be silent for as long
 LIST_PAGE = 500
 MANAGER = "echorator"
 
@@ -197,16 +199,18 @@ class Client:
     async def watch(self, kind: Kind, namespace: str, selector: str, version: str, from_start: bool = False) -> AsyncIterator[Object]:
         """Events since a resourceVersion until the server ends the watch; `from_start`: all objects first, then a bookmark.
 
-        Raises GoneError, UnreachableError (nothing came for STALL_S, or the connection broke).
+        Raises GoneError, UnreachableError: the connection broke, or the other side is no longer there.
         """
-        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_S), "resourceVersion": version}
+        length_s = random.randint(*WATCH_S)
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(length_s), "resourceVersion": version}
         if selector:
             query["labelSelector"] = selector
         if from_start:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CALL_S, sock_read=STALL_S)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CALL_S, sock_read=length_s + CALL_S)
         response = await self._send("GET", f"{kind.path(namespace)}?{urlencode(query)}", None, {}, timeout)
         async with response:
+            _keep_alive(response)
             try:
                 async for line in response.content:
                     event: Object = json.loads(line)
@@ -260,6 +264,16 @@ class Client:
             self.on_request(method, status)
         after = response.headers.get("Retry-After", "")
         raise _refused(status, text, float(after) if after.isdigit() else 0.0)
+
+
+def _keep_alive(response: aiohttp.ClientResponse) -> None:
+    """Have the kernel find out within a minute that the other side is gone."""
+    transport = response.connection.transport if response.connection is not None else None
+    opened = transport.get_extra_info("socket") if transport is not None else None
+    if opened is not None:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE:
+            opened.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _refused(status: int, text: bytes, after_s: float) -> ApiError:

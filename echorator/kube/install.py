@@ -8,6 +8,9 @@ AGENT_IMAGE = "ghcr.io/echorator/echorator:0.1.0"
 GPU_IMAGE = "ghcr.io/echorator/echorator:0.1.0-cuda"
 SYSTEM_NAMESPACE = "echorator-system"
 CONTROLLER_PORT, GATEWAY_PORT, HTTP_PORT, AGENT_PORT, MEMORY_PORT = 50050, 50052, 8080, 50051, 50053
+OPERATOR = "echorator-operator"  # its Deployment, its Service, its lease, its webhook configurations, its rights
+WEBHOOK_SECRET = "echorator-webhook"
+VALIDATE_PATH, DEFAULT_PATH = "/validate", "/default"
 METRICS_PORT, STORE_PORT, PROBE_PORT, WEBHOOK_PORT = 9090, 8082, 8081, 9443
 
 

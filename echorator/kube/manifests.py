@@ -10,20 +10,24 @@ from collections.abc import Mapping
 from echorator.kube.crd import definition
 from echorator.kube.install import (
     CONTROLLER_PORT,
+    DEFAULT_PATH,
     GATEWAY_PORT,
     HTTP_PORT,
     MEMORY_PORT,
     METRICS_PORT,
+    OPERATOR,
     PROBE_PORT,
+    VALIDATE_PATH,
     WEBHOOK_PORT,
+    WEBHOOK_SECRET,
     Install,
 )
 from echorator.kube.pods import CONTAINER_SECURITY, HOME, POD_SECURITY, SCRATCH, SCRATCH_MOUNT
-from echorator.kube.resources import CHILDREN, GROUP, MANAGED_BY, MODEL, VERSION, Object
+from echorator.kube.resources import CHILDREN, GROUP, MANAGED_BY, MODEL, MUTATING, VALIDATING, VERSION, Kind, Object
 
-OPERATOR, CONTROLLER, GATEWAY, COGNITION = "echorator-operator", "echorator-controller", "echorator-gateway", "echorator-cognition"
+CONTROLLER, GATEWAY, COGNITION = "echorator-controller", "echorator-gateway", "echorator-cognition"
 ALL_IN_ONE = "install.yaml"
-WEBHOOK_SECRET = "echorator-webhook"
+WEBHOOK_S = 5  # an API server waits this long for an answer
 
 
 def files_of(install: Install) -> dict[str, list[Object]]:
@@ -38,6 +42,7 @@ def files_of(install: Install) -> dict[str, list[Object]]:
         "operator.yaml": _operator(install),
         "network.yaml": _network(install),
         "admission.yaml": _admission(),
+        "webhooks.yaml": _webhooks(install),
     }
     kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(parts)}
     everything = [document for documents in parts.values() for document in documents]
@@ -81,8 +86,8 @@ def _rbac(install: Install) -> list[Object]:
     groups["gateway.networking.k8s.io"] = ["grpcroutes"]
     written = ["get", "list", "watch", "create", "patch", "delete"]
     rules += [{"apiGroups": [group], "resources": names, "verbs": written} for group, names in groups.items()]
-    webhooks = ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"]
-    own = {"apiGroups": ["admissionregistration.k8s.io"], "resources": webhooks, "resourceNames": [OPERATOR], "verbs": ["get", "patch"]}
+    own = {"apiGroups": [VALIDATING.group], "resources": [VALIDATING.plural, MUTATING.plural], "resourceNames": [OPERATOR]}
+    own["verbs"] = ["get", "patch"]
     in_namespace: list[Object] = [
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [OPERATOR], "verbs": ["get", "update"]},
@@ -261,7 +266,8 @@ def _gateway(install: Install) -> list[Object]:
 def _operator(install: Install) -> list[Object]:
     where = ["--system-namespace", install.namespace, "--controller", install.controller, "--memory-server", install.memory]
     images = ["--image", install.image, "--gpu-image", install.gpu_image]
-    arguments = ["operator", *_listening(PROBE_PORT), "--identity", "$(POD_NAME)", *where, *images]
+    webhooks = ["--webhook-port", str(WEBHOOK_PORT)]
+    arguments = ["operator", *_listening(PROBE_PORT), *webhooks, "--identity", "$(POD_NAME)", *where, *images]
     resources = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
     container = _container(install, arguments, {"http": PROBE_PORT, "webhook": WEBHOOK_PORT}, resources)
     container["env"] = [*HOME, {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
@@ -337,6 +343,53 @@ def _admission() -> list[Object]:
         "spec": {"policyName": name, "validationActions": ["Deny"]},
     }
     return [policy, binding]
+
+
+def _webhooks(install: Install) -> list[Object]:
+    """What needs more than CEL to be said. Ignored where nobody answers, since the schema and the policy hold anyway.
+
+    The certificates' loop of the operator writes the caBundle. What the operator writes itself is not asked about, nor is what leaves the
+    spec as it is: an operator that is away holds nothing up.
+    """
+    service = _made(install, "v1", "Service", OPERATOR, {})
+    port = {"name": "webhook", "port": 443, "targetPort": WEBHOOK_PORT, "protocol": "TCP"}
+    service["spec"] = {"selector": {"app.kubernetes.io/name": OPERATOR}, "ports": [port]}
+    return [
+        service,
+        _webhook(install, VALIDATING, "validate", VALIDATE_PATH),
+        _webhook(install, MUTATING, "default", DEFAULT_PATH),
+    ]
+
+
+def _webhook(install: Install, kind: Kind, verb: str, path: str) -> Object:
+    account = f"system:serviceaccount:{install.namespace}:{OPERATOR}"
+    conditions = {
+        "not-the-operator": f"request.userInfo.username != '{account}'",
+        "not-on-its-way-out": "!has(object.metadata.deletionTimestamp)",
+        "spec-changes": "request.operation != 'UPDATE' || object.spec != oldObject.spec",
+    }
+    rule = {
+        "apiGroups": [GROUP],
+        "apiVersions": [VERSION],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": [MODEL.plural],
+        "scope": "Namespaced",
+    }
+    elsewhere = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [install.namespace]}
+    webhook = {
+        "name": f"{verb}.{MODEL.plural}.{GROUP}",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"service": {"namespace": install.namespace, "name": OPERATOR, "port": 443, "path": path}},
+        "rules": [rule],
+        "failurePolicy": "Ignore",
+        "matchPolicy": "Equivalent",
+        "sideEffects": "None",
+        "timeoutSeconds": WEBHOOK_S,
+        "namespaceSelector": {"matchExpressions": [elsewhere]},
+        "matchConditions": [{"name": name, "expression": expression} for name, expression in conditions.items()],
+    }
+    metadata = {"name": OPERATOR, "labels": _labels(OPERATOR)}
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "webhooks": [webhook]}
 
 
 # Samples

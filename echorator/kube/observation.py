@@ -40,6 +40,7 @@ class Around:
     store_pods: Sequence[Object] = ()
     claim: Object | None = None
     storage_class_absent: str = ""
+    binds_later: bool = False  # the claim is bound when its first pod has a node
     download: Download = Download()
     mesh: pb.MeshModel | None = None
     memory_ready: bool | None = None
@@ -48,7 +49,7 @@ class Around:
 
 def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
     """For `model.plan` and `model.status`."""
-    wanted = mesh_spec(asked_name(model), around.source.path, spec)
+    wanted = mesh_spec(asked_name(model), around.source.image, spec)
     mesh = around.mesh
     current = mesh is not None and mesh.spec == wanted
     deleting = "deletionTimestamp" in model["metadata"]
@@ -61,7 +62,7 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
         fetched_bytes=around.download.done_bytes,
         image_bytes=around.download.total_bytes,
         storage_needed=around.source.way in (Way.STORE, Way.CLAIM),
-        storage_ready=around.claim is not None and (around.claim.get("status") or {}).get("phase") == "Bound",
+        storage_ready=_bound(around),
         replicas=spec.replicas,
         running=started,
         trouble=_trouble(around.pods) or _trouble(around.store_pods),
@@ -72,6 +73,12 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
         cognition_ready=bool(around.memory_ready),
         failure=failure,
     )
+
+
+def _bound(around: Around) -> bool:
+    """A user's claim that waits for its first consumer waits for the pods, so those cannot wait for it."""
+    phase = ((around.claim or {}).get("status") or {}).get("phase")
+    return phase == "Bound" or (phase == "Pending" and around.binds_later and around.source.way is Way.CLAIM)
 
 
 def _fetched(model: Object, around: Around) -> bool:

@@ -115,11 +115,12 @@ def _agent(model: Object, spec: KubeModelSpec, source: Source, install: Install,
     options = ["--host", "0.0.0.0", "--port", str(AGENT_PORT), "--metrics-port", str(METRICS_PORT), "--grace", str(install.grace_s)]
     mesh = ["--controller", install.controller, "--for-model", served, "--agent-id", "$(POD_NAMESPACE)/$(POD_NAME)"]
     joined = ["--advertise", f"$(POD_IP):{AGENT_PORT}", "--join-timeout", str(START_S), "--models", MODELS_FOLDER]
+    mounted = ["--mount", f"{source.image}={source.mounted}"] if source.mounted else []
     probe = {"port": AGENT_PORT}
     return {
         "name": AGENT,
         "image": install.gpu_image if gpus_of(spec) else install.image,
-        "args": ["serve", *options, *mesh, *joined, *(["--memory-server", memory] if memory else [])],
+        "args": ["serve", *options, *mesh, *joined, *mounted, *(["--memory-server", memory] if memory else [])],
         "env": [
             *HOME,
             {"name": "ECHORATOR_OFFLINE", "value": "1"},

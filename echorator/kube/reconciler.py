@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from echorator.errors import EchoratorError, ErrorClass, class_of
-from echorator.kube.children import Child, Wanted, memory_of, name_of_workload, wanted_of
+from echorator.kube.children import Child, Wanted, memory_of, name_of_workload, own_memory_name, wanted_of
 from echorator.kube.client import MANAGER, AbsentError, ApiError, Client, ConflictError, ForbiddenError, InvalidObjectError
 from echorator.kube.contained import contained
 from echorator.kube.events import Events
@@ -156,7 +156,7 @@ class Reconciler:
 
     async def _register(self, model: Object, spec: KubeModelSpec, source: Source) -> None:
         served = asked_name(model)
-        wanted = mesh_spec(served, source.path, spec)
+        wanted = mesh_spec(served, source.image, spec)
         known = self._link.find(served)
         if known is None or known.spec != wanted:
             known = await asyncio.to_thread(self._link.apply, wanted)
@@ -327,19 +327,28 @@ class Reconciler:
         claim = {Way.STORE: claim_of(spec, source), Way.CLAIM: source.claim}.get(source.way, "")
         storage_class = spec.storage.class_name or ""
         absent = storage_class if storage_class and self._world.storage_classes.get("", storage_class) is None else ""
-        memory = memory_of(model, spec, self._install)
+        found = self._world.claims.get(namespace, claim) if claim else None
         return Around(
             source=source,
             workload=self._world.workload_of(model, name_of_workload(name)),
             pods=self._world.agents_of(model),
             store=store,
             store_pods=stores,
-            claim=self._world.claims.get(namespace, claim) if claim else None,
+            claim=found,
+            binds_later=self._world.binds_later(found),
             storage_class_absent=absent if source.way is Way.STORE else "",
             mesh=self._link.find(asked_name(model)),
-            memory_ready=self._memory_ready(memory) if memory else None,
+            memory_ready=self._remembers(model, spec),
             failure=failure,
         )
+
+    def _remembers(self, model: Object, spec: KubeModelSpec) -> bool | None:
+        """Whether the memory that it uses serves; None where it uses none."""
+        if spec.cognition.enabled and spec.cognition.store:
+            own = self._world.workload_of(model, own_memory_name(model))
+            return int(((own or {}).get("status") or {}).get("readyReplicas") or 0) > 0
+        memory = memory_of(model, spec, self._install)
+        return self._memory_ready(memory) if memory else None
 
     async def _tell(self, model: Object, seen: Observed, around: Around | None) -> None:
         before = model.get("status") or {}

@@ -28,10 +28,14 @@ class Way(enum.Enum):
 
 @dataclass(frozen=True)
 class Source:
-    """`path` is what the mesh tells the agents to load; `store` the name of the pulling StatefulSet, "" where there is none."""
+    """`image` is what the mesh tells the agents to load, `mounted` where they have it already, "" for nowhere.
+
+    `claim` is of the user, `reference` the cluster's name of an image volume, `store` the name of the StatefulSet that pulls.
+    """
 
     way: Way
-    path: str
+    image: str
+    mounted: str = ""
     claim: str = ""
     reference: str = ""
     store: str = ""
@@ -43,14 +47,14 @@ def source_of(spec: KubeModelSpec, install: Install) -> Source:
         claim, slash, file = spec.image.removeprefix(CLAIM_SCHEME).partition("/")
         if not claim or not slash or not file or ".." in file.split("/"):
             raise InvalidRequestError(f"{spec.image!r}: a file of a claim is pvc://CLAIM/FILE.gguf")
-        return Source(Way.CLAIM, f"{MODEL_FOLDER}/{file}", claim=claim)
+        return Source(Way.CLAIM, spec.image, f"{MODEL_FOLDER}/{file}", claim=claim)
     reference = parse(spec.image)
     if isinstance(reference, File):
         if reference.embedded:
             return Source(Way.EMBEDDED, str(reference))
         raise InvalidRequestError(f"{spec.image!r} is a file of one machine; put it on a claim and write pvc://CLAIM/FILE.gguf")
     if install.image_volumes and spec.image.startswith("oci://"):
-        return Source(Way.IMAGE_VOLUME, MODEL_FOLDER, reference=spec.image.removeprefix("oci://"))
+        return Source(Way.IMAGE_VOLUME, spec.image, MODEL_FOLDER, reference=spec.image.removeprefix("oci://"))
     return Source(Way.STORE, spec.image, store=store_name(spec))
 
 

@@ -121,6 +121,12 @@ class World:
         """Those that pull."""
         return self.pods.indexed(f"{namespace}/store/{store}")
 
+    def binds_later(self, claim: Object | None) -> bool:
+        """Its class waits for the first pod that uses it."""
+        name = ((claim or {}).get("spec") or {}).get("storageClassName") or ""
+        storage_class = self.storage_classes.get("", name) if name else None
+        return (storage_class or {}).get("volumeBindingMode") == "WaitForFirstConsumer"
+
     def workload_of(self, model: Object, name: str) -> Object | None:
         """Its Deployment."""
         return self.children[DEPLOYMENT].get(model["metadata"]["namespace"], name)

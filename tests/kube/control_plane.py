@@ -98,7 +98,7 @@ class ControlPlane:
             f"--tls-cert-file={certificate}",
             f"--tls-private-key-file={key}",
             "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            "--service-cluster-ip-range=10.0.0.0/16",
             "--allow-privileged=true",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self._signing_public}",

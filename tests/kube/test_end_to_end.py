@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +17,12 @@ import requests
 
 from echorator.agent.embedded import embedded_model
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.rpc.v1.cognition_pb2 import ListMemoriesRequest
+from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
+from echorator.rpc.v1.common_pb2 import Scope
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.images.servers import RegistryServer, registry_server
+from tests.cognition.redis_server import RedisServer, needs_redis
+from tests.images.servers import Manners, RegistryServer, bad_server, registry_server
 from tests.kube.process_cluster import ProcessCluster
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +108,13 @@ def metric(pod: Any, name: str) -> float:
     return sum(float(value) for value in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE))
 
 
+def calls(pod: Any) -> float:
+    """Of the API server, but for those that renew the lease, which are the only PUTs."""
+    text = requests.get(f"http://{pod['status']['podIP']}:8081/metrics", timeout=10).text
+    found = re.findall(r'^rest_client_requests_total\{code="[^"]*",method="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return sum(float(value) for method, value in found if method != "PUT")
+
+
 def test_apply_scale_repair_and_delete(installed: ProcessCluster, cluster_namespace: str) -> None:
     namespace = cluster_namespace
     apply(installed, namespace, "e2e", image="echo-nano")
@@ -143,6 +156,83 @@ def test_apply_scale_repair_and_delete(installed: ProcessCluster, cluster_namesp
     kinds = "deployments,statefulsets,services,networkpolicies,pods,pvc,poddisruptionbudgets"
     until(lambda: get(installed, namespace, kinds)["items"], lambda items: items == [])
     assert installed.kubelet.processes(namespace) == []
+
+
+def test_kollama_from_deploy_to_chat(installed: ProcessCluster, cluster_namespace: str) -> None:
+    def kollama(*arguments: str) -> str:
+        options = ("--kubeconfig", str(installed.kubeconfig), "-n", cluster_namespace)
+        command = (sys.executable, "-P", "-m", "echorator.cli.kollama", arguments[0], *options, *arguments[1:])
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    operators = pods(installed, SYSTEM, "app.kubernetes.io/name=echorator-operator")
+    (leading,) = (pod for pod in operators if metric(pod, "leader_election_master_status") == 1)
+    before = calls(leading)
+    said = kollama("deploy", "nano", "--image", "echo-nano", "--wait", "--timeout", "90")
+    assert "model/nano Ready" in said
+    assert calls(leading) - before <= 12, "API calls of one Model, from nothing to Ready"
+    assert "Ready" in kollama("list")
+    assert "1 of 1 agents run" in kollama("status", "nano")
+    assert kollama("chat", "nano", "Hello!", "--gateway", f"{gateway(installed)}:50052").strip()
+    assert "listening on" in kollama("logs", "nano")
+    kollama("undeploy", "nano", "--wait")
+    assert installed.kubelet.processes(cluster_namespace) == []
+
+
+def test_the_download_is_shown_while_it_lasts(installed: ProcessCluster, cluster_namespace: str) -> None:
+    with bad_server({"/nano.gguf": NANO}, Manners(bytes_per_s=len(NANO) / 4)) as server:
+        apply(installed, cluster_namespace, "slow", image=server.source("/nano.gguf"))
+        seen = until(lambda: status(installed, cluster_namespace, "slow"), lambda s: 0 < s.get("download", {}).get("percent", 0) < 100)
+        assert seen["phase"] == "ImagePulling"
+        assert seen["download"]["totalBytes"] == len(NANO)
+        (fetched,) = (c for c in seen["conditions"] if c["type"] == "ModelFetched")
+        assert fetched["reason"] == "Pulling"
+        assert re.match(r"\d+ %, \d+ of \d+ MiB", fetched["message"])
+        found = ready(installed, cluster_namespace, "slow", within_s=90)
+        assert "download" not in found
+
+
+def test_a_file_of_a_claim_and_an_image_that_is_mounted(installed: ProcessCluster, cluster_namespace: str) -> None:
+    namespace = cluster_namespace
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "mine"}}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    installed.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps({**claim, "spec": spec}))
+    folder = installed.kubelet.folder / "claims" / namespace / "mine"
+    folder.mkdir(parents=True)
+    (folder / "nano.gguf").write_bytes(NANO)
+    apply(installed, namespace, "claimed", image="pvc://mine/nano.gguf")
+    image = installed.kubelet.images / "registry.example.com_ann_nano_v1"
+    image.mkdir(parents=True)
+    (image / "model.gguf").write_bytes(NANO)
+    apply(installed, namespace, "mounted", image="oci://registry.example.com/ann/nano:v1")
+    for name in ("claimed", "mounted"):
+        ready(installed, namespace, name)
+        assert answer(installed, name)
+    assert get(installed, namespace, "statefulset")["items"] == [], "nothing was pulled"
+
+
+@needs_redis
+def test_a_memory_of_its_own(installed: ProcessCluster, cluster_namespace: str, tmp_path: Path) -> None:
+    redis = RedisServer(tmp_path)
+    redis.start()
+    try:
+        apply(installed, cluster_namespace, "mindful", image="echo-nano", cognition={"store": redis.url, "resources": {}})
+        ready(installed, cluster_namespace, "mindful")
+        (pod,) = agents(installed, cluster_namespace, "mindful")
+        with grpc.insecure_channel(f"{pod['status']['podIP']}:50051") as channel:
+            stub: Any = ModelServiceStub(channel)  # type: ignore[arg-type]
+            memory = pb.ChatMemory(scope=Scope(user="ann"))
+            request = pb.ChatRequest(messages=[pb.Message(role="user", content="My dog is called Pixel.")], memory=memory)
+            assert [reply.text for reply in stub.Chat(request, timeout=60)]
+        (own,) = pods(installed, cluster_namespace, "app.kubernetes.io/component=memory")
+        with grpc.insecure_channel(f"{own['status']['podIP']}:50053") as channel:
+            cognition: Any = CognitionServiceStub(channel)  # type: ignore[arg-type]
+            found = cognition.ListMemories(ListMemoriesRequest(scope=Scope(user="ann")), timeout=10)
+            assert "Pixel" in str(found)
+        installed.kubectl("delete", "model", "mindful", "-n", cluster_namespace, "--timeout=30s")
+    finally:
+        redis.stop()
 
 
 def test_a_model_at_zero_is_woken_by_the_first_request(installed: ProcessCluster, cluster_namespace: str) -> None:

@@ -1,0 +1,334 @@
+"""Certificates of the admission webhooks: an authority of our own and what it issues, in one Secret that all replicas share.
+
+Whoever looks first makes them, and renews them when less than a third of their life is left. A new authority is trusted by the webhook
+configurations before anything is issued by it, and an old one until nothing issued by it can be in use: no handshake fails on the way.
+Feeds `webhook_server`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from echorator.errors import EchoratorError, InvalidRequestError
+from echorator.kube.client import AbsentError, Client, ConflictError, InvalidObjectError
+from echorator.kube.install import WEBHOOK_SECRET
+from echorator.kube.resources import MUTATING, SECRET, VALIDATING, Kind, Object
+
+_log = logging.getLogger(__name__)
+
+AUTHORITY_LIFE, SERVING_LIFE = timedelta(days=365), timedelta(days=90)
+SKEW = timedelta(hours=1)  # between the clocks of a cluster
+LOOK_S = 60.0
+FIRST_RETRY_S = 1.0
+TRIES = 5
+SECRET_TYPE = "kubernetes.io/tls"
+_CA, _CA_KEY, _CERTIFICATE, _KEY = "ca.crt", "ca.key", "tls.crt", "tls.key"
+
+
+class DamagedError(InvalidRequestError):
+    """What a Secret has is not what was put there."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """`authorities`: the newest first, of which `authority_key` is; all of them are to be trusted."""
+
+    authorities: tuple[x509.Certificate, ...]
+    authority_key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def bundle(self) -> bytes:
+        """The authorities, PEM."""
+        return b"".join(map(_pem, self.authorities))
+
+    @property
+    def chain(self) -> bytes:
+        """What a server presents, and its key, PEM."""
+        return _key_pem(self.key) + _pem(self.certificate)
+
+    @property
+    def data(self) -> dict[str, str]:
+        """Of the Secret."""
+        parts = {
+            _CA: self.bundle,
+            _CA_KEY: _key_pem(self.authority_key),
+            _CERTIFICATE: _pem(self.certificate),
+            _KEY: _key_pem(self.key),
+        }
+        return {name: base64.b64encode(part).decode() for name, part in parts.items()}
+
+
+def hosts_of(service: str, namespace: str) -> tuple[str, ...]:
+    """By which the API server calls a Service."""
+    return (f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.cluster.local")
+
+
+# Pure but for the random numbers of keys
+
+
+def issued(hosts: tuple[str, ...], now: datetime) -> Credentials:
+    """All new; `hosts` are names and addresses."""
+    authority, authority_key = _authority(now)
+    certificate, key = _serving(authority, authority_key, hosts, now)
+    return Credentials((authority,), authority_key, certificate, key)
+
+
+def renewed(held: Credentials, hosts: tuple[str, ...], now: datetime) -> Credentials:
+    """With what is due; the same object where nothing is.
+
+    While the serving certificate is good, a new authority does not replace it at once: the next call does.
+    """
+    if not _valid(held.authorities[0], now):
+        return issued(hosts, now)
+    usable = _valid(held.certificate, now) and _hosts(held.certificate) == set(hosts)
+    if _due(held.authorities[0], now):
+        authority, key = _authority(now)
+        held = replace(held, authorities=(authority, *held.authorities), authority_key=key)
+        if usable:
+            return held
+    if not usable or _due(held.certificate, now):
+        certificate, key = _serving(held.authorities[0], held.authority_key, hosts, now)
+        held = replace(held, certificate=certificate, key=key)
+    ages = zip(held.authorities, held.authorities[1:], strict=False)
+    older = tuple(old for newer, old in ages if now < newer.not_valid_before_utc + SKEW + SERVING_LIFE)
+    if len(older) + 1 < len(held.authorities):
+        held = replace(held, authorities=(held.authorities[0], *older))
+    return held
+
+
+def read(secret: Object) -> Credentials:
+    """What a Secret holds. Raises DamagedError."""
+    try:
+        data = secret.get("data") or {}
+        parts = {name: base64.b64decode(data[name], validate=True) for name in (_CA, _CA_KEY, _CERTIFICATE, _KEY)}
+        authorities = tuple(x509.load_pem_x509_certificates(parts[_CA]))
+        certificate = x509.load_pem_x509_certificate(parts[_CERTIFICATE])
+        authority_key, key = (_private(parts[name]) for name in (_CA_KEY, _KEY))
+        if authority_key.public_key() != authorities[0].public_key() or key.public_key() != certificate.public_key():
+            raise DamagedError("a key is of another certificate")
+        if not any(_issued_by(authority, certificate) for authority in authorities):
+            raise DamagedError("tls.crt is of an authority that is not in ca.crt")
+        _hosts(certificate)
+    except KeyError as error:
+        raise DamagedError(f"there is no {error.args[0]}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+        raise DamagedError(str(error) or type(error).__name__) from error
+    return Credentials(authorities, authority_key, certificate, key)
+
+
+def _private(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(pem, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise DamagedError("a key is of another kind")
+    return key
+
+
+def _issued_by(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _valid(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+
+
+def _due(certificate: x509.Certificate, now: datetime) -> bool:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return end - now < (end - begin) / 3
+
+
+def _hosts(certificate: x509.Certificate) -> set[str]:
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))}
+
+
+def _authority(now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("echorator webhook authority")
+    usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+    builder = _builder(name, key.public_key(), name, key.public_key(), now, now + AUTHORITY_LIFE)
+    builder = builder.add_extension(x509.BasicConstraints(True, 0), True).add_extension(usage, True)
+    return builder.sign(key, hashes.SHA256()), key
+
+
+def _serving(
+    authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey, hosts: tuple[str, ...], now: datetime
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    end = min(now + SERVING_LIFE, authority.not_valid_after_utc)
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    builder = _builder(_name("echorator webhook"), key.public_key(), authority.subject, authority_key.public_key(), now, end)
+    builder = (
+        builder.add_extension(x509.BasicConstraints(False, None), True)
+        .add_extension(usage, True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), False)
+    )
+    return builder.sign(authority_key, hashes.SHA256()), key
+
+
+def _builder(
+    subject: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    issuer: x509.Name,
+    issuer_public: ec.EllipticCurvePublicKey,
+    now: datetime,
+    end: datetime,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - SKEW)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_public), False)
+    )
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _alternative(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+# In the cluster
+
+
+def utc_now() -> datetime:
+    """Of this machine."""
+    return datetime.now(UTC)
+
+
+class Certificates:
+    """`run` it, or `look` once; `use` is given what to serve with whenever it is another one."""
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        configuration: str,
+        hosts: tuple[str, ...],
+        use: Callable[[Credentials], None],
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """The Secret is in `namespace`; `configuration` is the name of both webhook configurations."""
+        self._client = client
+        self._namespace = namespace
+        self._configuration = configuration
+        self._hosts = hosts
+        self._use = use
+        self._clock = clock
+        self._used: x509.Certificate | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self.look()
+                failures = 0
+                wait_s = LOOK_S
+            except EchoratorError as error:
+                wait_s = min(LOOK_S, FIRST_RETRY_S * 2.0 ** min(failures, 20))
+                failures += 1
+                level = logging.INFO if isinstance(error, ConflictError) else logging.WARNING
+                _log.log(level, "webhook certificates not looked at", extra={"error": str(error), "wait_s": wait_s})
+            await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
+
+    async def look(self) -> None:
+        """Renew what is due, have the API server trust it, use it. Raises ApiError."""
+        # Before the Secret, so that a bundle older than the one that is there is never written over it: that would be a conflict.
+        configurations = [(kind, await self._there(kind)) for kind in (VALIDATING, MUTATING)]
+        held = await self._held()
+        try:
+            for kind, there in configurations:
+                if there is None:
+                    continue
+                bundle = base64.b64encode(held.bundle).decode()
+                webhooks = [{**hook, "clientConfig": {**hook["clientConfig"], "caBundle": bundle}} for hook in there.get("webhooks") or ()]
+                if webhooks != (there.get("webhooks") or []):
+                    metadata = {"resourceVersion": there["metadata"]["resourceVersion"]}
+                    await self._client.merge(kind, "", self._configuration, {"metadata": metadata, "webhooks": webhooks})
+                    _log.info("webhook configuration trusts", extra={"kind": kind.name, "authorities": len(held.authorities)})
+        finally:
+            if self._used != held.certificate:
+                self._use(held)
+                self._used = held.certificate
+
+    async def _there(self, kind: Kind) -> Object | None:
+        try:
+            return await self._client.get(kind, "", self._configuration)
+        except AbsentError:
+            return None
+
+    async def _held(self) -> Credentials:
+        """What all replicas agree on."""
+        for _ in range(TRIES):
+            try:
+                return await self._renewed()
+            except ConflictError:
+                continue  # somebody else was quicker, and what it wrote is as good
+        return await self._renewed()
+
+    async def _renewed(self) -> Credentials:
+        now = self._clock()
+        metadata = {"namespace": self._namespace, "name": WEBHOOK_SECRET}
+        where = {"secret": f"{self._namespace}/{WEBHOOK_SECRET}"}
+        try:
+            secret = await self._client.get(SECRET, self._namespace, WEBHOOK_SECRET)
+        except AbsentError:
+            made = issued(self._hosts, now)
+            new = {"apiVersion": SECRET.api_version, "kind": SECRET.name, "type": SECRET_TYPE, "metadata": metadata, "data": made.data}
+            await self._client.create(SECRET, new)
+            _log.info("webhook certificates made", extra=where)
+            return made
+        held: Credentials | None = None
+        try:
+            held = read(secret)
+            wanted = renewed(held, self._hosts, now)
+        except DamagedError as error:
+            _log.warning("webhook certificates are damaged, new ones replace them", extra={**where, "error": str(error)})
+            wanted = issued(self._hosts, now)
+        if wanted is held:
+            return held
+        try:
+            await self._client.replace(SECRET, {**secret, "data": wanted.data})
+        except InvalidObjectError as error:  # of a type that needs other content, or immutable
+            raise InvalidObjectError(f"the Secret {where['secret']} is somebody else's; delete it ({error})") from error
+        if held is not None:
+            _log.info("webhook certificates renewed", extra=where)
+        return wanted
