@@ -1,0 +1,145 @@
+"""A store that gives others what it has: a cluster pulls a model once, its other machines copy it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from echorator.agent.embedded import embedded_model
+from echorator.cli.exits import Exit
+from echorator.images import http
+from echorator.images.http import NetworkError
+from echorator.images.puller import Puller
+from echorator.images.store import Store
+from tests.images.servers import Manners, RegistryServer, bad_server, registry_server
+from tests.mesh_processes import free_port
+
+NANO = embedded_model().read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "FIRST_RETRY_S", 0.005)
+
+
+@contextmanager
+def serving(source: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Its URL, once it listens."""
+    port = free_port()
+    command = (sys.executable, "-P", "-m", "echorator", "pull", source, "--models", str(folder), "--serve", f"127.0.0.1:{port}")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def get(url: str, **more: Any) -> requests.Response:
+    deadline_s = time.monotonic() + 30
+    while True:
+        try:
+            return requests.get(url, timeout=10, **more)
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+
+
+def until_ready(url: str) -> None:
+    deadline_s = time.monotonic() + 30
+    while get(f"{url}/ready").status_code != 200:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[RegistryServer]:
+    with registry_server(tmp_path) as server:
+        yield server
+
+
+def test_another_machine_copies_it(registry: RegistryServer, tmp_path: Path) -> None:
+    registry.ollama("ann/nano", NANO, template=b"{{ .Prompt }}")
+    source = f"{registry.host}/ann/nano"
+    with serving(source, tmp_path / "first") as (url, process):
+        until_ready(url)
+        assert get(f"{url}/progress").json() == {"stage": "ready", "done_bytes": len(NANO) + 13, "total_bytes": len(NANO) + 13}
+        registry.close()
+        copy = Puller(Store(tmp_path / "second"), [], tmp_path / "none", upstream=url)
+        image = copy.pull(source)
+        assert image.path.read_bytes() == NANO
+        assert image.template == "{{ .Prompt }}"
+        assert [stored.source for stored in copy.store.all()] == [f"{source}:latest"]
+        assert get(f"{url}/blobs/{image.digest}", headers={"Range": "bytes=4-7"}).content == NANO[4:8]
+        for path, status in (("/manifests/a/b", 404), ("/manifests/../../x", 404), ("/manifests/..%2Fx", 400), ("/blobs/x", 400)):
+            assert get(f"{url}{path}").status_code == status, path
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    with pytest.raises(NetworkError):
+        Puller(Store(tmp_path / "third"), [], tmp_path / "none", upstream=url).pull(source)
+
+
+def test_what_it_lacks_comes_from_the_source(registry: RegistryServer, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        registry.ollama(f"ann/{name}", NANO)
+    with serving(f"{registry.host}/ann/one", tmp_path / "first") as (url, _):
+        until_ready(url)
+        copy = Puller(Store(tmp_path / "second"), [], tmp_path / "none", upstream=url)
+        assert copy.pull(f"{registry.host}/ann/two").path.read_bytes() == NANO
+
+
+def test_it_says_how_far_it_is(tmp_path: Path) -> None:
+    with (
+        bad_server({"/m.gguf": NANO}, Manners(bytes_per_s=len(NANO) / 2)) as server,
+        serving(server.source("/m.gguf"), tmp_path) as (url, _),
+    ):
+        assert get(f"{url}/ready").status_code == 503
+        deadline_s = time.monotonic() + 30
+        while not 0 < (said := get(f"{url}/progress").json())["done_bytes"] < len(NANO):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+        assert said["stage"] == "pulling"
+        until_ready(url)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "words"),
+    [
+        ("127.0.0.1:1/a/b", Exit.UNAVAILABLE, "cannot be reached"),
+        ("a b", Exit.FAILURE, "no part of a model's name"),
+    ],
+)
+def test_a_pull_that_fails_ends_it_with_its_code(tmp_path: Path, source: str, code: Exit, words: str) -> None:
+    with serving(source, tmp_path) as (_, process):
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == code
+        assert words in said
+
+
+def test_exit_codes_tell_the_operator_what_kind_of_failure_it_was() -> None:
+    from echorator.errors import ErrorClass
+    from echorator.kube.observation import _PULL_ERRORS
+
+    assert _PULL_ERRORS[Exit.UNAVAILABLE] is ErrorClass.TRANSIENT
+    assert _PULL_ERRORS[Exit.RESOURCE] is ErrorClass.RESOURCE
+    assert _PULL_ERRORS[Exit.FAILURE] is _PULL_ERRORS[Exit.USAGE] is ErrorClass.CONFIGURATION
+
+
+def test_a_folder_with_one_model_is_that_model(tmp_path: Path) -> None:
+    mounted = tmp_path / "volume"
+    (mounted / "inner").mkdir(parents=True)
+    (mounted / "inner/m.gguf").write_bytes(NANO)
+    puller = Puller(Store(tmp_path / "models"), [], tmp_path / "none", mounts={"oci://registry.example.com/a/b:c": mounted})
+    assert puller.have("oci://registry.example.com/a/b:c").path == mounted / "inner/m.gguf"
+    (mounted / "other.gguf").write_bytes(NANO)
+    with pytest.raises(Exception, match=r"should have one GGUF file in it; it has: inner/m.gguf, other.gguf"):
+        puller.have("oci://registry.example.com/a/b:c")
