@@ -6,56 +6,48 @@ Level-based: a pass reads what the informers have and writes only what is not so
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from echorator.errors import EchoratorError, ErrorClass, class_of
-from echorator.kube.children import Child, Wanted, memory_of, name_of_workload, own_memory_name, wanted_of
-from echorator.kube.client import MANAGER, AbsentError, ApiError, Client, ConflictError, ForbiddenError, InvalidObjectError
-from echorator.kube.contained import contained
+from echorator.kube.applying import Applying, NotOursError
+from echorator.kube.children import memory_of, name_of_workload, own_memory_name, wanted_of
+from echorator.kube.client import ApiError, Client, ForbiddenError
 from echorator.kube.events import Events
 from echorator.kube.install import Install
 from echorator.kube.observation import Around, Download, observed
-from echorator.kube.pods import AGENT, claim_of
+from echorator.kube.pods import claim_of
 from echorator.kube.resources import (
-    APPLIED_ANNOTATION,
     FINALIZER,
     MODEL,
-    MODEL_LABEL,
     NETWORK_POLICY,
-    PART_LABEL,
     SERVICE,
     STATEFUL_SET,
-    Kind,
     Name,
     Object,
     asked_name,
     name_of,
-    owner_uid,
 )
 from echorator.kube.source import Source, Way, source_of
 from echorator.kube.spec import KubeModelSpec
+from echorator.kube.telling import Telling
 from echorator.kube.world import World
 from echorator.model.conditions import Failure, Observed
 from echorator.model.mesh_spec import mesh_spec
 from echorator.model.phase import Phase
 from echorator.model.plan import plan
 from echorator.model.schema import check
-from echorator.model.status import judged
 from echorator.rpc.v1 import controller_pb2 as pb
 
 _log = logging.getLogger(__name__)
 
 DEREGISTER_S = 60.0  # a controller that does not answer keeps no Model from going for longer
 PULLING_S = 1.0  # between two looks at a download
-STATUS_MANAGER = "echorator-status"
+LOOK_S = 3.0  # at one that has not said yet how large it is
 
 
 class Link(Protocol):
@@ -90,6 +82,8 @@ class Reconciler:
         self._link = link
         self._install = install
         self._events = events
+        self._applying = Applying(client, world)
+        self._telling = Telling(client, world, events)
         self._memory_ready = memory_ready
         self._downloading = downloading
         self._told: dict[str, pb.MeshModel] = {}  # as the controller had it when it last was as the Model wants it, by served name
@@ -123,19 +117,19 @@ class Reconciler:
             failure, error = Failure(_class_of(raised), str(raised)), raised
         if spec is None or source is None:
             assert failure is not None
-            await self._tell(model, Observed(looked_at=False, failure=failure), None)
+            await self._telling.tell(model, Observed(looked_at=False, failure=failure), None)
             return 0.0  # only another spec helps, and that is told
         if not self._link.synced and (model.get("status") or {}).get("phase") not in (None, Phase.PENDING.value) and error is None:
-            return PULLING_S  # the controller is away: what was said last stands
+            return 0.0  # the controller is away: what was said last stands until it is back, which is heard of
         around = self._look(model, spec, source, failure)
         if around.store_pods and not ((around.store or {}).get("status") or {}).get("readyReplicas"):
             around = replace(around, download=await self._downloading(around.store_pods))
         seen = observed(model, spec, around)
-        await self._tell(model, seen, around)
+        await self._telling.tell(model, seen, around)
         if error is not None and not (failure is not None and failure.kind is ErrorClass.CONFIGURATION and not isinstance(error, ApiError)):
             raise error
         if not seen.fetched:
-            return PULLING_S
+            return PULLING_S if seen.image_bytes else LOOK_S
         return await self._idle(model, spec, around)
 
     # What is to be
@@ -145,12 +139,12 @@ class Reconciler:
         todo = plan(spec, observed(model, spec, around))
         wanted = wanted_of(model, spec, source, self._install, self._sharers(model, source))
         if wanted.store:
-            await self._apply(wanted.store, "")
+            await self._applying.apply(wanted.store, "")
         await self._prune_stores(model, source)
         if todo.replicas is None and around.workload is None:
             return
-        await self._apply((*wanted.serving, *wanted.workload), model["metadata"]["uid"])
-        await self._prune(model, wanted)
+        await self._applying.apply((*wanted.serving, *wanted.workload), model["metadata"]["uid"])
+        await self._applying.prune(model, wanted)
         if todo.register:
             await self._register(model, spec, source)
 
@@ -161,43 +155,6 @@ class Reconciler:
         if known is None or known.spec != wanted:
             known = await asyncio.to_thread(self._link.apply, wanted)
         self._told[served] = known
-
-    async def _apply(self, children: Sequence[Child], owner: str) -> None:
-        """What is not so yet. `owner` is the uid that controls them, "" for what several Models share."""
-        for kind, child in children:
-            wanted = _stamped(child)
-            informer = self._world.children[kind]
-            namespace, name = name_of(wanted)
-            there = informer.get(namespace, name)
-            if there is not None and owner and owner_uid(there) not in ("", owner):
-                raise NotOursError(f"{kind} {name} is there already and belongs to another object; delete it, or name the model otherwise")
-            if there is not None and contained(wanted, there):
-                continue
-            try:
-                made = await self._client.apply(kind, wanted, force=there is not None)
-            except (ConflictError, InvalidObjectError) as error:
-                if there is None and await self._is_there(kind, wanted):  # what it has and what was wanted do not go together
-                    raise NotOursError(_TAKEN.format(kind=kind, name=name)) from error
-                raise
-            if there is None and _foreign(made):
-                nothing = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"namespace": namespace, "name": name}}
-                await self._client.apply(kind, nothing)  # what was written here is taken back
-                raise NotOursError(_TAKEN.format(kind=kind, name=name))
-            informer.note(made)
-
-    async def _is_there(self, kind: Kind, thing: Object) -> bool:
-        """Something of that name."""
-        with suppress(AbsentError):
-            await self._client.get(kind, *name_of(thing))
-            return True
-        return False
-
-    async def _prune(self, model: Object, wanted: Wanted) -> None:
-        """What it controls and no longer wants: another Service, an autoscaler that was switched off."""
-        names = {(kind, thing["metadata"]["name"]) for kind, thing in (*wanted.workload, *wanted.serving)}
-        for kind, thing in self._world.owned(model):
-            if (kind, thing["metadata"]["name"]) not in names and "deletionTimestamp" not in thing["metadata"]:
-                await self._client.delete(kind, *name_of(thing), uid=thing["metadata"]["uid"])
 
     async def _prune_stores(self, model: Object, source: Source) -> None:
         """Stores that it used before its image changed, where nobody else does."""
@@ -298,7 +255,7 @@ class Reconciler:
             return
         if (model.get("status") or {}).get("phase") != Phase.TERMINATING.value:
             status = {**(model.get("status") or {}), "phase": Phase.TERMINATING.value}
-            model = await self._write_status(model, status)
+            model = await self._telling.write(model, status)
         served = asked_name(model)
         if not self._rival(model, served):
             try:
@@ -350,79 +307,6 @@ class Reconciler:
         memory = memory_of(model, spec, self._install)
         return self._memory_ready(memory) if memory else None
 
-    async def _tell(self, model: Object, seen: Observed, around: Around | None) -> None:
-        before = model.get("status") or {}
-        generation = model["metadata"]["generation"]
-        conditions, way = judged(before, seen, generation, False, _now())
-        namespace, name = name_of(model)
-        status: Object = {
-            "observedGeneration": generation,
-            "phase": way[-1].value,
-            "conditions": conditions,
-            "replicas": len(around.pods) if around is not None else 0,
-            "readyReplicas": seen.serving,
-            "selector": f"{MODEL_LABEL}={name},{PART_LABEL}={AGENT}",
-            "servedName": asked_name(model),
-        }
-        if around is not None:
-            service = (model["spec"].get("expose") or {}).get("serviceName") or name_of_workload(name)
-            status["endpoint"] = f"{service}.{namespace}.svc:50051"
-            if around.mesh is not None and around.mesh.status.digest:
-                status["model"] = {"digest": around.mesh.status.digest}
-            if not seen.fetched and seen.image_bytes:
-                percent = 100 * seen.fetched_bytes // seen.image_bytes
-                status["download"] = {"doneBytes": seen.fetched_bytes, "totalBytes": seen.image_bytes, "percent": percent}
-        if seen.failure is not None:
-            status["lastError"] = {"class": seen.failure.kind.name.capitalize(), "message": seen.failure.message}
-        if status == before:
-            return
-        await self._write_status(model, status)
-        if before.get("phase") != status["phase"]:
-            await self._announce(model, status, seen)
-
-    async def _write_status(self, model: Object, status: Object) -> Object:
-        namespace, name = name_of(model)
-        body: Object = {
-            "apiVersion": MODEL.api_version,
-            "kind": MODEL.name,
-            "metadata": {"namespace": namespace, "name": name},
-            "status": status,
-        }
-        written = await self._client.apply(MODEL, body, STATUS_MANAGER, "status")
-        self._world.models.note(written)
-        return written
-
-    async def _announce(self, model: Object, status: Object, seen: Observed) -> None:
-        """The changes that a person wants to find later."""
-        phase = status["phase"]
-        if phase == Phase.READY.value:
-            await self._events.tell(model, "Ready", f"{seen.serving} of {seen.replicas} replicas serve it")
-        elif phase == Phase.FAILED.value and seen.failure is not None:
-            await self._events.tell(model, f"{seen.failure.kind.name.capitalize()}Error", seen.failure.message, warning=True)
-        elif phase == Phase.IMAGE_PULLING.value:
-            await self._events.tell(model, "Pulling", f"pulling {model['spec']['image']}")
-
-
-def _stamped(child: Object) -> Object:
-    """With a hash of itself, so that a field which is no longer wanted is a difference too."""
-    text = json.dumps(child, sort_keys=True, separators=(",", ":")).encode()
-    metadata = child["metadata"]
-    annotations = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: hashlib.sha256(text).hexdigest()[:16]}
-    return {**child, "metadata": {**metadata, "annotations": annotations}}
-
-
-_TAKEN = "{kind} {name} is there already and is not of this Model; delete it, or name the model otherwise"
-
-
-def _foreign(made: Object) -> bool:
-    """It was there before, and somebody else wrote its spec."""
-    others = [m for m in made["metadata"].get("managedFields", ()) if m.get("manager") != MANAGER and "subresource" not in m]
-    return any("f:spec" in (m.get("fieldsV1") or {}) for m in others)
-
-
-class NotOursError(EchoratorError):
-    """Something of that name is there already and belongs to somebody else."""
-
 
 def _precedence(model: Object) -> tuple[bool, str, str]:
     """Among Models of one name: who serves already, then the older; times are of a second, so that many are equal."""
@@ -433,10 +317,6 @@ def _precedence(model: Object) -> tuple[bool, str, str]:
 def _class_of(error: EchoratorError) -> ErrorClass:
     """What is told of an error here; a missing right or somebody else's object is for a person to mend."""
     return ErrorClass.CONFIGURATION if isinstance(error, (ForbiddenError, NotOursError)) else class_of(error)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _age_s(stamp: str) -> float:
