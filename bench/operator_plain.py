@@ -17,7 +17,7 @@ from echorator.kube.children import wanted_of
 from echorator.kube.install import Install
 from echorator.kube.resources import DEPLOYMENT, NETWORK_POLICY, SERVICE
 from echorator.kube.source import source_of
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 
 GROUP = ("echorator.dev", "v1")

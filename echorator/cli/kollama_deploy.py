@@ -19,7 +19,7 @@ from echorator.kube.ollama_models import ACCESS_MODES, fitting_name, is_fitting_
 from echorator.kube.pods import GPU
 from echorator.kube.resources import MODEL, Object
 from echorator.kube.source import CLAIM_SCHEME, source_of
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 
 _MODES = {"RWO": ACCESS_MODES[0], "RWX": ACCESS_MODES[1], "RWOP": ACCESS_MODES[2]}

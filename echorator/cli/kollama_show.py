@@ -22,7 +22,7 @@ from echorator.kube.client import Client
 from echorator.kube.install import Install
 from echorator.kube.resources import MODEL, MODEL_LABEL, POD, STORE_LABEL, Kind, Object
 from echorator.kube.source import source_of
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 
 _CORE_EVENT = Kind("Event", "events")  # the core group's, which the cluster's own role `view` may read

@@ -13,7 +13,9 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from echorator.cluster.resources import API_VERSION, NAME, SPECS, AnySpec, Key, Kind, Resource, label_fault
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import Fault, Spec, SpecError, check, document, nearest
+from echorator.model.spec import CognitionSpec, ModelSpec
 
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 
@@ -82,7 +84,7 @@ def wish_of(given: object) -> Wish:
     else:
         faults.append(Fault((), "metadata is missing; it has at least a name"))
     try:
-        spec = check(SPECS[kind], given.get("spec", {}), ("spec",))
+        spec = _model(given.get("spec", {})) if kind is Kind.MODEL else check(SPECS[kind], given.get("spec", {}), ("spec",))
     except SpecError as error:
         faults += error.faults
     version_given = metadata.resource_version if metadata is not None else None
@@ -91,6 +93,17 @@ def wish_of(given: object) -> Wish:
     if faults or metadata is None or spec is None:
         raise SpecError(faults)
     return Wish(Key(kind, metadata.name), spec, metadata.labels, int(version_given or 0))
+
+
+def _model(given: object) -> ModelSpec:
+    """Of a YAML that may be for Kubernetes too: what is about pods there is checked, and of no meaning here."""
+    spec = check(KubeModelSpec, given)
+    if spec.served_name is not None:
+        raise SpecError([Fault(("spec", "servedName"), "is for Kubernetes; here a Model is asked for by its metadata.name")])
+    if spec.cognition.store is not None:
+        raise SpecError([Fault(("spec", "cognition", "store"), "is for Kubernetes; here `echorator up --memory` says where the memory is")])
+    kept = {name: getattr(spec, name) for name in ModelSpec.model_fields}
+    return ModelSpec.model_construct(**{**kept, "cognition": CognitionSpec(enabled=spec.cognition.enabled)})
 
 
 def document_of(resource: Resource) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from echorator.kube.install import Install
 from echorator.kube.pods import gpus_of, storage_of
 from echorator.kube.resources import GROUP, MODEL, VERSION, Object, asked_name, name_of
 from echorator.kube.source import Way, source_of
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import Fault, Path, SpecError, check
 
 REVIEW_VERSION, REVIEW_KIND = "admission.k8s.io/v1", "AdmissionReview"

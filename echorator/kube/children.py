@@ -43,7 +43,7 @@ from echorator.kube.resources import (
     Object,
 )
 from echorator.kube.source import Source, Way
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 
 Child = tuple[Kind, Object]
 NAMESPACE_NAME = "kubernetes.io/metadata.name"

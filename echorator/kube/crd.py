@@ -10,8 +10,8 @@ from typing import Any
 
 from echorator.errors import ErrorClass
 from echorator.kube.resources import GROUP, MODEL, VERSION, Object
-from echorator.kube.spec import KubeModelSpec
 from echorator.model.conditions import CHAIN
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.phase import Phase
 
 NAME_LENGTH = 50

@@ -1,6 +1,7 @@
 """What is to be installed in a cluster: a pure function of the namespace and the images. Written into `manifests/`, where CI compares it.
 
-Each part is a file; `install.yaml` is all of them in the order in which they can be applied.
+Each part is a file; `install.yaml` is all of them in the order in which they can be applied. They name each other's ports, accounts and
+Services, and are read together: so this is one long file.
 """
 
 from __future__ import annotations

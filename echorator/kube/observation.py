@@ -9,8 +9,8 @@ from echorator.errors import ErrorClass
 from echorator.kube.pods import AGENT
 from echorator.kube.resources import Object, asked_name
 from echorator.kube.source import Source, Way
-from echorator.kube.spec import KubeModelSpec
 from echorator.model.conditions import Failure, Observed
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.mesh_spec import failure_of, mesh_spec
 from echorator.rpc.v1 import controller_pb2 as pb
 

@@ -18,7 +18,7 @@ from echorator.kube.install import Install
 from echorator.kube.pods import AGENT, GPU
 from echorator.kube.resources import MODEL, Object
 from echorator.kube.source import source_of
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 
 OLLAMA_GROUP = "ollama.ayaka.io"

@@ -8,7 +8,7 @@ from typing import Any
 from echorator.kube.install import AGENT_PORT, MEMORY_PORT, METRICS_PORT, STORE_PORT, Install
 from echorator.kube.resources import MANAGED_BY, MANAGED_LABEL, MODEL_LABEL, PART_LABEL, STORE_LABEL, Object, asked_name
 from echorator.kube.source import MODEL_FOLDER, MODELS_FOLDER, Source, Way, shared_claim
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 
 USER = 10001
 GPU = "nvidia.com/gpu"

@@ -33,10 +33,10 @@ from echorator.kube.resources import (
     name_of,
 )
 from echorator.kube.source import Source, Way, source_of
-from echorator.kube.spec import KubeModelSpec
 from echorator.kube.telling import Telling
 from echorator.kube.world import World
 from echorator.model.conditions import Failure, Observed
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.mesh_spec import mesh_spec
 from echorator.model.phase import Phase
 from echorator.model.plan import plan

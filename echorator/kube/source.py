@@ -11,7 +11,7 @@ from echorator.errors import InvalidRequestError
 from echorator.images.reference import File, parse
 from echorator.kube.install import Install
 from echorator.kube.resources import Object
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 
 CLAIM_SCHEME = "pvc://"
 MODELS_FOLDER, MODEL_FOLDER = "/models", "/model"

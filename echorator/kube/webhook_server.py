@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from echorator.kube.admission import MalformedReviewError, defaulted, read, reviewed
-from echorator.kube.client import Client, closing
+from echorator.kube.client import Client
 from echorator.kube.informer import Informer
 from echorator.kube.install import DEFAULT_PATH, OPERATOR, SYSTEM_NAMESPACE, VALIDATE_PATH
 from echorator.kube.resources import MODEL, Object
@@ -65,14 +65,10 @@ class Webhooks:
 
     async def run(self) -> None:
         """Watch, keep the certificates, serve."""
-        tasks = [
-            asyncio.create_task(_kept_up(name, work))
-            for name, work in (("models", self._models.run), ("certificates", self.certificates.run), ("server", self._serve))
-        ]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            await closing(tasks)
+        parts = {"models": self._models.run, "certificates": self.certificates.run, "server": self._serve}
+        async with asyncio.TaskGroup() as group:  # which cancels once: the server needs a moment to close its connections
+            for name, work in parts.items():
+                group.create_task(_kept_up(name, work))
 
     def knows(self, namespace: str, name: str) -> bool:
         """A Model is among those whose names are taken."""

@@ -25,8 +25,8 @@ from echorator.errors import ErrorClass
 from echorator.kube.crd import definition
 from echorator.kube.resources import MODEL_LABEL, PART_LABEL, STORE_LABEL
 from echorator.kube.source import store_name
-from echorator.kube.spec import KubeModelSpec
 from echorator.model.conditions import Failure, Observed
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 from echorator.model.status import judged
 from tests.cli.test_commands import server

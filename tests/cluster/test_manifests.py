@@ -179,3 +179,22 @@ def test_resources_survive_their_messages_and_documents() -> None:
         shown = yaml.safe_dump(document_of(resource))
         (again,) = parse_manifests(shown, "f.yaml")
         assert (again.key, again.spec, again.resource_version) == (wish.key, wish.spec, 7), "what get shows can be applied"
+
+
+def test_a_yaml_for_kubernetes_is_taken_here_too() -> None:
+    everything = yaml.safe_load((Path(__file__).parents[1] / "kube/data/everything.yaml").read_text("utf-8"))
+    document = {"apiVersion": "echorator.dev/v1", "kind": "Model", "metadata": {"name": "phi"}, "spec": everything}
+    said = said_of(yaml.safe_dump(document))
+    assert "spec.servedName: is for Kubernetes; here a Model is asked for by its metadata.name" in said
+    del everything["servedName"]
+    assert "spec.cognition.store: is for Kubernetes" in said_of(yaml.safe_dump(document))
+    del everything["cognition"]["store"]
+    (wish,) = parse_manifests(yaml.safe_dump(document), "f.yaml")
+    assert isinstance(wish.spec, ModelSpec)
+    assert (wish.spec.replicas, wish.spec.engine.slots, wish.spec.routing.load_balancing) == (2, 4, "Session")
+    document = {**document, "spec": {"image": "phi", "gpus": -1, "storag": {}}}
+    said = said_of(yaml.safe_dump(document))
+    assert "spec.gpus: must be at least 0" in said
+    assert "did you mean 'storage'?" in said
+    for path in (Path(__file__).parents[2] / "manifests/samples").glob("*.yaml"):
+        assert read_manifests(path)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echorator.kube.admission import MOST_WARNING, MalformedReviewError, defaulted, read, reviewed
 from echorator.kube.resources import Object
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 
 KIND = {"group": "echorator.dev", "version": "v1", "kind": "Model"}
@@ -319,22 +319,26 @@ def taken_or_malformed(asked: Any) -> None:
         json.dumps(response, ensure_ascii=False).encode()
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_any_json_gets_an_answer(asked: Any) -> None:
     taken_or_malformed(asked)
 
 
+@settings(deadline=None)
 @given(NEAR, NEAR, st.sampled_from(["CREATE", "UPDATE", "DELETE", "CONNECT"]), NEAR)
 def test_any_model_gets_an_answer(new: Any, old: Any, operation: str, metadata: Any) -> None:
     taken_or_malformed(review({"metadata": metadata, "spec": new}, {"metadata": metadata, "spec": old}, operation=operation))
     taken_or_malformed(review(new, old, operation=operation))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FIELDS, NEAR), st.dictionaries(FIELDS, NEAR), WORDS)
 def test_any_field_gets_an_answer(more: Spec, old: Spec, image: str) -> None:
     taken_or_malformed(review(model({**more, "image": image}), model({**old, "image": image}) if old else None))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_get_an_answer(body: bytes) -> None:
     try:

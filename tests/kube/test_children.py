@@ -27,7 +27,7 @@ from echorator.kube.resources import (
     Object,
 )
 from echorator.kube.source import Way, source_of
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import SpecError, check
 from tests.kube.control_plane import ControlPlane
 

@@ -11,7 +11,7 @@ import yaml
 
 from echorator.errors import InvalidRequestError
 from echorator.kube.crd import _RULES, definition
-from echorator.kube.spec import KubeModelSpec
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 from echorator.model.spec import EngineSpec
 from echorator.settings import EngineSettings
@@ -81,6 +81,7 @@ def test_a_rule_says_what_to_do(plane: ControlPlane, namespace: str, spec: Spec,
         ({"image": "phi", "engine": {"kvTypeK": "q9"}}, "supported values"),
         ({"image": "phi", "resources": {"limits": {"cpu": "many"}}}, "should match"),
         ({"image": "phi", "resources": {"limits": {"memory": "512ki"}}}, "should match"),
+        ({"image": "phi", "storage": {"size": "1e9"}}, "should match"),
         ({"image": "phi", "autoscaling": {"signals": {"cpuPercent": 0}}}, "greater than or equal to 1"),
     ],
 )

@@ -1,6 +1,7 @@
 """What the spec of a Model may say on Kubernetes: what it says everywhere, and where its pods run, how they are reached, how they scale.
 
-Fed by objects of the API server; feeds `crd`, which makes the schema of it, and `children`, which makes the objects.
+Fed by objects of the API server; feeds `kube.crd`, which makes the schema of it, and `kube.children`, which makes the objects. The local
+cluster takes the same YAML.
 """
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ class StorageSpec(Spec):
     """Where the model's files are kept."""
 
     class_name: str | None = Field(None, max_length=253, description="StorageClass; the cluster's default where it is absent.")
-    size: str | None = Field(None, max_length=32, description="As 20Gi; by the resource class where it is absent.")
+    size: str | None = Field(
+        None,
+        pattern=r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$",
+        max_length=32,
+        description="As 20Gi; by the resource class where it is absent.",
+    )
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = Field(
         "ReadWriteOnce", description="With ReadWriteMany all pods read the one claim, else each copies the files from it."
     )
