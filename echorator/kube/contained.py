@@ -11,9 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 _QUANTITIES = frozenset(("cpu", "memory", "storage", "ephemeral-storage", "averageValue"))
-_NUMBER = re.compile(
-    r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?"
-)  # no exponent that takes for ever
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?")
 _UNITS = {"n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1)}
 _UNITS |= {unit: Fraction(10 ** (3 * power)) for power, unit in enumerate("kMGTPE", 1)}
 _UNITS |= {f"{unit}i": Fraction(1024**power) for power, unit in enumerate("KMGTPE", 1)}

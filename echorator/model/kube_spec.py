@@ -49,9 +49,9 @@ class StorageSpec(Spec):
     class_name: str | None = Field(None, max_length=253, description="StorageClass; the cluster's default where it is absent.")
     size: str | None = Field(
         None,
-        pattern=r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$",
         max_length=32,
         description="As 20Gi; by the resource class where it is absent.",
+        json_schema_extra={"pattern": r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$"},
     )
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = Field(
         "ReadWriteOnce", description="With ReadWriteMany all pods read the one claim, else each copies the files from it."
