@@ -169,11 +169,10 @@ async def test_kubectl_says_what_is_wrong(plane: ControlPlane, namespace: str, e
         async def said(spec: Any, model: str = mine, where: str = namespace) -> str:
             return await asyncio.to_thread(apply, plane, where, spec, model)
 
-        answer = await said({"image": "hf://nobody", "storage": {"size": "20GB"}})
+        answer = await said({"image": "hf://nobody", "imagePullSecrets": [{}]})
         assert "spec.image: " in answer
         assert WORDS in answer
-        assert "spec.storage.size: " in answer
-        assert "'20GB' is no quantity; write it as 500m, 2 or 20Gi" in answer
+        assert "spec.imagePullSecrets[0]" in answer
         assert "Warning: spec.image: the tag latest may be moved" in await said({"image": "phi", "replicas": 2})
         assert "created" in await said({"image": "phi"}, other, elsewhere)
         await until(lambda: webhooks.knows(elsewhere, other))
