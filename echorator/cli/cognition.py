@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 
-from echorator.cli.exits import CommandError, Exit
 from echorator.cli.memory_access import open_memory
-from echorator.cli.telemetry_options import telemetry
+from echorator.cli.role_server import serve_role, settings_of
 from echorator.cognition.service import CognitionRole
-from echorator.errors import InvalidRequestError
-from echorator.serving.server import Server, ServerSettings
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,22 +16,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
-    try:
-        settings = ServerSettings(arguments.host, arguments.port, arguments.grace)
-    except InvalidRequestError as error:
-        raise CommandError(str(error), Exit.USAGE) from error
+    settings = settings_of(arguments)
     role = CognitionRole(await open_memory(arguments.memory, arguments.embedder))
-    server = Server(settings)
-    server.host(role)
-    try:
-        await server.start()
-    except BaseException:
-        await role.close()
-        raise
-    server.catch_signals()
-    server.serve()
-    print(f"listening on {server.address}, let agents use it: echorator serve --memory-server {server.address}", flush=True)
-    with telemetry(arguments, "cognition"):
-        await server.run_until_signal()
-    print("stopped", file=sys.stderr)
-    return Exit.OK
+
+    def greeting(address: str) -> str:
+        return f"listening on {address}, let agents use it: echorator serve --memory-server {address}"
+
+    return await serve_role(role, settings, arguments, "cognition", greeting)

@@ -465,7 +465,6 @@ def test_undeploy_waits_until_it_is_gone(k: Kollama) -> None:
     assert k("undeploy", "phi") == "model/phi deleted soon: it leaves the mesh first, --wait waits for that\n"
     k("undeploy", "phi", "--wait", "--timeout", "1", code=69, err="echorator.dev/mesh")
     waiting = k.start("undeploy", "phi", "--wait")
-    time.sleep(1)
     k.plane.kubectl("patch", "models.echorator.dev", "phi", "-n", k.namespace, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
     assert waiting.communicate(timeout=TIMEOUT_S) == ("model/phi deleted\n", "")
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -20,7 +19,6 @@ import pytest
 
 from echorator.agent.embedded import embedded_model
 from echorator.errors import EchoratorError, ModelFileError, ResourceError
-from echorator.images import http
 from echorator.images.http import AbsentError, AnswerError, DeniedError, NetworkError, Target, redirected, retry_after_s
 from echorator.images.partial import CHUNK_BYTES
 from echorator.images.puller import Progress, Puller
@@ -30,23 +28,6 @@ from tests.images.servers import OCI_INDEX, BadServer, Manners, RegistryServer, 
 
 NANO = embedded_model().read_bytes()
 HTPASSWD = "ann:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"  # "secret", by bcrypt
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry_server(tmp_path_factory.mktemp("registry")) as server:
-        yield server
-
-
-@pytest.fixture
-def puller(tmp_path: Path) -> Puller:
-    return Puller(Store(tmp_path / "models"), [], tmp_path / "docker.json")
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits between two tries are a matter of patience, not of what is tested."""
-    monkeypatch.setattr(http, "FIRST_RETRY_S", 0.005)
 
 
 def files(puller: Puller) -> list[str]:

@@ -16,7 +16,6 @@ import requests
 
 from echorator.agent.embedded import embedded_model
 from echorator.cli.exits import Exit
-from echorator.images import http
 from echorator.images.http import NetworkError
 from echorator.images.puller import Puller
 from echorator.images.store import Store
@@ -24,11 +23,6 @@ from tests.images.servers import Manners, RegistryServer, bad_server, registry_s
 from tests.mesh_processes import free_port
 
 NANO = embedded_model().read_bytes()
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "FIRST_RETRY_S", 0.005)
 
 
 @contextmanager
@@ -61,13 +55,12 @@ def until_ready(url: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[RegistryServer]:
-    with registry_server(tmp_path) as server:
-        yield server
+def test_another_machine_copies_it(tmp_path: Path) -> None:
+    with registry_server(tmp_path) as registry:
+        _copied(registry, tmp_path)
 
 
-def test_another_machine_copies_it(registry: RegistryServer, tmp_path: Path) -> None:
+def _copied(registry: RegistryServer, tmp_path: Path) -> None:
     registry.ollama("ann/nano", NANO, template=b"{{ .Prompt }}")
     source = f"{registry.host}/ann/nano"
     with serving(source, tmp_path / "first") as (url, process):

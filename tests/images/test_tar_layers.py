@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,31 +11,13 @@ from echorator.agent.embedded import embedded_model
 from echorator.cli.exits import CommandError
 from echorator.cli.model_store import puller_of
 from echorator.errors import EchoratorError, InvalidRequestError, ModelFileError, ResourceError
-from echorator.images import http
 from echorator.images.http import AbsentError, AnswerError
 from echorator.images.puller import Puller
 from echorator.images.registry import base_url
 from echorator.images.store import Store
-from tests.images.servers import Manners, RegistryServer, bad_server, gguf_like, registry_server, tar_of
+from tests.images.servers import Manners, RegistryServer, bad_server, gguf_like, tar_of
 
 NANO = embedded_model().read_bytes()
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry_server(tmp_path_factory.mktemp("registry")) as server:
-        yield server
-
-
-@pytest.fixture
-def puller(tmp_path: Path) -> Puller:
-    return Puller(Store(tmp_path / "models"), [], tmp_path / "docker.json")
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits between two tries are a matter of patience, not of what is tested."""
-    monkeypatch.setattr(http, "FIRST_RETRY_S", 0.005)
 
 
 def blobs(puller: Puller) -> list[str]:

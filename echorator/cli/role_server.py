@@ -1,0 +1,45 @@
+"""A server of one role, from its start to the end of its last call: what `controller` and `cognition` have in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from echorator.cli.exits import CommandError, Exit
+from echorator.cli.telemetry_options import telemetry
+from echorator.errors import InvalidRequestError
+from echorator.serving.server import Role, Server, ServerSettings
+
+
+def settings_of(arguments: argparse.Namespace) -> ServerSettings:
+    """Raises CommandError."""
+    try:
+        return ServerSettings(arguments.host, arguments.port, arguments.grace)
+    except InvalidRequestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+
+
+async def serve_role(
+    role: Role,
+    settings: ServerSettings,
+    arguments: argparse.Namespace,
+    name: str,
+    greeting: Callable[[str], str],
+    observe: Callable[[], None] = lambda: None,
+) -> int:
+    """Until a signal; returns the exit code. `greeting` of the address is printed once it listens."""
+    server = Server(settings)
+    server.host(role)
+    try:
+        await server.start()
+    except BaseException:
+        await role.close()
+        raise
+    server.catch_signals()
+    server.serve()
+    print(greeting(server.address), flush=True)
+    with telemetry(arguments, name, observe):
+        await server.run_until_signal()
+    print("stopped", file=sys.stderr)
+    return Exit.OK
