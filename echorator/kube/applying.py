@@ -5,8 +5,6 @@ Fed by `children` with what is wanted, by `world` with what is there.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -14,7 +12,7 @@ from echorator.errors import EchoratorError
 from echorator.kube.children import Child, Wanted
 from echorator.kube.client import MANAGER, AbsentError, Client, ConflictError, InvalidObjectError
 from echorator.kube.contained import contained
-from echorator.kube.resources import APPLIED_ANNOTATION, Kind, Object, name_of, owner_uid
+from echorator.kube.resources import Kind, Object, name_of, owner_uid
 from echorator.kube.world import World
 
 
@@ -31,8 +29,7 @@ class Applying:
 
     async def apply(self, children: Sequence[Child], owner: str) -> None:
         """What is not so yet. `owner` is the uid that controls them, "" for what several Models share."""
-        for kind, child in children:
-            wanted = _stamped(child)
+        for kind, wanted in children:
             informer = self._world.children[kind]
             namespace, name = name_of(wanted)
             there = informer.get(namespace, name)
@@ -65,14 +62,6 @@ class Applying:
         for kind, thing in self._world.owned(model):
             if (kind, thing["metadata"]["name"]) not in names and "deletionTimestamp" not in thing["metadata"]:
                 await self._client.delete(kind, *name_of(thing), uid=thing["metadata"]["uid"])
-
-
-def _stamped(child: Object) -> Object:
-    """With a hash of itself, so that a field which is no longer wanted is a difference too."""
-    text = json.dumps(child, sort_keys=True, separators=(",", ":")).encode()
-    metadata = child["metadata"]
-    annotations = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: hashlib.sha256(text).hexdigest()[:16]}
-    return {**child, "metadata": {**metadata, "annotations": annotations}}
 
 
 _TAKEN = "{kind} {name} is there already and is not of this Model; delete it, or name the model otherwise"

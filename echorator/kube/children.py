@@ -5,6 +5,8 @@ Everything it makes carries the same labels and owners each time, so that what i
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +28,7 @@ from echorator.kube.pods import (
     store_labels,
 )
 from echorator.kube.resources import (
+    APPLIED_ANNOTATION,
     AUTOSCALER,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
@@ -77,7 +80,18 @@ def wanted_of(model: Object, spec: KubeModelSpec, source: Source, install: Insta
         store = tuple(_store(model["metadata"]["namespace"], spec, source, install, sharers))
     own = tuple(_memory(model, spec, install)) if spec.cognition.enabled and spec.cognition.store else ()
     workload = (*own, (DEPLOYMENT, _deployment(model, spec, source, install, memory)))
-    return Wanted(store, workload, tuple(_serving(model, spec, install)))
+    return Wanted(_stamped(store), _stamped(workload), _stamped(_serving(model, spec, install)))
+
+
+def _stamped(children: Sequence[Child]) -> tuple[Child, ...]:
+    """With a hash of themselves, so that a field which is no longer wanted is a difference too."""
+    made = []
+    for kind, child in children:
+        text = json.dumps(child, sort_keys=True, separators=(",", ":")).encode()
+        metadata = child["metadata"]
+        annotations = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: hashlib.sha256(text).hexdigest()[:16]}
+        made.append((kind, {**child, "metadata": {**metadata, "annotations": annotations}}))
+    return tuple(made)
 
 
 def own_memory_name(model: Object) -> str:

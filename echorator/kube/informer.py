@@ -55,7 +55,10 @@ class Informer:
         return [self._there[name] for name in sorted(self._indexed.get(value, ()))]
 
     def note(self, thing: Object) -> None:
-        """What the API server answered to a write here, ahead of its event. An older state never replaces a newer one."""
+        """What the API server answered to a write here, ahead of its event; who wrote it knows, so nobody is told.
+
+        An older state never replaces a newer one.
+        """
         known = self._there.get(name_of(thing))
         if known is None or int(known["metadata"]["resourceVersion"]) < int(thing["metadata"]["resourceVersion"]):
             self._put(thing)
@@ -123,7 +126,7 @@ class Informer:
         elif event["type"] != "BOOKMARK":
             known = self._there.get(name_of(thing))
             if known is None or int(known["metadata"]["resourceVersion"]) < int(self._version):
-                self._put(thing)
+                self._tell(known, self._put(thing))
 
     def _replace(self, there: dict[Name, Object]) -> None:
         """After a list: what differs is told, as if it had been heard."""
@@ -132,17 +135,17 @@ class Informer:
         for name, thing in there.items():
             known = self._there.get(name)
             if known is None or known["metadata"]["resourceVersion"] != thing["metadata"]["resourceVersion"]:
-                self._put(thing)
+                self._tell(known, self._put(thing))
         self.synced.set()
 
-    def _put(self, thing: Object) -> None:
+    def _put(self, thing: Object) -> Object:
         _slim(thing)
         before = self._there.get(name_of(thing))
         self._unindex(before)
         self._there[name_of(thing)] = thing
         if self._index is not None and (value := self._index(thing)):
             self._indexed[value].add(name_of(thing))
-        self._tell(before, thing)
+        return thing
 
     def _remove(self, name: Name) -> None:
         before = self._there.pop(name, None)

@@ -55,6 +55,7 @@ class Operator:
         self.election = Election(client, settings.install.namespace, settings.lease, settings.identity, settings.election)
         self._queue = WorkQueue(CONTROLLER)
         self._world: World | None = None
+        self._heard: dict[str, tuple[object, ...] | None] = {}  # of the mesh, by served name
         self.synced = False
         self.resyncs = 0
 
@@ -75,7 +76,7 @@ class Operator:
         self._world = world = World(self._client, install, self._settings.watched, self._queue.add)
 
         def mesh_changed(name: str) -> None:
-            loop.call_soon_threadsafe(self._enqueue, world, name)
+            loop.call_soon_threadsafe(lambda: self._mesh_changed(world, link, name))
 
         link = await asyncio.to_thread(MeshLink, install.controller, mesh_changed)
         memories = MemoryHealth(lambda: self._enqueue(world, ""))
@@ -117,6 +118,20 @@ class Operator:
                 grpc_routes="gateway.networking.k8s.io" in groups,
                 custom_metrics="custom.metrics.k8s.io" in groups,
             )
+
+    def _mesh_changed(self, world: World, link: MeshLink, served: str) -> None:
+        """Where it matters to somebody: how busy a model is, is looked at when the time has come."""
+        model = link.find(served) if served else None
+        status = model.status if model is not None else None
+        told = (
+            (model.generation, status.observed_generation, status.ready, status.digest, str(status.last_error))
+            if model and status
+            else None
+        )
+        if served and self._heard.get(served) == told:
+            return
+        self._heard[served] = told
+        self._enqueue(world, served)
 
     def _enqueue(self, world: World, served: str) -> None:
         """The Models of a name in the mesh; all of them for ""."""

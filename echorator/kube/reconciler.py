@@ -15,7 +15,7 @@ from typing import Protocol
 
 from echorator.errors import EchoratorError, ErrorClass, class_of
 from echorator.kube.applying import Applying, NotOursError
-from echorator.kube.children import memory_of, name_of_workload, own_memory_name, wanted_of
+from echorator.kube.children import Wanted, memory_of, name_of_workload, own_memory_name, wanted_of
 from echorator.kube.client import ApiError, Client, ForbiddenError
 from echorator.kube.events import Events
 from echorator.kube.install import Install
@@ -87,7 +87,8 @@ class Reconciler:
         self._memory_ready = memory_ready
         self._downloading = downloading
         self._told: dict[str, pb.MeshModel] = {}  # as the controller had it when it last was as the Model wants it, by served name
-        self._stores: dict[str, tuple[int, str]] = {}  # generation and store, by the uid of the Model
+        self._specs: dict[str, tuple[int, KubeModelSpec, Source]] = {}  # with their generation, by the uid of the Model
+        self._wanted: dict[str, tuple[tuple[object, ...], Wanted]] = {}  # with what they depend on
         self._busy: dict[Name, float] = {}  # when it last had something to do, where it may go to zero
 
     async def reconcile(self, key: Name) -> float:
@@ -107,8 +108,7 @@ class Reconciler:
         source: Source | None = None
         spec: KubeModelSpec | None = None
         try:
-            spec = check(KubeModelSpec, model["spec"])
-            source = source_of(spec, self._install)
+            spec, source = self._read(model)
             model = await self._ready_to_end(model)
             self._unrivalled(model)
             model, spec = await self._woken(model, spec)
@@ -137,7 +137,7 @@ class Reconciler:
     async def _carry_out(self, model: Object, spec: KubeModelSpec, source: Source) -> None:
         around = self._look(model, spec, source, None)
         todo = plan(spec, observed(model, spec, around))
-        wanted = wanted_of(model, spec, source, self._install, self._sharers(model, source))
+        wanted = self._wanted_of(model, spec, source)
         if wanted.store:
             await self._applying.apply(wanted.store, "")
         await self._prune_stores(model, source)
@@ -183,14 +183,27 @@ class Reconciler:
 
     def _store_of(self, model: Object) -> str:
         """The store that a Model wants; "" for none."""
-        metadata = model["metadata"]
-        known = self._stores.get(metadata["uid"])
-        if known is None or known[0] != metadata["generation"]:
-            try:
-                wanted = source_of(check(KubeModelSpec, model["spec"]), self._install).store
-            except EchoratorError:
-                wanted = ""
-            known = self._stores[metadata["uid"]] = (metadata["generation"], wanted)
+        try:
+            return self._read(model)[1].store
+        except EchoratorError:
+            return ""
+
+    def _read(self, model: Object) -> tuple[KubeModelSpec, Source]:
+        """Its spec and where its file comes from; once for each generation. Raises SpecError, SourceError, InvalidRequestError."""
+        uid, generation = model["metadata"]["uid"], model["metadata"]["generation"]
+        known = self._specs.get(uid)
+        if known is None or known[0] != generation:
+            spec = check(KubeModelSpec, model["spec"])
+            known = self._specs[uid] = (generation, spec, source_of(spec, self._install))
+        return known[1], known[2]
+
+    def _wanted_of(self, model: Object, spec: KubeModelSpec, source: Source) -> Wanted:
+        """What is to be there; once for each generation and company."""
+        uid, sharers = model["metadata"]["uid"], self._sharers(model, source)
+        company = (model["metadata"]["generation"], *(other["metadata"]["uid"] for other in sharers))
+        known = self._wanted.get(uid)
+        if known is None or known[0] != company:
+            known = self._wanted[uid] = (company, wanted_of(model, spec, source, self._install, sharers))
         return known[1]
 
     def _unrivalled(self, model: Object) -> None:
@@ -266,7 +279,8 @@ class Reconciler:
                 await self._events.tell(model, "NotDeregistered", str(error), warning=True)
         self._told.pop(served, None)
         self._busy.pop(name_of(model), None)
-        self._stores.pop(metadata["uid"], None)
+        self._specs.pop(metadata["uid"], None)
+        self._wanted.pop(metadata["uid"], None)
         rest = [name for name in model["metadata"]["finalizers"] if name != FINALIZER]
         version = model["metadata"]["resourceVersion"]
         await self._client.merge(MODEL, *name_of(model), {"metadata": {"resourceVersion": version, "finalizers": rest}})

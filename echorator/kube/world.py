@@ -71,6 +71,8 @@ class World:
 
     def _model_changed(self, before: Object | None, after: Object | None) -> None:
         model = after or before or {}
+        if before is not None and after is not None and _asked_for(before) == _asked_for(after):
+            return  # a status, which is written here
         self._on_model(name_of(model))
         if before is None or after is None:  # who else wants its name may have it now, or no longer
             for rival in self.models.indexed(asked_name(model)):
@@ -139,6 +141,12 @@ def _part(pod: Object) -> str:
     if labels.get(PART_LABEL) == AGENT and MODEL_LABEL in labels:
         return f"{namespace}/model/{labels[MODEL_LABEL]}"
     return f"{namespace}/store/{labels[STORE_LABEL]}" if STORE_LABEL in labels else ""
+
+
+def _asked_for(model: Object) -> tuple[object, ...]:
+    """What somebody may have changed."""
+    metadata = model["metadata"]
+    return tuple(metadata.get(key) for key in ("generation", "deletionTimestamp", "annotations", "labels", "finalizers"))
 
 
 def _only_noise(before: Object | None, after: Object | None) -> bool:
