@@ -43,6 +43,12 @@ class Measured:
         self.part = part
         self._port = port
 
+    def runs(self) -> bool:
+        """Raises SystemExit with its last words where it ended."""
+        if self.part.popen.poll() is not None:
+            raise SystemExit(f"the {self.what} ended: {self.part.said()[-2000:]}")
+        return True
+
     def calls(self) -> float:
         """Of the API server, without those that renew the lease, which are its only PUTs."""
         try:
@@ -117,7 +123,7 @@ def measure(it: Measured, plane: ControlPlane, models: int, table: Table) -> dic
     with ThreadPoolExecutor(MAKERS) as makers:
         list(makers.map(api.make, range(models)))
     made_s = time.monotonic() - begun
-    wait_until(lambda: api.converged(models), "it converged", CONVERGE_S)
+    wait_until(lambda: it.runs() and api.converged(models), "it converged", CONVERGE_S)
     found = {"time": time.monotonic() - begun, "API calls": it.calls() - calls, "CPU": it.part.cpu_s() - cpu_s}
     found["memory"] = it.part.resident_mb()
     each = found["API calls"] / models
@@ -135,12 +141,14 @@ def measure(it: Measured, plane: ControlPlane, models: int, table: Table) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=(OPERATOR, PLAIN), help="one of the two")
     parser.add_argument("--models", type=int, default=MODELS, help=f"[{MODELS}]")
     arguments = parser.parse_args()
     table = Table("`python -m bench.operator_scale`")
-    ours, plain = run(OPERATOR, arguments.models, table), run(PLAIN, arguments.models, table)
-    for what, value in ours.items():
-        table.row(f"{PLAIN} / {OPERATOR}: {what}", f"{plain[what] / value:.2f} x")
+    found = {what: run(what, arguments.models, table) for what in (OPERATOR, PLAIN) if arguments.only in (None, what)}
+    if len(found) == 2:
+        for what, value in found[OPERATOR].items():
+            table.row(f"{PLAIN} / {OPERATOR}: {what}", f"{found[PLAIN][what] / value:.2f} x")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class Operator:
         self._queue = WorkQueue(CONTROLLER)
         self._world: World | None = None
         self._heard: dict[str, tuple[object, ...] | None] = {}  # of the mesh, by served name
+        self._reconciler: Reconciler | None = None
         self.synced = False
         self.resyncs = 0
 
@@ -75,10 +76,14 @@ class Operator:
         self._queue = WorkQueue(CONTROLLER)
         self._world = world = World(self._client, install, self._settings.watched, self._queue.add)
 
-        def mesh_changed(name: str) -> None:
-            loop.call_soon_threadsafe(lambda: self._mesh_changed(world, link, name))
+        def heard(name: str) -> None:
+            if self._reconciler is not None:  # before, nobody missed anything: all Models are looked at in the beginning
+                self._mesh_changed(world, link, self._reconciler, name)
 
-        link = await asyncio.to_thread(MeshLink, install.controller, mesh_changed)
+        def told(name: str) -> None:
+            loop.call_soon_threadsafe(heard, name)
+
+        link = await asyncio.to_thread(MeshLink, install.controller, told)
         memories = MemoryHealth(lambda: self._enqueue(world, ""))
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_S)) as session:
 
@@ -90,6 +95,7 @@ class Operator:
             tasks = [asyncio.create_task(world.run()), asyncio.create_task(memories.run())]
             try:
                 await world.synced()
+                self._reconciler = reconciler
                 self.synced = True
                 tasks += [asyncio.create_task(self._work(reconciler)) for _ in range(self._settings.workers)]
                 tasks.append(asyncio.create_task(self._resync(world)))
@@ -97,7 +103,7 @@ class Operator:
                 for task in done:
                     task.result()  # none of them ends by itself: raise what ended it
             finally:
-                self.synced = False
+                self.synced, self._reconciler = False, None
                 await closing(tasks)
                 await asyncio.to_thread(link.close)
 
@@ -119,9 +125,11 @@ class Operator:
                 custom_metrics="custom.metrics.k8s.io" in groups,
             )
 
-    def _mesh_changed(self, world: World, link: MeshLink, served: str) -> None:
-        """Where it matters to somebody: how busy a model is, is looked at when the time has come."""
+    def _mesh_changed(self, world: World, link: MeshLink, reconciler: Reconciler, served: str) -> None:
+        """Told to whom it matters; how busy a model is, is only remembered, for whoever wants to scale it to zero."""
         model = link.find(served) if served else None
+        if model is not None and (model.status.busy or model.status.queued):
+            reconciler.saw_busy(served)
         status = model.status if model is not None else None
         told = (
             (model.generation, status.observed_generation, status.ready, status.digest, str(status.last_error))

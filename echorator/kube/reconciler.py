@@ -16,7 +16,7 @@ from typing import Protocol
 from echorator.errors import EchoratorError, ErrorClass, class_of
 from echorator.kube.applying import Applying, NotOursError
 from echorator.kube.children import Wanted, memory_of, name_of_workload, own_memory_name, wanted_of
-from echorator.kube.client import ApiError, Client, ForbiddenError
+from echorator.kube.client import Client, ForbiddenError
 from echorator.kube.events import Events
 from echorator.kube.install import Install
 from echorator.kube.observation import Around, Download, observed
@@ -47,6 +47,7 @@ _log = logging.getLogger(__name__)
 
 DEREGISTER_S = 60.0  # a controller that does not answer keeps no Model from going for longer
 PULLING_S = 1.0  # between two looks at a download
+AGAIN_S = 0.001  # at what was changed here
 LOOK_S = 3.0  # at one that has not said yet how large it is
 
 
@@ -89,7 +90,7 @@ class Reconciler:
         self._told: dict[str, pb.MeshModel] = {}  # as the controller had it when it last was as the Model wants it, by served name
         self._specs: dict[str, tuple[int, KubeModelSpec, Source]] = {}  # with their generation, by the uid of the Model
         self._wanted: dict[str, tuple[tuple[object, ...], Wanted]] = {}  # with what they depend on
-        self._busy: dict[Name, float] = {}  # when it last had something to do, where it may go to zero
+        self._busy: dict[str, float] = {}  # when it last had something to do, by served name
 
     async def reconcile(self, key: Name) -> float:
         """Seconds after which to look again, 0: when something changes.
@@ -99,7 +100,6 @@ class Reconciler:
         """
         model = self._world.models.get(*key)
         if model is None:
-            self._busy.pop(key, None)
             return 0.0
         if "deletionTimestamp" in model["metadata"]:
             await self._end(model)
@@ -126,7 +126,7 @@ class Reconciler:
             around = replace(around, download=await self._downloading(around.store_pods))
         seen = observed(model, spec, around)
         await self._telling.tell(model, seen, around)
-        if error is not None and not (failure is not None and failure.kind is ErrorClass.CONFIGURATION and not isinstance(error, ApiError)):
+        if error is not None:
             raise error
         if not seen.fetched:
             return PULLING_S if seen.image_bytes else LOOK_S
@@ -234,20 +234,22 @@ class Reconciler:
 
     async def _idle(self, model: Object, spec: KubeModelSpec, around: Around) -> float:
         """To zero, where that is allowed and nobody asked for long enough. Returns when to look again."""
-        key = name_of(model)
+        served = asked_name(model)
         if spec.autoscaling is None or spec.autoscaling.min_replicas > 0 or spec.replicas == 0 or around.mesh is None:
-            self._busy.pop(key, None)
+            self._busy.pop(served, None)
             return 0.0
-        now = time.monotonic()
-        status = around.mesh.status
-        if status.busy or status.queued or key not in self._busy:
-            self._busy[key] = now
-        left_s = self._busy[key] + spec.autoscaling.cooldown_seconds - now
+        if around.mesh.status.busy or around.mesh.status.queued or served not in self._busy:
+            self.saw_busy(served)
+        left_s = self._busy[served] + spec.autoscaling.cooldown_seconds - time.monotonic()
         if left_s > 0:
-            return min(left_s, 5.0)
+            return left_s
         await self._events.tell(model, "ScaledToZero", f"nobody asked for {spec.autoscaling.cooldown_seconds} s")
         await self._scaled(model, spec, 0)
-        return 0.0
+        return AGAIN_S
+
+    def saw_busy(self, served: str) -> None:
+        """Somebody asked a model of that name just now."""
+        self._busy[served] = time.monotonic()
 
     # The end
 
@@ -278,7 +280,7 @@ class Reconciler:
                     raise
                 await self._events.tell(model, "NotDeregistered", str(error), warning=True)
         self._told.pop(served, None)
-        self._busy.pop(name_of(model), None)
+        self._busy.pop(served, None)
         self._specs.pop(metadata["uid"], None)
         self._wanted.pop(metadata["uid"], None)
         rest = [name for name in model["metadata"]["finalizers"] if name != FINALIZER]
