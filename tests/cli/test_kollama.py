@@ -32,6 +32,7 @@ from echorator.model.status import judged
 from tests.cli.test_commands import server
 from tests.kube.conftest import cluster, cluster_namespace, control_plane, namespace, space  # noqa: F401 - fixtures
 from tests.kube.control_plane import ControlPlane
+from tests.kube.installed import eventually
 from tests.kube.process_cluster import ProcessCluster
 from tests.kube.workloads import Workspace, pod, python, until
 
@@ -464,9 +465,15 @@ def test_undeploy_waits_until_it_is_gone(k: Kollama) -> None:
     k.plane.kubectl("patch", "models.echorator.dev", "phi", "-n", k.namespace, "--type=merge", "-p", patch)
     assert k("undeploy", "phi") == "model/phi deleted soon: it leaves the mesh first, --wait waits for that\n"
     k("undeploy", "phi", "--wait", "--timeout", "1", code=69, err="echorator.dev/mesh")
-    waiting = k.start("undeploy", "phi", "--wait")
-    k.plane.kubectl("patch", "models.echorator.dev", "phi", "-n", k.namespace, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
-    assert waiting.communicate(timeout=TIMEOUT_S) == ("model/phi deleted\n", "")
+    k("deploy", "psi")
+    k.plane.kubectl("patch", "models.echorator.dev", "psi", "-n", k.namespace, "--type=merge", "-p", patch)
+    waiting = k.start("undeploy", "psi", "--wait")
+    eventually(lambda: "deletionTimestamp" in k.get("psi")["metadata"])
+    for name in ("phi", "psi"):
+        k.plane.kubectl(
+            "patch", "models.echorator.dev", name, "-n", k.namespace, "--type=merge", "-p", '{"metadata": {"finalizers": null}}'
+        )
+    assert waiting.communicate(timeout=TIMEOUT_S) == ("model/psi deleted\n", "")
 
 
 def test_status_shows_conditions_the_download_pods_and_events(k: Kollama) -> None:

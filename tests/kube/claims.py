@@ -61,7 +61,7 @@ class Provisioner:
     async def _provision(self) -> None:
         """A claim whose folder still belongs to one of the same name waits for the end of that."""
         taken = {volume["spec"]["hostPath"]["path"] for volume in self._own()}
-        for claim in self._claims.values():
+        for claim in list(self._claims.values()):  # events come in between
             metadata, spec = claim["metadata"], claim["spec"]
             wanted = _SELECTED_NODE in metadata.get("annotations", {}) and spec.get("storageClassName") == STORAGE_CLASS
             folder = self._folder / str(metadata["namespace"]) / str(metadata["name"])

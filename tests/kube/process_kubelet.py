@@ -159,11 +159,11 @@ class ProcessKubelet:
         tasks = [lease, *self._tasks]
         for task in tasks:
             task.cancel()
-        for pod in self._pods.values():
+        for pod in list(self._pods.values()):
             pod.kill()
         await self._names.close()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for pod in self._pods.values():
+        for pod in list(self._pods.values()):
             pod.kill()
 
     def _in_loop(self, change: Callable[[Json, bool], None]) -> Callable[[Json, bool], None]:

@@ -70,6 +70,9 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.write_eof()
 
 
+_CHANCE = random.Random()  # of its own: Hypothesis watches over the module's
+
+
 class ServiceNames:
     """Addresses are `prefix`.1 and up. Told of Services and pods as they change."""
 
@@ -145,7 +148,7 @@ class ServiceNames:
         self._connections.add(task)
         writers = [writer]
         try:
-            pod = random.choice(self._endpoints(key))
+            pod = _CHANCE.choice(self._endpoints(key))
             upstream, downstream = await asyncio.open_connection(pod["status"]["podIP"], _target(port, self._spec(key), pod))
             writers.append(downstream)
             async with asyncio.TaskGroup() as group:
