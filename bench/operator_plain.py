@@ -51,11 +51,14 @@ async def main(kubeconfig: str, namespace: str, port: int) -> None:
         start_http_server(port, "127.0.0.1")
         print(f"/metrics on {port}", flush=True)
         install = Install(memory="", image="image:1")
-        stream = watch.Watch()
         while True:
-            async for event in stream.stream(custom.list_namespaced_custom_object, *GROUP, namespace, "models"):
-                if event["type"] != "DELETED":
-                    await reconcile(event["object"], namespace, custom, calls, install)
+            try:
+                async for event in watch.Watch().stream(custom.list_namespaced_custom_object, *GROUP, namespace, "models"):
+                    if event["type"] != "DELETED":
+                        await reconcile(event["object"], namespace, custom, calls, install)
+            except ApiException as error:  # a watch ends with one now and then: begin again
+                print(error.reason, flush=True)
+                await asyncio.sleep(1)
 
 
 async def reconcile(model: Any, namespace: str, custom: Any, calls: dict[Any, tuple[Any, Any, Any]], install: Install) -> None:
