@@ -43,6 +43,12 @@ class Measured:
         self.part = part
         self._port = port
 
+    def settled(self) -> bool:
+        """It has asked something, and nothing more for a second."""
+        before = self.calls()
+        time.sleep(1)
+        return before >= 1 and self.calls() == before
+
     def runs(self) -> bool:
         """Raises SystemExit with its last words where it ended."""
         if self.part.popen.poll() is not None:
@@ -116,8 +122,7 @@ def run(what: str, models: int, table: Table) -> dict[str, float]:
 
 def measure(it: Measured, plane: ControlPlane, models: int, table: Table) -> dict[str, float]:
     api = Api(plane)
-    wait_until(lambda: it.calls() >= 1, "it watches")
-    time.sleep(2)
+    wait_until(lambda: it.settled(), "it watches, and asks nothing more")
     calls, cpu_s = it.calls(), it.part.cpu_s()
     begun = time.monotonic()
     with ThreadPoolExecutor(MAKERS) as makers:

@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from echorator.cli.exits import Exit
-from echorator.cli.kollama_cluster import cluster, count_of, model_of, patched
+from echorator.cli.kollama_cluster import MANAGER, cluster, count_of, model_of
 from echorator.cli.kollama_deploy import exposure_of
 from echorator.cli.kollama_objects import changes
 from echorator.kube.children import name_of_workload
@@ -47,7 +47,7 @@ async def _expose(arguments: argparse.Namespace) -> int:
     async with cluster(arguments) as (client, namespace):
         before = await model_of(client, namespace, arguments.name)
         others = {field: None for field in ("nodePort", "host", "className", "gateway") if field not in expose}
-        after = await patched(client, namespace, arguments.name, {"spec": {"expose": {**others, **expose}}})
+        after = await client.merge(MODEL, namespace, arguments.name, {"spec": {"expose": {**others, **expose}}}, manager=MANAGER)
         differing = changes(before["spec"], after["spec"])
         print(f"model/{arguments.name} {'exposed: ' if differing else 'unchanged'}{', '.join(differing)}", flush=True)
         print(await _reached(client, after), file=sys.stderr)
@@ -81,7 +81,7 @@ async def _scale(arguments: argparse.Namespace) -> int:
     replicas = count_of(arguments.replicas)
     async with cluster(arguments) as (client, namespace):
         before = await model_of(client, namespace, arguments.name)
-        await patched(client, namespace, arguments.name, {"spec": {"replicas": replicas}}, "scale")
+        await client.merge(MODEL, namespace, arguments.name, {"spec": {"replicas": replicas}}, "scale", MANAGER)
         print(f"model/{arguments.name} scaled from {before['spec'].get('replicas', 1)} to {replicas}", flush=True)
         if scaling := before["spec"].get("autoscaling"):
             bounds = f"{scaling.get('minReplicas', 1)} to {scaling.get('maxReplicas', 10)}"

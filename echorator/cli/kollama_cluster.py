@@ -101,12 +101,6 @@ async def states(client: Client, namespace: str, name: str) -> AsyncGenerator[Ob
             await asyncio.sleep(AGAIN_S)
 
 
-async def patched(client: Client, namespace: str, name: str, patch: Object, sub: str = "") -> Object:
-    """A JSON merge patch of a Model under this program's name. Raises what Client.call raises."""
-    query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
-    return await client.call("PATCH", MODEL.path(namespace, name, sub), query, patch, "application/merge-patch+json")
-
-
 async def listed(client: Client, path: str, query: Mapping[str, str]) -> tuple[list[Object], str]:
     """Objects, or why they may not be seen; for parts of an answer that is of use without them."""
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from echorator.cli.manifests import WithoutAnchors
 from echorator.kube.resources import Object
 
 
@@ -47,15 +48,6 @@ def print_object(thing: Object, output: str) -> None:
         sys.stdout.write(yaml_of([shown(thing)]))
 
 
-class _Dumper(yaml.SafeDumper):
-    """Without anchors."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Always."""
-        del data
-        return True
-
-
 def yaml_of(documents: Sequence[Any]) -> str:
     """Documents, one after the other."""
-    return "---\n".join(yaml.dump(thing, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True) for thing in documents)
+    return "---\n".join(yaml.dump(thing, Dumper=WithoutAnchors, sort_keys=False, width=140, allow_unicode=True) for thing in documents)

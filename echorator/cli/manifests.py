@@ -47,13 +47,17 @@ def run(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-class _Dumper(yaml.SafeDumper):
-    """Without anchors, and lists set off from what they belong to."""
+class WithoutAnchors(yaml.SafeDumper):
+    """Everything is written out, however often it is there."""
 
     def ignore_aliases(self, data: object) -> bool:
         """Always."""
         del data
         return True
+
+
+class _Indented(WithoutAnchors):
+    """And lists are set off from what they belong to."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Lists too."""
@@ -63,5 +67,5 @@ class _Dumper(yaml.SafeDumper):
 
 def text_of(documents: Sequence[Object]) -> str:
     """As YAML."""
-    dumped = (yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True) for document in documents)
+    dumped = (yaml.dump(document, Dumper=_Indented, sort_keys=False, width=140, allow_unicode=True) for document in documents)
     return HEADER + "---\n".join(dumped)

@@ -172,6 +172,17 @@ def read_into(response: requests.Response, view: memoryview) -> int:
     return len(data)
 
 
+def small_body(response: requests.Response, most_bytes: int) -> bytes:
+    """All of it. Raises AnswerError where it is larger, TryAgainError where the connection broke."""
+    view = memoryview(bytearray(most_bytes + 1))
+    length = 0
+    while length < len(view) and (count := read_into(response, view[length:])):
+        length += count
+    if length > most_bytes:
+        raise AnswerError(f"{response.url}: more than {most_bytes >> 20} MiB are no manifest")
+    return bytes(view[:length])
+
+
 def _root(error: BaseException) -> BaseException | None:
     """What urllib3 said, below what requests makes of it."""
     inner = error.args[0] if error.args else None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from echorator.images.http import AnswerError, DeniedError, Http, Target, TryAgainError, origin, read_into
+from echorator.images.http import AnswerError, DeniedError, Http, Target, TryAgainError, origin, small_body
 from echorator.images.reference import Registry, is_local_host
 from echorator.images.retrying import retried
 from echorator.images.store import (
@@ -97,16 +97,11 @@ class RegistryClient:
             if response.status_code == 401 and self._ask_for_token(response.headers):
                 raise TryAgainError(f"{url} wants a token", 0.0, DeniedError)
             refuse(url, response.status_code, response.reason)
-            view = memoryview(bytearray(MANIFEST_BYTES + 1))
-            length = 0
-            while length < len(view) and (count := read_into(response, view[length:])):
-                length += count
-            if length > MANIFEST_BYTES:
-                raise AnswerError(f"{url}: more than {MANIFEST_BYTES >> 20} MiB are no manifest")
+            text = small_body(response, MANIFEST_BYTES)
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
             if kind == "text/html":
                 raise AnswerError(f"{url} answers with a web page: {self._host} is no registry")
-            return kind, bytes(view[:length])
+            return kind, text
 
     def origin_of(self, layer: Layer) -> Origin:
         """Where a layer's blob comes from."""

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from echorator.images.http import Http, Target, read_into
+from echorator.images.http import Http, Target, small_body
 from echorator.images.reference import Remote
 from echorator.images.retrying import retried
 from echorator.images.store import MANIFEST_BYTES, Layer, Manifest, Store, StoreError, manifest_of
@@ -70,11 +70,7 @@ class OtherStore:
             response = self._http.open(Target(url, {}))
             with response:
                 refuse(url, response.status_code, response.reason)
-                view = memoryview(bytearray(MANIFEST_BYTES))
-                length = 0
-                while count := read_into(response, view[length:]):
-                    length += count
-                return bytes(view[:length])
+                return small_body(response, MANIFEST_BYTES)
 
         return manifest_of(retried(text), url)
 

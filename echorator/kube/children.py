@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from echorator.kube.install import AGENT_PORT, MEMORY_PORT, METRICS_PORT, STORE_PORT, Install
 from echorator.kube.pods import (
     AGENT,
-    DEFAULT_STORAGE,
     MODELS,
     POD_SECURITY,
     SCRATCH,
@@ -176,7 +175,7 @@ def _store(namespace: str, spec: KubeModelSpec, source: Source, install: Install
 
 
 def _claim(spec: KubeModelSpec, labels: dict[str, str]) -> Object:
-    claim: Object = {"accessModes": [spec.storage.access_mode], "resources": {"requests": {"storage": storage_of(spec) or DEFAULT_STORAGE}}}
+    claim: Object = {"accessModes": [spec.storage.access_mode], "resources": {"requests": {"storage": storage_of(spec)}}}
     if spec.storage.class_name:
         claim["storageClassName"] = spec.storage.class_name
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": MODELS, "labels": labels}, "spec": claim}

@@ -121,9 +121,9 @@ class Client:
         """Raises AbsentError and what every call raises: ForbiddenError, UnreachableError, ApiError."""
         return await self.call("GET", kind.path(namespace, name))
 
-    async def create(self, kind: Kind, thing: Object, dry_run: bool = False) -> Object:
+    async def create(self, kind: Kind, thing: Object) -> Object:
         """Raises ConflictError where it is there, InvalidObjectError, QuotaError."""
-        query = {"fieldManager": MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         return await self.call("POST", kind.path(thing["metadata"].get("namespace", "")), query, thing)
 
     async def apply(
@@ -140,10 +140,11 @@ class Client:
         path = kind.path(metadata.get("namespace", ""), metadata["name"], sub)
         return await self.call("PATCH", path, query, thing, "application/apply-patch+yaml")
 
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Object, sub: str = "") -> Object:
+    async def merge(self, kind: Kind, namespace: str, name: str, patch: Object, sub: str = "", manager: str = MANAGER) -> Object:
         """A JSON merge patch; with metadata.resourceVersion in it only of what was read. Raises ConflictError, AbsentError."""
         path = kind.path(namespace, name, sub)
-        return await self.call("PATCH", path, {"fieldManager": MANAGER}, patch, "application/merge-patch+json")
+        query = {"fieldManager": manager, "fieldValidation": "Strict"}
+        return await self.call("PATCH", path, query, patch, "application/merge-patch+json")
 
     async def replace(self, kind: Kind, thing: Object) -> Object:
         """What was read, changed. Raises ConflictError where somebody else changed it since."""

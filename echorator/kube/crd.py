@@ -197,9 +197,9 @@ def _structural(given: Mapping[str, Any], definitions: Mapping[str, Any]) -> Obj
         case "object":
             schema["x-kubernetes-preserve-unknown-fields"] = True
     if isinstance(schema.get("default"), dict):  # the parts have defaults of their own; an empty one is enough to have them filled in
-        schema["default"] = {} if "properties" in schema else schema.pop("default")
-        if "properties" not in schema:
-            schema.pop("default", None)
+        del schema["default"]
+        if "properties" in schema:
+            schema["default"] = {}
     return schema
 
 

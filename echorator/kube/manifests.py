@@ -219,34 +219,27 @@ def _listening(port: int) -> list[str]:
     return ["--host", "0.0.0.0", "--port", str(port)]
 
 
+def _keeper(
+    install: Install, name: str, options: tuple[str, str, int], claim: tuple[str, str], resources: Object, grace_s: int
+) -> list[Object]:
+    """A part with a claim of its own. `options`: its command, the option that names the folder, its port; `claim`: name and size."""
+    command, option, port = options
+    folder = f"/{claim[0]}"
+    arguments = [command, *_listening(port), "--metrics-port", str(METRICS_PORT), option, folder]
+    mounts: list[Object] = [{"name": claim[0], "mountPath": folder}]
+    container = {**_container(install, arguments, {"grpc": port, "metrics": METRICS_PORT}, resources, mounts), **_grpc_probes(port)}
+    more = {"serviceName": name, "volumeClaimTemplates": _claimed(*claim)}
+    return [_workload(install, "StatefulSet", name, 1, container, grace_s, more), _service(install, name, {"grpc": port})]
+
+
 def _cognition(install: Install) -> list[Object]:
-    arguments = ["cognition", *_listening(MEMORY_PORT), "--metrics-port", str(METRICS_PORT), "--memory", "/memory"]
     resources = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "8Gi"}}
-    ports = {"grpc": MEMORY_PORT, "metrics": METRICS_PORT}
-    container = {
-        **_container(install, arguments, ports, resources, [{"name": "memory", "mountPath": "/memory"}]),
-        **_grpc_probes(MEMORY_PORT),
-    }
-    more = {"serviceName": COGNITION, "volumeClaimTemplates": _claimed("memory", "10Gi")}
-    return [
-        _workload(install, "StatefulSet", COGNITION, 1, container, 40, more),
-        _service(install, COGNITION, {"grpc": MEMORY_PORT}),
-    ]
+    return _keeper(install, COGNITION, ("cognition", "--memory", MEMORY_PORT), ("memory", "10Gi"), resources, 40)
 
 
 def _controller(install: Install) -> list[Object]:
-    arguments = ["controller", *_listening(CONTROLLER_PORT), "--metrics-port", str(METRICS_PORT), "--data", "/data"]
     resources = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
-    ports = {"grpc": CONTROLLER_PORT, "metrics": METRICS_PORT}
-    container = {
-        **_container(install, arguments, ports, resources, [{"name": "data", "mountPath": "/data"}]),
-        **_grpc_probes(CONTROLLER_PORT),
-    }
-    more = {"serviceName": CONTROLLER, "volumeClaimTemplates": _claimed("data", "1Gi")}
-    return [
-        _workload(install, "StatefulSet", CONTROLLER, 1, container, 15, more),
-        _service(install, CONTROLLER, {"grpc": CONTROLLER_PORT}),
-    ]
+    return _keeper(install, CONTROLLER, ("controller", "--data", CONTROLLER_PORT), ("data", "1Gi"), resources, 15)
 
 
 def _gateway(install: Install) -> list[Object]:

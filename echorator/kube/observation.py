@@ -52,7 +52,6 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
     wanted = mesh_spec(asked_name(model), around.source.image, spec)
     mesh = around.mesh
     current = mesh is not None and mesh.spec == wanted
-    deleting = "deletionTimestamp" in model["metadata"]
     failure = around.failure or _stored_wrong(around) or _refused(around.workload)
     if mesh is not None and current and mesh.status.observed_generation == mesh.generation and mesh.status.HasField("last_error"):
         failure = failure or failure_of(mesh.status.last_error)
@@ -67,7 +66,7 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
         running=started,
         trouble=_trouble(around.pods) or _trouble(around.store_pods),
         workload_made=around.workload is not None,
-        registered=mesh is not None if deleting else current,
+        registered=current,
         serving=min(mesh.status.ready, len(around.pods)) if mesh is not None and current else 0,
         cognition_wanted=around.memory_ready is not None,
         cognition_ready=bool(around.memory_ready),
@@ -138,8 +137,6 @@ def _refused(workload: Object | None) -> Failure | None:
 
 
 def _started(pod: Object) -> bool:
-    if "deletionTimestamp" in pod["metadata"]:
-        return False
     statuses = (pod.get("status") or {}).get("containerStatuses", ())
     return any(status["name"] == AGENT and status.get("started") for status in statuses)
 

@@ -118,7 +118,7 @@ def _resources(spec: Object, value: Any, said: list[str]) -> None:
 
 
 def _quantities(given: Any) -> Any:
-    """Written as the schema takes them: 0.5 as "0.5", 512Ki as bytes, 1e3 as 1000."""
+    """Written as the schema takes them: 0.5 as "0.5", 1e3 as 1000."""
     return {key: _plain(value) for key, value in given.items()} if isinstance(given, Mapping) else given
 
 

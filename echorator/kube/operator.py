@@ -55,10 +55,9 @@ class Operator:
         self.election = Election(client, settings.install.namespace, settings.lease, settings.identity, settings.election)
         self._queue = WorkQueue(CONTROLLER)
         self._world: World | None = None
-        self._heard: dict[str, tuple[object, ...] | None] = {}  # of the mesh, by served name
+        self._heard: dict[str, tuple[object, ...]] = {}  # of the mesh, by served name
         self._reconciler: Reconciler | None = None
         self.synced = False
-        self.resyncs = 0
 
     async def run(self) -> None:
         """Lead whenever that is possible."""
@@ -128,17 +127,16 @@ class Operator:
     def _mesh_changed(self, world: World, link: MeshLink, reconciler: Reconciler, served: str) -> None:
         """Told to whom it matters; how busy a model is, is only remembered, for whoever wants to scale it to zero."""
         model = link.find(served) if served else None
-        if model is not None and (model.status.busy or model.status.queued):
-            reconciler.saw_busy(served)
-        status = model.status if model is not None else None
-        told = (
-            (model.generation, status.observed_generation, status.ready, status.digest, str(status.last_error))
-            if model and status
-            else None
-        )
-        if served and self._heard.get(served) == told:
-            return
-        self._heard[served] = told
+        if model is None:
+            self._heard.pop(served, None)
+        else:
+            status = model.status
+            if status.busy or status.queued:
+                reconciler.saw_busy(served)
+            told = (model.generation, status.observed_generation, status.ready, status.digest, str(status.last_error))
+            if self._heard.get(served) == told:
+                return
+            self._heard[served] = told
         self._enqueue(world, served)
 
     def _enqueue(self, world: World, served: str) -> None:
@@ -195,7 +193,6 @@ class Operator:
             metrics.longest_running_s.labels(CONTROLLER).set(longest_s)
             if time.monotonic() - last >= self._settings.resync_s:
                 last = time.monotonic()
-                self.resyncs += 1
                 self._enqueue(world, "")
 
 

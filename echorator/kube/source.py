@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from echorator.errors import InvalidRequestError
 from echorator.images.reference import File, parse
@@ -56,6 +58,14 @@ def source_of(spec: KubeModelSpec, install: Install) -> Source:
     if install.image_volumes and spec.image.startswith("oci://"):
         return Source(Way.IMAGE_VOLUME, spec.image, MODEL_FOLDER, reference=spec.image.removeprefix("oci://"))
     return Source(Way.STORE, spec.image, store=store_name(spec))
+
+
+def claim_named(spec: Mapping[str, Any]) -> str:
+    """The claim of the user's that a spec, as the API server has it, names; "" for none."""
+    image = str(spec.get("image", ""))
+    if image.startswith(CLAIM_SCHEME):
+        return image.removeprefix(CLAIM_SCHEME).partition("/")[0]
+    return str((spec.get("storage") or {}).get("existingClaim") or "")
 
 
 def store_name(spec: KubeModelSpec) -> str:

@@ -30,6 +30,7 @@ from echorator.kube.resources import (
     name_of,
     owner_uid,
 )
+from echorator.kube.source import claim_named
 
 OURS = f"{MANAGED_LABEL}={MANAGED_BY}"
 
@@ -80,8 +81,6 @@ class World:
 
     def _child_changed(self, before: Object | None, after: Object | None) -> None:
         thing = after or before or {}
-        if _only_noise(before, after):
-            return
         metadata = thing["metadata"]
         labels = metadata.get("labels", {})
         namespace = metadata.get("namespace", "")
@@ -92,7 +91,7 @@ class World:
                 self._on_model((namespace, owner))
         elif thing.get("kind") == CLAIM.name:
             for model in self.models.all():
-                if model["metadata"]["namespace"] == namespace and metadata["name"] in str(model["spec"]):
+                if model["metadata"]["namespace"] == namespace and metadata["name"] == claim_named(model["spec"]):
                     self._on_model(name_of(model))
 
     def owners_of_store(self, namespace: str, store: str) -> list[str]:
@@ -147,15 +146,3 @@ def _asked_for(model: Object) -> tuple[object, ...]:
     """What somebody may have changed."""
     metadata = model["metadata"]
     return tuple(metadata.get(key) for key in ("generation", "deletionTimestamp", "annotations", "labels", "finalizers"))
-
-
-def _only_noise(before: Object | None, after: Object | None) -> bool:
-    """Nothing changed but what every write changes."""
-    if before is None or after is None:
-        return False
-
-    def told(thing: Object) -> Object:
-        metadata = {key: value for key, value in thing["metadata"].items() if key != "resourceVersion"}
-        return {**thing, "metadata": metadata}
-
-    return told(before) == told(after)
