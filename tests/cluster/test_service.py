@@ -110,9 +110,12 @@ async def test_a_watch_tells_what_is_there_and_what_comes() -> None:
             assert event.resource.kind == "Service"
         version = event.resource_version
         await client.apply(service("t", "x"), container("b", "echo"))
-        assert (await anext(events)).resource.metadata.name == "t"
         since = client.stub.Watch(pb.WatchResourcesRequest(kind="service", since=version))
-        assert (await anext(aiter(since))).resource.metadata.name == "t"
+        async with asyncio.timeout(10):
+            for changes in (events, aiter(since)):
+                while (event := await anext(changes)).resource.metadata.name == "s":  # its endpoint, as it became ready
+                    assert (event.change, event.resource_version > version) == ("MODIFIED", True)
+                assert (event.change, event.resource.metadata.name) == ("ADDED", "t")
         watch.cancel()
         since.cancel()
 

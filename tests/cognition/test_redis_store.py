@@ -168,8 +168,9 @@ async def test_a_killed_redis_loses_nothing_acknowledged_and_replicas_go_on(serv
     refused = 0
     for round_ in range(5):
         killer = threading.Timer(0.05, server.kill)
-        killer.start()
         for i in range(100_000):
+            if i == 3:  # some are acknowledged, however busy the machine is
+                killer.start()
             text = f"Round {round_}x{i} was fine."
             try:
                 ids, _ = await api.cognition.remember(OWNER, [Told(text)])
