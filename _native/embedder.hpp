@@ -13,12 +13,14 @@
 #include <stdexcept>
 #include <vector>
 
+#include "adapters.hpp"
+
 namespace echorator {
 
 class Embedder {
 public:
     // `params.embeddings`, `pooling_type`, `n_ctx`, `n_threads` set by the caller.
-    Embedder(llama_model * model, llama_context_params params) {
+    Embedder(llama_model * model, llama_context_params params, Adapters adapters) {
         params.embeddings = true;
         params.n_batch = params.n_ubatch = params.n_ctx;
         params.n_seq_max = kSequences;
@@ -28,6 +30,12 @@ public:
         if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_NONE || llama_pooling_type(context_) == LLAMA_POOLING_TYPE_RANK) {
             llama_free(context_);
             throw std::invalid_argument("this model pools no embeddings of its own: ask for mean, cls or last");
+        }
+        try {
+            adapters.apply(context_);
+        } catch (...) {
+            llama_free(context_);
+            throw;
         }
         length_ = llama_model_n_embd_out(model);
         limit_ = static_cast<int>(llama_n_ubatch(context_));

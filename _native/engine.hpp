@@ -58,6 +58,12 @@ public:
             llama_free(context_);
             throw std::invalid_argument("this model has no memory to generate with; it only embeds");
         }
+        try {
+            options_.adapters.apply(context_);
+        } catch (...) {
+            llama_free(context_);
+            throw;
+        }
         planner_ = std::make_unique<Planner>(planner_config());
         pace_ = std::make_unique<StepPace>(options_.stall_factor, static_cast<int>(llama_n_batch(context_)));
         for (Token t = 0; t < llama_vocab_n_tokens(vocab_); t++) {

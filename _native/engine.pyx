@@ -74,9 +74,16 @@ cdef extern from "sampler.hpp" namespace "echorator" nogil:
     SamplerPtr make_grammar(const llama.llama_vocab * vocab, const string & text) except +
 
 
+cdef extern from "adapters.hpp" namespace "echorator" nogil:
+    cdef cppclass Adapters:
+        vector[llama.llama_adapter_lora *] loaded
+        vector[float] scales
+
+
 cdef extern from "engine.hpp" namespace "echorator" nogil:
     cdef cppclass EngineOptions:
         llama.llama_context_params context
+        Adapters adapters
         int slots
         int cache_sequences
         int queue_limit
@@ -149,7 +156,7 @@ cdef extern from "engine.hpp" namespace "echorator" nogil:
 
 cdef extern from "embedder.hpp" namespace "echorator" nogil:
     cdef cppclass CEmbedder "echorator::Embedder":
-        CEmbedder(llama.llama_model * model, llama.llama_context_params params) except +
+        CEmbedder(llama.llama_model * model, llama.llama_context_params params, Adapters adapters) except +
         int length()
         int max_tokens()
         void embed(const vector[vector[int32_t]] & inputs, cbool normalize, float * out) except +
@@ -214,6 +221,7 @@ cdef cbool _progress(float progress, void * data) noexcept with gil:
 cdef class Model:
     cdef llama.llama_model * model
     cdef const llama.llama_vocab * vocab
+    cdef Adapters adapters
     cdef readonly object info
     cdef dict _metadata
 
@@ -248,6 +256,8 @@ cdef class Model:
             raise ModelFileError(f"{settings.path}: {e}") from e
         if self.model is NULL:
             raise ModelFileError(f"{settings.path}: llama.cpp cannot load it: {_llama_log() or 'no reason given'}")
+        for lora in settings.lora:
+            self._adapt(lora)
         self.vocab = llama.llama_model_get_vocab(self.model)
         self._metadata = self._read_metadata()
         self.info = self._read_info()
@@ -255,6 +265,26 @@ cdef class Model:
     def __dealloc__(self):
         if self.model is not NULL:
             llama.llama_model_free(self.model)
+
+    cdef object _adapt(self, object lora):
+        """With one more adapter. Raises ModelFileError."""
+        cdef bytes path = str(lora.path).encode()
+        cdef const char * c_path = path
+        cdef llama.llama_adapter_lora * adapter
+        if not lora.path.is_file():
+            raise ModelFileError(f"{lora.path}: no such file; it was to be a LoRA adapter")
+        LogRing.instance().take()
+        try:
+            with nogil:
+                adapter = llama.llama_adapter_lora_init(self.model, c_path)
+        except (RuntimeError, ValueError, MemoryError) as e:
+            raise ModelFileError(f"{lora.path}: {e}") from e
+        if adapter is NULL:
+            raise ModelFileError(f"{lora.path} is no LoRA adapter of this model: {_llama_log() or 'no reason given'}")
+        if llama.llama_adapter_get_alora_n_invocation_tokens(adapter):
+            raise ModelFileError(f"{lora.path} is an activated LoRA (aLoRA), which works from a certain text on; only plain LoRA is taken")
+        self.adapters.loaded.push_back(adapter)
+        self.adapters.scales.push_back(lora.scale)
 
     cdef dict _read_metadata(self):
         cdef char key[512]
@@ -434,6 +464,7 @@ cdef class Engine:
         cdef llama.llama_model * weights = model.model
         self.model = model
         options.context = _context_params(settings, model)
+        options.adapters = model.adapters
         trained = max(64, model.info.trained_context_tokens)
         total = settings.context_tokens or min(settings.slots * trained, _LONGEST_DEFAULT_CONTEXT)
         options.context.n_ctx = total
@@ -577,6 +608,7 @@ cdef class Embedder:
     def __init__(self, Model model, settings, str pooling=""):
         cdef llama.llama_context_params params = _context_params(settings, model)
         cdef llama.llama_model * weights = model.model
+        cdef Adapters adapters = model.adapters
         if pooling not in _POOLINGS:
             raise InvalidRequestError(f"pooling must be mean, cls or last, not {pooling!r}")
         self.model = model
@@ -585,7 +617,7 @@ cdef class Embedder:
         LogRing.instance().take()
         try:
             with nogil:
-                self.embedder.reset(new CEmbedder(weights, params))
+                self.embedder.reset(new CEmbedder(weights, params, adapters))
         except ValueError as e:
             raise InvalidRequestError(str(e)) from e
         except (RuntimeError, MemoryError) as e:

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters.hpp"
 #include "plan.hpp"
 #include "sampler.hpp"
 
@@ -15,6 +16,7 @@ namespace echorator {
 
 struct EngineOptions {
     llama_context_params context;  // with n_ctx, n_batch, n_ubatch, n_threads, types, flash attention set
+    Adapters adapters;
     int slots = 1;
     int cache_sequences = 0;
     int queue_limit = 512;

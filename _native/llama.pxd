@@ -10,6 +10,8 @@ cdef extern from "llama.h" nogil:
         pass
     cdef struct llama_model:
         pass
+    cdef struct llama_adapter_lora:
+        pass
 
     cdef enum llama_split_mode:
         LLAMA_SPLIT_MODE_NONE
@@ -82,6 +84,8 @@ cdef extern from "llama.h" nogil:
     llama_context_params llama_context_default_params()
     llama_model * llama_model_load_from_file(const char * path, llama_model_params params) except +
     void llama_model_free(llama_model * model)
+    llama_adapter_lora * llama_adapter_lora_init(llama_model * model, const char * path) except +
+    uint64_t llama_adapter_get_alora_n_invocation_tokens(const llama_adapter_lora * adapter)
 
     const llama_vocab * llama_model_get_vocab(const llama_model * model)
     int32_t llama_model_n_ctx_train(const llama_model * model)

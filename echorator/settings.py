@@ -12,12 +12,25 @@ KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_
 SPLIT_MODES = ("none", "layer", "row", "tensor")
 FLASH_ATTENTION = ("auto", "on", "off")
 KV_LAYOUTS = ("auto", "unified", "separate")
+MOST_ADAPTERS = 16
 POOLINGS = ("", "mean", "cls", "last")
 
 
 def _check(holds: bool, message: str) -> None:
     if not holds:
         raise InvalidRequestError(message)
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA adapter on top of a model's weights: W + scale · (alpha / rank) · B·A, as llama.cpp has it."""
+
+    path: Path
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequestError."""
+        _check(-100.0 <= self.scale <= 100.0, f"lora: a scale must be -100..100, not {self.scale:g}")
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class EngineSettings:
     kv_layout: str = "auto"  # unified: slots share all cells; separate: each has its part; auto: see `engine.hpp`
     prefix_cache: bool = True
     cache_sequences: int = -1  # finished sequences kept beside the slots'; -1: as many again as slots
+    lora: tuple[Lora, ...] = ()
     swa_full: bool = False  # keep sliding-window layers' whole context, so that they can be cut anywhere
     gpu_layers: int = -1  # layers on the GPU, where there is one; -1: all
     split_mode: str = "layer"
@@ -66,6 +80,7 @@ class EngineSettings:
         _check(self.flash_attention in FLASH_ATTENTION, f"flash_attention must be one of {', '.join(FLASH_ATTENTION)}")
         for name, value in (("kv_type_k", self.kv_type_k), ("kv_type_v", self.kv_type_v)):
             _check(value in KV_TYPES, f"{name} must be one of {', '.join(KV_TYPES)}")
+        _check(len(self.lora) <= MOST_ADAPTERS, f"lora: at most {MOST_ADAPTERS} adapters, not {len(self.lora)}")
         _check(1.0 <= self.stall_factor <= 1000.0, "stall_factor must be 1..1000")
         _check(1.0 <= self.messages_per_s <= 1e6, "messages_per_s must be 1..1000000")
 

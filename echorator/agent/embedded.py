@@ -17,8 +17,13 @@ def embedded_model() -> Path:
 
 
 def is_embedded(settings: EngineSettings) -> bool:
-    """Whether it is that file, which needs none of the checks that foreign files get."""
+    """Whether it is that file."""
     return settings.path == embedded_model()
+
+
+def is_foreign(settings: EngineSettings) -> bool:
+    """Whether a file of it did not come with the package, so that it has to be checked."""
+    return not is_embedded(settings) or bool(settings.lora)
 
 
 def with_embedded_threads(settings: EngineSettings) -> EngineSettings:

@@ -21,11 +21,12 @@ from grpc import aio
 
 from echorator import __version__
 from echorator.agent.callers import Callers
-from echorator.agent.placed_models import LAME_DUCK_S, FindModel, Placed, PlacedModels
+from echorator.agent.placed_models import LAME_DUCK_S, Failure, FindModel, Placed, PlacedModels
 from echorator.agent.registry import Entry, Registry, State
-from echorator.errors import EchoratorError, InvalidRequestError
+from echorator.errors import EchoratorError
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
+from echorator.serving.address import host_port
 from echorator.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
@@ -64,8 +65,7 @@ class MeshSettings:
     def __post_init__(self) -> None:
         """Raises InvalidRequestError, naming the field."""
         for name in ("controller", "address"):
-            if not getattr(self, name).rpartition(":")[2].isdigit():
-                raise InvalidRequestError(f"{name} {getattr(self, name)!r} is not HOST:PORT")
+            host_port(getattr(self, name), name)
 
 
 def memory_bytes() -> tuple[int, int]:
@@ -208,7 +208,12 @@ class MeshSession:
         entries = {entry.name: entry for entry in self._registry.entries()}
         report = pb.Report(memory_free_bytes=memory_bytes()[1], draining=self._draining, desired_revision=self._revision)
         for name, entry in entries.items():
-            report.models.append(self._model(entry, placed.get(name)))
+            model = self._model(entry, placed.get(name))
+            following = placed[name].next if name in placed else None
+            if following is not None and following.failure is not None and not self._settings.for_model:
+                model.next_generation = following.generation
+                model.next_error.CopyFrom(_error_of(following.failure))  # whoever started it for one model sees to its files
+            report.models.append(model)
         for name, there in placed.items():
             if name not in entries:
                 state = pb.AGENT_MODEL_STATE_FAILED if there.failure is not None else pb.AGENT_MODEL_STATE_LOADING
@@ -240,7 +245,9 @@ class MeshSession:
 
 def _with_failure(model: pb.AgentModel, placed: Placed) -> pb.AgentModel:
     if placed.failure is not None:
-        failure = placed.failure
-        error = pb.MeshError(kind=f"ERROR_CLASS_{failure.kind.name}", message=failure.message, attempts=failure.attempts)
-        model.error.CopyFrom(error)
+        model.error.CopyFrom(_error_of(placed.failure))
     return model
+
+
+def _error_of(failure: Failure) -> pb.MeshError:
+    return pb.MeshError(kind=f"ERROR_CLASS_{failure.kind.name}", message=failure.message, attempts=failure.attempts)

@@ -1,8 +1,9 @@
 """The models that a controller placed on this agent: brought from what is loaded to what is desired.
 
-`plan` is pure: desired and present, to what is to be unloaded and loaded now. `PlacedModels` carries it out with the registry, and
-keeps what went wrong: a failure is tried again after a while, longer each time and never in step with other agents; one that only
-a change can cure waits for the change. Fed by `mesh_session` with `pb.Desired`, feeds it with what to report.
+`plan` is pure: desired and present, to what is to be looked for, unloaded and loaded now. A model that serves goes on until the files
+of what is to take its place are here. `PlacedModels` carries it out with the registry, and keeps what went wrong: a failure is tried
+again after a while, longer each time and never in step with other agents; one that only a change can cure waits for the change. Fed by
+`mesh_session` with `pb.Desired`, feeds it with what to report.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from echorator.agent.embedded import embedded_model, is_embedded, with_embedded_threads
-from echorator.agent.model_defaults import defaults_of
+from echorator.agent.embedded import embedded_model, is_foreign, with_embedded_threads
+from echorator.agent.model_defaults import ModelDefaults, defaults_of
 from echorator.agent.registry import Registry
+from echorator.agent.requests import engine_settings_of, sources_of, with_files
 from echorator.errors import EchoratorError, ErrorClass, class_of
 from echorator.images.puller import Image
 from echorator.rpc.v1 import controller_pb2 as pb
@@ -44,40 +45,61 @@ class Failure:
 
 @dataclass(frozen=True)
 class Placed:
-    """A model this agent loads or has loaded for its controller. `busy`: being loaded or unloaded now.
+    """A model this agent loads or has loaded for its controller. `busy`: something is done about it now.
 
-    `leaving`: it is about to be unloaded; it still takes calls until those who send them know.
+    `leaving`: it is about to be unloaded; it still takes calls until those who send them know. `next`: of what is to take its place.
     """
 
     generation: int
     busy: bool = False
     failure: Failure | None = None
     leaving: bool = False
+    next: Next | None = None
+
+
+@dataclass(frozen=True)
+class Next:
+    """A generation whose files were looked for; without a `failure` they are here."""
+
+    generation: int
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Names of models: whose next files are to be found, which are to be unloaded and which to be loaded now."""
+
+    find: list[str]
+    unload: list[str]
+    load: list[str]
 
 
 FindModel = Callable[[str], Image]  # the model of a source, pulled where it is not there; on a thread
 
 
-def plan(desired: Mapping[str, int], placed: Mapping[str, Placed], own: frozenset[str], now_s: float) -> tuple[list[str], list[str]]:
-    """What to unload and what to load now.
+def plan(desired: Mapping[str, int], placed: Mapping[str, Placed], own: frozenset[str], now_s: float) -> Steps:
+    """What to do now. A model of another generation is found and unloaded first, and loaded by a later call.
 
     Args:
         desired: generation by name.
         placed: what is there for the controller, by name.
         own: names of the command line's models, which are left alone.
         now_s: on CLOCK_MONOTONIC.
-
-    Returns:
-        Names to unload and names to load. A model of another generation is unloaded first and loaded by a later call.
     """
-    unload = [name for name, there in placed.items() if not there.busy and desired.get(name) != there.generation]
-    load = [name for name in desired if name not in placed and name not in own]
-    load += [
-        name
-        for name, there in placed.items()
-        if not there.busy and desired.get(name) == there.generation and there.failure is not None and there.failure.retry_s <= now_s
-    ]
-    return unload, load
+    steps = Steps([], [], [name for name in desired if name not in placed and name not in own])
+    for name, there in placed.items():
+        wanted = desired.get(name)
+        found = there.next if there.next is not None and there.next.generation == wanted else None
+        if there.busy:
+            continue
+        if wanted == there.generation:
+            if there.failure is not None and there.failure.retry_s <= now_s:
+                steps.load.append(name)
+        elif wanted is None or there.failure is not None or (found is not None and found.failure is None):
+            steps.unload.append(name)
+        elif found is None or (found.failure is not None and found.failure.retry_s <= now_s):
+            steps.find.append(name)
+    return steps
 
 
 def retry_after_s(kind: ErrorClass, attempts: int) -> float:
@@ -87,10 +109,10 @@ def retry_after_s(kind: ErrorClass, attempts: int) -> float:
     return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (attempts - 1)) * random.uniform(0.75, 1.25)
 
 
-def settings_of(model: pb.DesiredModel, path: Path, defaults: EngineSettings) -> EngineSettings:
-    """This agent's defaults with what the controller sets. Raises InvalidRequestError, naming the option."""
-    options: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in model.options.ListFields()}
-    return with_embedded_threads(replace(defaults, path=path, **options))
+def _failed(name: str, error: Exception, before: Failure | None) -> Failure:
+    kind, attempts = class_of(error), before.attempts + 1 if before is not None else 1
+    _log.warning("placed model not loaded", extra={"model": name, "class": kind.name, "attempts": attempts, "error": str(error)[:300]})
+    return Failure(kind, str(error)[:1000], attempts, time.monotonic() + retry_after_s(kind, attempts))
 
 
 class PlacedModels:
@@ -118,11 +140,14 @@ class PlacedModels:
     def _step(self) -> None:
         own = frozenset(entry.name for entry in self._registry.entries()) - self._placed.keys()
         wanted = {name: model.generation for name, model in self._desired.items()}
-        unload, load = plan(wanted, self._placed, own, time.monotonic())
-        for name in unload:
+        steps = plan(wanted, self._placed, own, time.monotonic())
+        for name in steps.find:
+            self._placed[name] = replace(self._placed[name], busy=True)
+            self._begin(self._look_for(self._desired[name]))
+        for name in steps.unload:
             self._placed[name] = replace(self._placed[name], busy=True, leaving=True)
             self._begin(self._unload(name))
-        for name in load:
+        for name in steps.load:
             before = self._placed.get(name)
             model = self._desired[name]
             self._placed[name] = Placed(model.generation, True, before.failure if before is not None else None)
@@ -139,27 +164,42 @@ class PlacedModels:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due = [p.failure.retry_s for p in self._placed.values() if p.failure is not None and not p.busy]
-        first_s = min(due, default=float("inf"))
+        idle = [placed for placed in self._placed.values() if not placed.busy]
+        failures = [*(placed.failure for placed in idle), *(placed.next.failure for placed in idle if placed.next is not None)]
+        first_s = min((failure.retry_s for failure in failures if failure is not None), default=float("inf"))
         if first_s != float("inf"):
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, first_s - time.monotonic()) + 0.001, self._step)
+
+    async def _look_for(self, model: pb.DesiredModel) -> None:
+        """What is to take the place of one that serves."""
+        there = self._placed[model.name]
+        before = there.next.failure if there.next is not None and there.next.generation == model.generation else None
+        failure: Failure | None = None
+        try:
+            await self._found(model)
+        except (EchoratorError, OSError, MemoryError) as error:
+            failure = _failed(model.name, error, before)
+        self._placed[model.name] = replace(there, busy=False, next=Next(model.generation, failure))
+        self._step()
+
+    async def _found(self, model: pb.DesiredModel) -> tuple[EngineSettings, ModelDefaults]:
+        """Raises EchoratorError: no such options, or no such files."""
+        settings = engine_settings_of(model.options, self._defaults)
+        image, *adapters = await asyncio.to_thread(lambda: [self._find(source) for source in sources_of(model.source, model.options)])
+        if model.source == EMBEDDED_NAME:
+            image = replace(image, path=embedded_model())
+        return with_embedded_threads(with_files(settings, image, *adapters)), defaults_of(image)
 
     async def _load(self, model: pb.DesiredModel) -> None:
         name = model.name
         before = self._placed[name].failure
         failure: Failure | None = None
         try:
-            image = await asyncio.to_thread(self._find, model.source)
-            path = embedded_model() if model.source == EMBEDDED_NAME else image.path
-            settings = settings_of(model, path, self._defaults)
-            await self._registry.load(name, settings, lambda _stage, _fraction: None, defaults_of(image), checked=not is_embedded(settings))
+            settings, defaults = await self._found(model)
+            await self._registry.load(name, settings, lambda _stage, _fraction: None, defaults, checked=is_foreign(settings))
         except (EchoratorError, OSError, MemoryError) as error:
-            kind, attempts = class_of(error), before.attempts + 1 if before is not None else 1
-            failure = Failure(kind, str(error)[:1000], attempts, time.monotonic() + retry_after_s(kind, attempts))
-            _log.warning(
-                "placed model not loaded", extra={"model": name, "class": kind.name, "attempts": attempts, "error": str(error)[:300]}
-            )
+            failure = _failed(name, error, before)
         self._placed[name] = Placed(model.generation, False, failure)
         self._step()
 

@@ -66,6 +66,7 @@ def model_of(entry: Entry, digest: str) -> pb.Model:
     message.embedding_length = info.embedding_length
     message.generates = info.generates
     message.digest = digest
+    message.lora.extend(pb.Lora(source=str(lora.path), scale=lora.scale) for lora in entry.settings.lora)
     if engine is not None:
         message.context_tokens = engine.context_tokens
         message.slots = engine.slots

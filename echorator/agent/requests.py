@@ -16,10 +16,10 @@ from google.protobuf import struct_pb2
 
 from echorator.engine.json_schema import JSON_GRAMMAR, grammar_of
 from echorator.errors import InvalidRequestError
-from echorator.images.puller import meant
+from echorator.images.puller import Image, meant
 from echorator.images.reference import File, short_name
 from echorator.rpc.v1 import model_pb2 as pb
-from echorator.settings import EngineSettings, Sampling
+from echorator.settings import EngineSettings, Lora, Sampling
 
 MAX_STOPS = 16
 MAX_STOP_BYTES = 256
@@ -189,14 +189,27 @@ def model_name_of(name: str, path: Path) -> str:
     return chosen
 
 
-def engine_settings_of(request: pb.LoadModelRequest, defaults: EngineSettings) -> EngineSettings:
-    """The server's defaults with what the request sets. Raises InvalidRequestError, naming the option."""
-    if not request.path:
-        raise InvalidRequestError("path is empty; name a GGUF file that the server can read")
-    if "\0" in request.path:
-        raise InvalidRequestError("path has a NUL character")
-    options: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in request.options.ListFields()}
-    return replace(defaults, path=Path(request.path), **options)
+def sources_of(path: str, options: pb.EngineOptions) -> list[str]:
+    """Of the model and its adapters. Raises InvalidRequestError."""
+    named = [("path", path), *((f"lora[{i}].source", lora.source) for i, lora in enumerate(options.lora))]
+    for field, source in named:
+        if not source:
+            raise InvalidRequestError(f"{field} is empty; name a GGUF file that the server can read")
+        if "\0" in source:
+            raise InvalidRequestError(f"{field} has a NUL character")
+    return [source for _, source in named]
+
+
+def engine_settings_of(options: pb.EngineOptions, defaults: EngineSettings) -> EngineSettings:
+    """The server's defaults with what a message sets, all but files. Raises InvalidRequestError, naming the option."""
+    chosen: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in options.ListFields() if f.name != "lora"}
+    return replace(defaults, lora=tuple(Lora(Path(), lora.scale if lora.HasField("scale") else 1.0) for lora in options.lora), **chosen)
+
+
+def with_files(settings: EngineSettings, model: Image, *adapters: Image) -> EngineSettings:
+    """The files that were found for `sources_of`; the model's own adapters go first."""
+    asked = tuple(replace(lora, path=image.path) for lora, image in zip(settings.lora, adapters, strict=True))
+    return replace(settings, path=model.path, lora=(*(Lora(path) for path in model.adapters), *asked))
 
 
 def grace_of(request: pb.UnloadModelRequest) -> float:

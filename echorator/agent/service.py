@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import grpc
 
@@ -22,7 +21,7 @@ from echorator.agent.callers import Callers
 from echorator.agent.load_report import LoadReport
 from echorator.agent.memory import ChatMemory, MemoryUnavailableError, Turn
 from echorator.agent.mesh_session import ENCODER_SLOTS
-from echorator.agent.model_defaults import NO_DEFAULTS, defaults_of
+from echorator.agent.model_defaults import defaults_of
 from echorator.agent.pulls import Pulls
 from echorator.agent.registry import ModelExistsError, ModelNotReadyError, Registry
 from echorator.agent.served_model import ServedModel
@@ -222,12 +221,15 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def LoadModel(self, request: pb.LoadModelRequest, context: Context) -> None:
         """Load a file of this machine, or a model that can be pulled; the last message carries the model."""
-        settings, defaults = requests.engine_settings_of(request, self.defaults), NO_DEFAULTS
-        async for step in self._pulls.have(request.path):
-            if isinstance(step, Image):
-                settings, defaults = replace(settings, path=step.path), defaults_of(step)
-            elif step.total_bytes:
-                await context.write(pb.LoadModelResponse(stage="pulling", progress=step.done_bytes / step.total_bytes))
+        sources, settings = requests.sources_of(request.path, request.options), requests.engine_settings_of(request.options, self.defaults)
+        images: list[Image] = []
+        for source in sources:
+            async for step in self._pulls.have(source):
+                if isinstance(step, Image):
+                    images.append(step)
+                elif step.total_bytes:
+                    await context.write(pb.LoadModelResponse(stage="pulling", progress=step.done_bytes / step.total_bytes))
+        settings, defaults = requests.with_files(settings, *images), defaults_of(images[0])
         name = requests.model_name_of(request.name, requests.stem_of(request.path))
         latest: list[pb.LoadModelResponse] = []
         changed = asyncio.Event()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import socket
 
 from echorator.cli.exits import CommandError, Exit
 from echorator.controller.xds.bootstrap import envoy_bootstrap, grpc_bootstrap
-
-_HOST_PORT = re.compile(r"(.+):(\d{1,5})")
+from echorator.errors import InvalidRequestError
+from echorator.serving.address import host_port
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def host_port_of(address: str, option: str) -> tuple[str, int]:
     """Of HOST:PORT. Raises CommandError."""
-    found = _HOST_PORT.fullmatch(address)
-    if not found or not 1 <= int(found[2]) <= 65535:
-        raise CommandError(f"{option} {address!r} is not HOST:PORT", Exit.USAGE)
-    return found[1].strip("[]"), int(found[2])
+    try:
+        return host_port(address, option)
+    except InvalidRequestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error

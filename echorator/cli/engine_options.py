@@ -9,7 +9,7 @@ from typing import Any
 
 from echorator.cli.exits import CommandError, Exit
 from echorator.errors import InvalidRequestError
-from echorator.settings import FLASH_ATTENTION, KV_LAYOUTS, KV_TYPES, SPLIT_MODES, EngineSettings
+from echorator.settings import FLASH_ATTENTION, KV_LAYOUTS, KV_TYPES, SPLIT_MODES, EngineSettings, Lora
 
 _CHOICES = {
     "kv_layout": KV_LAYOUTS,
@@ -61,7 +61,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add them in groups, with the defaults of EngineSettings."""
     defaults = {f.name: f.default for f in fields(EngineSettings) if f.default is not MISSING}
     named = {name for options in _GROUPS.values() for name in options}
-    rest = {name: "" for name in defaults if name not in named}
+    rest = {name: "" for name in defaults if name not in named and name != "lora"}
     for title, options in (*_GROUPS.items(), *((("further", rest),) if rest else ())):
         group = parser.add_argument_group(title)
         for name, text in options.items():
@@ -79,6 +79,26 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
             else:
                 group.add_argument(flag, type=type(default), default=default, metavar="N", help=shown)
 
+    adapters = parser.add_argument_group("LoRA adapters; their changes add up")
+    adapters.add_argument(
+        "--lora", dest="lora", action="append", default=[], metavar="SOURCE", help="one for the model, as a file or a source"
+    )
+    adapters.add_argument("--lora-scaled", dest="lora", action="append", nargs=2, metavar=("SOURCE", "SCALE"), help="the same, times SCALE")
+
+
+def adapters_of(arguments: argparse.Namespace) -> list[tuple[str, Lora]]:
+    """Source of each, in their order, and what it becomes once its file is found. Raises CommandError."""
+    adapters = []
+    for given in arguments.lora:
+        source, scale = (given, "1") if isinstance(given, str) else given
+        try:
+            adapters.append((source, Lora(Path(), float(scale))))
+        except ValueError as error:
+            raise CommandError(f"--lora-scaled {source} {scale}: the scale must be a number", Exit.USAGE) from error
+        except InvalidRequestError as error:
+            raise CommandError(str(error), Exit.USAGE) from error
+    return adapters
+
 
 def _spelled(default: object) -> str:
     if isinstance(default, bool):
@@ -87,8 +107,8 @@ def _spelled(default: object) -> str:
 
 
 def engine_settings(arguments: argparse.Namespace, path: Path) -> EngineSettings:
-    """Raises CommandError, naming the field and its range."""
-    chosen = {f.name: getattr(arguments, f.name) for f in fields(EngineSettings) if f.name != "path"}
+    """All but adapters. Raises CommandError, naming the field and its range."""
+    chosen = {f.name: getattr(arguments, f.name) for f in fields(EngineSettings) if f.name not in ("path", "lora")}
     try:
         return EngineSettings(path, **chosen)
     except InvalidRequestError as error:

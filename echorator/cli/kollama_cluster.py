@@ -5,17 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
-import logging
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
-
-import yaml
 
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.kollama_failure import of_error
-from echorator.kube.client import AbsentError, ApiError, Client, ForbiddenError, GoneError, NoClusterError, UnreachableError
+from echorator.cli.kube_connection import connected
+from echorator.kube.client import AbsentError, ApiError, Client, ForbiddenError, GoneError, UnreachableError
 from echorator.kube.resources import MODEL, Object
 
 MANAGER = "kollama"
@@ -24,37 +20,9 @@ AGAIN_S = 1.0  # after an API server that did not answer
 
 @asynccontextmanager
 async def cluster(arguments: argparse.Namespace) -> AsyncIterator[tuple[Client, str]]:
-    """The client and the namespace that is meant. Raises NoClusterError, CommandError."""
-    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL)  # what it logs is raised too
-    _find_kubeconfig(arguments.kubeconfig)
-    try:
-        client = await Client.connect(arguments.kubeconfig, arguments.context)
-    except NoClusterError as error:
-        if arguments.context and f"name {arguments.context} in" in str(error):
-            raise CommandError(f"the kubeconfig has no context {arguments.context!r}; kubectl config get-contexts lists them") from error
-        if isinstance(error.__cause__, (TypeError, KeyError, ValueError)):
-            raise _unreadable(arguments) from error
-        raise
-    except (yaml.YAMLError, AttributeError) as error:
-        raise _unreadable(arguments) from error
-    async with client:
+    """The client and the namespace that is meant. Raises CommandError, NoContextError."""
+    async with await connected(arguments.kubeconfig, arguments.context) as client:
         yield client, arguments.namespace or client.namespace
-
-
-def _unreadable(arguments: argparse.Namespace) -> CommandError:
-    """A file that is no kubeconfig at all."""
-    file = arguments.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    return CommandError(f"{file} is no kubeconfig; correct it, or name another one with --kubeconfig", Exit.UNAVAILABLE)
-
-
-def _find_kubeconfig(named: str | None) -> None:
-    """Raises CommandError where there is neither one nor a pod's service account."""
-    known = named or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    if "KUBERNETES_SERVICE_HOST" in os.environ and not named:
-        return
-    if not any(Path(path).expanduser().exists() for path in known.split(os.pathsep) if path):
-        said = f"no cluster is known here: there is no {known}; set KUBECONFIG, or name a file with --kubeconfig"
-        raise CommandError(said, Exit.UNAVAILABLE)
 
 
 async def model_of(client: Client, namespace: str, name: str) -> Object:

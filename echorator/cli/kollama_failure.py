@@ -6,7 +6,7 @@ import re
 
 from echorator.cli.exits import CommandError, Exit
 from echorator.errors import EchoratorError, InvalidRequestError
-from echorator.kube.client import AbsentError, ApiError, ForbiddenError, NoClusterError, QuotaError, UnreachableError
+from echorator.kube.client import AbsentError, ApiError, ForbiddenError, QuotaError, UnreachableError
 from echorator.kube.resources import GROUP, MODEL
 
 NOT_INSTALLED = "the Model resource is not installed; kubectl apply --server-side -f install.yaml"
@@ -21,8 +21,6 @@ def of_error(error: EchoratorError) -> CommandError:
     """What is to be said, and what to do about it."""
     said = str(error)
     match error:
-        case NoClusterError():
-            return CommandError(said, Exit.UNAVAILABLE)
         case UnreachableError():
             return CommandError(f"{said}; is the cluster up, and is it the one that your kubeconfig's context means?", Exit.UNAVAILABLE)
         case ForbiddenError():
@@ -48,9 +46,8 @@ def _forbidden(said: str) -> str:
         return said
     resource = f"{found['resource']}.{found['group']}" if found["group"] else found["resource"]
     where = f" in namespace {found['namespace']}" if found["namespace"] else " of all namespaces"
-    roles = f"the role {'view' if found['verb'] in ('get', 'list', 'watch') else 'edit'!r} has that right"
-    asked = (
-        f"ask whoever gives rights here ({roles})" if resource.startswith(f"{MODEL.plural}.{GROUP}") else "ask whoever gives rights here"
-    )
-    asked = asked if found["group"] == GROUP else "ask whoever gives rights here"
-    return f"{found['user']} may not {found['verb']} {resource}{where}; {asked}"
+    hint = ""
+    if (found["group"], found["resource"]) == (GROUP, MODEL.plural):
+        role = "view" if found["verb"] in ("get", "list", "watch") else "edit"
+        hint = f" (the role {role!r} has that right)"
+    return f"{found['user']} may not {found['verb']} {resource}{where}; ask whoever gives rights here{hint}"

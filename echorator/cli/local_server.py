@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from echorator.agent.embedded import embedded_model, is_embedded, with_embedded_threads
+from echorator.agent.embedded import embedded_model, is_embedded, is_foreign, with_embedded_threads
 from echorator.agent.model_defaults import NO_DEFAULTS, ModelDefaults
 from echorator.agent.registry import OnProgress
 from echorator.agent.requests import model_name_of
@@ -21,7 +21,7 @@ async def load_file(
 ) -> str:
     """Load a file, or the embedded one without the check that foreign files get. Returns its name."""
     chosen = name or (EMBEDDED_NAME if is_embedded(settings) else model_name_of("", settings.path))
-    await agent.registry.load(chosen, with_embedded_threads(settings), on_progress, defaults, checked=not is_embedded(settings))
+    await agent.registry.load(chosen, with_embedded_threads(settings), on_progress, defaults, checked=is_foreign(settings))
     return chosen
 
 

@@ -177,7 +177,9 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_pull(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="phi, registry.example.com/ns/phi:tag, oci://..., https://...#sha256=...")
+    parser.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="phi, registry.example.com/ns/phi:tag, oci://..., https://...#sha256=..."
+    )
     parser.add_argument("--into", type=Path, metavar="DIR", help="put the file there too, under a name that says what it is")
     parser.add_argument("--any-size", action="store_true", help="also a model that is larger than this machine's memory")
     parser.add_argument("--serve", default="", metavar="HOST:PORT", help="then give it to others, until a signal")

@@ -25,14 +25,15 @@ def stores_of(folder: Path | None) -> tuple[Store, list[Store]]:
 def puller_of(folder: Path | None, any_size: bool = False, upstream: str = "", mounts: Sequence[str] = ()) -> Puller:
     """As this user's environment says."""
     store, others = stores_of(folder)
-    docker_config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    folders = os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
+    docker_configs = [Path(folder) / "config.json" for folder in folders.split(os.pathsep)]  # in a pod one for each of its secrets
     memory_bytes = 0 if any_size else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     hub = HubSettings(os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), _hub_token())
     offline = any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE)
     return Puller(
         store,
         others,
-        docker_config,
+        docker_configs,
         hub,
         offline,
         memory_bytes,

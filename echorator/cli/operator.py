@@ -19,7 +19,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from echorator.cli.exits import CommandError, Exit
-from echorator.kube.client import Client, NoClusterError
+from echorator.cli.kube_connection import connected
+from echorator.kube.client import Client
 from echorator.kube.election import ElectionSettings
 from echorator.kube.install import Install
 from echorator.kube.operator import Operator, OperatorSettings
@@ -47,11 +48,7 @@ async def _operate(arguments: argparse.Namespace) -> int:
     )
     identity = arguments.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}"
     settings = OperatorSettings(install, identity, arguments.namespace, arguments.workers, election, arguments.lease, arguments.resync)
-    try:
-        client = await Client.connect(arguments.kubeconfig, arguments.context)
-    except NoClusterError as error:
-        raise CommandError(str(error), Exit.UNAVAILABLE) from error
-    async with client:
+    async with await connected(arguments.kubeconfig, arguments.context) as client:
         operator = Operator(client, settings)
         server = _Server(uvicorn.Config(_app(operator), arguments.host, arguments.port, log_level="warning", lifespan="off"))
         stop = asyncio.Event()

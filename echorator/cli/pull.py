@@ -7,17 +7,19 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
 
+from echorator.cli.bootstrap import host_port_of
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.model_store import puller_of
 from echorator.errors import EchoratorError, ErrorClass, ResourceError, class_of
 from echorator.images.puller import Image, OnProgress, Progress, Puller
-from echorator.images.store_server import store_app
+from echorator.images.store_server import READY, store_app
 
 SHOWN = 24  # characters of a source, so that a bar fits 80 columns
 LINE_EVERY = 10  # per cent, where there is no terminal
@@ -29,11 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.serve:
             return asyncio.run(_serve(puller, arguments))
-        with progress_shown(arguments.source) as on_progress:
-            image = puller.pull(arguments.source, on_progress)
+        for source in arguments.sources:
+            with progress_shown(source) as on_progress:
+                image = puller.pull(source, on_progress)
+            print(copied(image, arguments.into) if arguments.into is not None else image.path)
     except EchoratorError as error:
         raise CommandError(str(error), _CODES.get(class_of(error), Exit.FAILURE)) from error
-    print(copied(image, arguments.into) if arguments.into is not None else image.path)
     return Exit.OK
 
 
@@ -42,11 +45,9 @@ _CODES = {ErrorClass.TRANSIENT: Exit.UNAVAILABLE, ErrorClass.RESOURCE: Exit.RESO
 
 async def _serve(puller: Puller, arguments: argparse.Namespace) -> int:
     """Pull, and give what is there to others until a signal. Raises what the pull raises."""
-    host, _, port = arguments.serve.rpartition(":")
-    if not host or not port.isdigit():
-        raise CommandError(f"--serve {arguments.serve!r} is not HOST:PORT", Exit.USAGE)
+    host, port = host_port_of(arguments.serve, "--serve")
     latest = Progress("resolving")
-    with progress_shown(arguments.source) as shown:
+    with progress_shown(", ".join(arguments.sources)) as shown:
 
         def on_progress(progress: Progress) -> None:
             nonlocal latest
@@ -54,10 +55,10 @@ async def _serve(puller: Puller, arguments: argparse.Namespace) -> int:
             shown(progress)
 
         app = store_app(puller.store, lambda: (latest.stage, latest.done_bytes, latest.total_bytes))
-        settings = uvicorn.Config(app, host.strip("[]"), int(port), log_level="warning", lifespan="off", timeout_graceful_shutdown=3)
+        settings = uvicorn.Config(app, host, port, log_level="warning", lifespan="off", timeout_graceful_shutdown=3)
         server = uvicorn.Server(settings)
         serving = asyncio.create_task(server.serve())
-        pulling = asyncio.create_task(asyncio.to_thread(puller.pull, arguments.source, on_progress))
+        pulling = asyncio.create_task(asyncio.to_thread(pull_all, puller, arguments.sources, on_progress))
         done, _ = await asyncio.wait((serving, pulling), return_when=asyncio.FIRST_COMPLETED)
         if pulling not in done:  # a signal, or the port is taken
             os._exit(Exit.OK if server.started else Exit.FAILURE)
@@ -70,6 +71,19 @@ async def _serve(puller: Puller, arguments: argparse.Namespace) -> int:
     print(f"listening on {arguments.serve}", flush=True)
     await serving
     return Exit.OK
+
+
+def pull_all(puller: Puller, sources: Sequence[str], on_progress: OnProgress) -> None:
+    """One after the other; bytes are of all so far together, and "ready" is said once, of all. Raises what `Puller.pull` raises."""
+    before = 0
+
+    def told(progress: Progress) -> None:
+        if progress.stage != READY:
+            on_progress(replace(progress, done_bytes=before + progress.done_bytes, total_bytes=before + progress.total_bytes))
+
+    for source in sources:
+        before += puller.pull(source, told).size_bytes
+    on_progress(Progress(READY, before, before))
 
 
 def copied(image: Image, folder: Path) -> Path:

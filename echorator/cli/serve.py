@@ -9,16 +9,18 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 from echorator.agent.embedded import embedded_model
 from echorator.agent.mesh_session import MeshSettings
-from echorator.agent.model_defaults import NO_DEFAULTS, ModelDefaults, defaults_of
+from echorator.agent.model_defaults import defaults_of
 from echorator.agent.replies import model_of
 from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
+from echorator.cli.bootstrap import host_port_of
 from echorator.cli.client import channel_to
-from echorator.cli.engine_options import engine_settings
+from echorator.cli.engine_options import adapters_of, engine_settings
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.hosted_memory import host_memory
 from echorator.cli.loading import loading_shown
@@ -27,11 +29,11 @@ from echorator.cli.model_store import puller_of
 from echorator.cli.pull import progress_shown
 from echorator.cli.telemetry_options import telemetry
 from echorator.errors import InvalidRequestError
-from echorator.images.puller import meant
+from echorator.images.puller import Image, meant
 from echorator.images.reference import File, short_name
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
-from echorator.settings import EMBEDDED_NAME
+from echorator.settings import EMBEDDED_NAME, Lora
 from echorator.telemetry.agent_metrics import collect_engines
 
 _log = logging.getLogger(__name__)
@@ -53,15 +55,18 @@ async def _serve(arguments: argparse.Namespace) -> int:
         settings = ServerSettings(arguments.host, arguments.port, arguments.grace, arguments.receive_limit_bytes)
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error
+    adapters = adapters_of(arguments)
+    if adapters and (len(arguments.models) > 1 or (arguments.controller and not arguments.models)):
+        raise CommandError("--lora is of one model: name that one alone, or say it in the spec of a Model", Exit.USAGE)
     found = [await _found(source, arguments) for source in arguments.models]
     if not found and not arguments.controller:
-        found = [(embedded_model(), "", NO_DEFAULTS)]
-    files = [path for path, _, _ in found]
-    names = [*arguments.name, *(own for _, own, _ in found[len(arguments.name) :])]
+        found = [(Image(EMBEDDED_NAME, embedded_model()), "")]
+    adapting = [replace(lora, path=(await _found(source, arguments))[0].path) for source, lora in adapters]
+    names = [*arguments.name, *(own for _, own in found[len(arguments.name) :])]
     if arguments.with_memory and arguments.memory_server:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
     puller = puller_of(arguments.models_folder, mounts=arguments.mount)
-    agent = AgentServer(settings, engine_settings(arguments, files[0] if files else embedded_model()), puller)
+    agent = AgentServer(settings, engine_settings(arguments, embedded_model()), puller)
     if arguments.with_memory:
         await host_memory(agent, arguments.memory, arguments.embedder, arguments.summarise_with)
     elif arguments.memory_server:
@@ -71,16 +76,16 @@ async def _serve(arguments: argparse.Namespace) -> int:
     for number in SIGNALS:
         loop.add_signal_handler(number, _abandon, number)
     try:
-        for (path, _, defaults), name in zip(found, names, strict=False):
-            await _load(agent, arguments, path, name, defaults)
+        for (image, _), name in zip(found, names, strict=False):
+            await _load(agent, arguments, image, name, adapting)
+        if arguments.controller:
+            await join(agent, arguments)
     except BaseException:
         await agent.close()
         raise
-    if arguments.controller:
-        await join(agent, arguments)
     agent.catch_signals()
     agent.serve()
-    print(_greeting(agent, arguments, len(files)), flush=True)
+    print(_greeting(agent, arguments, len(found)), flush=True)
     collect_engines(agent.engines)
     with telemetry(arguments, "agent"):
         await agent.run_until_signal()
@@ -88,14 +93,14 @@ async def _serve(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-async def _found(source: str, arguments: argparse.Namespace) -> tuple[Path, str, ModelDefaults]:
-    """The file that a source names, pulled where it is not there yet, its own name and defaults. Raises what `Puller.have` raises."""
+async def _found(source: str, arguments: argparse.Namespace) -> tuple[Image, str]:
+    """What a source names, pulled where it is not there yet, and its own name. Raises what `Puller.have` raises."""
     reference = meant(source)
     if isinstance(reference, File):
-        return embedded_model() if reference.embedded else reference.path, "", NO_DEFAULTS
+        return Image(source, embedded_model() if reference.embedded else reference.path), ""
     with progress_shown(source) as on_progress:
         image = await asyncio.to_thread(puller_of(arguments.models_folder).have, source, on_progress)
-    return image.path, short_name(reference), defaults_of(image)
+    return image, short_name(reference)
 
 
 def _abandon(number: signal.Signals) -> None:
@@ -134,14 +139,12 @@ async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
     done, _ = await asyncio.wait((joined, refused), timeout=arguments.join_timeout, return_when=asyncio.FIRST_COMPLETED)
     joined.cancel()
     if not done:
-        await agent.close()
         raise CommandError(
             f"the controller {arguments.controller} did not answer within {arguments.join_timeout:g} s; "
             "start it with `echorator controller`, or see --join-timeout",
             Exit.UNAVAILABLE,
         )
     if refused in done:
-        await agent.close()
         refused.result()
     session.on_refused = lambda error: _log.error("%s", error)
 
@@ -150,21 +153,24 @@ def _reachable(agent: AgentServer, controller: str) -> str:
     """The address to advertise: the one listened on, or of this machine as the controller's network sees it."""
     host = agent.settings.host
     if host in ("0.0.0.0", "::", ""):
-        to, _, port = controller.rpartition(":")
+        to, port = host_port_of(controller, "--controller")
         with socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((to.strip("[]"), int(port)))  # sends nothing
+            probe.connect((to, port))  # sends nothing
             host = probe.getsockname()[0]
     return f"[{host}]:{agent.port}" if ":" in host else f"{host}:{agent.port}"
 
 
-async def _load(agent: AgentServer, arguments: argparse.Namespace, path: Path, name: str, defaults: ModelDefaults) -> None:
-    label = name or (EMBEDDED_NAME if path == embedded_model() else path.name)
+async def _load(agent: AgentServer, arguments: argparse.Namespace, image: Image, name: str, adapters: Sequence[Lora]) -> None:
+    label = name or (EMBEDDED_NAME if image.path == embedded_model() else image.path.name)
+    own = (Lora(path) for path in image.adapters)
+    settings = replace(engine_settings(arguments, image.path), lora=(*own, *adapters))
     with loading_shown(label) as on_progress:
-        loaded = await load_file(agent, engine_settings(arguments, path), name, on_progress, defaults)
+        loaded = await load_file(agent, settings, name, on_progress, defaults_of(image))
     model = model_of(agent.registry.entry(loaded), "")
     room = f"{model.slots} slots, context {model.context_tokens}, KV cache {model.kv_layout}" if model.generates else "embeddings only"
     size = f"{_count(model.parameters)} parameters, {model.quantisation}"
-    print(f"loaded {model.name}: {model.architecture}, {size}, {room}", file=sys.stderr)
+    adapted = f", {len(model.lora)} LoRA" if model.lora else ""
+    print(f"loaded {model.name}: {model.architecture}, {size}{adapted}, {room}", file=sys.stderr)
 
 
 def _count(number: int) -> str:

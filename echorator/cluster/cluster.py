@@ -99,10 +99,12 @@ class Cluster:
             except InvalidRequestError as error:
                 raise SpecError([Fault((*path, "worker"), str(error))], f"{wish.key}: ") from error
         if isinstance(wish.spec, ModelSpec):
-            try:
-                parse(wish.spec.image)
-            except SourceError as error:
-                raise SpecError([Fault(("spec", "image"), str(error))], f"{wish.key}: ") from error
+            for i, source in enumerate(wish.spec.sources()):
+                try:
+                    parse(source)
+                except SourceError as error:
+                    place = ("engine", "lora", i - 1, "image") if i else ("image",)
+                    raise SpecError([Fault(("spec", *place), str(error))], f"{wish.key}: ") from error
         if self._agents is None and (isinstance(wish.spec, ModelSpec) or (isinstance(container, ContainerSpec) and container.agent)):
             raise SpecError([Fault((), "this cluster has no mesh to serve models; start it with `echorator up`")], f"{wish.key}: ")
 

@@ -134,11 +134,17 @@ def _line(node: yaml.Node, path: FieldPath) -> int:
 
 def _from_folder(wish: Wish, folder: Path) -> Wish:
     spec = wish.spec
-    if isinstance(spec, ModelSpec):
-        try:
-            reference = parse(spec.image)
-        except SourceError:
-            return wish  # whoever checks the wish says so
-        if isinstance(reference, File) and not reference.embedded:
-            return replace(wish, spec=spec.model_copy(update={"image": str((folder / reference.path).absolute())}))
-    return wish
+    if not isinstance(spec, ModelSpec):
+        return wish
+    image, *others = (_source_from(source, folder) for source in spec.sources())
+    adapters = tuple(lora.model_copy(update={"image": other}) for lora, other in zip(spec.engine.lora or (), others, strict=True))
+    engine = spec.engine.model_copy(update={"lora": adapters or None})
+    return replace(wish, spec=spec.model_copy(update={"image": image, "engine": engine}))
+
+
+def _source_from(source: str, folder: Path) -> str:
+    try:
+        reference = parse(source)
+    except SourceError:
+        return source  # whoever checks the wish says so
+    return str((folder / reference.path).absolute()) if isinstance(reference, File) and not reference.embedded else source

@@ -26,7 +26,7 @@ from echorator.cluster.resources import (
 from echorator.cluster.store import Store
 from echorator.errors import EchoratorError, class_of
 from echorator.model.conditions import Failure, Observed
-from echorator.model.mesh_spec import failure_of, mesh_spec
+from echorator.model.mesh_spec import failure_of, mesh_spec, serving_of
 from echorator.model.plan import Plan, plan
 from echorator.model.spec import ModelSpec
 from echorator.model.status import judged
@@ -127,22 +127,25 @@ class Models:
     def _observe(self, model: Resource, spec: ModelSpec, workload: Resource | None) -> Observed:
         known = self._mesh.link.find(model.name)
         status: Mapping[str, Any] = workload.status if workload is not None else {}
-        image = self._mesh.images.look(spec.image)
-        failure = self._failures.get(model.name) or image.failure
-        current = known is not None and known.spec == mesh_spec(model.name, spec.image, spec)
+        images = [self._mesh.images.look(source) for source in spec.sources()]
+        failure = self._failures.get(model.name) or next((image.failure for image in images if image.failure), None)
+        wanted = mesh_spec(model.name, spec.image, spec)
+        current = known is not None and known.spec == wanted
+        serving, outdated = serving_of(known, wanted)
         if known is not None and current and known.status.observed_generation == known.generation and known.status.HasField("last_error"):
             failure = failure or failure_of(known.status.last_error)
         return Observed(
             looked_at=self._mesh.link.synced,
-            fetched=image.done,
-            fetched_bytes=image.done_bytes,
-            image_bytes=image.total_bytes,
+            fetched=all(image.done for image in images),
+            fetched_bytes=sum(image.done_bytes for image in images),
+            image_bytes=sum(image.total_bytes for image in images),
             replicas=spec.replicas,
             running=int(status.get("readyReplicas", 0)),
             trouble=self._trouble(workload),
             workload_made=workload is not None,
             registered=known is not None if model.deleting_s else current,
-            serving=known.status.ready if known is not None and current else 0,
+            serving=serving,
+            outdated=outdated,
             cognition_wanted=spec.cognition.enabled and self._mesh.memory_ready is not None,
             cognition_ready=self._mesh.memory_ready is not None and self._mesh.memory_ready(),
             failure=failure,
@@ -156,7 +159,9 @@ class Models:
     def _carry_out(self, model: Resource, spec: ModelSpec, todo: Plan) -> None:
         """Raises EchoratorError."""
         if todo.fetch:
-            self._mesh.images.fetch(spec.image)
+            for source in spec.sources():
+                if not self._mesh.images.look(source).done:
+                    self._mesh.images.fetch(source)
         if todo.replicas is not None:
             self._deploy(model, spec)
         if todo.register:

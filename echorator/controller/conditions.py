@@ -20,11 +20,12 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Observed:
-    """Of one model: how many agents are to serve it, how many do, what keeps it from more."""
+    """Of one model: how many agents are to serve it, how many do, how many of those as its spec says now, what keeps it from more."""
 
     replicas: int
     placed: int
     ready: int
+    updated: int
     shortage: str = ""
     troubles: Sequence[Trouble] = ()
 
@@ -74,8 +75,10 @@ def conditions_of(observed: Observed) -> list[Condition]:
         available = Condition("Available", False, "ScaledToZero", "none is asked for; a gateway asks for one when a request comes")
     else:
         available = Condition("Available", False, "NoAgentReady", count)
-    if o.ready >= o.replicas:
+    if o.updated >= o.replicas:
         ready = Condition("Ready", True, "AsAskedFor", count)
+    elif o.ready >= o.replicas:
+        ready = Condition("Ready", False, "Updating", f"{o.updated} of {o.replicas} agents serve it as it was changed last")
     else:
         ready = Condition("Ready", False, "AgentsMissing" if o.shortage else "Loading", count)
     if trouble is None:

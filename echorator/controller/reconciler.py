@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 SYSTEM_ATTEMPTS = 3  # failures of kind SYSTEM after which a model is tried elsewhere
 REST = 5.0  # of the time that a pass took, before the next one: a thousand agents that join at once cost a few passes
 REST_MOST_S = 0.1
+CHANGING_PART = 4  # of a model's agents one in so many, and at least one, may load it anew at the same time
 UNFIT_S = 5.0  # an agent is left out for a model for this long after its failure, twice as long each further time
 UNFIT_MOST_S = 300.0
 
@@ -206,7 +207,7 @@ class Reconciler:
                     continue
                 kind = kind_of(model.error)
                 if kind == ErrorClass.RESOURCE or (kind == ErrorClass.SYSTEM and model.error.attempts >= SYSTEM_ATTEMPTS):
-                    self._leave_out(_trouble(record, model), entry, now_s)
+                    self._leave_out(_trouble(record, model.error), entry, now_s)
         for unfit in self._unfit.values():
             if unfit.until_s and now_s >= unfit.until_s:
                 unfit.until_s = 0.0  # may be tried again; the next failure waits longer
@@ -222,15 +223,20 @@ class Reconciler:
         _log.warning("agent left out for a model", extra={"agent": key[0], "model": key[1], "seconds": round(wait_s, 1)})
 
     def _tell_agents(self, records: list[AgentRecord], placement: Placement) -> None:
+        later = self._later(records, placement)
         for record in records:
             name = record.agent.id
             known = self._desired.get(name)
+            told = {model.name: model for model in known.models} if known is not None else {}
             desired = pb.Desired(drain=record.drain_asked)
             if record.state == pb.AGENT_STATE_DRAINING and known is not None:
                 desired.models.extend(known.models)  # it may still be sent calls for a moment, and may be let back
             for model in sorted(placement.by_host.get(name, ())):
                 stored = self._models[model].stored
                 spec = stored.spec
+                if (name, model) in later:
+                    desired.models.append(told.get(model) or pb.DesiredModel(name=model, generation=record.models[model].generation))
+                    continue
                 options = spec.options if spec.HasField("options") else None
                 desired.models.add(name=model, source=spec.source, options=options, generation=stored.load_generation)
             if known is not None:
@@ -244,20 +250,42 @@ class Reconciler:
         for name in [name for name in self._desired if self._fleet.record(name) is None]:
             del self._desired[name]
 
+    def _later(self, records: list[AgentRecord], placement: Placement) -> set[tuple[str, str]]:
+        """Agents and models of an older generation that they go on with for now: a few change at a time, so that the others serve."""
+        held: set[tuple[str, str]] = set()
+        for entry in self._models.values():
+            name, generation = entry.stored.spec.name, entry.stored.load_generation
+            placed = [r for r in records if name in placement.by_host.get(r.agent.id, ())]
+            outdated = [r for r in placed if r.serves(name) and r.models[name].generation not in (0, generation)]
+            waiting = [r for r in outdated if not self._was_told(r.agent.id, name, generation)]
+            current = sum(r.serves(name) and r.models[name].generation in (0, generation) for r in placed)
+            changing = len(placed) - len(waiting) - current
+            room = max(1, len(placed) // CHANGING_PART) - changing
+            held.update((r.agent.id, name) for r in waiting[max(0, room) :])
+        return held
+
+    def _was_told(self, agent_id: str, model: str, generation: int) -> bool:
+        desired = self._desired.get(agent_id)
+        return desired is not None and any(m.name == model and m.generation == generation for m in desired.models)
+
     def _describe(self, entry: ModelEntry, records: list[AgentRecord], placement: Placement) -> None:
         name = entry.stored.spec.name
         serving = [r for r in records if r.serves(name)]
         placed = sum(name in models for models in placement.by_host.values())
         placed += sum(name in r.models and not r.models[name].generation for r in records if r.state != pb.AGENT_STATE_DRAINING)
         reported = [(r, r.models[name]) for r in records if name in r.models and r.models[name].HasField("error")]
-        troubles = [_trouble(r, m) for r, m in reported if m.generation in (0, entry.stored.load_generation)]
+        troubles = [_trouble(r, m.error) for r, m in reported if m.generation in (0, entry.stored.load_generation)]
+        following = [(r, r.models[name]) for r in serving if r.models[name].HasField("next_error")]
+        troubles += [_trouble(r, m.next_error) for r, m in following if m.next_generation == entry.stored.load_generation]
         troubles += [unfit.trouble for (_, model), unfit in self._unfit.items() if model == name and unfit.until_s]
-        observed = Observed(entry.stored.spec.replicas, placed, len(serving), placement.shortages.get(name, ""), troubles)
         models = [r.models[name] for r in serving]
+        updated = sum(m.generation in (0, entry.stored.load_generation) for m in models)
+        observed = Observed(entry.stored.spec.replicas, placed, len(serving), updated, placement.shortages.get(name, ""), troubles)
         status = pb.ModelStatus(
             observed_generation=entry.stored.generation,
             placed=placed,
             ready=len(serving),
+            updated=updated,
             digest=next((m.digest for m in models if m.digest), entry.message.status.digest),
             slots=sum(m.slots for m in models),
             busy=sum(m.busy for m in models),
@@ -291,5 +319,5 @@ def kind_of(error: pb.MeshError) -> ErrorClass:
     return ErrorClass(int(error.kind)) if int(error.kind) in set(ErrorClass) else ErrorClass.SYSTEM
 
 
-def _trouble(record: AgentRecord, model: pb.AgentModel) -> Trouble:
-    return Trouble(kind_of(model.error), model.error.message, record.agent.id, model.error.attempts)
+def _trouble(record: AgentRecord, error: pb.MeshError) -> Trouble:
+    return Trouble(kind_of(error), error.message, record.agent.id, error.attempts)

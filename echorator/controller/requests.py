@@ -6,13 +6,13 @@ import re
 
 from echorator.errors import EchoratorError, InvalidRequestError
 from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.serving.address import host_port
 
 PROTOCOL = 1
 MAX_REPLICAS = 10_000
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}")
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
 class ProtocolError(EchoratorError):
@@ -42,13 +42,6 @@ def check_replicas(replicas: int, field: str = "replicas") -> None:
         raise InvalidRequestError(f"{field} must be 0..{MAX_REPLICAS}, not {replicas}")
 
 
-def check_address(address: str, field: str) -> None:
-    """Raises InvalidRequestError where it is not host:port."""
-    found = _ADDRESS.fullmatch(address)
-    if not found or not 1 <= int(found[2]) <= 65535:
-        raise InvalidRequestError(f"{field} {address[:140]!r} is not HOST:PORT")
-
-
 def check_register(asked: pb.Register) -> None:
     """Raises ProtocolError for another protocol version, InvalidRequestError naming the field."""
     if asked.protocol != PROTOCOL:
@@ -60,7 +53,7 @@ def check_register(asked: pb.Register) -> None:
         raise InvalidRequestError(f"agent id {asked.id[:140]!r} is not fit: 1..128 letters, digits or -_.:@/ and a letter or digit first")
     if not asked.instance:
         raise InvalidRequestError("register.instance is empty; it tells two processes with one id apart")
-    check_address(asked.address, "register.address")
+    host_port(asked.address, "register.address")
     if asked.for_model and not _MODEL.fullmatch(asked.for_model):
         raise InvalidRequestError(f"register.for_model {asked.for_model[:140]!r} is no name of a model")
     if not 0 <= asked.priority <= 127:

@@ -13,7 +13,7 @@ import grpc
 from echorator.controller.fleet import AgentExistsError, AgentNotFoundError, AgentRecord, Fleet
 from echorator.controller.gateways import Gateways
 from echorator.controller.reconciler import Reconciler
-from echorator.controller.requests import ProtocolError, check_address, check_replicas, check_spec, loads_again
+from echorator.controller.requests import ProtocolError, check_replicas, check_spec, loads_again
 from echorator.controller.sessions import Sessions
 from echorator.controller.settings import ControllerSettings
 from echorator.controller.store import StateDamagedError, Store, StoredModel
@@ -21,6 +21,7 @@ from echorator.controller.watching import Watch, Watchers
 from echorator.errors import DrainingError, EchoratorError, InvalidRequestError, ModelNotFoundError, ResourceError
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceServicer
+from echorator.serving.address import host_port
 from echorator.serving.calls import Calls, Codes, Context, rpc
 
 _log = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ class ControllerService(Calls, ControllerServiceServicer):
     async def WatchAgents(self, request: pb.WatchAgentsRequest, context: Context) -> None:
         """All, then what changes."""
         if request.gateway_address:
-            check_address(request.gateway_address, "gateway_address")
+            host_port(request.gateway_address, "gateway_address")
         with self._gateways.connected(request.gateway_id, request.gateway_address), self._agent_changes.watch() as watch:
             await context.write(pb.AgentsEvent(changed=[record.agent for record in self._fleet.records()], synced=True))
             async for names in self._changes(watch, self._settings.load_push_s):

@@ -13,14 +13,16 @@ import os
 import resource
 import select
 import signal
+import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from echorator.engine.digest import Identity, identity
 from echorator.errors import EchoratorError, ModelFileError
-from echorator.settings import EngineSettings, Sampling
+from echorator.settings import EngineSettings, Lora, Sampling
 
 _MARK = "refused: "
 _FOREIGN = (
@@ -33,7 +35,8 @@ _FOREIGN = (
     (b"tjgg", "a GGJT file of before GGUF; convert it"),
     (b"{", "JSON, perhaps a manifest"),
 )
-_accepted: set[Identity] = set()
+_ADAPTER = b"general.type" + struct.pack("<IQ", 8, len("adapter")) + b"adapter"  # 8: text
+_accepted: set[tuple[Identity, ...]] = set()
 
 
 def check_kind(path: Path) -> None:
@@ -56,18 +59,30 @@ def check_kind(path: Path) -> None:
     raise ModelFileError(f"{path}: is not a GGUF file but {kind}")
 
 
+def _is_adapter(path: Path) -> bool:
+    """By the metadata that converters write first."""
+    with path.open("rb") as file:
+        return _ADAPTER in file.read(4096)
+
+
 def vet(settings: EngineSettings, timeout_s: float = 600.0) -> None:
-    """Return if the file can be loaded. Blocking; for a thread.
+    """Return if the file, with its adapters, can be loaded. Blocking; for a thread.
 
     Raises:
-        ModelFileError: it is missing, foreign, damaged, or makes llama.cpp crash or hang; the message says which.
+        ModelFileError: one is missing, foreign, damaged, or makes llama.cpp crash or hang; the message says which.
     """
     path = settings.path
-    check_kind(path)
-    key = identity(path)
+    files = (path, *(lora.path for lora in settings.lora))
+    for file in files:
+        check_kind(file)
+    if _is_adapter(path):
+        raise ModelFileError(
+            f"{path} is a LoRA adapter, not a model; load the model that it was made for, and this on top by the option lora"
+        )
+    key = tuple(identity(file) for file in files)
     if key in _accepted:
         return
-    command = [sys.executable, "-P", "-m", "echorator.engine.vetting", str(path)]  # -P: not what the current folder has by that name
+    command = [sys.executable, "-P", "-m", "echorator.engine.vetting", *map(str, files)]  # -P: not what the current folder has by that name
     environment = os.environ | {"GGML_NO_BACKTRACE": "1", "OMP_NUM_THREADS": "2"}
     try:
         child = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=environment, check=False)
@@ -82,10 +97,11 @@ def vet(settings: EngineSettings, timeout_s: float = 600.0) -> None:
         raise ModelFileError(refused)
     telling = [line.strip() for line in lines if "ASSERT" in line or "abort" in line or "error" in line.lower()]
     how = signal.Signals(-child.returncode).name if child.returncode < 0 else f"exit code {child.returncode}"
-    raise ModelFileError(f"{path}: llama.cpp crashes on it ({how}): {telling[-1] if telling else 'no reason given'}; the file is damaged")
+    names, reason = " with ".join(map(str, files)), telling[-1] if telling else "no reason given"
+    raise ModelFileError(f"{names}: llama.cpp crashes on it ({how}): {reason}; the file is damaged")
 
 
-def _try(path: Path) -> None:
+def _try(path: Path, adapters: Sequence[Path]) -> None:
     """In the child: everything that a served model does, with little memory."""
     from echorator._native.engine import Embedder, Engine, Model
     from echorator.engine.chat_template import ChatTemplate
@@ -93,6 +109,7 @@ def _try(path: Path) -> None:
     settings = EngineSettings(
         path, context_tokens=128, slots=1, batch_tokens=32, ubatch_tokens=32, gpu_layers=0, threads=2, repack=False, kv_layout="unified"
     )
+    settings = replace(settings, lora=tuple(Lora(adapter) for adapter in adapters))
     model = Model(settings)
     vocabulary = model.info.vocabulary
     for token in range(vocabulary):
@@ -117,15 +134,17 @@ def _try(path: Path) -> None:
 
 def main() -> None:
     """The child: exit code 0, or 1 and a line on stderr that says why."""
-    path = Path(sys.argv[1])
+    path, *adapters = map(Path, sys.argv[1:])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    room = 2 * path.stat().st_size + (8 << 30)  # address space, not memory: the file mapped, and what libraries reserve
+    size_bytes = sum(file.stat().st_size for file in (path, *adapters))
+    room = 2 * size_bytes + (8 << 30)  # address space, not memory: the files mapped, and what libraries reserve
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     try:
-        _try(path)
+        _try(path, adapters)
     except (EchoratorError, MemoryError, ValueError, RuntimeError) as e:
         text = str(e) or type(e).__name__
-        print(_MARK + (text if str(path) in text else f"{path}: {text}"), file=sys.stderr)
+        told = any(str(file) in text for file in (path, *adapters))
+        print(_MARK + (text if told else f"{path}: {text}"), file=sys.stderr)
         sys.exit(1)
 
 

@@ -10,6 +10,7 @@ from echorator.images import gguf_header
 
 FIRST_LOOK_BYTES = 64 << 10
 NO_MODELS = ("clip", "mmproj")  # architectures of files that only come beside a model
+KINDS = ("", "model", "adapter")  # whether it is the right one of them is seen when it is loaded
 
 Read = Callable[[memoryview, int], int]  # from an offset; how much was read
 Check = Callable[[Read, int], int]  # with so many bytes there from the beginning; how many it wants to see next, 0: no more
@@ -44,7 +45,7 @@ def first_look(what: str, size_bytes: int) -> Check:
         if header.number("split.no"):
             return 0  # what the model is, its first part says
         architecture = header.text("general.architecture")
-        if not architecture or architecture in NO_MODELS or header.text("general.type") not in ("", "model"):
+        if not architecture or architecture in NO_MODELS or header.text("general.type") not in KINDS:
             kind = header.text("general.type") or architecture or "nothing that says what it is"
             raise ModelFileError(f"{what} is no language model but {kind}")
         if not may_be_known(architecture):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from echorator.errors import InvalidRequestError, ModelFileError
+from echorator.images.docker_credentials import DockerCredentials
 from echorator.images.first_look import first_look, room_for
 from echorator.images.http import AbsentError, AnswerError, DeniedError, Http, NetworkError, Target
 from echorator.images.hub import HubClient, HubSettings
@@ -59,12 +60,13 @@ OriginOf = Callable[[Layer], Origin]
 
 @dataclass(frozen=True)
 class Image:
-    """A model that can be loaded. `template`, `system` and `params` are its own, where its source has them."""
+    """A model, or an adapter for one. `adapters`, `template`, `system` and `params` are its own, where its source has them."""
 
     source: str
     path: Path
     digest: str = ""
     size_bytes: int = 0
+    adapters: tuple[Path, ...] = ()
     template: str = ""
     system: str = ""
     params: str = ""  # JSON
@@ -77,7 +79,7 @@ class Puller:
         self,
         store: Store,
         others: Iterable[Store],
-        docker_config: Path,
+        docker_configs: Sequence[Path] = (),
         hub: HubSettings | None = None,
         offline: bool = False,
         memory_bytes: int = 0,
@@ -85,16 +87,16 @@ class Puller:
         upstream: str = "",
         mounts: Mapping[str, Path] | None = None,
     ) -> None:
-        """`others` are read only. `memory_bytes`: models that take more are refused; 0: none is.
+        """`others` are read only. `docker_configs` hold the credentials of registries.
 
-        `mirrors` of a registry's host, HOST[:PORT][/PREFIX], are asked before it. `upstream`: the
-        URL of another store (see `store_server`), which is asked before anyone. `mounts`: files or folders by
+        `memory_bytes`: models that take more are refused; 0: none is. `mirrors` of a registry's host, HOST[:PORT][/PREFIX], are asked
+        before it. `upstream`: the URL of another store (see `store_server`), which is asked before anyone. `mounts`: files or folders by
         the sources that they are already.
         """
         self._mounts = mounts or {}
         self._upstream = upstream
         self._mirrors = mirrors or {}
-        self._docker_config = docker_config
+        self._credentials = DockerCredentials(docker_configs)
         self._hub = hub or HubSettings()
         self.store = store
         self._stores = [store, *others]
@@ -192,8 +194,6 @@ class Puller:
             hub = HubClient(reference, self._http, self._hub)
             return hub.manifest(), lambda layer: hub.origin_of(layer.digest)
         client, manifest = self._of_registry(reference)
-        if manifest.of(ADAPTER):
-            raise AnswerError(f"{reference} is an adapter on top of a model, which is not applied here; merge both into one GGUF file")
         if not any(is_model(layer) or is_tar(layer) for layer in manifest.layers):
             kinds = ", ".join(sorted({layer.media_type for layer in manifest.layers})) or "none"
             raise AnswerError(f"{reference} has no GGUF file; its layers are: {kinds}")
@@ -202,10 +202,10 @@ class Puller:
     def _of_registry(self, reference: Registry) -> tuple[RegistryClient, Manifest]:
         """Of the first mirror that has it, else of the registry itself."""
         for mirror in self._mirrors.get(reference.host, ()):
-            client = RegistryClient(reference, self._http, self._docker_config, mirror)
+            client = RegistryClient(reference, self._http, self._credentials, mirror)
             with suppress(NetworkError, AbsentError, DeniedError):
                 return client, client.manifest()
-        client = RegistryClient(reference, self._http, self._docker_config)
+        client = RegistryClient(reference, self._http, self._credentials)
         return client, client.manifest()
 
     def _of_url(self, reference: Url) -> tuple[Manifest, OriginOf]:
@@ -237,7 +237,7 @@ class Puller:
             def told(now: int, _total: int, before: int = before, layer: Layer = layer) -> None:
                 on_progress(Progress("pulling", before + now, total, layer.digest))
 
-            check = first_look(str(reference), layer.size_bytes) if is_model(layer) else None
+            check = first_look(str(reference), layer.size_bytes) if is_model(layer) or layer.media_type == ADAPTER else None
             fetch(self.store, layer, origin_of(layer), self._http, told, check)
             done += layer.size_bytes
 
@@ -282,7 +282,8 @@ def _image(reference: Remote, stored: Stored) -> Image:
     models = _weights(reference, manifest.layers)
     texts = {kind: _text(store, manifest.of(kind)) for kind in (TEMPLATE, SYSTEM, PARAMS)}
     path = store.blob(models[0].digest) if len(models) == 1 else store.joined(manifest, models)
-    return Image(str(reference), path, models[0].digest, manifest.size_bytes, texts[TEMPLATE], texts[SYSTEM], texts[PARAMS])
+    adapters = tuple(store.blob(layer.digest) for layer in manifest.of(ADAPTER))
+    return Image(str(reference), path, models[0].digest, manifest.size_bytes, adapters, texts[TEMPLATE], texts[SYSTEM], texts[PARAMS])
 
 
 def _weights(reference: Remote, layers: Sequence[Layer]) -> list[Layer]:

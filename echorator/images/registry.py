@@ -5,16 +5,13 @@ Credentials come from Docker's own configuration, where `docker login` puts them
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import subprocess
 import threading
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
+from echorator.images.docker_credentials import DOCKER_HUB, DockerCredentials
 from echorator.images.http import AnswerError, DeniedError, Http, Target, TryAgainError, origin, small_body
 from echorator.images.reference import Registry, is_local_host
 from echorator.images.retrying import retried
@@ -42,21 +39,21 @@ GGUF_TYPES = (
     "application/gguf",
     "application/x-gguf",
 )
-HELPER_S = 30.0
-DOCKER_HUB, DOCKER_API, DOCKER_LOGIN = "docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"
+DOCKER_API = "registry-1.docker.io"
 
 
 class RegistryClient:
     """One repository of one registry."""
 
-    def __init__(self, reference: Registry, http: Http, docker_config: Path, mirror: str = "") -> None:
-        """`docker_config` is Docker's config.json; it need not be there. `mirror`: HOST[:PORT][/PREFIX], asked instead of its registry."""
+    def __init__(self, reference: Registry, http: Http, credentials: DockerCredentials, mirror: str = "") -> None:
+        """`mirror`: HOST[:PORT][/PREFIX], asked instead of its registry."""
         self._reference = reference
         self._http = http
-        self._config = docker_config
+        self._credentials = credentials
         host, _, prefix = (mirror or reference.host).partition("/")
         self._host = host
-        self._base = base_url(host, f"{prefix.strip('/')}/{reference.path}" if prefix else reference.path)
+        self._path = f"{prefix.strip('/')}/{reference.path}" if prefix else reference.path
+        self._base = base_url(host, self._path)
         self._lock = threading.Lock()
         self._authorization = ""
 
@@ -123,7 +120,7 @@ class RegistryClient:
     def _ask_for_token(self, headers: Mapping[str, str]) -> bool:
         """As the registry's challenge says. False where there is nothing new to try."""
         challenge = headers.get("WWW-Authenticate", "")
-        credentials = self._credentials()
+        credentials = self._credentials.of(self._host, self._path)
         scheme, _, rest = challenge.partition(" ")
         given = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if scheme.lower() == "basic" and credentials:
@@ -149,36 +146,6 @@ class RegistryClient:
             new = authorization != self._authorization
             self._authorization = authorization
         return new
-
-    def _credentials(self) -> str:
-        """Of Docker's configuration for this host, user:password in base64; "" for none. Raises AnswerError."""
-        try:
-            config: Any = json.loads(self._config.read_text("utf-8"))
-        except FileNotFoundError:
-            return ""
-        except (OSError, ValueError) as error:
-            raise AnswerError(f"{self._config}: {error}; it holds the credentials of registries") from error
-        host = DOCKER_LOGIN if self._host == DOCKER_HUB else self._host
-        helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
-        if helper:
-            return self._from_helper(str(helper), host)
-        entry = (config.get("auths") or {}).get(host) or (config.get("auths") or {}).get(f"https://{host}") or {}
-        if entry.get("username") and entry.get("password"):
-            return base64.b64encode(f"{entry['username']}:{entry['password']}".encode()).decode()
-        return str(entry.get("auth", ""))
-
-    def _from_helper(self, helper: str, host: str) -> str:
-        command = f"docker-credential-{helper}"
-        try:
-            done = subprocess.run((command, "get"), input=host, capture_output=True, text=True, timeout=HELPER_S, check=False)
-            if done.returncode:
-                return ""
-            found = json.loads(done.stdout)
-            return base64.b64encode(f"{found['Username']}:{found['Secret']}".encode()).decode()
-        except FileNotFoundError as error:
-            raise AnswerError(f"{self._config} names {command}, which is not installed") from error
-        except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
-            raise AnswerError(f"{command} gives no credentials for {host}: {error}") from error
 
 
 def base_url(host: str, path: str) -> str:

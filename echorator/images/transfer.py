@@ -272,10 +272,15 @@ def check_answer(response: requests.Response, layer: Layer, origin: Origin) -> N
         raise AnswerError(f"{url} has {total} bytes, not {layer.size_bytes}: it is not the file that was asked for")
 
 
+CREDENTIALS = (
+    "`docker login`, or set HF_TOKEN, for that host; in Kubernetes spec.imagePullSecrets, or the Secret hugging-face-token, has them"
+)
+
+
 def refuse(url: str, status: int, reason: str) -> None:
     """Raises what a status that is no success means."""
     if status in (401, 403):
-        raise DeniedError(f"{url} answers {status} {reason}: it wants credentials; `docker login`, or set HF_TOKEN, for that host")
+        raise DeniedError(f"{url} answers {status} {reason}: it wants credentials; {CREDENTIALS}")
     if status in (404, 410):
         raise AbsentError(f"{url} is not there ({status} {reason}); look at the name, the tag and the spelling")
     if status == 416:

@@ -130,7 +130,7 @@ def _store(namespace: str, spec: KubeModelSpec, source: Source, install: Install
     labels = store_labels(source.store)
     owners = [owner_of(model, controls=False) for model in sorted(sharers, key=lambda model: str(model["metadata"]["name"]))]
     metadata: Object = {"namespace": namespace, "name": source.store, "labels": labels, "ownerReferences": owners}
-    container = puller(spec, install, ["--serve", f"0.0.0.0:{STORE_PORT}"])
+    container = puller(spec, source, install, ["--serve", f"0.0.0.0:{STORE_PORT}"])
     container["ports"] = [{"name": "http", "containerPort": STORE_PORT, "protocol": "TCP"}]
     container["readinessProbe"] = {"httpGet": {"path": "/ready", "port": STORE_PORT, "scheme": "HTTP"}, "periodSeconds": 2}
     volumes = [SCRATCH, *credentials(spec)[1]]

@@ -6,9 +6,10 @@ into one costs thirty times what reading its JSON does.
 
 from __future__ import annotations
 
-import asyncio
 import json
+import logging
 import random
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import yaml
 from kubernetes_asyncio import client as kubernetes
 from kubernetes_asyncio import config as kubeconfig
 
@@ -27,6 +29,7 @@ WATCH_S = 300, 600  # the server ends a watch after a time between these
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))  # a quiet kind may be silent for as long
 LIST_PAGE = 500
 MANAGER = "echorator"
+_NO_CONTEXT = re.compile(r"Expected object with name (.*) in .*/contexts list$")  # of the client library
 
 
 class ApiError(EchoratorError):
@@ -72,7 +75,11 @@ class UnreachableError(ApiError):
 
 
 class NoClusterError(EchoratorError):
-    """There is no kubeconfig, and this is no pod."""
+    """The kubeconfig, or the pod's service account, does not lead to a cluster."""
+
+
+class NoContextError(EchoratorError):
+    """The kubeconfig has others."""
 
 
 class Client:
@@ -84,26 +91,25 @@ class Client:
         self.on_request: Callable[[str, int], None] = lambda _method, _status: None
 
     @classmethod
-    async def connect(cls, path: str | None = None, context: str | None = None) -> Client:
-        """By a kubeconfig, else by the pod's service account. Raises NoClusterError."""
+    async def connect(cls, path: str | None, context: str | None = None) -> Client:
+        """By a kubeconfig, or several with ":" between them; None: by the pod's service account. Raises NoClusterError, NoContextError."""
+        logging.getLogger("kubernetes_asyncio.config").setLevel(logging.CRITICAL)  # what it logs is raised too
         settings = kubernetes.Configuration()
+        settings.connection_pool_maxsize = 64
         try:
-            try:
-                await kubeconfig.load_kube_config(path, context, settings)
-                contexts, active = kubeconfig.list_kube_config_contexts(path)
-                chosen: Any = next(c for c in contexts if c["name"] == context) if context else active
-                namespace = chosen["context"].get("namespace") or "default"
-            except kubeconfig.ConfigException:
-                if path or context:
-                    raise
+            if path is None:
                 kubeconfig.load_incluster_config(settings)
                 namespace = _pod_namespace()
-        except (kubeconfig.ConfigException, OSError, TypeError, KeyError, ValueError) as error:
-            raise NoClusterError(
-                f"no cluster is known here ({error}); set KUBECONFIG, or write ~/.kube/config as your cluster's provider says"
-            ) from error
-        settings.connection_pool_maxsize = 64
-        return cls(kubernetes.ApiClient(settings), namespace)
+            else:
+                loaded = await kubeconfig.load_kube_config(path, context, settings)
+                namespace = loaded.current_context["context"].get("namespace") or "default"
+            return cls(kubernetes.ApiClient(settings), namespace)
+        except (kubeconfig.ConfigException, OSError) as error:
+            if found := _NO_CONTEXT.search(str(error)):
+                raise NoContextError(f"the kubeconfig has no context {found[1]!r}; kubectl config get-contexts lists them") from error
+            raise NoClusterError(f"{path or 'the service account of this pod'} does not lead to a cluster: {error}") from error
+        except (yaml.YAMLError, AssertionError, AttributeError, TypeError, KeyError, ValueError) as error:
+            raise NoClusterError(f"{path} is no kubeconfig; correct it, or name another one with --kubeconfig") from error
 
     async def close(self) -> None:
         """No call may run any more."""
@@ -298,10 +304,3 @@ def _refused(status: int, text: bytes, after_s: float) -> ApiError:
 def _pod_namespace() -> str:
     with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace", encoding="utf-8") as file:
         return file.read().strip()
-
-
-async def closing(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel them and wait for their end."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

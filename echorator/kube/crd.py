@@ -11,36 +11,52 @@ from typing import Any
 from echorator.errors import ErrorClass
 from echorator.kube.resources import GROUP, MODEL, VERSION, Object
 from echorator.model.conditions import CHAIN
-from echorator.model.kube_spec import KubeModelSpec
+from echorator.model.kube_spec import QUANTITY, KubeModelSpec
 from echorator.model.phase import Phase
 
-NAME_LENGTH = 50
+NAME, NAME_LENGTH = "[a-z]([-a-z0-9]*[a-z0-9])?", 50
 MOST_TEXT, MOST_PAIRS = 4096, 64
-_QUANTITY = r"^[0-9]+(\.[0-9]+)?([mkMGTPE]|[KMGTPE]i)?$"
 _KEPT = ("type", "description", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum", "pattern", "default")
 _LOCAL = ("isolation",)  # of `echorator up` only
 
+_SOURCE_RULES = (  # of everything that is pulled: IT is its CEL, FIELD its name
+    (
+        r"!IT.matches('\\s')",
+        "FIELD must not contain spaces",
+    ),
+    (
+        "!IT.contains('://') || IT.startsWith('hf://') || IT.startsWith('oci://') || "
+        "IT.startsWith('pvc://') || IT.startsWith('https://') || IT.startsWith('http://')",
+        "FIELD is a name such as phi:latest, or begins with hf://, oci://, pvc:// or https://",
+    ),
+    (
+        "!IT.startsWith('http') || !IT.contains('://') || IT.matches('#sha256=[0-9a-fA-F]{64}$')",
+        "FIELD: a URL ends with #sha256= and the 64 digits that `sha256sum` prints, so that the file can be verified",
+    ),
+    (
+        "!IT.startsWith('/') && !IT.startsWith('.') && !IT.startsWith('file:')",
+        "FIELD: pods do not see your machine's files; put it on a claim and write pvc://CLAIM/FILE.gguf, or push it to a registry",
+    ),
+    (
+        "!IT.startsWith('pvc://') || IT.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/.+[.]gguf$')",
+        "FIELD: a file of a claim is pvc://CLAIM/FILE.gguf",
+    ),
+)
+
+
+def _source_rules() -> tuple[tuple[str, str], ...]:
+    """Of the model's image, then of its adapters'."""
+    own = ((rule.replace("IT", "self.image"), said.replace("FIELD", "spec.image")) for rule, said in _SOURCE_RULES)
+    each = ((rule.replace("IT", "l.image"), said.replace("FIELD", "spec.engine.lora.image")) for rule, said in _SOURCE_RULES)
+    return (*own, *((f"!has(self.engine.lora) || self.engine.lora.all(l, {rule})", said) for rule, said in each))
+
+
 _RULES = (
+    *_source_rules(),
     (
-        r"!self.image.matches('\\s')",
-        "spec.image must not contain spaces",
-    ),
-    (
-        "!self.image.contains('://') || self.image.startsWith('hf://') || self.image.startsWith('oci://') || "
-        "self.image.startsWith('pvc://') || self.image.startsWith('https://') || self.image.startsWith('http://')",
-        "spec.image is a name such as phi:latest, or begins with hf://, oci://, pvc:// or https://",
-    ),
-    (
-        "!self.image.startsWith('http') || !self.image.contains('://') || self.image.matches('#sha256=[0-9a-fA-F]{64}$')",
-        "spec.image: a URL ends with #sha256= and the 64 digits that `sha256sum` prints, so that the file can be verified",
-    ),
-    (
-        "!self.image.startsWith('/') && !self.image.startsWith('.') && !self.image.startsWith('file:')",
-        "spec.image: pods do not see your machine's files; put it on a claim and write pvc://CLAIM/FILE.gguf, or push it to a registry",
-    ),
-    (
-        "!self.image.startsWith('pvc://') || self.image.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/.+[.]gguf$')",
-        "spec.image: a file of a claim is pvc://CLAIM/FILE.gguf",
+        "!has(self.engine.lora) || self.engine.lora.all(l, l.image.startsWith('pvc://') == self.image.startsWith('pvc://') && "
+        "(!l.image.startsWith('pvc://') || l.image.split('/')[2] == self.image.split('/')[2]))",
+        "spec.engine.lora: a model on a claim and its adapters are on the same claim, or none is",
     ),
     (
         "!self.image.startsWith('pvc://') || !(has(self.storage.size) || has(self.storage.className) || has(self.storage.existingClaim))",
@@ -90,7 +106,7 @@ _TRANSITIONS = (
     ),
 )
 _NAME_RULE = (
-    f"self.metadata.name.size() <= {NAME_LENGTH} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    f"self.metadata.name.size() <= {NAME_LENGTH} && self.metadata.name.matches('^{NAME}$')",
     f"metadata.name must be at most {NAME_LENGTH} characters of a-z, 0-9 and -, and begin with a letter: Services are named after it",
 )
 
@@ -177,7 +193,7 @@ def _structural(given: Mapping[str, Any], definitions: Mapping[str, Any]) -> Obj
     if len(alternatives) == 1:
         return _structural({**alternatives[0], **{key: value for key, value in given.items() if key != "anyOf"}}, definitions)
     if alternatives:  # text or a number: a quantity
-        return {"x-kubernetes-int-or-string": True, "pattern": _QUANTITY, "maxLength": 32}
+        return {"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32}
     schema: Object = {key: given[key] for key in _KEPT if given.get(key) is not None}
     if schema.get("default") == []:
         del schema["default"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from echorator.kube.resources import MANAGED_BY, Object
 
 AGENT_IMAGE = "ghcr.io/echorator/echorator:0.1.0"
 GPU_IMAGE = "ghcr.io/echorator/echorator:0.1.0-cuda"
@@ -27,3 +30,13 @@ class Install:
     grpc_routes: bool = False  # it has the Gateway API
     custom_metrics: bool = False  # it has an adapter for the metrics of pods
     grace_s: int = 30  # for running answers of an agent that is to end
+
+    def document(self, api_version: str, kind: str, name: str, body: Mapping[str, object]) -> Object:
+        """An object of the installation, in its namespace."""
+        metadata = {"name": name, "namespace": self.namespace, "labels": labels_of(name)}
+        return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
+
+
+def labels_of(name: str) -> dict[str, str]:
+    """Of a part of the installation."""
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": MANAGED_BY}

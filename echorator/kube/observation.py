@@ -11,7 +11,7 @@ from echorator.kube.resources import Object, asked_name
 from echorator.kube.source import Source, Way
 from echorator.model.conditions import Failure, Observed
 from echorator.model.kube_spec import KubeModelSpec
-from echorator.model.mesh_spec import failure_of, mesh_spec
+from echorator.model.mesh_spec import failure_of, mesh_spec, serving_of
 from echorator.rpc.v1 import controller_pb2 as pb
 
 _WAITS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
@@ -55,6 +55,7 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
     failure = around.failure or _stored_wrong(around) or _refused(around.workload)
     if mesh is not None and current and mesh.status.observed_generation == mesh.generation and mesh.status.HasField("last_error"):
         failure = failure or failure_of(mesh.status.last_error)
+    serving, outdated = serving_of(mesh, wanted)
     started = sum(1 for pod in around.pods if _started(pod))
     return Observed(
         fetched=_fetched(model, around),
@@ -67,7 +68,8 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
         trouble=_trouble(around.pods) or _trouble(around.store_pods),
         workload_made=around.workload is not None,
         registered=current,
-        serving=min(mesh.status.ready, len(around.pods)) if mesh is not None and current else 0,
+        serving=min(serving, len(around.pods)),
+        outdated=outdated,
         cognition_wanted=around.memory_ready is not None,
         cognition_ready=bool(around.memory_ready),
         failure=failure,

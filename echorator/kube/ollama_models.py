@@ -13,21 +13,19 @@ from typing import Any
 
 from echorator.errors import InvalidRequestError
 from echorator.kube.contained import quantity
-from echorator.kube.crd import NAME_LENGTH
+from echorator.kube.crd import NAME, NAME_LENGTH
 from echorator.kube.install import Install
 from echorator.kube.pods import AGENT, GPU
 from echorator.kube.resources import MODEL, Object
 from echorator.kube.source import source_of
-from echorator.model.kube_spec import KubeModelSpec
+from echorator.model.kube_spec import QUANTITY, KubeModelSpec
 from echorator.model.schema import check
 
 OLLAMA_GROUP = "ollama.ayaka.io"
 ACCESS_MODES = ("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")
-NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SERVER, _PULLER, _STORE_VOLUME, _PORT = "server", "ollama-image-pull", "image-storage", 11434
 _OLLAMAS_OWN = ("image", "command", "args", "livenessProbe", "readinessProbe", "startupProbe")  # of its server's container
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_PLAIN_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([EPTGM]i?|[km])?")
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def fitting_name(name: str) -> str:
 
 def is_fitting_name(name: str) -> bool:
     """As the resource's definition has it."""
-    return len(name) <= NAME_LENGTH and bool(NAME.fullmatch(name))
+    return len(name) <= NAME_LENGTH and bool(re.fullmatch(NAME, name))
 
 
 def converted(given: Mapping[str, Any]) -> Converted:
@@ -125,7 +123,7 @@ def _quantities(given: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         value = f"{value:f}".rstrip("0").rstrip(".")
-    if not isinstance(value, str) or _PLAIN_QUANTITY.fullmatch(value):
+    if not isinstance(value, str) or re.fullmatch(QUANTITY, value):
         return value
     number = quantity(value)
     if number is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from echorator.errors import EchoratorError
-from echorator.kube.client import ApiError, Client, UnreachableError, closing
+from echorator.kube.client import ApiError, Client, UnreachableError
 from echorator.kube.election import Election, ElectionSettings
 from echorator.kube.events import Events
 from echorator.kube.install import STORE_PORT, Install
@@ -103,7 +103,9 @@ class Operator:
                     task.result()  # none of them ends by itself: raise what ended it
             finally:
                 self.synced, self._reconciler = False, None
-                await closing(tasks)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
                 await asyncio.to_thread(link.close)
 
     async def _known_install(self) -> Install:
@@ -133,7 +135,7 @@ class Operator:
             status = model.status
             if status.busy or status.queued:
                 reconciler.saw_busy(served)
-            told = (model.generation, status.observed_generation, status.ready, status.digest, str(status.last_error))
+            told = (model.generation, status.observed_generation, status.ready, status.updated, status.digest, str(status.last_error))
             if self._heard.get(served) == told:
                 return
             self._heard[served] = told

@@ -94,7 +94,7 @@ def agent_template(model: Object, spec: KubeModelSpec, source: Source, install: 
     }
     if source.way is Way.STORE and not shared_claim(spec):
         upstream = f"http://{source.store}.{model['metadata']['namespace']}.svc:{STORE_PORT}"
-        pod["initContainers"] = [puller(spec, install, ["--from", upstream])]
+        pod["initContainers"] = [puller(spec, source, install, ["--from", upstream])]
         pod["volumes"] += credentials(spec)[1]
     for key, value in (
         ("nodeSelector", spec.node_selector),
@@ -115,7 +115,7 @@ def _agent(model: Object, spec: KubeModelSpec, source: Source, install: Install,
     options = ["--host", "0.0.0.0", "--port", str(AGENT_PORT), "--metrics-port", str(METRICS_PORT), "--grace", str(install.grace_s)]
     mesh = ["--controller", install.controller, "--for-model", served, "--agent-id", "$(POD_NAMESPACE)/$(POD_NAME)"]
     joined = ["--advertise", f"$(POD_IP):{AGENT_PORT}", "--join-timeout", str(START_S), "--models", MODELS_FOLDER]
-    mounted = ["--mount", f"{source.image}={source.mounted}"] if source.mounted else []
+    mounted = [word for pair in source.mounted for word in ("--mount", "=".join(pair))]
     probe = {"port": AGENT_PORT}
     return {
         "name": AGENT,
@@ -179,16 +179,16 @@ def claim_of(spec: KubeModelSpec, source: Source) -> str:
     return spec.storage.existing_claim or f"{MODELS}-{source.store}-0"
 
 
-def puller(spec: KubeModelSpec, install: Install, more: list[str]) -> Object:
+def puller(spec: KubeModelSpec, source: Source, install: Install, more: list[str]) -> Object:
     """The container that brings the model's files."""
     mounts, _ = credentials(spec)
     return {
         "name": "pull",
         "image": install.image,
-        "args": ["pull", spec.image, "--models", MODELS_FOLDER, "--any-size", *more],
+        "args": ["pull", *source.pulled, "--models", MODELS_FOLDER, "--any-size", *more],
         "env": [
             *HOME,
-            {"name": "DOCKER_CONFIG", "value": DOCKER_CONFIG},
+            {"name": "DOCKER_CONFIG", "value": ":".join(f"{DOCKER_CONFIG}/{i}" for i in range(len(spec.image_pull_secrets) or 1))},
             {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": HUB_TOKEN, "key": "token", "optional": True}}},
             *spec.extra_env,
         ],
@@ -222,12 +222,16 @@ def memory_container(spec: KubeModelSpec, install: Install) -> Object:
 
 
 def credentials(spec: KubeModelSpec) -> tuple[list[Object], list[Object]]:
-    """Mount and volume of the registries' credentials: the first of the pull secrets."""
+    """Mount and volume of the registries' credentials: a folder for each of the pull secrets."""
     if not spec.image_pull_secrets:
         return [], []
-    items = [{"key": ".dockerconfigjson", "path": "config.json"}]
-    secret = {"secretName": spec.image_pull_secrets[0].get("name", ""), "items": items, "optional": True}
-    return [{"name": "credentials", "mountPath": DOCKER_CONFIG, "readOnly": True}], [{"name": "credentials", "secret": secret}]
+    names = [str(secret.get("name", "")) for secret in spec.image_pull_secrets]
+    secrets = [
+        {"secret": {"name": name, "items": [{"key": ".dockerconfigjson", "path": f"{i}/config.json"}], "optional": True}}
+        for i, name in enumerate(names)
+    ]
+    mount = {"name": "credentials", "mountPath": DOCKER_CONFIG, "readOnly": True}
+    return [mount], [{"name": "credentials", "projected": {"sources": secrets}}]
 
 
 def _spread(name: str, key: str) -> Object:

@@ -140,8 +140,10 @@ class Reconciler:
         wanted = self._wanted_of(model, spec, source)
         if wanted.store:
             await self._applying.apply(wanted.store, "")
+        if todo.replicas is None and around.workload is not None:
+            return  # what serves goes on, with its own store, until the files of what is to take its place are here
         await self._prune_stores(model, source)
-        if todo.replicas is None and around.workload is None:
+        if todo.replicas is None:
             return
         await self._applying.apply((*wanted.serving, *wanted.workload), model["metadata"]["uid"])
         await self._applying.prune(model, wanted)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from echorator.errors import InvalidRequestError
-from echorator.images.reference import File, parse
+from echorator.images.reference import File, Reference, parse
 from echorator.kube.install import Install
-from echorator.kube.resources import Object
 from echorator.model.kube_spec import KubeModelSpec
+from echorator.settings import EMBEDDED_NAME
 
 CLAIM_SCHEME = "pvc://"
 MODELS_FOLDER, MODEL_FOLDER = "/models", "/model"
@@ -30,14 +30,15 @@ class Way(enum.Enum):
 
 @dataclass(frozen=True)
 class Source:
-    """`image` is what the mesh tells the agents to load, `mounted` where they have it already, "" for nowhere.
+    """`image` is what the mesh tells the agents to load, `mounted` where they have what files already, by source.
 
-    `claim` is of the user, `reference` the cluster's name of an image volume, `store` the name of the StatefulSet that pulls.
+    `pulled` are the sources that the StatefulSet `store` pulls, `claim` is of the user, `reference` the cluster's name of an image volume.
     """
 
     way: Way
     image: str
-    mounted: str = ""
+    mounted: tuple[tuple[str, str], ...] = ()
+    pulled: tuple[str, ...] = ()
     claim: str = ""
     reference: str = ""
     store: str = ""
@@ -45,33 +46,57 @@ class Source:
 
 def source_of(spec: KubeModelSpec, install: Install) -> Source:
     """Raises InvalidRequestError: SourceError and what a cluster cannot have."""
-    if spec.image.startswith(CLAIM_SCHEME):
-        claim, slash, file = spec.image.removeprefix(CLAIM_SCHEME).partition("/")
+    sources = spec.sources()
+    if any(source.startswith(CLAIM_SCHEME) for source in sources):
+        return _on_claim(sources)
+    model, *adapters = (_pullable(source) for source in sources)
+    if any(isinstance(adapter, File) for adapter in adapters):
+        raise InvalidRequestError(f"spec.engine.lora: {EMBEDDED_NAME} is a model, not an adapter")
+    pulled = sources[1:] if isinstance(model, File) else sources
+    if not pulled:
+        return Source(Way.EMBEDDED, str(model))
+    if install.image_volumes and spec.image.startswith("oci://") and len(sources) == 1:
+        mounted = ((spec.image, MODEL_FOLDER),)
+        return Source(Way.IMAGE_VOLUME, spec.image, mounted, reference=spec.image.removeprefix("oci://"))
+    return Source(Way.STORE, spec.image, pulled=pulled, store=store_name(spec))
+
+
+def _pullable(source: str) -> Reference:
+    """What it refers to; a File is the embedded model. Raises InvalidRequestError."""
+    reference = parse(source)
+    if isinstance(reference, File) and not reference.embedded:
+        raise InvalidRequestError(f"{source!r} is a file of one machine; put it on a claim and write pvc://CLAIM/FILE.gguf")
+    return reference
+
+
+def _on_claim(sources: Sequence[str]) -> Source:
+    """A model and its adapters on one claim. Raises InvalidRequestError."""
+    mounted = []
+    for source in sources:
+        claim, slash, file = source.removeprefix(CLAIM_SCHEME).partition("/")
+        if not source.startswith(CLAIM_SCHEME) or claim != claim_in(sources[0]):
+            raise InvalidRequestError(f"{source!r}: a model on a claim and its adapters are on the same claim, or none is")
         if not claim or not slash or not file or ".." in file.split("/"):
-            raise InvalidRequestError(f"{spec.image!r}: a file of a claim is pvc://CLAIM/FILE.gguf")
-        return Source(Way.CLAIM, spec.image, f"{MODEL_FOLDER}/{file}", claim=claim)
-    reference = parse(spec.image)
-    if isinstance(reference, File):
-        if reference.embedded:
-            return Source(Way.EMBEDDED, str(reference))
-        raise InvalidRequestError(f"{spec.image!r} is a file of one machine; put it on a claim and write pvc://CLAIM/FILE.gguf")
-    if install.image_volumes and spec.image.startswith("oci://"):
-        return Source(Way.IMAGE_VOLUME, spec.image, MODEL_FOLDER, reference=spec.image.removeprefix("oci://"))
-    return Source(Way.STORE, spec.image, store=store_name(spec))
+            raise InvalidRequestError(f"{source!r}: a file of a claim is pvc://CLAIM/FILE.gguf")
+        mounted.append((source, f"{MODEL_FOLDER}/{file}"))
+    return Source(Way.CLAIM, sources[0], tuple(mounted), claim=claim_in(sources[0]))
+
+
+def claim_in(source: str) -> str:
+    """The claim that a source names; "" for none."""
+    return source.removeprefix(CLAIM_SCHEME).partition("/")[0] if source.startswith(CLAIM_SCHEME) else ""
 
 
 def claim_named(spec: Mapping[str, Any]) -> str:
     """The claim of the user's that a spec, as the API server has it, names; "" for none."""
-    image = str(spec.get("image", ""))
-    if image.startswith(CLAIM_SCHEME):
-        return image.removeprefix(CLAIM_SCHEME).partition("/")[0]
-    return str((spec.get("storage") or {}).get("existingClaim") or "")
+    return claim_in(str(spec.get("image", ""))) or str((spec.get("storage") or {}).get("existingClaim") or "")
 
 
 def store_name(spec: KubeModelSpec) -> str:
-    """One for all models of a namespace that have the same image on the same kind of storage."""
-    secrets: list[Object] = list(spec.image_pull_secrets)
-    key = json.dumps([spec.image, spec.storage.model_dump(mode="json"), secrets], sort_keys=True)
+    """One for all models of a namespace that pull the same files in the same way into the same kind of storage."""
+    secrets, env = list(spec.image_pull_secrets), list(spec.extra_env)
+    by_class = None if spec.storage.size or spec.storage.existing_claim else spec.resource_class  # it says how large the claim is
+    key = json.dumps([*spec.sources(), spec.storage.model_dump(mode="json"), secrets, env, by_class], sort_keys=True)
     return f"model-store-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 

@@ -28,7 +28,8 @@ from echorator.kube.client import Client
 from echorator.kube.informer import Informer
 from echorator.kube.install import DEFAULT_PATH, OPERATOR, SYSTEM_NAMESPACE, VALIDATE_PATH
 from echorator.kube.resources import MODEL, Object
-from echorator.kube.webhook_certificates import Certificates, Credentials, hosts_of, utc_now
+from echorator.kube.webhook_certificates import Credentials, hosts_of
+from echorator.kube.webhook_secret import SharedCertificates, utc_now
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Webhooks:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._models = Informer(client, MODEL, settings.watched)
         hosts = settings.hosts or hosts_of(settings.service, settings.namespace)
-        self.certificates = Certificates(client, settings.namespace, settings.service, hosts, self._use, clock)
+        self.certificates = SharedCertificates(client, settings.namespace, settings.service, hosts, self._use, clock)
         self._certified = asyncio.Event()
         self.listening = asyncio.Event()
         self.port = settings.port  # once it is listening

@@ -56,6 +56,7 @@ class Observed:
     workload_made: bool = False
     registered: bool = False  # the controller knows the model
     serving: int = 0  # agents that have it loaded
+    outdated: int = 0  # of those, the ones that have it as it was before the last change
     cognition_wanted: bool = True
     cognition_ready: bool = False
     failure: Failure | None = None
@@ -135,7 +136,9 @@ def _workload(o: Observed, before: Mapping[str, Condition]) -> Condition:
 def _engine(o: Observed) -> Condition:
     if not o.registered:
         return Condition("EngineRegistered", Status.UNKNOWN, "WaitsForController", "the controller has not confirmed it yet")
-    count = f"{o.serving} of {o.replicas} agents have it loaded"
+    count = f"{max(0, o.serving - o.outdated)} of {o.replicas} agents have it loaded"
+    if o.outdated:
+        return Condition("EngineRegistered", Status.FALSE, "Updating", f"{count}, {o.outdated} serve what it was before")
     if o.serving >= o.replicas:
         return Condition("EngineRegistered", Status.TRUE, "Loaded", count)
     return Condition("EngineRegistered", Status.FALSE, "Loading", count)

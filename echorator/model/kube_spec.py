@@ -13,6 +13,8 @@ from pydantic import Field, Strict
 from echorator.model.schema import Spec
 from echorator.model.spec import ModelSpec
 
+QUANTITY = r"^[0-9]+(\.[0-9]+)?([mkMGTPE]|[KMGTPE]i)?$"
+SIZE = QUANTITY.replace("m", "")  # thousandths of a byte are none
 Free = dict[str, Any]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
@@ -51,7 +53,7 @@ class StorageSpec(Spec):
         None,
         max_length=32,
         description="As 20Gi; by the resource class where it is absent.",
-        json_schema_extra={"pattern": r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$"},
+        json_schema_extra={"pattern": SIZE},
     )
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = Field(
         "ReadWriteOnce", description="With ReadWriteMany all pods read the one claim, else each copies the files from it."

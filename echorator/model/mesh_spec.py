@@ -6,6 +6,7 @@ from echorator.errors import ErrorClass
 from echorator.model.conditions import Failure
 from echorator.model.spec import EngineSpec, ModelSpec
 from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.v1.model_pb2 import Lora
 
 SYSTEM_ATTEMPTS = 3  # as in the controller: before that it tries again by itself
 _LOAD_BALANCING = {"Weighted": pb.LOAD_BALANCING_WEIGHTED, "Session": pb.LOAD_BALANCING_SESSION}
@@ -16,11 +17,11 @@ def mesh_spec(name: str, source: str, spec: ModelSpec) -> pb.ModelSpec:
     made = pb.ModelSpec(name=name, source=source, replicas=spec.replicas)
     for field in EngineSpec.model_fields:
         value = getattr(spec.engine, field)
-        if value is None:
-            continue
-        if isinstance(value, tuple):
-            made.options.tensor_split.extend(value)
-        else:
+        if field == "lora":
+            made.options.lora.extend(Lora(source=lora.image, scale=lora.scale) for lora in value or ())
+        elif field == "tensor_split":
+            made.options.tensor_split.extend(value or ())
+        elif value is not None:
             setattr(made.options, field, value)
     made.routing.load_balancing = _LOAD_BALANCING[spec.routing.load_balancing]
     for field in ("queue_per_agent", "retries", "ejection_failures"):
@@ -28,6 +29,14 @@ def mesh_spec(name: str, source: str, spec: ModelSpec) -> pb.ModelSpec:
         if value is not None:
             setattr(made.routing, field, value)
     return made
+
+
+def serving_of(mesh: pb.MeshModel | None, wanted: pb.ModelSpec) -> tuple[int, int]:
+    """Agents that serve it, and those of them that have it as it was before; none until the controller knows what is wanted."""
+    if mesh is None or mesh.spec != wanted:
+        return 0, 0
+    updated = mesh.status.updated if mesh.status.observed_generation == mesh.generation else 0
+    return mesh.status.ready, mesh.status.ready - updated
 
 
 def failure_of(error: pb.MeshError) -> Failure:

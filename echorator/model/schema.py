@@ -103,9 +103,9 @@ def _fault(kind: type[Spec], path: Path, found: Any) -> Fault:
         case "literal_error":
             return Fault(where, f"must be {found['ctx']['expected']}, not {given!r}")
         case "greater_than_equal":
-            return Fault(where, f"must be at least {found['ctx']['ge']}, not {given}")
+            return Fault(where, f"must be at least {_number(found['ctx']['ge'])}, not {given}")
         case "less_than_equal":
-            return Fault(where, f"must be at most {found['ctx']['le']}, not {given}")
+            return Fault(where, f"must be at most {_number(found['ctx']['le'])}, not {given}")
         case "string_too_short":
             return Fault(where, "must not be empty")
         case kind_of if kind_of in _KINDS:
@@ -113,6 +113,10 @@ def _fault(kind: type[Spec], path: Path, found: Any) -> Fault:
         case _:
             message = str(found["msg"])
             return Fault(where, f"{message[:1].lower()}{message[1:]}, not {_said(given)}")
+
+
+def _number(bound: float) -> str:
+    return str(bound).removesuffix(".0")
 
 
 def _said(given: object) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, Strict, ValidationInfo, field_validator
 
 from echorator.errors import InvalidRequestError
 from echorator.model.schema import Spec
-from echorator.settings import FLASH_ATTENTION, KV_LAYOUTS, KV_TYPES, SPLIT_MODES, EngineSettings
+from echorator.settings import FLASH_ATTENTION, KV_LAYOUTS, KV_TYPES, MOST_ADAPTERS, SPLIT_MODES, EngineSettings
 
 MOST_REPLICAS = 1000
 
@@ -17,6 +17,24 @@ MOST_REPLICAS = 1000
 def _option(description: str, **schema: Any) -> Any:
     """One option; `schema` is for those who read the schema, here `EngineSettings` checks the ranges."""
     return Field(None, description=description, json_schema_extra=schema)
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not contain NUL")
+    return value
+
+
+class LoraSpec(Spec):
+    """A LoRA adapter on top of the model's weights."""
+
+    image: str = Field(min_length=1, max_length=4096, description="Which adapter: hf://ORG/REPOSITORY/FILE.gguf, oci://..., https://...")
+    scale: float = Field(1.0, ge=-100, le=100, description="Of its change to the weights.")
+
+    @field_validator("image")
+    @classmethod
+    def _fit(cls, value: str) -> str:
+        return _without_nul(value)
 
 
 class EngineSpec(Spec):
@@ -36,6 +54,7 @@ class EngineSpec(Spec):
     kv_layout: str | None = _option("Whether slots share all cells.", enum=list(KV_LAYOUTS))
     queue_limit: int | None = _option("Requests that may wait; more are refused.", minimum=1, maximum=1 << 20)
     prefix_cache: bool | None = _option("Whether prompts share what they have in common.")
+    lora: Annotated[tuple[LoraSpec, ...] | None, Strict(False)] = _option("Adapters; their changes add up.", maxItems=MOST_ADAPTERS)
 
     @field_validator("*")
     @classmethod
@@ -78,6 +97,8 @@ class ModelSpec(Spec):
     @field_validator("image")
     @classmethod
     def _fit(cls, value: str) -> str:
-        if "\0" in value:
-            raise ValueError("must not contain NUL")
-        return value
+        return _without_nul(value)
+
+    def sources(self) -> tuple[str, ...]:
+        """Of the files that it needs: the model's, then its adapters'."""
+        return (self.image, *(lora.image for lora in self.engine.lora or ()))

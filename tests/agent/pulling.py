@@ -11,4 +11,4 @@ from echorator.images.store import Store
 def no_pulls() -> Puller:
     """For agents whose models are files of this machine."""
     nowhere = Path("/nonexistent")
-    return Puller(Store(nowhere), [], nowhere, offline=True)
+    return Puller(Store(nowhere), [], offline=True)

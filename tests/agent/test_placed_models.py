@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.agent.placed_models import LONGEST_RETRY_S, Failure, Placed, plan, retry_after_s, settings_of
-from echorator.errors import ErrorClass, InvalidRequestError
-from echorator.rpc.v1 import controller_pb2 as pb
-from echorator.rpc.v1 import model_pb2
-from echorator.settings import EngineSettings
+from echorator.agent.placed_models import LONGEST_RETRY_S, Failure, Next, Placed, Steps, plan, retry_after_s
+from echorator.errors import ErrorClass
 
 NEVER = float("inf")
 NAMES = st.sampled_from("abcd")
@@ -24,42 +20,50 @@ def failure(retry_s: float) -> Failure:
 
 
 @pytest.mark.parametrize(
-    ("desired", "placed", "own", "unload", "load"),
+    ("desired", "placed", "own", "steps"),
     [
-        ({}, {}, (), [], []),
-        ({"a": 1}, {}, (), [], ["a"]),
-        ({"a": 1}, {"a": Placed(1)}, (), [], []),
-        ({"a": 2}, {"a": Placed(1)}, (), ["a"], []),
-        ({}, {"a": Placed(1)}, (), ["a"], []),
-        ({"a": 2}, {"a": Placed(1, busy=True)}, (), [], []),
-        ({"a": 1}, {}, ("a",), [], []),
-        ({"a": 1}, {"a": Placed(1, failure=failure(9.0))}, (), [], ["a"]),
-        ({"a": 1}, {"a": Placed(1, failure=failure(11.0))}, (), [], []),
-        ({"a": 1}, {"a": Placed(1, failure=failure(NEVER))}, (), [], []),
-        ({"a": 2}, {"a": Placed(1, failure=failure(NEVER))}, (), ["a"], []),
+        ({}, {}, (), Steps([], [], [])),
+        ({"a": 1}, {}, (), Steps([], [], ["a"])),
+        ({"a": 1}, {"a": Placed(1)}, (), Steps([], [], [])),
+        ({}, {"a": Placed(1)}, (), Steps([], ["a"], [])),
+        ({"a": 2}, {"a": Placed(1)}, (), Steps(["a"], [], [])),
+        ({"a": 2}, {"a": Placed(1, next=Next(2))}, (), Steps([], ["a"], [])),
+        ({"a": 3}, {"a": Placed(1, next=Next(2))}, (), Steps(["a"], [], [])),
+        ({"a": 2}, {"a": Placed(1, next=Next(2, failure(9.0)))}, (), Steps(["a"], [], [])),
+        ({"a": 2}, {"a": Placed(1, next=Next(2, failure(11.0)))}, (), Steps([], [], [])),
+        ({"a": 1}, {"a": Placed(1, next=Next(2, failure(9.0)))}, (), Steps([], [], [])),
+        ({"a": 2}, {"a": Placed(1, busy=True)}, (), Steps([], [], [])),
+        ({"a": 1}, {}, ("a",), Steps([], [], [])),
+        ({"a": 1}, {"a": Placed(1, failure=failure(9.0))}, (), Steps([], [], ["a"])),
+        ({"a": 1}, {"a": Placed(1, failure=failure(11.0))}, (), Steps([], [], [])),
+        ({"a": 1}, {"a": Placed(1, failure=failure(NEVER))}, (), Steps([], [], [])),
+        ({"a": 2}, {"a": Placed(1, failure=failure(NEVER))}, (), Steps([], ["a"], [])),
     ],
 )
-def test_plan(desired: dict[str, int], placed: dict[str, Placed], own: tuple[str, ...], unload: list[str], load: list[str]) -> None:
-    assert plan(desired, placed, frozenset(own), 10.0) == (unload, load)
+def test_plan(desired: dict[str, int], placed: dict[str, Placed], own: tuple[str, ...], steps: Steps) -> None:
+    assert plan(desired, placed, frozenset(own), 10.0) == steps
 
 
 GENERATIONS = st.integers(1, 3)
-PLACED = st.builds(Placed, GENERATIONS, st.booleans(), st.none() | st.builds(failure, st.sampled_from([5.0, 15.0, NEVER])))
+FAILURES = st.none() | st.builds(failure, st.sampled_from([5.0, 15.0, NEVER]))
+PLACED = st.builds(Placed, GENERATIONS, st.booleans(), FAILURES, next=st.none() | st.builds(Next, GENERATIONS, FAILURES))
 
 
 @given(st.dictionaries(NAMES, GENERATIONS), st.dictionaries(NAMES, PLACED), st.frozensets(NAMES))
 def test_carried_out_it_is_what_was_desired(desired: dict[str, int], placed: dict[str, Placed], own: frozenset[str]) -> None:
     own -= placed.keys()
     placed = {name: replace(there, busy=False) for name, there in placed.items()}
-    for _ in range(3):
-        unload, load = plan(desired, placed, own, NEVER)
-        assert not set(unload) & set(load)
-        assert not set(unload) & own
-        for name in unload:
+    for _ in range(4):
+        steps = plan(desired, placed, own, NEVER)
+        assert len({*steps.find, *steps.unload, *steps.load}) == len(steps.find) + len(steps.unload) + len(steps.load)
+        assert not {*steps.find, *steps.unload} & own
+        for name in steps.find:
+            placed[name] = replace(placed[name], next=Next(desired[name]))
+        for name in steps.unload:
             del placed[name]
-        for name in load:
+        for name in steps.load:
             placed[name] = Placed(desired[name])
-    assert plan(desired, placed, own, 0.0) == ([], [])
+    assert plan(desired, placed, own, 0.0) == Steps([], [], [])
     assert {name: there.generation for name, there in placed.items()} == {n: g for n, g in desired.items() if n not in own}
 
 
@@ -70,11 +74,3 @@ def test_retries_wait_longer_each_time_and_a_mistake_waits_for_its_change() -> N
         waits = [retry_after_s(ErrorClass.SYSTEM, attempts) for _ in range(50)]
         assert all(0.75 * expected <= wait <= 1.25 * expected for wait in waits)
         assert len(set(waits)) > 1, "agents would retry in step"
-
-
-def test_the_controllers_options_over_the_agents_own() -> None:
-    defaults = EngineSettings(Path("x"), slots=3, batch_tokens=256)
-    made = settings_of(pb.DesiredModel(name="a", source="/m.gguf", options=model_pb2.EngineOptions(slots=5)), Path("/m.gguf"), defaults)
-    assert (str(made.path), made.slots, made.batch_tokens) == ("/m.gguf", 5, 256)
-    with pytest.raises(InvalidRequestError, match=r"slots must be 1\.\.128"):
-        settings_of(pb.DesiredModel(name="a", source="/m.gguf", options=model_pb2.EngineOptions(slots=500)), Path("/m.gguf"), defaults)

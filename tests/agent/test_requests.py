@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from google.protobuf import json_format, struct_pb2
 
 from echorator.agent import requests
 from echorator.errors import InvalidRequestError
+from echorator.images.puller import Image
 from echorator.rpc.v1 import model_pb2 as pb
-from echorator.settings import EngineSettings, Sampling
+from echorator.settings import EngineSettings, Lora, Sampling
 
 VOCABULARY = 100
 
@@ -147,11 +149,20 @@ def test_unfit_model_names(name: str) -> None:
 def test_engine_options_override_the_defaults() -> None:
     defaults = EngineSettings(Path("."), slots=3, threads=1)
     options = pb.EngineOptions(context_tokens=512, prefix_cache=False, tensor_split=[1.0, 2.0], kv_type_k="q8_0")
-    made = requests.engine_settings_of(pb.LoadModelRequest(path="x.gguf", options=options), defaults)
     expected = EngineSettings(
-        Path("x.gguf"), slots=3, threads=1, context_tokens=512, prefix_cache=False, tensor_split=(1.0, 2.0), kv_type_k="q8_0"
+        Path("."), slots=3, threads=1, context_tokens=512, prefix_cache=False, tensor_split=(1.0, 2.0), kv_type_k="q8_0"
     )
-    assert made == expected
+    assert requests.engine_settings_of(options, defaults) == expected
+
+
+def test_files_take_the_place_of_sources() -> None:
+    options = pb.EngineOptions(lora=[pb.Lora(source="hf://a/b/c.gguf"), pb.Lora(source="d.gguf", scale=0.0)])
+    assert requests.sources_of("m.gguf", options) == ["m.gguf", "hf://a/b/c.gguf", "d.gguf"]
+    settings = requests.engine_settings_of(options, EngineSettings(Path(".")))
+    model, first, second = (Image("", Path(name)) for name in ("m", "c", "d"))
+    made = requests.with_files(settings, replace(model, adapters=(Path("own"),)), first, second)
+    assert made.path == Path("m")
+    assert made.lora == (Lora(Path("own")), Lora(Path("c")), Lora(Path("d"), 0.0))
 
 
 def test_every_engine_option_is_a_setting() -> None:
@@ -159,16 +170,15 @@ def test_every_engine_option_is_a_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "says"),
+    ("options", "says"),
     [
-        (pb.LoadModelRequest(), "path is empty"),
-        (pb.LoadModelRequest(path="a\0b"), "NUL"),
-        (pb.LoadModelRequest(path="x", options=pb.EngineOptions(slots=0)), "slots must be 1..128"),
-        (pb.LoadModelRequest(path="x", options=pb.EngineOptions(kv_type_k="q3")), "kv_type_k must be one of"),
-        (pb.LoadModelRequest(path="x", options=pb.EngineOptions(split_mode="half")), "split_mode must be one of"),
+        (pb.EngineOptions(slots=0), "slots must be 1..128"),
+        (pb.EngineOptions(kv_type_k="q3"), "kv_type_k must be one of"),
+        (pb.EngineOptions(split_mode="half"), "split_mode must be one of"),
+        (pb.EngineOptions(lora=[pb.Lora(source="a", scale=101)]), "a scale must be -100..100, not 101"),
     ],
 )
-def test_engine_options_out_of_range(request_: pb.LoadModelRequest, says: str) -> None:
+def test_engine_options_out_of_range(options: pb.EngineOptions, says: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        requests.engine_settings_of(request_, EngineSettings(Path(".")))
+        requests.engine_settings_of(options, EngineSettings(Path(".")))
     assert says in str(caught.value)

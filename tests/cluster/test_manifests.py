@@ -50,6 +50,14 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert str(service.key) == "service/sums"
 
 
+def test_adapters_are_files_of_that_folder_too(tmp_path: Path) -> None:
+    engine = "engine: {lora: [{image: tuned/a.gguf}, {image: 'hf://a/b/c.gguf', scale: 0.5}]}"
+    (tmp_path / "f.yaml").write_text(f"apiVersion: echorator.dev/v1\nkind: Model\nmetadata: {{name: m}}\nspec: {{image: m.gguf, {engine}}}")
+    (wish,) = read_manifests(tmp_path / "f.yaml")
+    assert isinstance(wish.spec, ModelSpec)
+    assert wish.spec.sources() == (str(tmp_path / "m.gguf"), str(tmp_path / "tuned/a.gguf"), "hf://a/b/c.gguf")
+
+
 def test_the_embedded_model_and_other_places_are_no_paths() -> None:
     for image in ("echo-nano", "hf://a/b/c.gguf", "/abs/x.gguf"):
         (wish,) = parse_manifests(GOOD.split("---")[0].replace("phi.gguf", image), "f.yaml")

@@ -64,6 +64,7 @@ class StreamAgent:
 
     def __init__(self, controller: Controller, name: str, address: str = "127.0.0.1:1", **register: Any) -> None:
         defaults: dict[str, Any] = {"protocol": 1, "id": name, "instance": f"{name}-1", "address": address}
+        self.name = name
         self._register = pb.Register(**(defaults | register))
         self._stub = controller.stub
         controller.agents.append(self)

@@ -24,12 +24,13 @@ def shown(observed: Observed) -> dict[str, tuple[bool, str]]:
 @pytest.mark.parametrize(
     ("observed", "placed", "available", "ready"),
     [
-        (Observed(2, 2, 2), (True, "AgentsChosen"), (True, "AgentsReady"), (True, "AsAskedFor")),
-        (Observed(2, 2, 1), (True, "AgentsChosen"), (True, "AgentsReady"), (False, "Loading")),
-        (Observed(2, 2, 0), (True, "AgentsChosen"), (False, "NoAgentReady"), (False, "Loading")),
-        (Observed(2, 1, 1, "1 more agent needed"), (False, "AgentsMissing"), (True, "AgentsReady"), (False, "AgentsMissing")),
-        (Observed(0, 0, 0), (True, "AgentsChosen"), (False, "ScaledToZero"), (True, "AsAskedFor")),
-        (Observed(0, 0, 1), (True, "AgentsChosen"), (True, "AgentsReady"), (True, "AsAskedFor")),  # the last one still drains
+        (Observed(2, 2, 2, 2), (True, "AgentsChosen"), (True, "AgentsReady"), (True, "AsAskedFor")),
+        (Observed(2, 2, 1, 1), (True, "AgentsChosen"), (True, "AgentsReady"), (False, "Loading")),
+        (Observed(2, 2, 0, 0), (True, "AgentsChosen"), (False, "NoAgentReady"), (False, "Loading")),
+        (Observed(2, 2, 2, 1), (True, "AgentsChosen"), (True, "AgentsReady"), (False, "Updating")),
+        (Observed(2, 1, 1, 1, "1 more agent needed"), (False, "AgentsMissing"), (True, "AgentsReady"), (False, "AgentsMissing")),
+        (Observed(0, 0, 0, 0), (True, "AgentsChosen"), (False, "ScaledToZero"), (True, "AsAskedFor")),
+        (Observed(0, 0, 1, 1), (True, "AgentsChosen"), (True, "AgentsReady"), (True, "AsAskedFor")),  # the last one still drains
     ],
 )
 def test_counts(observed: Observed, placed: tuple[bool, str], available: tuple[bool, str], ready: tuple[bool, str]) -> None:
@@ -46,7 +47,7 @@ def test_counts(observed: Observed, placed: tuple[bool, str], available: tuple[b
     ],
 )
 def test_an_error_is_shown_with_what_follows(kind: ErrorClass, reason: str, says: str) -> None:
-    degraded = conditions_of(Observed(1, 1, 0, "", [Trouble(kind, "it broke", "a", 2)]))[-1]
+    degraded = conditions_of(Observed(1, 1, 0, 0, "", [Trouble(kind, "it broke", "a", 2)]))[-1]
     assert (degraded.type, degraded.holds, degraded.reason) == ("Degraded", True, reason)
     for part in ("it broke", "agent a", "attempt 2", says):
         assert part in degraded.message

@@ -10,7 +10,7 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.controller.xds.mesh_view import Endpoint, MeshView, Route, host_port
+from echorator.controller.xds.mesh_view import Endpoint, MeshView, Route
 from echorator.controller.xds.resources import CLUSTER, ENDPOINT, GATEWAY, LISTENER, ROUTE, envoy_resources, grpc_resources, unknown
 from echorator.controller.xds.snapshot import Snapshot
 
@@ -99,12 +99,6 @@ def test_envoy_holds_what_an_agent_has_no_slot_for() -> None:
     routes = made[ROUTE][GATEWAY].virtual_hosts[0].routes
     assert [route.route.cluster for route in routes] == ["m", GATEWAY]
     assert routes[0].match.headers[0].name == "x-echorator-model"
-
-
-@pytest.mark.parametrize("address", ["10.0.0.1:50051", "[::1]:50051", "name:1"])
-def test_addresses(address: str) -> None:
-    host, port = host_port(address)
-    assert address in (f"{host}:{port}", f"[{host}]:{port}")
 
 
 ENDPOINTS = st.builds(

@@ -13,7 +13,8 @@ import pytest
 from bench.random_gguf import Shape, write
 from echorator.engine import vetting
 from echorator.errors import ModelFileError
-from echorator.settings import EngineSettings
+from echorator.settings import EngineSettings, Lora
+from tests.lora_files import write_lora
 
 ECHO_NANO = Path(__file__).parents[2] / "echorator" / "data" / "echo-nano.q8_0.gguf"
 
@@ -22,8 +23,8 @@ SERVE = """
 import select, sys
 from pathlib import Path
 from echorator._native.engine import Embedder, Engine, Model
-from echorator.settings import EngineSettings, Sampling
-settings = EngineSettings(Path(sys.argv[1]), slots=4, threads=2)
+from echorator.settings import EngineSettings, Lora, Sampling
+settings = EngineSettings(Path(sys.argv[1]), slots=4, threads=2, lora=tuple(Lora(Path(name)) for name in sys.argv[2:]))
 model = Model(settings)
 prompts = [model.tokenize(text, True, True) or [0] for text in ("hello", "naive cafe", "x" * 50)]
 Embedder(model, settings, "mean").embed(prompts[:1])
@@ -58,8 +59,8 @@ def mutated(source: bytes, seed: int) -> bytes:
     return bytes(data)
 
 
-def serve(path: Path) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", SERVE, str(path)], capture_output=True, timeout=120, check=False)
+def serve(*files: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-c", SERVE, *map(str, files)], capture_output=True, timeout=120, check=False)
 
 
 @pytest.mark.timeout(600)
@@ -118,6 +119,37 @@ def test_a_folder_and_a_truncated_file(tmp_path: Path) -> None:
     path.write_bytes(ECHO_NANO.read_bytes()[:500_000])
     with pytest.raises(ModelFileError, match=r"cannot load it: .*bounds"):
         vetting.vet(EngineSettings(path))
+
+
+def test_adapters_are_looked_at_with_their_model(tmp_path: Path) -> None:
+    good = write_lora(tmp_path / "good.gguf", ECHO_NANO)
+    vetting.vet(EngineSettings(ECHO_NANO, lora=(Lora(good),)))
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(b"\x80\x02 torch")
+    with pytest.raises(ModelFileError, match=r"bad\.gguf: is not a GGUF file but a pickle"):
+        vetting.vet(EngineSettings(ECHO_NANO, lora=(Lora(good), Lora(bad))))
+    with pytest.raises(ModelFileError, match=r"good\.gguf is a LoRA adapter, not a model"):
+        vetting.vet(EngineSettings(good))
+
+
+def test_mutated_adapters(tmp_path: Path) -> None:
+    whole = write_lora(tmp_path / "good.gguf", ECHO_NANO).read_bytes()
+
+    def said(seed: int) -> str:
+        path = tmp_path / f"{seed}.gguf"
+        path.write_bytes(mutated(whole, seed))
+        try:
+            vetting.vet(EngineSettings(ECHO_NANO, lora=(Lora(path),)))
+        except ModelFileError as error:
+            return str(error)
+        served = serve(ECHO_NANO, path)
+        assert served.returncode in (0, 1), f"seed {seed}: accepted, and then {served.returncode}: {served.stderr[-2000:].decode()}"
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        verdicts = list(pool.map(said, range(30)))
+    assert 5 <= sum(bool(verdict) for verdict in verdicts) < 30
+    assert all(f"{seed}.gguf" in verdict for seed, verdict in enumerate(verdicts) if verdict)
 
 
 def test_a_verdict_holds_until_the_file_changes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.test_faults import Load, answer, chat, client
+from tests.gateway.load import Load, answer, chat, client
 from tests.mesh_processes import Mesh
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))

@@ -18,8 +18,8 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.agent.polling import eventually
 from tests.gateway.http_client import http
+from tests.gateway.load import answer
 from tests.gateway.serving import BackEnd, Gateway, gatewaying
-from tests.gateway.test_faults import answer
 from tests.mesh_processes import Mesh, free_port
 
 

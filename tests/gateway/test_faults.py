@@ -6,8 +6,6 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,10 @@ from echorator.cli.client import channel_to
 from echorator.rpc.v1 import controller_pb2, model_pb2
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+from tests.gateway.load import Load, answer, chat, client
 from tests.mesh_processes import Mesh, free_port, until, xds_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-HELLO = [model_pb2.Message(role="user", content="Hello!")]
-
-
-def chat(stub: ModelServiceStub) -> Any:
-    request = model_pb2.ChatRequest(model="echo", messages=HELLO, sampling=model_pb2.Sampling(temperature=0.0))
-    return stub.Chat(request, timeout=60.0)
 
 
 def generate(stub: ModelServiceStub, tokens: int) -> Any:
@@ -36,49 +28,6 @@ def generate(stub: ModelServiceStub, tokens: int) -> Any:
         tokens=model_pb2.TokenIds(ids=list(range(5, 20))), limits=model_pb2.Limits(max_tokens=tokens, ignore_eos=True)
     )
     return stub.Generate(request, timeout=120.0)
-
-
-async def answer(call: Any) -> tuple[str, int]:
-    """The text and the number of messages with a finish."""
-    text, finishes = "", 0
-    while (reply := await call.read()) is not aio.EOF:
-        text += reply.text
-        finishes += reply.HasField("finish")
-    return text, finishes
-
-
-class Load:
-    """Calls that go on, one after the other in each of `lanes`, until it is stopped."""
-
-    def __init__(self, call: Callable[[], Awaitable[tuple[str, int]]], lanes: int) -> None:
-        self._call = call
-        self.answered = 0
-        self.failures: list[str] = []
-        self._stop = asyncio.Event()
-        self._tasks = [asyncio.create_task(self._lane()) for _ in range(lanes)]
-
-    async def _lane(self) -> None:
-        while not self._stop.is_set():
-            try:
-                _, finishes = await self._call()
-                assert finishes == 1, f"{finishes} finishes in one answer"
-                self.answered += 1
-            except aio.AioRpcError as error:
-                self.failures.append(f"{error.code().name}: {error.details()}")
-
-    async def more(self, calls: int) -> None:
-        before = self.answered
-        await until(lambda: self.answered >= before + calls or bool(self.failures), f"{calls} more answers", 60.0)
-
-    async def stop(self) -> None:
-        self._stop.set()
-        await asyncio.gather(*self._tasks)
-
-
-@asynccontextmanager
-async def client(address: str) -> Any:
-    async with channel_to(address) as channel:
-        yield ModelServiceStub(channel)
 
 
 async def test_an_agent_is_killed_in_the_middle_of_its_answers(tmp_path: Path, slow_model: Path) -> None:

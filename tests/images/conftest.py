@@ -21,7 +21,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServe
 
 @pytest.fixture
 def puller(tmp_path: Path) -> Puller:
-    return Puller(Store(tmp_path / "models"), [], tmp_path / "docker.json")
+    return Puller(Store(tmp_path / "models"), [], [tmp_path / "docker.json"])
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,7 @@ def fake_hub(files: dict[str, bytes], token: str = "") -> Iterator[FakeHub]:
 
 def puller_at(hub: FakeHub, folder: Path, token: str = "") -> Puller:
     assert hub.hub is not None
-    return Puller(Store(folder / "models"), [], folder / "none", HubSettings(hub.hub.url, token))
+    return Puller(Store(folder / "models"), [], hub=HubSettings(hub.hub.url, token))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_parts_of_a_split_model_lie_side_by_side(tmp_path: Path) -> None:
 
 def test_a_hub_that_is_none(tmp_path: Path) -> None:
     with bad_server({"/api/models/o/r/revision/main?blobs=true": b"<html>"}) as server:
-        puller = Puller(Store(tmp_path), [], tmp_path, HubSettings(server.url))
+        puller = Puller(Store(tmp_path), [], hub=HubSettings(server.url))
         with pytest.raises(AnswerError, match="does not answer as Hugging Face does"):
             puller.pull("hf://o/r")
         with pytest.raises(AbsentError, match="look at the name"):

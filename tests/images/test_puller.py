@@ -28,6 +28,7 @@ from echorator.images.puller import Progress, Puller
 from echorator.images.store import NotPulledError, Store, StoreError
 from echorator.images.transfer import DigestError
 from tests.images.servers import OCI_INDEX, BadServer, Manners, RegistryServer, bad_server, digest_of, gguf_like, registry_server
+from tests.lora_files import write_lora
 
 NANO = embedded_model().read_bytes()
 HTPASSWD = "ann:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"  # "secret", by bcrypt
@@ -92,15 +93,26 @@ def test_oci_artefacts_and_indexes(registry: RegistryServer, puller: Puller) -> 
         puller.pull(f"oci://{registry.host}/art/nano:empty")
     with pytest.raises(AbsentError, match="look at the name, the tag and the spelling"):
         puller.pull(f"{registry.host}/art/absent")
-    registry.ollama("art/tuned", NANO, adapter=gguf_like(3000))
-    with pytest.raises(AnswerError, match="an adapter on top of a model, which is not applied here; merge both"):
-        puller.pull(f"{registry.host}/art/tuned")
+
+
+def test_an_adapter_comes_with_its_model_or_alone(registry: RegistryServer, puller: Puller, tmp_path: Path) -> None:
+    adapter = write_lora(tmp_path / "a.gguf", embedded_model()).read_bytes()
+    registry.ollama("art/tuned", NANO, adapter=adapter)
+    tuned = puller.pull(f"{registry.host}/art/tuned")
+    assert [path.read_bytes() for path in tuned.adapters] == [adapter]
+    assert tuned.path.read_bytes() == NANO
+    registry.oci("art/adapter", "v1", [{"mediaType": "application/vnd.docker.ai.gguf.v3", **registry.blob("art/adapter", adapter)}])
+    assert puller.pull(f"oci://{registry.host}/art/adapter:v1").path.read_bytes() == adapter
+    registry.ollama("art/old", NANO, adapter=b"ggla, as adapters were before GGUF")
+    with pytest.raises(ModelFileError, match="art/old"):
+        puller.pull(f"{registry.host}/art/old")
+    assert puller.find(f"{registry.host}/art/old") is None
 
 
 def test_a_private_registry(tmp_path: Path, puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "htpasswd").write_text(f"{HTPASSWD}\n")
     with registry_server(tmp_path, f"auth: {{htpasswd: {{realm: r, path: {tmp_path}/htpasswd}}}}\n") as server:
-        with pytest.raises(DeniedError, match="it wants credentials; `docker login`"):
+        with pytest.raises(DeniedError, match=r"it wants credentials; `docker login`.*imagePullSecrets"):
             puller.pull(f"{server.host}/a/b")
         (tmp_path / "docker.json").write_text("{")
         with pytest.raises(AnswerError, match="it holds the credentials of registries"):
@@ -113,7 +125,7 @@ def test_a_private_registry(tmp_path: Path, puller: Puller, monkeypatch: pytest.
         helper.write_text('#!/bin/sh\nread host; echo "{\\"Username\\": \\"ann\\", \\"Secret\\": \\"secret\\"}"\n')
         helper.chmod(0o755)
         (tmp_path / "docker.json").write_text(json.dumps({"credsStore": "test"}))
-        other = Puller(Store(tmp_path / "other"), [], tmp_path / "docker.json")
+        other = Puller(Store(tmp_path / "other"), [], [tmp_path / "docker.json"])
         with pytest.raises(AnswerError, match="names docker-credential-test, which is not installed"):
             other.pull(f"{server.host}/a/b")
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -167,7 +179,7 @@ def test_a_token_that_is_never_good_enough(puller: Puller) -> None:
 def test_offline_and_unreachable(registry: RegistryServer, puller: Puller, tmp_path: Path) -> None:
     registry.ollama("library/off", NANO)
     source = f"{registry.host}/library/off"
-    offline = Puller(puller.store, [], tmp_path / "docker.json", offline=True)
+    offline = Puller(puller.store, [], [tmp_path / "docker.json"], offline=True)
     with pytest.raises(NotPulledError, match="this machine is offline"):
         offline.pull(source)
     puller.pull(source)
@@ -182,7 +194,7 @@ def test_another_store_is_read_in_place(registry: RegistryServer, puller: Puller
     registry.ollama("library/both", NANO)
     source = f"{registry.host}/library/both"
     puller.pull(source)
-    other = Puller(Store(tmp_path / "own"), [puller.store], tmp_path / "docker.json")
+    other = Puller(Store(tmp_path / "own"), [puller.store], [tmp_path / "docker.json"])
     image = other.find(source)
     assert image is not None
     assert image.path.is_relative_to(puller.store.folder)
@@ -324,7 +336,7 @@ def test_what_is_no_model_is_refused_from_its_first_bytes(large: bytes, puller: 
         assert files(puller) == []
         with pytest.raises(ModelFileError, match="it is no GGUF file"):
             puller.pull(server.source("/page"))
-        small = Puller(puller.store, [], Path("none"), memory_bytes=1 << 20)
+        small = Puller(puller.store, [], memory_bytes=1 << 20)
         with pytest.raises(ResourceError, match=r"has 48 MiB of weights, this machine has 1 MiB of memory"):
             small.pull(server.source("/page"))
 
@@ -359,7 +371,7 @@ def fill(progress):
                 pass
 
 try:
-    Puller(Store(folder), [], Path("/nonexistent")).pull(source, fill)
+    Puller(Store(folder), []).pull(source, fill)
 except Exception as error:
     print(type(error).__name__, error)
 print(sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in (".partial", ".map")))
@@ -402,7 +414,7 @@ def test_links_and_folders_where_blobs_should_be(puller: Puller, tmp_path: Path)
         assert (tmp_path / "elsewhere").read_bytes() == small
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError):
-        Puller(Store(tmp_path / "file"), [], tmp_path).pull(server.source("/m.gguf"))
+        Puller(Store(tmp_path / "file"), []).pull(server.source("/m.gguf"))
 
 
 def test_a_certificate_that_has_expired(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -414,9 +426,9 @@ def test_a_certificate_that_has_expired(puller: Puller, monkeypatch: pytest.Monk
     assert files(puller) == []
 
 
-def test_a_folder_that_may_not_be_written(puller: Puller) -> None:
+def test_a_folder_that_may_not_be_written() -> None:
     with bad_server({"/m.gguf": gguf_like(3000)}) as server, pytest.raises(ResourceError, match=r"another --models folder|/sys"):
-        Puller(Store(Path("/sys/echorator")), [], puller.store.folder).pull(server.source("/m.gguf"))
+        Puller(Store(Path("/sys/echorator")), []).pull(server.source("/m.gguf"))
 
 
 def test_retry_after() -> None:
@@ -434,7 +446,7 @@ import sys
 from pathlib import Path
 from echorator.images.puller import Puller
 from echorator.images.store import Store
-print(Puller(Store(Path(sys.argv[1])), [], Path("none")).pull(sys.argv[2]).path)
+print(Puller(Store(Path(sys.argv[1])), []).pull(sys.argv[2]).path)
 """
 
 

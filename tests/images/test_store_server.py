@@ -26,10 +26,10 @@ NANO = embedded_model().read_bytes()
 
 
 @contextmanager
-def serving(source: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(folder: Path, *sources: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Its URL, once it listens."""
     port = free_port()
-    command = (sys.executable, "-P", "-m", "echorator", "pull", source, "--models", str(folder), "--serve", f"127.0.0.1:{port}")
+    command = (sys.executable, "-P", "-m", "echorator", "pull", *sources, "--models", str(folder), "--serve", f"127.0.0.1:{port}")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield f"http://127.0.0.1:{port}", process
@@ -63,11 +63,11 @@ def test_another_machine_copies_it(tmp_path: Path) -> None:
 def _copied(registry: RegistryServer, tmp_path: Path) -> None:
     registry.ollama("ann/nano", NANO, template=b"{{ .Prompt }}")
     source = f"{registry.host}/ann/nano"
-    with serving(source, tmp_path / "first") as (url, process):
+    with serving(tmp_path / "first", source) as (url, process):
         until_ready(url)
         assert get(f"{url}/progress").json() == {"stage": "ready", "done_bytes": len(NANO) + 13, "total_bytes": len(NANO) + 13}
         registry.close()
-        copy = Puller(Store(tmp_path / "second"), [], tmp_path / "none", upstream=url)
+        copy = Puller(Store(tmp_path / "second"), [], upstream=url)
         image = copy.pull(source)
         assert image.path.read_bytes() == NANO
         assert image.template == "{{ .Prompt }}"
@@ -78,22 +78,36 @@ def _copied(registry: RegistryServer, tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
     with pytest.raises(NetworkError):
-        Puller(Store(tmp_path / "third"), [], tmp_path / "none", upstream=url).pull(source)
+        Puller(Store(tmp_path / "third"), [], upstream=url).pull(source)
 
 
 def test_what_it_lacks_comes_from_the_source(registry: RegistryServer, tmp_path: Path) -> None:
     for name in ("one", "two"):
         registry.ollama(f"ann/{name}", NANO)
-    with serving(f"{registry.host}/ann/one", tmp_path / "first") as (url, _):
+    with serving(tmp_path / "first", f"{registry.host}/ann/one") as (url, _):
         until_ready(url)
-        copy = Puller(Store(tmp_path / "second"), [], tmp_path / "none", upstream=url)
+        copy = Puller(Store(tmp_path / "second"), [], upstream=url)
         assert copy.pull(f"{registry.host}/ann/two").path.read_bytes() == NANO
+
+
+def test_one_that_starts_again_has_all_that_it_needs(tmp_path: Path) -> None:
+    """Its sources are there, or out of reach: either way it is as ready as before."""
+    with registry_server(tmp_path) as registry, bad_server({"/m.gguf": NANO}, Manners()) as server:
+        registry.ollama("ann/nano", NANO)
+        sources = (server.source("/m.gguf"), f"{registry.host}/ann/nano")
+        with serving(tmp_path / "first", *sources) as (url, _):
+            until_ready(url)
+            progress = get(f"{url}/progress").json()
+            assert progress["done_bytes"] == progress["total_bytes"] == 2 * len(NANO)
+    for again in (sources, sources[:1], sources[1:]):
+        with serving(tmp_path / "first", *again) as (url, _):
+            until_ready(url)
 
 
 def test_it_says_how_far_it_is(tmp_path: Path) -> None:
     with (
         bad_server({"/m.gguf": NANO}, Manners(bytes_per_s=len(NANO) / 2)) as server,
-        serving(server.source("/m.gguf"), tmp_path) as (url, _),
+        serving(tmp_path, server.source("/m.gguf")) as (url, _),
     ):
         assert get(f"{url}/ready").status_code == 503
         deadline_s = time.monotonic() + 30
@@ -112,7 +126,7 @@ def test_it_says_how_far_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_a_pull_that_fails_ends_it_with_its_code(tmp_path: Path, source: str, code: Exit, words: str) -> None:
-    with serving(source, tmp_path) as (_, process):
+    with serving(tmp_path, source) as (_, process):
         _, said = process.communicate(timeout=120)
         assert process.returncode == code
         assert words in said
@@ -131,7 +145,7 @@ def test_a_folder_with_one_model_is_that_model(tmp_path: Path) -> None:
     mounted = tmp_path / "volume"
     (mounted / "inner").mkdir(parents=True)
     (mounted / "inner/m.gguf").write_bytes(NANO)
-    puller = Puller(Store(tmp_path / "models"), [], tmp_path / "none", mounts={"oci://registry.example.com/a/b:c": mounted})
+    puller = Puller(Store(tmp_path / "models"), [], mounts={"oci://registry.example.com/a/b:c": mounted})
     assert puller.have("oci://registry.example.com/a/b:c").path == mounted / "inner/m.gguf"
     (mounted / "other.gguf").write_bytes(NANO)
     with pytest.raises(Exception, match=r"should have one GGUF file in it; it has: inner/m.gguf, other.gguf"):

@@ -60,7 +60,7 @@ def test_pulls_of_an_image_at_once_share_it(registry: RegistryServer, puller: Pu
 
     def pull() -> None:
         try:
-            images.append(Puller(Store(puller.store.folder), [], Path("/nonexistent")).pull(source))
+            images.append(Puller(Store(puller.store.folder), []).pull(source))
         except EchoratorError as error:
             errors.append(error)
 
@@ -99,7 +99,7 @@ def test_images_without_a_model(
 
 def test_an_image_too_large_for_this_machine(registry: RegistryServer, tmp_path: Path) -> None:
     registry.image("img/large", "v1", [tar_of({"m.gguf": gguf_like(3 << 20)})])
-    small = Puller(Store(tmp_path / "models"), [], tmp_path / "docker.json", memory_bytes=1 << 20)
+    small = Puller(Store(tmp_path / "models"), [], [tmp_path / "docker.json"], memory_bytes=1 << 20)
     with pytest.raises(ResourceError, match="3 MiB of weights, this machine has 1 MiB"):
         small.pull(f"oci://{registry.host}/img/large:v1")
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.images.servers import RegistryServer, registry_server
 from tests.kube.control_plane import ControlPlane
+from tests.kube.in_cluster import install
 from tests.kube.process_cluster import ProcessCluster
 from tests.kube.workloads import Workspace
 
@@ -25,6 +27,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessCluster
     """Another one, with its controllers, its scheduler and a node whose pods are processes."""
     with ProcessCluster(tmp_path_factory.mktemp("cluster")) as whole:
         yield whole
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: ProcessCluster) -> ProcessCluster:
+    """`cluster` with manifests/install.yaml in it; nothing is taken back, for it ends with the tests."""
+    install(cluster)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """A real one that asks for no credentials."""
+    with registry_server(tmp_path_factory.mktemp("registry")) as server:
+        yield server
 
 
 @contextmanager

@@ -56,6 +56,7 @@ class PodEnvironment:
         return self._folder / "termination" / str(container["name"])
 
     async def launch(self, container: Json) -> Launch:
+        await self._sources.refresh()
         own = await self._own(container)
         localization = self._localization(container, own)
         env = self._given(container)

@@ -38,6 +38,12 @@ class PodVolumes:
         volumes = self._pod["spec"].get("volumes", ())
         return {volume["name"]: await self._place(volume) for volume in volumes}
 
+    async def refresh(self) -> None:
+        """What ConfigMaps and Secrets say by now, as a kubelet brings it into pods that run."""
+        for volume in self._pod["spec"].get("volumes", ()):
+            if {"configMap", "secret", "projected"} & volume.keys():
+                await self._place(volume)
+
     async def object(self, kind: str, name: str, optional: bool = False) -> Json:
         """A ConfigMap or Secret; an optional one that is absent is empty."""
         try:

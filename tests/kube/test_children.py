@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from echorator.kube.resources import (
     STATEFUL_SET,
     Object,
 )
-from echorator.kube.source import Way, source_of
+from echorator.kube.source import Source, Way, source_of
 from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import SpecError, check
 from tests.kube.control_plane import ControlPlane
@@ -38,6 +39,7 @@ SPECS: dict[str, Any] = {
     "shared claim": {"image": "phi", "storage": {"accessMode": "ReadWriteMany", "className": "fast", "size": "5Gi"}},
     "own claim": {"image": "phi", "storage": {"existingClaim": "mine"}},
     "claimed file": {"image": "pvc://mine/a/b.gguf"},
+    "adapted": {"image": "phi", "engine": {"lora": [{"image": "hf://a/b/c.gguf"}]}},
     "image volume": {"image": "oci://registry.example.com/a/b:c"},
     "large": {"image": "hf://a/b:Q4", "resourceClass": "Large"},
     "scaled": {"image": "phi", "autoscaling": {}, "resourceClass": "Small"},
@@ -195,6 +197,44 @@ def test_merging_removes_what_is_none_and_replaces_plain_lists() -> None:
 )
 def test_ways(image: str, way: Way) -> None:
     assert source_of(check(KubeModelSpec, {"image": image}), INSTALL).way is way
+
+
+def adapted(image: str, *adapters: str) -> Object:
+    return {"image": image, "engine": {"lora": [{"image": adapter} for adapter in adapters]}}
+
+
+def test_adapters_come_the_same_way_as_their_model() -> None:
+    def args(made: Object) -> list[str]:
+        pod = made["spec"]["template"]["spec"]
+        return list(pod["containers"][0]["args"])
+
+    made = wanted(adapted("phi", "hf://a/b/c.gguf", "tuned"))
+    stateful = next(thing for kind, thing in made.store if kind is STATEFUL_SET)
+    assert args(stateful)[:4] == ["pull", "phi", "hf://a/b/c.gguf", "tuned"]
+    deployment = next(thing for kind, thing in made.workload if kind is DEPLOYMENT)
+    assert deployment["spec"]["template"]["spec"]["initContainers"][0]["args"][:4] == ["pull", "phi", "hf://a/b/c.gguf", "tuned"]
+
+    on_claim = wanted(adapted("pvc://mine/m.gguf", "pvc://mine/tuned/a.gguf"))
+    assert not on_claim.store
+    options = args(next(thing for kind, thing in on_claim.workload if kind is DEPLOYMENT))
+    assert [value for option, value in itertools.pairwise(options) if option == "--mount"] == [
+        "pvc://mine/m.gguf=/model/m.gguf",
+        "pvc://mine/tuned/a.gguf=/model/tuned/a.gguf",
+    ]
+
+    def source(image: str, *adapters: str) -> Source:
+        return source_of(check(KubeModelSpec, adapted(image, *adapters)), INSTALL)
+
+    assert source("echo-nano", "tuned").pulled == ("tuned",)
+    assert source("oci://r.example.com/a:b", "tuned").way is Way.STORE, "one way for all"
+    assert source("phi").store != source("phi", "tuned").store
+    for image, adapter in (("phi", "pvc://c/a.gguf"), ("pvc://c/m.gguf", "tuned"), ("pvc://c/m.gguf", "pvc://d/a.gguf")):
+        with pytest.raises(InvalidRequestError, match="on the same claim"):
+            source(image, adapter)
+    with pytest.raises(InvalidRequestError, match="echo-nano is a model, not an adapter"):
+        source("phi", "echo-nano")
+    with pytest.raises(InvalidRequestError, match=r"'/a\.gguf' is a file of one machine"):
+        source("phi", "/a.gguf")
 
 
 @pytest.mark.parametrize("image", ["/a.gguf", "pvc://c", "pvc://c/../x.gguf", "a b", "s3://x/y"])

@@ -39,6 +39,10 @@ def live(plane: ControlPlane, namespace: str, name: str = "m") -> Any:
     return json.loads(plane.kubectl("get", "model", name, "-n", namespace, "-o", "json").stdout)
 
 
+def adapted(image: str, *adapters: str) -> Spec:
+    return {"image": image, "engine": {"lora": [{"image": adapter} for adapter in adapters]}}
+
+
 REFUSED: list[tuple[Spec, str]] = [
     ({"image": "phi latest"}, "must not contain spaces"),
     ({"image": "s3://bucket/phi.gguf"}, "or begins with hf://, oci://, pvc:// or https://"),
@@ -46,6 +50,13 @@ REFUSED: list[tuple[Spec, str]] = [
     ({"image": "/models/phi.gguf"}, "pods do not see your machine's files"),
     ({"image": "file:/models/phi.gguf"}, "pods do not see your machine's files"),
     ({"image": "pvc://claim"}, "a file of a claim is pvc://CLAIM/FILE.gguf"),
+    (adapted("phi", "a b"), "spec.engine.lora.image must not contain spaces"),
+    (adapted("phi", "s3://bucket/a.gguf"), "spec.engine.lora.image is a name such as phi:latest, or begins"),
+    (adapted("phi", "b", "https://example.com/a.gguf"), "spec.engine.lora.image: a URL ends with #sha256= and the 64 digits"),
+    (adapted("phi", "./a.gguf"), "spec.engine.lora.image: pods do not see your machine's files"),
+    (adapted("pvc://claim/phi.gguf", "pvc://claim"), "spec.engine.lora.image: a file of a claim is pvc://CLAIM/FILE.gguf"),
+    (adapted("phi", "pvc://claim/a.gguf"), "a model on a claim and its adapters are on the same claim"),
+    (adapted("pvc://claim/phi.gguf", "pvc://other/a.gguf"), "a model on a claim and its adapters are on the same claim"),
     ({"image": "pvc://claim/phi.gguf", "storage": {"size": "1Gi"}}, "is of no use with a pvc:// image"),
     ({"image": "phi", "storage": {"existingClaim": "c", "size": "1Gi"}}, "remove size and className"),
     ({"image": "phi", "resourceClass": "Small", "resources": {}}, "either spec.resourceClass or spec.resources"),
@@ -79,6 +90,9 @@ def test_a_rule_says_what_to_do(plane: ControlPlane, namespace: str, spec: Spec,
         ({"image": "phi", "repicas": 2}, 'unknown field "spec.repicas"'),
         ({"image": "phi", "resourceClass": "Huge"}, "supported values"),
         ({"image": "phi", "engine": {"kvTypeK": "q9"}}, "supported values"),
+        ({"image": "phi", "engine": {"lora": [{"scale": 1}]}}, "spec.engine.lora[0].image"),
+        ({"image": "phi", "engine": {"lora": [{"image": "a", "scale": 1000}]}}, "less than or equal to 100"),
+        ({"image": "phi", "engine": {"lora": [{"image": "a"}] * 17}}, "at most 16"),
         ({"image": "phi", "resources": {"limits": {"cpu": "many"}}}, "should match"),
         ({"image": "phi", "resources": {"limits": {"memory": "512ki"}}}, "should match"),
         ({"image": "phi", "storage": {"size": "1e9"}}, "should match"),

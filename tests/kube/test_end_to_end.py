@@ -6,13 +6,10 @@ import json
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
-import pytest
 import requests
 
 from echorator.agent.embedded import embedded_model
@@ -22,97 +19,20 @@ from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.rpc.v1.common_pb2 import Scope
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.cognition.redis_server import RedisServer, needs_redis
-from tests.images.servers import Manners, RegistryServer, bad_server, registry_server
+from tests.images.servers import Manners, RegistryServer, bad_server
+from tests.kube.in_cluster import OPERATOR_METRICS, SYSTEM, agents, answer, apply, gateway, get, metric, pods, ready, status, until
 from tests.kube.process_cluster import ProcessCluster
 
-ROOT = Path(__file__).parents[2]
-SYSTEM = "echorator-system"
 NANO = embedded_model().read_bytes()
-
-
-@pytest.fixture(scope="module")
-def installed(cluster: ProcessCluster) -> ProcessCluster:
-    """As the README says it."""
-    cluster.kubectl("apply", "--server-side", "--validate=strict", "-f", str(ROOT / "manifests/install.yaml"))
-    for part in (
-        "statefulset/echorator-controller",
-        "statefulset/echorator-cognition",
-        "deployment/echorator-gateway",
-        "deployment/echorator-operator",
-    ):
-        cluster.kubectl("rollout", "status", part, "-n", SYSTEM, "--timeout=90s")
-    for kind in ("validating", "mutating"):  # this API server has no way to the IP of a Service; test_webhooks.py has them
-        cluster.kubectl("delete", f"{kind}webhookconfiguration", "echorator-operator")
-    return cluster
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry_server(tmp_path_factory.mktemp("registry")) as server:
-        yield server
-
-
-def until(look: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = 60) -> Any:
-    deadline_s = time.monotonic() + within_s
-    while not wanted(seen := look()):
-        assert time.monotonic() < deadline_s, f"still {seen!r}"
-        time.sleep(0.05)
-    return seen
-
-
-def get(cluster: ProcessCluster, namespace: str, *what: str) -> Any:
-    return json.loads(cluster.kubectl("get", *what, "-n", namespace, "-o", "json").stdout)
-
-
-def status(cluster: ProcessCluster, namespace: str, name: str) -> dict[str, Any]:
-    return get(cluster, namespace, "model", name).get("status") or {}
-
-
-def apply(cluster: ProcessCluster, namespace: str, name: str, **spec: Any) -> None:
-    document = {"apiVersion": "echorator.dev/v1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
-    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(document))
-
-
-def ready(cluster: ProcessCluster, namespace: str, name: str, replicas: int = 1, within_s: float = 60) -> dict[str, Any]:
-    def serves(found: dict[str, Any]) -> bool:
-        return found.get("phase") == "Ready" and found.get("readyReplicas") == replicas
-
-    return dict(until(lambda: status(cluster, namespace, name), serves, within_s))
-
-
-def pods(cluster: ProcessCluster, namespace: str, selector: str) -> list[Any]:
-    return [pod for pod in get(cluster, namespace, "pods", "-l", selector)["items"] if "deletionTimestamp" not in pod["metadata"]]
-
-
-def agents(cluster: ProcessCluster, namespace: str, name: str) -> list[Any]:
-    return pods(cluster, namespace, f"echorator.dev/model={name},app.kubernetes.io/component=agent")
-
-
-def gateway(cluster: ProcessCluster) -> str:
-    pod = pods(cluster, SYSTEM, "app.kubernetes.io/name=echorator-gateway")[0]
-    return str(pod["status"]["podIP"])
-
-
-def answer(cluster: ProcessCluster, model: str, within_s: float = 60) -> str:
-    """Streamed through the gateway."""
-    with grpc.insecure_channel(f"{gateway(cluster)}:50052") as channel:
-        request = pb.ChatRequest(model=model, messages=[pb.Message(role="user", content="Hello!")], limits=pb.Limits(max_tokens=8))
-        stub: Any = ModelServiceStub(channel)  # type: ignore[arg-type]  # typed for grpc.aio
-        return "".join(reply.text for reply in stub.Chat(request, timeout=within_s))
 
 
 def leader(cluster: ProcessCluster) -> str:
     return str(get(cluster, SYSTEM, "lease", "echorator-operator")["spec"].get("holderIdentity") or "")
 
 
-def metric(pod: Any, name: str) -> float:
-    text = requests.get(f"http://{pod['status']['podIP']}:8081/metrics", timeout=10).text
-    return sum(float(value) for value in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE))
-
-
 def calls(pod: Any) -> float:
     """Of the API server, but for those that renew the lease, which are the only PUTs."""
-    text = requests.get(f"http://{pod['status']['podIP']}:8081/metrics", timeout=10).text
+    text = requests.get(f"http://{pod['status']['podIP']}:{OPERATOR_METRICS}/metrics", timeout=10).text
     found = re.findall(r'^rest_client_requests_total\{code="[^"]*",method="(\w+)"\} (\S+)$', text, re.MULTILINE)
     return sum(float(value) for method, value in found if method != "PUT")
 
@@ -169,7 +89,7 @@ def test_kollama_from_deploy_to_chat(installed: ProcessCluster, cluster_namespac
         return done.stdout
 
     operators = pods(installed, SYSTEM, "app.kubernetes.io/name=echorator-operator")
-    (leading,) = (pod for pod in operators if metric(pod, "leader_election_master_status") == 1)
+    (leading,) = (pod for pod in operators if metric(pod, OPERATOR_METRICS, "leader_election_master_status") == 1)
     before = calls(leading)
     said = kollama("deploy", "nano", "--image", "echo-nano", "--wait", "--timeout", "90")
     assert "model/nano Ready" in said
@@ -290,6 +210,6 @@ def test_the_leader_is_killed_and_the_other_goes_on(installed: ProcessCluster, c
     assert leader(installed) not in ("", first)
     assert get(installed, cluster_namespace, "deployment", "model-before")["metadata"]["generation"] == version
     operators = pods(installed, SYSTEM, "app.kubernetes.io/name=echorator-operator")
-    leading = [metric(pod, "leader_election_master_status") for pod in operators if pod["status"].get("podIP")]
+    leading = [metric(pod, OPERATOR_METRICS, "leader_election_master_status") for pod in operators if pod["status"].get("podIP")]
     assert sum(leading) == 1
-    assert sum(metric(pod, "controller_runtime_reconcile_panics_total") for pod in operators) == 0
+    assert sum(metric(pod, OPERATOR_METRICS, "controller_runtime_reconcile_panics_total") for pod in operators) == 0

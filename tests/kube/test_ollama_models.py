@@ -63,7 +63,7 @@ CASES: dict[str, tuple[Json, Json, tuple[str, ...]]] = {
     "a template of nothing": ({"podTemplate": {"metadata": {"creationTimestamp": None}, "spec": {"containers": None}}}, {}, ()),
     "resources": (
         {"resources": {"requests": {"cpu": "500m", "memory": "512Ki"}, "limits": {"cpu": 0.5, "memory": "8Gi"}}},
-        {"resources": {"requests": {"cpu": "500m", "memory": "524288"}, "limits": {"cpu": "0.5", "memory": "8Gi"}}},
+        {"resources": {"requests": {"cpu": "500m", "memory": "512Ki"}, "limits": {"cpu": "0.5", "memory": "8Gi"}}},
         (),
     ),
     "quantities written in other ways": (

@@ -47,9 +47,10 @@ def condition(found: dict[str, Any], kind: str) -> dict[str, Any]:
     return next((c for c in found.get("conditions", ()) if c["type"] == kind), {})
 
 
-def reconciles() -> float:
+def reconciles(*results: str) -> float:
     """Of this process, so far."""
-    return REGISTRY.get_sample_value("controller_runtime_reconcile_total", {"controller": "model", "result": "success"}) or 0.0
+    counts = (REGISTRY.get_sample_value("controller_runtime_reconcile_total", {"controller": "model", "result": r}) for r in results)
+    return sum(count or 0.0 for count in counts)
 
 
 def of_models(passed: list[Passed]) -> list[Passed]:
@@ -87,8 +88,8 @@ async def test_a_resync_without_change_asks_and_writes_nothing(
     proxy.faults.passed.clear()
     async with operating(proxy.kubeconfig, namespace, controller, "b", 1.0) as operator:
         await until(lambda: operator.synced)
-        looked = reconciles()
-        await until(lambda: reconciles() >= looked + 4 * len(names))  # several resyncs, and the first look of a new leader
+        looked = reconciles("success")
+        await until(lambda: reconciles("success") >= looked + 4 * len(names))  # several resyncs, and the first look of a new leader
     assert of_models(proxy.faults.passed) == []
     assert before == {name: thing["metadata"]["resourceVersion"] for name, thing in children(plane, namespace).items()}
 
@@ -157,6 +158,23 @@ async def test_the_store_is_shared_and_goes_with_its_last_model(plane: ControlPl
         found = status(plane, namespace, "a")
         assert found["phase"] == "ImagePulling"
         assert "Deployment/model-a" not in children(plane, namespace), "nothing is deployed before its model is there"
+
+
+async def test_models_that_would_pull_differently_have_stores_of_their_own(
+    plane: ControlPlane, namespace: str, proxy: FaultProxy, controller: str
+) -> None:
+    """One store for both would be made over and over again, by each of them as its own spec says."""
+    env = [{"name": "HF_ENDPOINT", "value": "https://hub.example.com"}]
+    make(plane, namespace, "a", image="127.0.0.1:1/x/phi")
+    make(plane, namespace, "b", image="127.0.0.1:1/x/phi", extraEnv=env)
+    make(plane, namespace, "c", image="127.0.0.1:1/x/phi", resourceClass="Large")
+    async with operating(proxy.kubeconfig, namespace, controller, resync_s=1.0):
+        await until(lambda: len(get(plane, namespace, "statefulset")) == 3)
+        await until(lambda: [status(plane, namespace, name).get("phase") for name in "abc"] == ["ImagePulling"] * 3)
+        before = reconciles("success", "requeue_after")
+        await until(lambda: reconciles("success", "requeue_after") >= before + 6)
+        assert [store["metadata"]["generation"] for store in get(plane, namespace, "statefulset")] == [1, 1, 1]
+        assert [status(plane, namespace, name).get("lastError") for name in "abc"] == [None] * 3
 
 
 # Two of them

@@ -15,7 +15,7 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +28,18 @@ from echorator.kube.client import Client, InvalidObjectError
 from echorator.kube.install import OPERATOR, WEBHOOK_SECRET, Install
 from echorator.kube.manifests import files_of
 from echorator.kube.resources import MUTATING, SECRET, VALIDATING, Object
-from echorator.kube.webhook_certificates import (
-    AUTHORITY_LIFE,
-    SERVING_LIFE,
-    Certificates,
-    Credentials,
-    DamagedError,
-    hosts_of,
-    issued,
-    renewed,
-)
+from echorator.kube.webhook_certificates import Credentials, hosts_of, issued
 from echorator.kube.webhook_certificates import read as read_secret
+from echorator.kube.webhook_secret import SharedCertificates
 from echorator.kube.webhook_server import MOST_BYTES, Webhooks, WebhookSettings
 from tests.kube.control_plane import ControlPlane
 from tests.kube.fault_proxy import FaultProxy
 from tests.kube.installed import install_crd
 from tests.kube.operating import get, until
+from tests.kube.test_webhook_certificates import DAMAGED, HOSTS, days
 from tests.mesh_processes import Process, free_port
 
 on_the_loop = pytest.mark.asyncio(loop_scope="session")
-HOSTS = ("127.0.0.1",)
 BAD, WORDS = {"image": "hf://nobody"}, "is not hf://ORG/REPOSITORY/FILE.gguf"
 CONFIGURATIONS = f"{VALIDATING.plural},{MUTATING.plural}"
 
@@ -256,95 +248,13 @@ async def test_requests_that_are_none(plane: ControlPlane, namespace: str, name:
 # Certificates
 
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def days(number: float) -> timedelta:
-    return timedelta(days=number)
-
-
-def test_what_is_issued() -> None:
-    made = issued((*hosts_of("s", "n"), "127.0.0.1"), NOW)
-    (authority,) = made.authorities
-    made.certificate.verify_directly_issued_by(authority)
-    names = made.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["s.n.svc", "s.n.svc.cluster.local"]
-    assert [str(a) for a in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
-    assert authority.not_valid_after_utc - NOW == AUTHORITY_LIFE
-    assert made.certificate.not_valid_after_utc - NOW == SERVING_LIFE
-    assert read_secret({"data": made.data}).data == made.data
-
-
-def test_a_serving_certificate_is_renewed_in_time() -> None:
-    made = issued(HOSTS, NOW)
-    assert renewed(made, HOSTS, NOW + days(59)) is made
-    later = renewed(made, HOSTS, NOW + days(61))
-    assert later.authorities == made.authorities
-    assert later.certificate.not_valid_after_utc == NOW + days(61) + SERVING_LIFE
-    assert renewed(made, ("other",), NOW).certificate != made.certificate, "of other hosts"
-    assert renewed(made, HOSTS, NOW + days(100)).authorities == made.authorities, "expired"
-
-
-def test_a_new_authority_is_trusted_before_it_issues_and_the_old_one_long_enough() -> None:
-    made = issued(HOSTS, NOW)
-    used = renewed(made, HOSTS, NOW + days(200))
-    both = renewed(used, HOSTS, NOW + days(245))
-    assert both.authorities[1:] == made.authorities
-    assert both.certificate == used.certificate
-    moved = renewed(both, HOSTS, NOW + days(261))
-    moved.certificate.verify_directly_issued_by(both.authorities[0])
-    assert moved.authorities == both.authorities
-    assert renewed(moved, HOSTS, NOW + days(245 + 89)).authorities == both.authorities[:1] + made.authorities
-    alone = renewed(moved, HOSTS, NOW + days(245 + 91))
-    assert alone.authorities == both.authorities[:1]
-    at_once = renewed(made, HOSTS, NOW + days(300))
-    assert len(at_once.authorities) == 2
-    at_once.certificate.verify_directly_issued_by(at_once.authorities[0])
-    assert len(renewed(made, HOSTS, NOW + days(400)).authorities) == 1, "nothing of what is held is valid any more"
-
-
-def test_years_of_looks_never_leave_a_gap() -> None:
-    """What a replica serves with that has not looked yet is trusted, and what one that has looked serves with was trusted before."""
-    held = issued(HOSTS, NOW)
-    for day in range(1500):
-        now = NOW + days(day)
-        after = renewed(held, HOSTS, now)
-        assert held.certificate.not_valid_after_utc > now
-        for served, trusted in ((held, after), (after, held)):
-            assert any(_issued(authority, served.certificate) for authority in trusted.authorities)
-        assert len(after.authorities) <= 2
-        held = after
-
-
-def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
-    identifier = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    return identifier == x509.SubjectKeyIdentifier.from_public_key(authority.public_key()).digest
-
-
-DAMAGED: dict[str, Callable[[dict[str, str]], Any]] = {
-    "nothing": lambda _: None,
-    "foreign": lambda _: {"password": "c2VjcmV0"},
-    "not base64": lambda data: {**data, "ca.crt": "%"},
-    "not PEM": lambda data: {**data, "tls.crt": "c2VjcmV0"},
-    "another key": lambda data: {**data, "tls.key": issued(HOSTS, NOW).data["tls.key"]},
-    "another authority": lambda data: {**data, **{key: issued(HOSTS, NOW).data[key] for key in ("ca.crt", "ca.key")}},
-    "no authority's key": lambda data: {key: value for key, value in data.items() if key != "ca.key"},
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGED)
-def test_what_is_damaged_is_seen(damage: str) -> None:
-    with pytest.raises(DamagedError):
-        read_secret({"data": DAMAGED[damage](issued(HOSTS, NOW).data)})
-
-
 @on_the_loop
 async def test_a_handshake_never_fails_while_certificates_change(plane: ControlPlane, namespace: str, name: str) -> None:
     now = datetime.now(UTC)
     clock = [now - days(280)]
     used: list[Credentials] = []
     async with await Client.connect(str(plane.kubeconfig)) as client:
-        before = Certificates(client, namespace, name, HOSTS, used.append, lambda: clock[0])
+        before = SharedCertificates(client, namespace, name, HOSTS, used.append, lambda: clock[0])
         await before.look()
         clock[0] = now - days(61)
         await before.look()
@@ -400,7 +310,7 @@ async def test_replicas_renew_once(plane: ControlPlane, namespace: str, name: st
     clock = [now - days(70)]
     async with await Client.connect(str(plane.kubeconfig)) as client:
         used: list[list[Credentials]] = [[] for _ in range(4)]
-        replicas = [Certificates(client, namespace, name, HOSTS, one.append, lambda: clock[0]) for one in used]
+        replicas = [SharedCertificates(client, namespace, name, HOSTS, one.append, lambda: clock[0]) for one in used]
         await asyncio.gather(*(replica.look() for replica in replicas))
         assert len({one[-1].certificate for one in used}) == 1
         clock[0] = now
@@ -425,7 +335,7 @@ async def test_a_damaged_secret_is_replaced(
             data["ca.crt"] = base64.b64encode(b"%").decode()  # an API server takes no other
         await client.create(SECRET, {**document, "data": data})
         used: list[Credentials] = []
-        await Certificates(client, namespace, name, HOSTS, used.append).look()
+        await SharedCertificates(client, namespace, name, HOSTS, used.append).look()
         assert read_secret(await client.get(SECRET, namespace, WEBHOOK_SECRET)).certificate == used[-1].certificate
     (record,) = [record for record in caplog.records if "damaged" in record.message]
     assert vars(record)["secret"] == f"{namespace}/{WEBHOOK_SECRET}"
@@ -437,7 +347,7 @@ async def test_a_secret_that_cannot_be_replaced_is_named(plane: ControlPlane, na
     async with await Client.connect(str(plane.kubeconfig)) as client:
         await client.create(SECRET, {**document, "immutable": True, "data": {"a": "Yg=="}})
         used: list[Credentials] = []
-        certificates = Certificates(client, namespace, name, HOSTS, used.append)
+        certificates = SharedCertificates(client, namespace, name, HOSTS, used.append)
         with pytest.raises(InvalidObjectError, match=f"the Secret {namespace}/{WEBHOOK_SECRET} is somebody else's; delete it"):
             await certificates.look()
         await client.delete(SECRET, namespace, WEBHOOK_SECRET)
@@ -460,7 +370,7 @@ async def test_the_rights_are_exactly_those_needed(plane: ControlPlane, namespac
         with FaultProxy(plane, tmp_path, plane.kubeconfig_for(namespace, OPERATOR)) as proxy:
             async with await Client.connect(str(proxy.kubeconfig)) as client:
                 used: list[Credentials] = []
-                certificates = Certificates(client, namespace, OPERATOR, hosts_of(OPERATOR, namespace), used.append)
+                certificates = SharedCertificates(client, namespace, OPERATOR, hosts_of(OPERATOR, namespace), used.append)
                 await certificates.look()
                 empty = json.dumps({"data": {"ca.key": None}})
                 await asyncio.to_thread(plane.kubectl, "patch", "secret", WEBHOOK_SECRET, "-n", namespace, "-p", empty)

@@ -61,6 +61,10 @@ def test_a_model_that_was_ready_scales_recovers_and_fails_differently() -> None:
     assert phase_of(more, False) is P.SCALING
     assert by_type(more)["Ready"].holds
     assert phase_of(conditions_of(replace(READY, replicas=3), by_type(more)), False) is P.SCALING, "until it is done"
+    updating = conditions_of(replace(READY, outdated=1), ready, changed=True)
+    assert phase_of(updating, False) is P.SCALING
+    assert by_type(updating)["Ready"].holds, "calls are answered meanwhile"
+    assert by_type(updating)["EngineRegistered"].message == "1 of 2 agents have it loaded, 1 serve what it was before"
     lost = conditions_of(replace(READY, running=1, serving=1), ready)
     assert phase_of(lost, False) is P.READY
     assert by_type(lost)["Progressing"].reason == "Recovering"
@@ -94,6 +98,7 @@ observations = st.builds(
     workload_made=st.booleans(),
     registered=st.booleans(),
     serving=st.integers(0, 4),
+    outdated=st.integers(0, 4),
     cognition_wanted=st.booleans(),
     cognition_ready=st.booleans(),
     failure=st.none() | st.builds(Failure, st.sampled_from(ErrorClass), st.text(max_size=3)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from echorator.model.mesh_spec import mesh_spec
 from echorator.model.schema import SpecError, check, document, dotted, nearest
 from echorator.model.spec import ModelSpec
 
@@ -16,6 +17,14 @@ def test_a_spec_is_written_as_it_was_read() -> None:
     assert check(ModelSpec, again) == spec
     assert again["engine"] == given["engine"]
     assert again["cognition"] == {"enabled": True}
+
+
+def test_a_model_and_its_adapters_are_what_it_needs() -> None:
+    spec = check(ModelSpec, {"image": "x", "engine": {"lora": [{"image": "a", "scale": 0.5}, {"image": "b"}]}})
+    assert spec.sources() == ("x", "a", "b")
+    assert document(spec)["engine"]["lora"] == [{"image": "a", "scale": 0.5}, {"image": "b", "scale": 1.0}]
+    options = mesh_spec("m", "x", spec).options
+    assert [(lora.source, lora.scale) for lora in options.lora] == [("a", 0.5), ("b", 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +44,10 @@ def test_a_spec_is_written_as_it_was_read() -> None:
         ({"image": "x", "engine": {"slot": 1}}, "spec.engine.slot: there is no such field; did you mean 'slots'?"),
         ({"image": "x", "engine": {"slots": 0}}, "spec.engine.slots: slots must be 1..128"),
         ({"image": "x", "engine": {"kvTypeK": "f17"}}, "spec.engine.kvTypeK: kv_type_k must be one of f32"),
+        ({"image": "x", "engine": {"lora": [{}]}}, "spec.engine.lora[0].image: is missing"),
+        ({"image": "x", "engine": {"lora": [{"image": "a\0b"}]}}, "spec.engine.lora[0].image: must not contain NUL"),
+        ({"image": "x", "engine": {"lora": [{"image": "a", "scale": 101}]}}, "spec.engine.lora[0].scale: must be at most 100, not 101"),
+        ({"image": "x", "engine": {"lora": [{"image": "a"}] * 17}}, "spec.engine.lora: lora: at most 16 adapters, not 17"),
         ({"image": "x", "engine": []}, "spec.engine: must be a mapping, not a list"),
         (
             {"image": "x", "routing": {"loadBalancing": "session"}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from echorator.controller.xds.resources import GATEWAY
+from echorator.serving.address import host_port
 
 
 def grpc_bootstrap(controller: str, node_id: str) -> dict[str, Any]:
@@ -23,8 +24,8 @@ def grpc_bootstrap(controller: str, node_id: str) -> dict[str, Any]:
 
 def envoy_bootstrap(controller: str, node_id: str, listen: tuple[str, int], admin_port: int) -> dict[str, Any]:
     """For `envoy -c`: everything else comes from the controller. `listen` is where Envoy serves clients."""
-    host, _, port = controller.rpartition(":")
-    endpoint = {"endpoint": {"address": {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}}}
+    host, port = host_port(controller, "controller")
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}}
     ads = {"resource_api_version": "V3", "ads": {}}
     http2 = {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from echorator.controller.fleet import AgentRecord
 from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.serving.address import host_port
 
 QUEUE_PER_AGENT = 16
 RETRIES = 3
@@ -44,24 +45,18 @@ class MeshView:
     gateways: tuple[tuple[str, int], ...]
 
 
-def host_port(address: str) -> tuple[str, int]:
-    """ "[::1]:50051" and "name:50051" as xDS wants them: without brackets."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 def view_of(records: Sequence[AgentRecord], models: Iterable[pb.MeshModel], gateways: Sequence[str]) -> MeshView:
     """A model without a ready agent has a route too, so that calls wait or fail at once instead of asking for it for 15 s."""
     specs = {model.spec.name: model.spec for model in models}
     names = sorted(specs.keys() | {name for record in records for name in record.models})
-    return MeshView(tuple(_route(name, specs.get(name), records) for name in names), tuple(host_port(a) for a in gateways))
+    return MeshView(tuple(_route(name, specs.get(name), records) for name in names), tuple(host_port(a, "gateway") for a in gateways))
 
 
 def _route(name: str, spec: pb.ModelSpec | None, records: Sequence[AgentRecord]) -> Route:
     endpoints = []
     for record in records:
         if record.serves(name):
-            host, port = host_port(record.agent.address)
+            host, port = host_port(record.agent.address, "agent")
             endpoints.append(Endpoint(record.agent.priority, record.agent.zone, host, port, max(1, record.models[name].slots)))
     routing = spec.routing if spec is not None else pb.Routing()
     return Route(

@@ -108,7 +108,7 @@ class MeshModel(_message.Message):
     def __init__(self, spec: _Optional[_Union[ModelSpec, _Mapping]] = ..., status: _Optional[_Union[ModelStatus, _Mapping]] = ..., generation: _Optional[int] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelStatus(_message.Message):
-    __slots__ = ("observed_generation", "placed", "ready", "conditions", "digest", "slots", "busy", "queued", "last_error")
+    __slots__ = ("observed_generation", "placed", "ready", "conditions", "digest", "slots", "busy", "queued", "last_error", "updated")
     OBSERVED_GENERATION_FIELD_NUMBER: _ClassVar[int]
     PLACED_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,7 @@ class ModelStatus(_message.Message):
     BUSY_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_FIELD_NUMBER: _ClassVar[int]
     observed_generation: int
     placed: int
     ready: int
@@ -127,7 +128,8 @@ class ModelStatus(_message.Message):
     busy: int
     queued: int
     last_error: MeshError
-    def __init__(self, observed_generation: _Optional[int] = ..., placed: _Optional[int] = ..., ready: _Optional[int] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., last_error: _Optional[_Union[MeshError, _Mapping]] = ...) -> None: ...
+    updated: int
+    def __init__(self, observed_generation: _Optional[int] = ..., placed: _Optional[int] = ..., ready: _Optional[int] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., last_error: _Optional[_Union[MeshError, _Mapping]] = ..., updated: _Optional[int] = ...) -> None: ...
 
 class Condition(_message.Message):
     __slots__ = ("type", "status", "reason", "message", "observed_generation", "last_transition")
@@ -286,7 +288,7 @@ class MemoryService(_message.Message):
     def __init__(self, address: _Optional[str] = ..., store: _Optional[str] = ...) -> None: ...
 
 class AgentModel(_message.Message):
-    __slots__ = ("name", "state", "generation", "slots", "busy", "queued", "tokens_per_s", "size_bytes", "digest", "error", "callers", "generates")
+    __slots__ = ("name", "state", "generation", "slots", "busy", "queued", "tokens_per_s", "size_bytes", "digest", "error", "callers", "generates", "next_error", "next_generation")
     class CallersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -306,6 +308,8 @@ class AgentModel(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CALLERS_FIELD_NUMBER: _ClassVar[int]
     GENERATES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    NEXT_GENERATION_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: AgentModelState
     generation: int
@@ -318,7 +322,9 @@ class AgentModel(_message.Message):
     error: MeshError
     callers: _containers.ScalarMap[str, int]
     generates: bool
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[AgentModelState, str]] = ..., generation: _Optional[int] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., tokens_per_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., error: _Optional[_Union[MeshError, _Mapping]] = ..., callers: _Optional[_Mapping[str, int]] = ..., generates: bool = ...) -> None: ...
+    next_error: MeshError
+    next_generation: int
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[AgentModelState, str]] = ..., generation: _Optional[int] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., tokens_per_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., error: _Optional[_Union[MeshError, _Mapping]] = ..., callers: _Optional[_Mapping[str, int]] = ..., generates: bool = ..., next_error: _Optional[_Union[MeshError, _Mapping]] = ..., next_generation: _Optional[int] = ...) -> None: ...
 
 class AgentMessage(_message.Message):
     __slots__ = ("register", "report")

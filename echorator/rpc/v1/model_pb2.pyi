@@ -340,7 +340,7 @@ class DetokenizeResponse(_message.Message):
     def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "path", "architecture", "description", "parameters", "size_bytes", "context_tokens", "trained_context_tokens", "quantisation", "chat_template", "digest", "slots", "embedding_length", "state", "kv_layout", "generates")
+    __slots__ = ("name", "path", "architecture", "description", "parameters", "size_bytes", "context_tokens", "trained_context_tokens", "quantisation", "chat_template", "digest", "slots", "embedding_length", "state", "kv_layout", "generates", "lora")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
@@ -357,6 +357,7 @@ class Model(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     KV_LAYOUT_FIELD_NUMBER: _ClassVar[int]
     GENERATES_FIELD_NUMBER: _ClassVar[int]
+    LORA_FIELD_NUMBER: _ClassVar[int]
     name: str
     path: str
     architecture: str
@@ -373,7 +374,8 @@ class Model(_message.Message):
     state: ModelState
     kv_layout: str
     generates: bool
-    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., architecture: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[int] = ..., size_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., trained_context_tokens: _Optional[int] = ..., quantisation: _Optional[str] = ..., chat_template: _Optional[str] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., embedding_length: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., kv_layout: _Optional[str] = ..., generates: bool = ...) -> None: ...
+    lora: _containers.RepeatedCompositeFieldContainer[Lora]
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., architecture: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[int] = ..., size_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., trained_context_tokens: _Optional[int] = ..., quantisation: _Optional[str] = ..., chat_template: _Optional[str] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., embedding_length: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., kv_layout: _Optional[str] = ..., generates: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()
@@ -391,8 +393,16 @@ class GetModelRequest(_message.Message):
     model: str
     def __init__(self, model: _Optional[str] = ...) -> None: ...
 
+class Lora(_message.Message):
+    __slots__ = ("source", "scale")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    scale: float
+    def __init__(self, source: _Optional[str] = ..., scale: _Optional[float] = ...) -> None: ...
+
 class EngineOptions(_message.Message):
-    __slots__ = ("context_tokens", "slots", "batch_tokens", "threads", "gpu_layers", "split_mode", "main_gpu", "tensor_split", "flash_attention", "kv_type_k", "kv_type_v", "kv_layout", "queue_limit", "prefix_cache")
+    __slots__ = ("context_tokens", "slots", "batch_tokens", "threads", "gpu_layers", "split_mode", "main_gpu", "tensor_split", "flash_attention", "kv_type_k", "kv_type_v", "kv_layout", "queue_limit", "prefix_cache", "lora")
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     BATCH_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -407,6 +417,7 @@ class EngineOptions(_message.Message):
     KV_LAYOUT_FIELD_NUMBER: _ClassVar[int]
     QUEUE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     PREFIX_CACHE_FIELD_NUMBER: _ClassVar[int]
+    LORA_FIELD_NUMBER: _ClassVar[int]
     context_tokens: int
     slots: int
     batch_tokens: int
@@ -421,7 +432,8 @@ class EngineOptions(_message.Message):
     kv_layout: str
     queue_limit: int
     prefix_cache: bool
-    def __init__(self, context_tokens: _Optional[int] = ..., slots: _Optional[int] = ..., batch_tokens: _Optional[int] = ..., threads: _Optional[int] = ..., gpu_layers: _Optional[int] = ..., split_mode: _Optional[str] = ..., main_gpu: _Optional[int] = ..., tensor_split: _Optional[_Iterable[float]] = ..., flash_attention: _Optional[str] = ..., kv_type_k: _Optional[str] = ..., kv_type_v: _Optional[str] = ..., kv_layout: _Optional[str] = ..., queue_limit: _Optional[int] = ..., prefix_cache: bool = ...) -> None: ...
+    lora: _containers.RepeatedCompositeFieldContainer[Lora]
+    def __init__(self, context_tokens: _Optional[int] = ..., slots: _Optional[int] = ..., batch_tokens: _Optional[int] = ..., threads: _Optional[int] = ..., gpu_layers: _Optional[int] = ..., split_mode: _Optional[str] = ..., main_gpu: _Optional[int] = ..., tensor_split: _Optional[_Iterable[float]] = ..., flash_attention: _Optional[str] = ..., kv_type_k: _Optional[str] = ..., kv_type_v: _Optional[str] = ..., kv_layout: _Optional[str] = ..., queue_limit: _Optional[int] = ..., prefix_cache: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ...) -> None: ...
 
 class PullModelRequest(_message.Message):
     __slots__ = ("source",)

@@ -1,0 +1,94 @@
+"""What API servers are to ask before they store a Model: a policy of CEL, which they look at themselves, and the operator's webhooks. Pure.
+
+Feeds `manifests`. What the webhooks answer is in `admission`.
+"""
+
+from __future__ import annotations
+
+from echorator.kube.install import DEFAULT_PATH, OPERATOR, VALIDATE_PATH, WEBHOOK_PORT, Install, labels_of
+from echorator.kube.resources import GROUP, MANAGED_BY, MANAGED_LABEL, MODEL, MUTATING, VALIDATING, VERSION, Kind, Object
+
+WEBHOOK_S = 5  # an API server waits this long for an answer
+
+
+def admission_policy() -> list[Object]:
+    """What a Model's own schema cannot say of its metadata, by the API server itself."""
+    name = "echorator-models"
+    rule = f"!('{MANAGED_LABEL}' in variables.labels && variables.labels['{MANAGED_LABEL}'] == '{MANAGED_BY}')"
+    layers = "has(object.spec.engine.gpuLayers) && object.spec.engine.gpuLayers == 0"
+    policy: Object = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [
+                    {"apiGroups": [GROUP], "apiVersions": [VERSION], "operations": ["CREATE", "UPDATE"], "resources": [MODEL.plural]}
+                ]
+            },
+            "variables": [{"name": "labels", "expression": "has(object.metadata.labels) ? object.metadata.labels : {}"}],
+            "validations": [
+                {
+                    "expression": rule,
+                    "message": f"metadata.labels: {MANAGED_LABEL}={MANAGED_BY} is for what the operator makes; remove it",
+                },
+                {
+                    "expression": f"!(has(object.spec.gpus) && object.spec.gpus > 0 && {layers})",
+                    "message": "spec.gpus are of no use with spec.engine.gpuLayers 0; remove one of them",
+                },
+            ],
+        },
+    }
+    binding: Object = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    }
+    return [policy, binding]
+
+
+def webhooks(install: Install) -> list[Object]:
+    """What needs more than CEL to be said. Ignored where nobody answers, since the schema and the policy hold anyway.
+
+    The certificates' loop of the operator writes the caBundle. What the operator writes itself is not asked about, nor is what leaves the
+    spec as it is: an operator that is away holds nothing up.
+    """
+    port = {"name": "webhook", "port": 443, "targetPort": WEBHOOK_PORT, "protocol": "TCP"}
+    return [
+        install.document("v1", "Service", OPERATOR, {"spec": {"selector": {"app.kubernetes.io/name": OPERATOR}, "ports": [port]}}),
+        _webhook(install, VALIDATING, "validate", VALIDATE_PATH),
+        _webhook(install, MUTATING, "default", DEFAULT_PATH),
+    ]
+
+
+def _webhook(install: Install, kind: Kind, verb: str, path: str) -> Object:
+    account = f"system:serviceaccount:{install.namespace}:{OPERATOR}"
+    conditions = {
+        "not-the-operator": f"request.userInfo.username != '{account}'",
+        "not-on-its-way-out": "!has(object.metadata.deletionTimestamp)",
+        "spec-changes": "request.operation != 'UPDATE' || object.spec != oldObject.spec",
+    }
+    rule = {
+        "apiGroups": [GROUP],
+        "apiVersions": [VERSION],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": [MODEL.plural],
+        "scope": "Namespaced",
+    }
+    elsewhere = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [install.namespace]}
+    webhook = {
+        "name": f"{verb}.{MODEL.plural}.{GROUP}",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"service": {"namespace": install.namespace, "name": OPERATOR, "port": 443, "path": path}},
+        "rules": [rule],
+        "failurePolicy": "Ignore",
+        "matchPolicy": "Equivalent",
+        "sideEffects": "None",
+        "timeoutSeconds": WEBHOOK_S,
+        "namespaceSelector": {"matchExpressions": [elsewhere]},
+        "matchConditions": [{"name": name, "expression": expression} for name, expression in conditions.items()],
+    }
+    metadata = {"name": OPERATOR, "labels": labels_of(OPERATOR)}
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "webhooks": [webhook]}

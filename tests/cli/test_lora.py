@@ -1,0 +1,46 @@
+"""Adapters on the command line: files and sources that are pulled, on top of a file and of the embedded model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.random_gguf import Shape, write
+from echorator.agent.embedded import embedded_model
+from tests.cli.test_commands import echorator, failed, server
+from tests.images.servers import registry_server
+from tests.lora_files import write_lora
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lora(tmp_path_factory.mktemp("lora") / "nano.gguf", embedded_model())
+
+
+def test_a_server_applies_its_adapters(lora: Path, tmp_path: Path) -> None:
+    with registry_server(tmp_path) as registry:
+        layer = {"mediaType": "application/vnd.docker.ai.gguf.v3", **registry.blob("ann/tuned", lora.read_bytes())}
+        registry.oci("ann/tuned", "v1", [layer])
+        source = f"oci://{registry.host}/ann/tuned:v1"
+        asked = ("--temperature", "0", "--max-tokens", "12", "Hello!")
+        with server() as (_, address):
+            plain = echorator("chat", "--server", address, *asked).stdout
+        with server("--models", str(tmp_path / "models"), "--lora", str(lora), "--lora-scaled", source, "-0.5") as (_, address):
+            (model,) = json.loads(echorator("models", "--server", address, "--output", "json").stdout)
+            adapted = echorator("chat", "--server", address, *asked).stdout
+    assert [adapter.get("scale") for adapter in model["lora"]] == [1.0, -0.5]
+    assert model["lora"][0]["source"] == str(lora)
+    assert adapted != plain != ""
+
+
+def test_what_cannot_be_is_said(lora: Path, tmp_path: Path) -> None:
+    failed(echorator("serve", "--port", "0", "--lora-scaled", str(lora), "half"), 2, "the scale must be a number")
+    failed(echorator("serve", "--port", "0", "--lora-scaled", str(lora), "1e9"), 2, "a scale must be -100..100")
+    failed(echorator("serve", "--port", "0", "echo-nano", "echo-nano", "--lora", str(lora)), 2, "--lora is of one model")
+    failed(echorator("serve", "--port", "0", "--controller", "127.0.0.1:1", "--lora", str(lora)), 2, "--lora is of one model")
+    failed(echorator("serve", "--port", "0", "--lora", str(tmp_path / "absent.gguf")), 1, "absent.gguf: No such file")
+    other = write(tmp_path / "other.gguf", Shape())
+    failed(echorator("serve", "--port", "0", str(other), "--lora", str(lora)), 1, "is no LoRA adapter of this model")
+    failed(echorator("serve", "--port", "0", str(lora)), 1, "is a LoRA adapter, not a model")
