@@ -173,10 +173,15 @@ class Puller:
         kept = self.store.find(reference)
         if kept is not None and kept.manifest.annotations.get(UNPACKED) == image.digest and self.store.whole(kept):
             return kept
-        self._layers(reference, layers, origin_of, on_progress)
-        on_progress(Progress("unpacking", image.size_bytes, image.size_bytes))
-        name = str(reference)
-        models = unpacked(self.store, layers, name)
+        for last in (False, False, True):
+            self._layers(reference, layers, origin_of, on_progress)
+            on_progress(Progress("unpacking", image.size_bytes, image.size_bytes))
+            try:
+                models = unpacked(self.store, layers, str(reference))
+                break
+            except FileNotFoundError:  # another image has the same layer, and was done with it
+                if last:
+                    raise
         self._fits(reference, models)
         kept = self.store.keep(reference, made(models, {UNPACKED: image.digest}))
         for layer in layers:

@@ -7,9 +7,12 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
+
+import zstandard
 
 from echorator.errors import ResourceError
 from echorator.images.first_look import Check, first_look
@@ -23,6 +26,7 @@ TAR_TYPES = (
     "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.oci.image.layer.v1.tar+zstd",
 )
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _REMOVED = ".wh."  # of a file that an earlier layer had; OCI image specification, "Whiteouts"
 
 
@@ -42,10 +46,8 @@ def unpacked(store: Store, layers: Sequence[Layer], what: str) -> list[Layer]:
     """
     found: dict[str, Layer] = {}
     for layer in layers:
-        if layer.media_type.endswith("zstd"):
-            raise AnswerError(f"{what}: a layer is compressed with zstd, which is not read here; push it uncompressed or with gzip")
         try:
-            with tarfile.open(store.blob(layer.digest), "r|*") as tar:
+            with _opened(store.blob(layer.digest)) as tar:
                 for member in tar:
                     path = PurePosixPath("/", member.name)
                     if path.name.startswith(_REMOVED):
@@ -54,11 +56,25 @@ def unpacked(store: Store, layers: Sequence[Layer], what: str) -> list[Layer]:
                     content = tar.extractfile(member) if member.isreg() and path.suffix == ".gguf" else None
                     if content is not None:
                         found[str(path)] = _kept(store, layer, content, member.size, path.name, first_look(what, member.size))
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, EOFError, zlib.error, zstandard.ZstdError) as error:
             raise AnswerError(f"{what}: the layer {layer.digest} is no tar archive that can be read ({error})") from error
     if not found:
         raise AnswerError(f"{what} has no GGUF file, neither as a layer nor in the file system of the image")
     return [found[path] for path in sorted(found)]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    """By its first bytes, for types of layers are not always true."""
+    with path.open("rb") as file:
+        packed = file.read(len(_ZSTD)) == _ZSTD
+        file.seek(0)
+        if not packed:
+            with tarfile.open(fileobj=file, mode="r|*") as tar:
+                yield tar
+            return
+        with zstandard.ZstdDecompressor().stream_reader(file) as content, tarfile.open(fileobj=content, mode="r|") as tar:
+            yield tar
 
 
 def _kept(store: Store, layer: Layer, content: IO[bytes], size_bytes: int, name: str, check: Check) -> Layer:

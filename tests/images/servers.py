@@ -23,6 +23,7 @@ from typing import Any
 import gguf
 import pytest
 import requests
+import zstandard
 
 from tests.mesh_processes import free_port
 
@@ -102,7 +103,9 @@ class RegistryServer:
 
 
 def tar_of(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
-    """An archive; a name that ends with > is a symbolic link to its content."""
+    """An archive; a name that ends with > is a symbolic link to its content. `mode` is tarfile's, or zst."""
+    if mode == "zst":
+        return zstandard.compress(tar_of(files, "w"))
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as tar:  # type: ignore[call-overload]
         for name, data in files.items():

@@ -12,7 +12,7 @@ from echorator.cli.exits import CommandError
 from echorator.cli.model_store import puller_of
 from echorator.errors import EchoratorError, InvalidRequestError, ModelFileError, ResourceError
 from echorator.images.http import AbsentError, AnswerError
-from echorator.images.puller import Puller
+from echorator.images.puller import Progress, Puller
 from echorator.images.registry import base_url
 from echorator.images.store import Store
 from tests.images.servers import Manners, RegistryServer, bad_server, gguf_like, tar_of
@@ -24,7 +24,7 @@ def blobs(puller: Puller) -> list[str]:
     return sorted(path.name for path in (puller.store.folder / "blobs").iterdir())
 
 
-@pytest.mark.parametrize(("kind", "mode"), [("tar+gzip", "w:gz"), ("tar", "w")])
+@pytest.mark.parametrize(("kind", "mode"), [("tar+gzip", "w:gz"), ("tar", "w"), ("tar+zstd", "zst")])
 def test_a_model_in_an_image(registry: RegistryServer, puller: Puller, kind: str, mode: str) -> None:
     base = tar_of({"etc/passwd": b"x", "models/old.gguf": gguf_like(5000)}, mode)
     top = tar_of({"models/.wh.old.gguf": b"", "models/nano.gguf": NANO, "models/link.gguf>": b"/etc/passwd"}, mode)
@@ -74,6 +74,23 @@ def test_pulls_of_an_image_at_once_share_it(registry: RegistryServer, puller: Pu
     assert len(blobs(puller)) == 1
 
 
+def test_images_with_a_layer_in_common_at_once(registry: RegistryServer, puller: Puller) -> None:
+    """Whoever is done first takes the layer away, here just before the other one reads it."""
+    base, models = tar_of({"data": bytes(1000)}, "w"), [gguf_like(2000, seed) for seed in range(2)]
+    for i, model in enumerate(models):
+        registry.image("img/common", f"v{i}", [base, tar_of({"m.gguf": model}, "w")], "tar")
+    first, second = (f"oci://{registry.host}/img/common:v{i}" for i in range(2))
+    stages: list[str] = []
+
+    def overtaken(progress: Progress) -> None:
+        if progress.stage == "unpacking" and "unpacking" not in stages:
+            assert Puller(Store(puller.store.folder), []).pull(second).path.read_bytes() == models[1]
+        stages.append(progress.stage)
+
+    assert puller.pull(first, overtaken).path.read_bytes() == models[0]
+    assert stages.count("unpacking") == 2
+
+
 @pytest.mark.parametrize(
     ("layer", "kind", "error", "said"),
     [
@@ -81,7 +98,8 @@ def test_pulls_of_an_image_at_once_share_it(registry: RegistryServer, puller: Pu
         (b"no archive at all" * 100, "tar+gzip", AnswerError, "no tar archive that can be read"),
         (tar_of({"m.gguf": gguf_like(100_000)})[:30_000], "tar+gzip", AnswerError, "no tar archive that can be read"),
         (tar_of({"m.gguf": gguf_like(100_000)}, "w")[:30_000], "tar", AnswerError, "no tar archive that can be read"),
-        (tar_of({"m.gguf": gguf_like(100)}), "tar+zstd", AnswerError, "push it uncompressed or with gzip"),
+        (tar_of({"m.gguf": gguf_like(100_000)}, "zst")[:30_000], "tar+zstd", AnswerError, "no tar archive that can be read"),
+        (b"\x28\xb5\x2f\xfd and no more", "tar+zstd", AnswerError, "no tar archive that can be read"),
         (tar_of({"a.gguf": gguf_like(100, 1), "b.gguf": gguf_like(100, 2)}), "tar", InvalidRequestError, "a.gguf, b.gguf; name a source"),
         (tar_of({"m.gguf": b"<html>" * 100}), "tar+gzip", ModelFileError, "GGUF"),
         (tar_of({"m.gguf": gguf_like(100).replace(b"llama", b"lemma")}), "tar+gzip", ModelFileError, "architecture 'lemma'"),
