@@ -18,6 +18,7 @@ from echorator.controller.fleet import AgentRecord, Fleet
 from echorator.controller.placement import Host, Placement, Wanted, place
 from echorator.controller.settings import ControllerSettings
 from echorator.controller.store import Store, StoredModel
+from echorator.controller.updates import Holder, going_on
 from echorator.controller.watching import Watchers
 from echorator.errors import EchoratorError, ErrorClass, ModelNotFoundError
 from echorator.rpc.v1 import controller_pb2 as pb
@@ -27,7 +28,6 @@ _log = logging.getLogger(__name__)
 SYSTEM_ATTEMPTS = 3  # failures of kind SYSTEM after which a model is tried elsewhere
 REST = 5.0  # of the time that a pass took, before the next one: a thousand agents that join at once cost a few passes
 REST_MOST_S = 0.1
-CHANGING_PART = 4  # of a model's agents one in so many, and at least one, may load it anew at the same time
 UNFIT_S = 5.0  # an agent is left out for a model for this long after its failure, twice as long each further time
 UNFIT_MOST_S = 300.0
 
@@ -234,7 +234,7 @@ class Reconciler:
             for model in sorted(placement.by_host.get(name, ())):
                 stored = self._models[model].stored
                 spec = stored.spec
-                if (name, model) in later:
+                if name in later.get(model, ()):
                     desired.models.append(told.get(model) or pb.DesiredModel(name=model, generation=record.models[model].generation))
                     continue
                 options = spec.options if spec.HasField("options") else None
@@ -250,23 +250,19 @@ class Reconciler:
         for name in [name for name in self._desired if self._fleet.record(name) is None]:
             del self._desired[name]
 
-    def _later(self, records: list[AgentRecord], placement: Placement) -> set[tuple[str, str]]:
-        """Agents and models of an older generation that they go on with for now: a few change at a time, so that the others serve."""
-        held: set[tuple[str, str]] = set()
-        for entry in self._models.values():
-            name, generation = entry.stored.spec.name, entry.stored.load_generation
-            placed = [r for r in records if name in placement.by_host.get(r.agent.id, ())]
-            outdated = [r for r in placed if r.serves(name) and r.models[name].generation not in (0, generation)]
-            waiting = [r for r in outdated if not self._was_told(r.agent.id, name, generation)]
-            current = sum(r.serves(name) and r.models[name].generation in (0, generation) for r in placed)
-            changing = len(placed) - len(waiting) - current
-            room = max(1, len(placed) // CHANGING_PART) - changing
-            held.update((r.agent.id, name) for r in waiting[max(0, room) :])
-        return held
-
-    def _was_told(self, agent_id: str, model: str, generation: int) -> bool:
-        desired = self._desired.get(agent_id)
-        return desired is not None and any(m.name == model and m.generation == generation for m in desired.models)
+    def _later(self, records: list[AgentRecord], placement: Placement) -> dict[str, frozenset[str]]:
+        """By model: the agents that go on with what they have of it for now."""
+        holders: dict[str, list[Holder]] = {}
+        changed: set[str] = set()
+        for record in records:
+            desired = self._desired.get(record.agent.id)
+            told = {model.name: model.generation for model in desired.models} if desired is not None else {}
+            for name in placement.by_host.get(record.agent.id, ()):
+                has = record.models[name].generation if record.serves(name) else None
+                if has not in (None, 0, self._models[name].stored.load_generation):
+                    changed.add(name)
+                holders.setdefault(name, []).append(Holder(record.agent.id, has, told.get(name, 0)))
+        return {name: going_on(holders[name], self._models[name].stored.load_generation) for name in changed}
 
     def _describe(self, entry: ModelEntry, records: list[AgentRecord], placement: Placement) -> None:
         name = entry.stored.spec.name
