@@ -26,7 +26,9 @@ from echorator.kube.resources import Object, asked_name
 
 GATEWAY = "echorator-gateway"
 FORWARD_S = 20.0
+NO_POD_S = 5.0  # that kubectl waits for one, within FORWARD_S
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+_BROKEN = re.compile(r"an error occurred forwarding \d+ -> \d+: (.*)\"")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,12 +68,18 @@ def _forwarded(arguments: argparse.Namespace) -> Iterator[str]:
     if kubectl is None:
         raise CommandError("kubectl is not installed, which brings calls to the gateway; install it, or name one with --gateway HOST:PORT")
     cluster_options = [f"--{name}={value}" for name in ("kubeconfig", "context") if (value := getattr(arguments, name))]
-    options = [*cluster_options, f"--namespace={arguments.system_namespace}", "--address=127.0.0.1"]
+    options = [*cluster_options, f"--namespace={arguments.system_namespace}", "--address=127.0.0.1", f"--pod-running-timeout={NO_POD_S:g}s"]
     command = dying_with_parent(kubectl, "port-forward", *options, f"service/{GATEWAY}", f":{GATEWAY_PORT}")
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, text=True)
+        # In a group of its own: Ctrl-C on a terminal is to end an answer, not the way to the gateway.
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, text=True, process_group=0)
         try:
             yield f"127.0.0.1:{_port(process, said.fileno(), arguments.system_namespace)}"
+        except CommandError as error:
+            broken = _BROKEN.search(_read(said.fileno()))
+            if error.code is not Exit.UNAVAILABLE or broken is None:
+                raise
+            raise _failed(broken[1], arguments.system_namespace) from error
         finally:
             process.terminate()
             process.wait()
@@ -86,13 +94,16 @@ def _port(process: subprocess.Popen[str], said: int, namespace: str) -> str:
         if found := _FORWARDING.search(text):
             return found[1]
         if ended or time.monotonic() > deadline_s:
-            why = text.strip().splitlines()[-1:] or ["it says nothing"]
-            where = f"service {GATEWAY} of namespace {namespace}"
-            raise CommandError(
-                f"kubectl port-forward to the {where} failed: {why[0].removeprefix('error: ')}; or name a gateway with --gateway HOST:PORT",
-                Exit.UNAVAILABLE,
-            )
+            why = (text.strip().splitlines()[-1:] or ["it says nothing"])[0].removeprefix("error: ")
+            if "timed out waiting for the condition" in why:
+                why = f"no pod of it runs, see kubectl get pods -n {namespace}"
+            raise _failed(why, namespace)
         time.sleep(0.05)
+
+
+def _failed(why: str, namespace: str) -> CommandError:
+    said = f"kubectl port-forward to the service {GATEWAY} of namespace {namespace} failed: {why}"
+    return CommandError(f"{said}; or name a gateway with --gateway HOST:PORT", Exit.UNAVAILABLE)
 
 
 def _read(descriptor: int) -> str:

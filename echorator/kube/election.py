@@ -59,23 +59,29 @@ class Election:
             metrics.leading.labels(self._name).set(1)
             _log.info("leading", extra={"identity": self.identity})
             task = asyncio.ensure_future(work())
+            cancelled = False
             try:
                 await self._hold(lease, task)
+            except asyncio.CancelledError:
+                cancelled = True
             finally:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+                cancelled |= await _ended(task)
                 self.leading = False
                 metrics.leading.labels(self._name).set(0)
                 await self._give_back()
-            if task.done() and not task.cancelled():
+            if cancelled:
+                raise asyncio.CancelledError
+            if not task.cancelled():
+                task.result()
                 return
             _log.warning("no longer leading", extra={"identity": self.identity})
 
     async def _acquired(self) -> Object:
         while True:
             try:
-                lease = await asyncio.wait_for(self._try(), self._settings.deadline_s / 2)
+                async with asyncio.timeout(self._settings.deadline_s / 2):
+                    lease = await self._try()
                 if lease is not None:
                     return lease
             except (ApiError, TimeoutError) as error:
@@ -118,8 +124,8 @@ class Election:
             asked = time.monotonic()
             try:
                 spec = {**lease["spec"], "renewTime": _now()}
-                renewal = self._client.replace(LEASE, {**lease, "spec": spec})
-                lease = await asyncio.wait_for(renewal, min(left_s, self._settings.deadline_s / 2))
+                async with asyncio.timeout(min(left_s, self._settings.deadline_s / 2)):
+                    lease = await self._client.replace(LEASE, {**lease, "spec": spec})
                 renewed = asked
             except ConflictError:
                 current = await self._reread(left_s)
@@ -131,7 +137,8 @@ class Election:
 
     async def _reread(self, left_s: float) -> Object | None:
         with suppress(ApiError, TimeoutError):
-            return await asyncio.wait_for(self._client.get(LEASE, self._namespace, self._name), left_s)
+            async with asyncio.timeout(left_s):
+                return await self._client.get(LEASE, self._namespace, self._name)
         return None
 
     async def _give_back(self) -> None:
@@ -152,6 +159,19 @@ class Election:
             "renewTime": now,
             "leaseTransitions": transitions,
         }
+
+
+async def _ended(task: asyncio.Future[None]) -> bool:
+    """Wait for it whatever comes; True where this was cancelled meanwhile."""
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cancelled = True
+    if not task.cancelled():
+        task.exception()  # it is raised, or of no interest any more
+    return cancelled
 
 
 def _now() -> str:

@@ -38,7 +38,8 @@ class MemoryHealth:
             if before != self._serving:
                 self._on_change()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._wanted.wait()
 
 
 async def _serves(address: str) -> bool:

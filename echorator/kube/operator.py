@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from echorator.errors import EchoratorError
-from echorator.kube.client import ApiError, Client, UnreachableError
+from echorator.kube.client import AbsentError, ApiError, Client, UnreachableError
 from echorator.kube.election import Election, ElectionSettings
 from echorator.kube.events import Events
 from echorator.kube.install import STORE_PORT, Install
 from echorator.kube.memory_health import MemoryHealth
 from echorator.kube.observation import Download
 from echorator.kube.reconciler import Reconciler
-from echorator.kube.resources import Name, Object, name_of
+from echorator.kube.resources import GRPC_ROUTE, Kind, Name, Object, name_of
 from echorator.kube.work_queue import WorkQueue
 from echorator.kube.world import World
 from echorator.model.mesh_link import MeshLink
@@ -60,8 +60,9 @@ class Operator:
         self.synced = False
 
     async def run(self) -> None:
-        """Lead whenever that is possible."""
-        await self.election.run(self._lead)
+        """Lead whenever that is possible; from the beginning where the cluster has more than before."""
+        while True:
+            await self.election.run(self._lead)
 
     def trouble(self) -> str:
         """Why it is not ready; "" where it is. Who stands by is ready to."""
@@ -97,10 +98,10 @@ class Operator:
                 self._reconciler = reconciler
                 self.synced = True
                 tasks += [asyncio.create_task(self._work(reconciler)) for _ in range(self._settings.workers)]
-                tasks.append(asyncio.create_task(self._resync(world)))
+                tasks.append(asyncio.create_task(self._resync(world, install)))
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    task.result()  # none of them ends by itself: raise what ended it
+                    task.result()  # raise what ended it; only the resync ends by itself
             finally:
                 self.synced, self._reconciler = False, None
                 for task in tasks:
@@ -114,6 +115,7 @@ class Operator:
             try:
                 version = await self._client.call("GET", "/version")
                 groups = {group["name"] for group in (await self._client.call("GET", "/apis"))["groups"]}
+                grpc_routes = GRPC_ROUTE.group in groups and await self._serves(GRPC_ROUTE)
             except UnreachableError as error:
                 _log.warning("no answer", extra={"error": str(error)})
                 await asyncio.sleep(1.0)
@@ -122,9 +124,17 @@ class Operator:
             return replace(
                 self._settings.install,
                 image_volumes=number >= IMAGE_VOLUMES_SINCE,
-                grpc_routes="gateway.networking.k8s.io" in groups,
+                grpc_routes=grpc_routes,
                 custom_metrics="custom.metrics.k8s.io" in groups,
             )
+
+    async def _serves(self, kind: Kind) -> bool:
+        """Whether the API server has it in this version: of a group there may be others only."""
+        try:
+            found = await self._client.call("GET", f"/apis/{kind.api_version}")
+        except AbsentError:
+            return False
+        return any(resource["name"] == kind.plural for resource in found["resources"])
 
     def _mesh_changed(self, world: World, link: MeshLink, reconciler: Reconciler, served: str) -> None:
         """Told to whom it matters; how busy a model is, is only remembered, for whoever wants to scale it to zero."""
@@ -185,8 +195,11 @@ class Operator:
             return "requeue_after"
         return "success"
 
-    async def _resync(self, world: World) -> None:
-        """Everything once in a while, whatever was heard; and the queue's own state for the metrics."""
+    async def _resync(self, world: World, install: Install) -> None:
+        """Everything once in a while, whatever was heard; and the queue's own state for the metrics.
+
+        Returns where the cluster has by now what a Model wanted and `install` said it lacks: the Gateway API, metrics of pods.
+        """
         last = time.monotonic()
         while True:
             await asyncio.sleep(1.0)
@@ -195,6 +208,9 @@ class Operator:
             metrics.longest_running_s.labels(CONTROLLER).set(longest_s)
             if time.monotonic() - last >= self._settings.resync_s:
                 last = time.monotonic()
+                if _lacking(world, install) and await self._known_install() != install:
+                    _log.info("the cluster has more than before")
+                    return
                 self._enqueue(world, "")
 
 
@@ -210,3 +226,14 @@ async def _download(session: aiohttp.ClientSession, pods: Sequence[Object]) -> D
                 said = await response.json()
                 return Download(int(said["done_bytes"]), int(said["total_bytes"]))
     return Download()
+
+
+def _lacking(world: World, install: Install) -> bool:
+    """A Model wants what the cluster did not have when it was looked at."""
+    for model in world.models.all():
+        spec = model["spec"]
+        if (not install.grpc_routes and (spec.get("expose") or {}).get("type") == GRPC_ROUTE.name) or (
+            not install.custom_metrics and spec.get("autoscaling")
+        ):
+            return True
+    return False

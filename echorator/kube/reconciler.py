@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from echorator.errors import EchoratorError, ErrorClass, class_of
+from echorator.errors import EchoratorError, ErrorClass, InvalidRequestError, class_of
 from echorator.kube.applying import Applying, NotOursError
 from echorator.kube.children import Wanted, memory_of, name_of_workload, own_memory_name, wanted_of
 from echorator.kube.client import Client, ForbiddenError
@@ -23,6 +23,7 @@ from echorator.kube.observation import Around, Download, observed
 from echorator.kube.pods import claim_of
 from echorator.kube.resources import (
     FINALIZER,
+    GRPC_ROUTE,
     MODEL,
     NETWORK_POLICY,
     SERVICE,
@@ -135,6 +136,11 @@ class Reconciler:
     # What is to be
 
     async def _carry_out(self, model: Object, spec: KubeModelSpec, source: Source) -> None:
+        if spec.expose.type == GRPC_ROUTE.name and not self._install.grpc_routes:
+            raise InvalidRequestError(
+                f"spec.expose.type {GRPC_ROUTE} needs the Gateway API, and this cluster has no {GRPC_ROUTE} of {GRPC_ROUTE.api_version}; "
+                "install its standard channel, or choose another type"
+            )
         around = self._look(model, spec, source, None)
         todo = plan(spec, observed(model, spec, around))
         wanted = self._wanted_of(model, spec, source)

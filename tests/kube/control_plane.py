@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -23,22 +24,54 @@ from tests.mesh_processes import free_port
 
 START_S = 60.0
 COMMAND_S = 120.0
+_BUILT_BY = Path(__file__).parent / "controlplane/build.sh"
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 _NAMES = ("127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.0.0.1")
 
 
+def _version(module: str, file: str = "go.mod") -> str:
+    found = re.search(rf"^\s*{module} (v\S+)", (_BUILT_BY.parent / file).read_text("utf-8"), re.M)
+    assert found is not None
+    return found[1]
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "echorator"
+
+
+def _programs() -> Path:
+    return _cache() / f"kube-{_version('k8s.io/kubernetes')}-etcd-{_version('go.etcd.io/etcd/server/v3')}"
+
+
+def _needs(path: Path) -> Path:
+    """Skips the test where controlplane/build.sh has not made it."""
+    if not os.access(path, os.X_OK):
+        pytest.skip(f"{path.name} is absent: bash tests/kube/controlplane/{_BUILT_BY.name} builds it")
+    return path
+
+
 def binaries() -> Path:
-    """The folder that controlplane/build.sh fills; skips the test where it has not run."""
-    versions = (Path(__file__).parent / "controlplane/go.mod").read_text("utf-8")
-    kubernetes, etcd = (re.search(rf"^\s*{module} (v\S+)", versions, re.M) for module in ("k8s.io/kubernetes", "go.etcd.io/etcd/server/v3"))
-    assert kubernetes is not None
-    assert etcd is not None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "echorator" / f"kube-{kubernetes[1]}-etcd-{etcd[1]}"
+    """The folder of the control plane's programs; skips the test where one is absent."""
+    folder = _programs()
     for program in _PROGRAMS:
-        if not os.access(folder / program, os.X_OK):
-            pytest.skip(f"{program} is absent: bash tests/kube/controlplane/build.sh builds it")
+        _needs(folder / program)
     return folder
+
+
+def port_forwarder() -> Path:
+    """The kubelet's end of `kubectl port-forward`, as the source is now; who needs it is to ask for `needs_port_forwarder`."""
+    source = (_BUILT_BY.parent / "port-forwarder/main.go").read_bytes()
+    return _programs() / f"port-forwarder-{hashlib.sha256(source).hexdigest()[:12]}"
+
+
+def needs_port_forwarder() -> None:
+    """Skips the test where it is absent."""
+    _needs(port_forwarder())
+
+
+def gateway_api() -> Path:
+    """The folder of the Gateway API's definitions, its standard channel; skips the test where it is absent."""
+    return _needs(_cache() / f"gateway-api-{_version('sigs.k8s.io/gateway-api', 'gateway-api/go.mod')}")
 
 
 class ControlPlane:
@@ -130,6 +163,7 @@ class ControlPlane:
             f"--root-ca-file={self.ca}",
             "--pvclaimbinder-sync-period=1s",
             "--node-monitor-period=1s",
+            "--horizontal-pod-autoscaler-sync-period=1s",
             "--profiling=false",
             # An EndpointSlice may not list loopback addresses, and the pods here have no others.
             "--controllers=*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller",

@@ -25,6 +25,7 @@ import requests
 from tests.kube.api_client import STRATEGIC, ApiClient, ApiError, Json, Watch
 from tests.kube.claims import Provisioner
 from tests.kube.container_process import ContainerProcess, now
+from tests.kube.control_plane import port_forwarder
 from tests.kube.kubelet_server import KubeletServer, Log
 from tests.kube.pod_fields import ALLOCATABLE, HOST_IP, NODE
 from tests.kube.pod_process import Node, PodProcess
@@ -64,7 +65,7 @@ class ProcessKubelet:
         self._guard, self._network = _claim_network()
         self._names = ServiceNames(self._api, f"{self._network}.255")
         self._node = Node(self._api, folder, self._pool, self._names.resolve)
-        self._server = KubeletServer(folder / "server", self._log)
+        self._server = KubeletServer(folder / "server", self._log, self._address, port_forwarder())
         self._loop = asyncio.SelectorEventLoop()
         self._closing = asyncio.Event()
         self._started = threading.Event()
@@ -137,6 +138,11 @@ class ProcessKubelet:
         if not previous and restart and not path.exists():
             path = found.log(restart - 1)  # it waits for its next start
         return Log(path, lambda: not previous and found.running and found.restarts == restart) if path.exists() else None
+
+    def _address(self, namespace: str, pod: str) -> str | None:
+        """Of a pod that is here and not about to go."""
+        known = reversed(tuple(self._pods.values()))
+        return next((item.address for item in known if (item.namespace, item.name) == (namespace, pod) and not item.vanished), None)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -116,3 +117,23 @@ async def test_conflicts_and_refusals_cost_nothing_while_they_are_few(namespace:
 async def test_times_that_are_unsafe() -> None:
     with pytest.raises(ValueError, match="renew < deadline < lease"):
         ElectionSettings(lease_s=10, deadline_s=10)
+
+
+async def test_it_ends_whenever_it_is_cancelled(control_plane: ControlPlane, namespace: str) -> None:
+    """As `operator` has it: the work may end by itself, and then it is begun again."""
+    settings, random = ElectionSettings(lease_s=2, deadline_s=1.2, renew_s=0.001), Random(7)
+
+    async def work() -> None:
+        await asyncio.sleep(random.uniform(0, 0.01))
+
+    async def always(election: Election) -> None:
+        while True:
+            await election.run(work)
+
+    async with await Client.connect(str(control_plane.kubeconfig)) as client:
+        for _ in range(60):
+            task = asyncio.create_task(always(Election(client, namespace, "lease", "a", settings)))
+            await asyncio.sleep(random.uniform(0, 0.05))
+            task.cancel()
+            done, _ = await asyncio.wait((task,), timeout=5)
+            assert done, "it goes on"
