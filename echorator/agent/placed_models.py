@@ -140,6 +140,9 @@ class PlacedModels:
     def _step(self) -> None:
         own = frozenset(entry.name for entry in self._registry.entries()) - self._placed.keys()
         wanted = {name: model.generation for name, model in self._desired.items()}
+        for name, there in self._placed.items():
+            if there.next is not None and there.next.generation != wanted.get(name):
+                self._placed[name] = replace(there, next=None)  # something else is wanted by now
         steps = plan(wanted, self._placed, own, time.monotonic())
         for name in steps.find:
             self._placed[name] = replace(self._placed[name], busy=True)

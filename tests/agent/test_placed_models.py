@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.agent.placed_models import LONGEST_RETRY_S, Failure, Next, Placed, Steps, plan, retry_after_s
-from echorator.errors import ErrorClass
+from echorator.agent.embedded import embedded_model
+from echorator.agent.placed_models import FIRST_RETRY_S, LONGEST_RETRY_S, Failure, Next, Placed, PlacedModels, Steps, plan, retry_after_s
+from echorator.agent.registry import Registry
+from echorator.errors import EchoratorError, ErrorClass
+from echorator.images.puller import Image
+from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.settings import EMBEDDED_NAME, EngineSettings
+from tests.agent.polling import eventually
 
 NEVER = float("inf")
+
+
+class AwayError(EchoratorError):
+    retryable = True
+
+
 NAMES = st.sampled_from("abcd")
 
 
@@ -74,3 +89,42 @@ def test_retries_wait_longer_each_time_and_a_mistake_waits_for_its_change() -> N
         waits = [retry_after_s(ErrorClass.SYSTEM, attempts) for _ in range(50)]
         assert all(0.75 * expected <= wait <= 1.25 * expected for wait in waits)
         assert len(set(waits)) > 1, "agents would retry in step"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_what_is_wanted_no_more_is_not_tried_again() -> None:
+    """A change that cannot be had, and is taken back: what serves goes on, and all is quiet."""
+    changes = 0
+
+    def changed() -> None:
+        nonlocal changes
+        changes += 1
+
+    def find(source: str) -> Image:
+        if source != EMBEDDED_NAME:
+            raise AwayError("the registry is away")
+        return Image(source, Path())
+
+    registry = Registry()
+    models = PlacedModels(registry, EngineSettings(embedded_model(), slots=1), find, changed)
+
+    async def wants(generation: int, source: str, reached: Callable[[Placed], bool]) -> None:
+        models.want(pb.Desired(models=[pb.DesiredModel(name="m", source=source, generation=generation)]))
+
+        async def holds() -> bool:
+            return reached(models.placed()["m"])
+
+        await eventually(holds, f"generation {generation}")
+
+    try:
+        await wants(1, EMBEDDED_NAME, lambda placed: placed == Placed(1))
+        served = registry.get("m")
+        await wants(2, "phi", lambda placed: placed.next is not None and placed.next.failure is not None)
+        await wants(1, EMBEDDED_NAME, lambda placed: placed == Placed(1))
+        before = changes
+        await asyncio.sleep(2 * 1.25 * FIRST_RETRY_S)  # when it would have been tried again
+        assert changes == before
+        assert registry.get("m") is served
+    finally:
+        await models.close()
+        await registry.close()

@@ -137,12 +137,13 @@ class FaultProxy:
 
     def close(self) -> None:
         async def stop() -> None:
-            watches = list(self._watches)
-            for task in watches:
-                task.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._runner.cleanup(), 5)
+                async with asyncio.timeout(5):
+                    await self._runner.cleanup()
+            open_ = asyncio.all_tasks() - {asyncio.current_task()}  # watches, and what waits in silence
+            for task in open_:
+                task.cancel()
+            await asyncio.gather(*open_, return_exceptions=True)
             await self._session.close()
             await self._loop.shutdown_asyncgens()
             for _ in range(10):  # transports close in the turns of the loop that follow
