@@ -40,6 +40,7 @@ class Shape:
     seed: int = 1
     vocab_from: Path | None = None
     quantisation: str = "F32"  # F32 | F16 | Q8_0, for the matrices
+    endless: bool = False  # a greedy answer never ends by itself; with the small vocabulary, and not tied
     tied: bool = False  # the output matrix is the token embedding's (such random models repeat one token)
 
 
@@ -109,6 +110,7 @@ def _small_vocab(w: gguf.GGUFWriter) -> int:
     return len(tokens)
 
 
+_ENDS = (2, 4)  # </s>, <|im_end|>
 Dims = tuple[int, ...]
 
 
@@ -239,6 +241,8 @@ def write(path: Path, shape: Shape) -> Path:
     kind = gguf.GGMLQuantizationType[s.quantisation]
     for name, dims in _tensors(s, vocab):
         data = _values(name, dims, rng)
+        if s.endless and name == "output.weight":
+            data[list(_ENDS)] = 0.0  # of hundreds of tokens there is always one whose logit is above 0
         matrix = len(dims) == 2 and "ssm_conv" not in name and "ssm_a" not in name and "_types" not in name
         if not matrix or kind == gguf.GGMLQuantizationType.F32 or (s.quantisation == "Q8_0" and dims[0] % 32):
             w.add_tensor(name, data)

@@ -26,7 +26,7 @@ from echorator.cluster.models import Mesh, Models
 from echorator.cluster.replica_sets import ReplicaSets
 from echorator.cluster.resources import ContainerSpec, Key, Kind, ReplicaSetSpec, Resource
 from echorator.cluster.runs import AgentRuns
-from echorator.cluster.services import Services
+from echorator.cluster.services import NoContainerError, Services
 from echorator.cluster.store import Outcome, Store
 from echorator.cluster.workers import Workers
 from echorator.errors import InvalidRequestError
@@ -40,6 +40,7 @@ INTERVAL_S = 1.0  # between two passes where nothing changed
 REST = 5.0  # of the time that a pass took, before the next one
 REST_MOST_S = 0.1
 POLL_S = 0.02  # while the cluster closes
+CATCH_UP_S = 5.0  # that a message waits for containers which were asked for just now
 
 
 class Cluster:
@@ -55,6 +56,8 @@ class Cluster:
         self._workers = Workers(workers)
         self._agents = agents
         self._woken = threading.Event()
+        self._passed = threading.Condition()
+        self._seen = 0  # version of the store when the last pass began that has ended
         self._closing = threading.Event()
         self._models: Models | None = None
         self._replica_sets = ReplicaSets(self.store)
@@ -150,7 +153,10 @@ class Cluster:
             QueueFullError: `spec.queueLimit` messages wait.
             InvalidRequestError: it is an agent, which takes no messages.
         """
-        container = self.store.get(Key(Kind.CONTAINER, name))
+        key = Key(Kind.CONTAINER, name)
+        if self.store.find(key) is None:
+            self._catch_up()
+        container = self.store.get(key)
         if isinstance(container.spec, ContainerSpec) and container.spec.worker is None:
             raise InvalidRequestError(f"{container.key} is an agent: it is called over gRPC, not with messages")
         mailbox = self.containers.mailbox(container)
@@ -166,7 +172,11 @@ class Cluster:
             NoContainerError: no container matches.
             QueueFullError: the queue of the one that was chosen is full.
         """
-        mailbox = self._services.choose(name)
+        try:
+            mailbox = self._services.choose(name)
+        except NoContainerError:
+            self._catch_up()
+            mailbox = self._services.choose(name)
         reply: Future[Any] | None = Future() if expect_response else None
         mailbox.put(value, reply)
         return reply
@@ -177,11 +187,25 @@ class Cluster:
         """Look again now."""
         self._woken.set()
 
+    @property
+    def caught_up(self) -> bool:
+        """Everything that is in the store was looked at, so that nothing waits for it."""
+        return self._seen >= self.store.version
+
+    def _catch_up(self) -> None:
+        """What was applied just now is looked at first: a container that it asks for may not be there yet."""
+        version = self.store.version
+        with self._passed:
+            self._passed.wait_for(lambda: self._seen >= version or self._closing.is_set() or not self._thread.is_alive(), CATCH_UP_S)
+
     def _run(self) -> None:
         while not self._closing.is_set():
             self._woken.clear()
-            begin_s = time.monotonic()
+            begin_s, version = time.monotonic(), self.store.version
             due_s = self._pass(begin_s)
+            with self._passed:
+                self._seen = version
+                self._passed.notify_all()
             now_s = time.monotonic()
             self._closing.wait(min(REST_MOST_S, REST * (now_s - begin_s)))
             self._woken.wait(max(0.0, min(INTERVAL_S, due_s - now_s)))
@@ -206,7 +230,9 @@ class Cluster:
 
     def close(self) -> None:
         """End every container, each after its queue or its grace period; what was asked for stays in the journal."""
-        self._closing.set()
+        with self._passed:
+            self._closing.set()
+            self._passed.notify_all()
         self.wake()
         if self._thread.is_alive():
             self._thread.join()

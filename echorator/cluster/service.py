@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import ClassVar
 
 import grpc
@@ -139,11 +140,12 @@ class ClusterService(Calls, ClusterServiceServicer):
         value, wants = plain(request.value), not request.no_reply
         match request.WhichOneof("to"):
             case "container":
-                reply = self._cluster.send_to_container(request.container, value, wants)
+                send = partial(self._cluster.send_to_container, request.container, value, wants)
             case "service":
-                reply = self._cluster.send_to_service(request.service, value, wants)
+                send = partial(self._cluster.send_to_service, request.service, value, wants)
             case _:
                 raise InvalidRequestError("say where to: a container or a service")
+        reply = send() if self._cluster.caught_up else await asyncio.to_thread(send)
         if reply is None:
             return pb.SendResponse()
         answer = await asyncio.wrap_future(reply)

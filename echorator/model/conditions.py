@@ -55,7 +55,7 @@ class Observed:
     trouble: str = ""  # why one of the others is not
     workload_made: bool = False
     registered: bool = False  # the controller knows the model
-    serving: int = 0  # agents that have it loaded
+    serving: int = 0  # agents that answer for it
     outdated: int = 0  # of those, the ones that have it as it was before the last change
     cognition_wanted: bool = True
     cognition_ready: bool = False
@@ -153,7 +153,7 @@ def _cognition(o: Observed) -> Condition:
 
 
 def _stalled(o: Observed) -> Condition:
-    if o.failure is not None and o.failure.kind in _STALLED and not o.serving:
+    if o.failure is not None and o.failure.kind in _STALLED and o.serving <= o.outdated:
         return Condition("Stalled", Status.TRUE, _STALLED[o.failure.kind], o.failure.message)
     if o.failure is not None:
         return Condition("Stalled", Status.FALSE, "Retrying", o.failure.message)

@@ -32,11 +32,11 @@ def mesh_spec(name: str, source: str, spec: ModelSpec) -> pb.ModelSpec:
 
 
 def serving_of(mesh: pb.MeshModel | None, wanted: pb.ModelSpec) -> tuple[int, int]:
-    """Agents that serve it, and those of them that have it as it was before; none until the controller knows what is wanted."""
-    if mesh is None or mesh.spec != wanted:
+    """Agents that serve it, and those of them that have it as it was before the last change."""
+    if mesh is None:
         return 0, 0
-    updated = mesh.status.updated if mesh.status.observed_generation == mesh.generation else 0
-    return mesh.status.ready, mesh.status.ready - updated
+    current = mesh.spec == wanted and mesh.status.observed_generation == mesh.generation
+    return mesh.status.ready, mesh.status.ready - (mesh.status.updated if current else 0)
 
 
 def failure_of(error: pb.MeshError) -> Failure:

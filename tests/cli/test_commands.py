@@ -257,10 +257,13 @@ def test_a_signal_right_after_the_listening_line_drains(number: signal.Signals) 
 
 
 def test_ctrl_c_stops_an_answer(tmp_path: Path) -> None:
-    path = write(tmp_path / "slow.gguf", Shape(dim=256, layers=8, heads=4, kv_heads=4, ffn=768, context=16384))
+    path = write(tmp_path / "slow.gguf", Shape(dim=256, layers=8, heads=4, kv_heads=4, ffn=768, context=16384, endless=True))
     with server(str(path), "--threads", "1", "--slots", "2", "--context-tokens", "32768") as (_, address):
         process = subprocess.Popen(
-            (*COMMAND, "chat", "--server", address, "Hello"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            (*COMMAND, "chat", "--server", address, "--temperature", "0", "Hello"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert process.stdout is not None
         process.stdout.read(1)

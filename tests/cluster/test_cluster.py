@@ -60,6 +60,17 @@ def test_between_containers(cluster: Cluster) -> None:
     assert ask(cluster, "front", {"to": "sums", "say": {"add": [20, 22]}}) == 42
 
 
+def test_what_was_just_applied_gets_its_messages(cluster: Cluster) -> None:
+    """Its containers are made a moment later, and nobody has to wait for that."""
+    for i in range(20):
+        apply(cluster, replica_set(f"r{i}", "add", 1), service(f"s{i}", f"r{i}"))
+        reply = cluster.send_to_service(f"s{i}", {"add": [i, 1]})
+        assert reply is not None
+        assert reply.result(10) == i + 1
+        apply(cluster, replica_set(f"t{i}", "add", 1))
+        assert ask(cluster, f"t{i}-0", {"add": [i, 2]}) == i + 2
+
+
 def test_a_service_balances_over_what_its_selector_matches(cluster: Cluster) -> None:
     apply(cluster, replica_set("named", "name", 4), container("other", "name", "{app: other}"), service("names", "named"))
     ready(cluster, 5)

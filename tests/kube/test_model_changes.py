@@ -103,6 +103,7 @@ def test_image_and_adapters_are_changed_without_a_failed_call(
         failed = until(lambda: status(installed, namespace, "changing"), lambda found: found.get("phase") == "Failed")
         assert "look at the name, the tag and the spelling" in failed["lastError"]["message"]
         assert asking.next() == adapted, "what served goes on"
+        assert failed["readyReplicas"] == 2
 
         before = [agent["metadata"]["name"] for agent in agents(installed, namespace, "changing")]
         apply(installed, namespace, "changing", image=image, replicas=2, storage=storage, engine=engine)

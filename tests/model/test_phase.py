@@ -65,6 +65,9 @@ def test_a_model_that_was_ready_scales_recovers_and_fails_differently() -> None:
     assert phase_of(updating, False) is P.SCALING
     assert by_type(updating)["Ready"].holds, "calls are answered meanwhile"
     assert by_type(updating)["EngineRegistered"].message == "1 of 2 agents have it loaded, 1 serve what it was before"
+    stuck = conditions_of(replace(READY, outdated=2, failure=Failure(ErrorClass.CONFIGURATION, "no such file")), ready, changed=True)
+    assert phase_of(stuck, False) is P.FAILED, "what was asked for cannot be"
+    assert by_type(stuck)["Ready"].holds, "but what was before serves"
     lost = conditions_of(replace(READY, running=1, serving=1), ready)
     assert phase_of(lost, False) is P.READY
     assert by_type(lost)["Progressing"].reason == "Recovering"
