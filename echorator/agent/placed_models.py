@@ -116,7 +116,7 @@ def _failed(name: str, error: Exception, before: Failure | None) -> Failure:
 
 
 class PlacedModels:
-    """`want` what the controller says; `wake` when a retry may be due. Runs on one event loop."""
+    """`want` what the controller says; retries when they are due. Runs on one event loop."""
 
     def __init__(self, registry: Registry, defaults: EngineSettings, find: FindModel, on_change: Callable[[], None]) -> None:
         self._find = find

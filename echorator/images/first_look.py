@@ -1,4 +1,4 @@
-"""Whether a file is a model that can be used here, from its first bytes, so that a pull is refused before all of it is there."""
+"""Whether a file is a model or an adapter that can be used here, from its first bytes: a pull is refused before all of it is there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def room_for(what: str, size_bytes: int, memory_bytes: int) -> None:
 
 
 def first_look(what: str, size_bytes: int) -> Check:
-    """A check of one file of `size_bytes`; it raises ModelFileError for what is no model that llama.cpp knows."""
+    """A check of one file of `size_bytes`; it raises ModelFileError for what is nothing that llama.cpp knows."""
     wanted = FIRST_LOOK_BYTES
 
     def check(read: Read, available: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator
 
 from echorator.errors import InvalidRequestError
 from echorator.model.schema import Spec
@@ -25,16 +25,16 @@ def _without_nul(value: str) -> str:
     return value
 
 
+SourceText = Annotated[str, AfterValidator(_without_nul)]
+
+
 class LoraSpec(Spec):
     """A LoRA adapter on top of the model's weights."""
 
-    image: str = Field(min_length=1, max_length=4096, description="Which adapter: hf://ORG/REPOSITORY/FILE.gguf, oci://..., https://...")
+    image: SourceText = Field(
+        min_length=1, max_length=4096, description="Which adapter: hf://ORG/REPOSITORY/FILE.gguf, oci://..., https://..."
+    )
     scale: float = Field(1.0, ge=-100, le=100, description="Of its change to the weights.")
-
-    @field_validator("image")
-    @classmethod
-    def _fit(cls, value: str) -> str:
-        return _without_nul(value)
 
 
 class EngineSpec(Spec):
@@ -85,7 +85,7 @@ class CognitionSpec(Spec):
 class ModelSpec(Spec):
     """`image` is "echo-nano" or a GGUF file."""
 
-    image: str = Field(
+    image: SourceText = Field(
         min_length=1, max_length=4096, description="Which model: phi, hf://ORG/REPOSITORY:QUANTISATION, oci://..., echo-nano."
     )
     replicas: int = Field(1, ge=0, le=MOST_REPLICAS, description="Agents that serve it; 0: none until somebody asks.")
@@ -93,11 +93,6 @@ class ModelSpec(Spec):
     routing: RoutingSpec = Field(RoutingSpec(), description="How clients choose among the agents.")
     cognition: CognitionSpec = Field(CognitionSpec(), description="The memory that chats may name.")
     isolation: Literal["Process", "Thread"] = "Process"  # of the local cluster's agents; Thread: all in the process of `echorator up`
-
-    @field_validator("image")
-    @classmethod
-    def _fit(cls, value: str) -> str:
-        return _without_nul(value)
 
     def sources(self) -> tuple[str, ...]:
         """Of the files that it needs: the model's, then its adapters'."""
