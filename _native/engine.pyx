@@ -20,10 +20,9 @@ from libcpp.vector cimport vector
 cimport llama
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 
-import os
 import random
 
-from echorator import _native
+from echorator import _native, machine
 from echorator.errors import (
     ContextOverflowError,
     DrainingError,
@@ -408,7 +407,7 @@ cdef class Model:
 
 cdef llama.llama_context_params _context_params(object settings, object model):
     cdef llama.llama_context_params params = llama.llama_context_default_params()
-    cores = 1 if model.info.size_bytes < _ONE_THREAD_BYTES else len(os.sched_getaffinity(0))
+    cores = 1 if model.info.size_bytes < _ONE_THREAD_BYTES else machine.cores(machine.ROOT)
     threads = settings.threads or cores
     params.n_threads = params.n_threads_batch = threads
     params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]

@@ -42,7 +42,7 @@ class EngineSettings:
     slots: int = 8  # requests computed at the same time
     batch_tokens: int = 2048  # token budget of one step
     ubatch_tokens: int = 512  # tokens that llama.cpp computes at once
-    threads: int = 0  # 0: all cores; one for a model of less than 16 MiB
+    threads: int = 0  # 0: one for each core that may be used; one for a model of less than 16 MiB
     queue_limit: int = 512  # requests that may wait; more are refused
     kv_layout: str = "auto"  # unified: slots share all cells; separate: each has its part; auto: see `engine.hpp`
     prefix_cache: bool = True
@@ -69,7 +69,7 @@ class EngineSettings:
         _check(1 <= self.slots <= 128, "slots must be 1..128")
         _check(32 <= self.batch_tokens <= 1 << 16, "batch_tokens must be 32..65536")
         _check(32 <= self.ubatch_tokens <= 1 << 14, "ubatch_tokens must be 32..16384")
-        _check(0 <= self.threads <= 1024, "threads must be 0..1024 (0 = all cores)")
+        _check(0 <= self.threads <= 1024, "threads must be 0..1024 (0 = as many as the cores that it may use)")
         _check(1 <= self.queue_limit <= 1 << 20, "queue_limit must be 1..1048576")
         _check(self.kv_layout in KV_LAYOUTS, f"kv_layout must be one of {', '.join(KV_LAYOUTS)}")
         _check(-1 <= self.cache_sequences <= 128, "cache_sequences must be -1..128")

@@ -15,15 +15,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from tests.waiting import looks
+
 START_S = 60.0
 _LISTENING = re.compile(r"listening on (\S+?),?(?:\s|$)")
+_given: set[int] = {0}
 
 
 def free_port() -> int:
-    """One that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nothing listens on now, and that was not given before."""
+    port = 0
+    while port in _given:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+    _given.add(port)
+    return port
 
 
 class Process:
@@ -47,15 +54,15 @@ class Process:
             self.popen = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=self.env)
 
     def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        deadline_s = time.monotonic() + START_S
-        while True:
+        assert self.popen is not None
+        for _ in looks(START_S):
+            ended = self.popen.poll()
             found = pattern.search(self.log.read_text("utf-8", "replace"))
             if found:
                 return found
-            assert self.popen is not None
-            assert self.popen.poll() is None, f"ended with {self.popen.poll()}: {self.log.read_text('utf-8', 'replace')}"
-            assert time.monotonic() < deadline_s, f"no {pattern.pattern!r} in {self.log.read_text('utf-8', 'replace')}"
+            assert ended is None, f"ended with {ended}: {self.log.read_text('utf-8', 'replace')}"
             time.sleep(0.02)
+        raise AssertionError(f"no {pattern.pattern!r} in {self.log.read_text('utf-8', 'replace')}")
 
     def signal(self, number: signal.Signals) -> None:
         assert self.popen is not None
@@ -154,7 +161,8 @@ def xds_client(mesh: Mesh, target: str, *arguments: str) -> Iterator[subprocess.
 
 async def until(holds: Callable[[], bool], what: str, within_s: float = 20.0) -> None:
     """Return as soon as `holds` does; fail after `within_s`."""
-    deadline_s = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline_s, f"not within {within_s:g} s: {what}"
+    for _ in looks(within_s):
+        if holds():
+            return
         await asyncio.sleep(0.02)
+    raise AssertionError(f"not within {within_s:g} s: {what}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import time
 import uuid
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 import grpc
 from grpc import aio
 
-from echorator import __version__
+from echorator import __version__, machine
 from echorator.agent.callers import Callers
 from echorator.agent.placed_models import LAME_DUCK_S, Failure, FindModel, Placed, PlacedModels
 from echorator.agent.registry import Entry, Registry, State
@@ -66,19 +65,6 @@ class MeshSettings:
         """Raises InvalidRequestError, naming the field."""
         for name in ("controller", "address"):
             host_port(getattr(self, name), name)
-
-
-def memory_bytes() -> tuple[int, int]:
-    """Of the machine: all, and what is free for models now."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    free = os.sysconf("SC_AVPHYS_PAGES") * page
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            found = next(line for line in lines if line.startswith("MemAvailable:"))
-        free = int(found.split()[1]) << 10
-    except (OSError, StopIteration, ValueError):
-        pass
-    return os.sysconf("SC_PHYS_PAGES") * page, free
 
 
 class MeshSession:
@@ -197,7 +183,7 @@ class MeshSession:
             version=__version__,
             zone=s.zone,
             priority=s.priority,
-            memory_bytes=memory_bytes()[0],
+            memory_bytes=machine.memory_bytes(machine.ROOT),
             memory=memory,
             for_model=s.for_model,
         )
@@ -206,7 +192,8 @@ class MeshSession:
         """All of this agent, now."""
         placed = self._models.placed()
         entries = {entry.name: entry for entry in self._registry.entries()}
-        report = pb.Report(memory_free_bytes=memory_bytes()[1], draining=self._draining, desired_revision=self._revision)
+        free_bytes = machine.memory_free_bytes(machine.ROOT)
+        report = pb.Report(memory_free_bytes=free_bytes, draining=self._draining, desired_revision=self._revision)
         for name, entry in entries.items():
             model = self._model(entry, placed.get(name))
             following = placed[name].next if name in placed else None
@@ -237,6 +224,7 @@ class MeshSession:
         tokens, then_s = self._rates.get(entry.name, (stats["completion_tokens"], now_s))
         if now_s - then_s >= 1.0 or entry.name not in self._rates:
             self._rates[entry.name] = (stats["completion_tokens"], now_s)
+        model.first_token_p95_s = served.first_tokens.p95_s()
         model.slots = served.engine.slots
         model.busy, model.queued = int(stats["busy"]), int(stats["queued"])
         model.tokens_per_s = max(0.0, (stats["completion_tokens"] - tokens) / (now_s - then_s)) if now_s > then_s else 0.0

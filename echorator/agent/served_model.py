@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from echorator._native.engine import Engine, Model
 from echorator.agent.model_defaults import ModelDefaults
+from echorator.agent.recent_times import RecentTimes
 from echorator.agent.requests import Limits
 from echorator.agent.stream import Stream
 from echorator.engine.chat_template import ChatTemplate
@@ -43,6 +44,7 @@ class ServedModel:
         self.model = model
         self.engine = engine
         self.info = model.info
+        self.first_tokens = RecentTimes()
         self.closing = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._streams: dict[int, Stream] = {}

@@ -45,6 +45,7 @@ class AgentServer(Server):
         """Become an agent of a mesh; after `start`, for the address must be known."""
         session = MeshSession(settings, self.registry, self._defaults, self.service.callers, self._pulls.find)
         self._agent.session = session
+        self.service.for_model = settings.for_model
         session.start()
         return session
 

@@ -28,6 +28,7 @@ from echorator.agent.served_model import ServedModel
 from echorator.agent.stream import Stream
 from echorator.errors import (
     DrainingError,
+    EchoratorError,
     EngineError,
     InvalidRequestError,
     ModelNotFoundError,
@@ -50,11 +51,16 @@ _log = logging.getLogger(__name__)
 NAME: str = pb.DESCRIPTOR.services_by_name["ModelService"].full_name
 
 
+class PlacedByMeshError(EchoratorError):
+    """What this agent serves is for its mesh to say."""
+
+
 _CODES: Codes = (
     (AbsentError, grpc.StatusCode.NOT_FOUND),
     (DeniedError, grpc.StatusCode.PERMISSION_DENIED),
     (NetworkError, grpc.StatusCode.UNAVAILABLE),
     (NotPulledError, grpc.StatusCode.FAILED_PRECONDITION),
+    (PlacedByMeshError, grpc.StatusCode.FAILED_PRECONDITION),
     (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),
     (ModelExistsError, grpc.StatusCode.ALREADY_EXISTS),
@@ -82,6 +88,7 @@ class ModelService(Calls, ModelServiceServicer):
         self.registry = registry
         self.defaults = defaults
         self.callers = Callers()
+        self.for_model = ""  # of a mesh, whose controller alone loads here
         self._loads: dict[str, LoadReport] = {}
 
     @rpc
@@ -146,9 +153,13 @@ class ModelService(Calls, ModelServiceServicer):
         turn: Turn | None = None,
     ) -> None:
         write = context.write
+        begun_s, began = time.monotonic(), False
         try:
             while True:
                 event = await stream.next()
+                if event.tokens and not began:
+                    began = True
+                    served.first_tokens.add(time.monotonic() - begun_s)
                 if turn is not None:
                     turn.answer.append(event.text)
                 logprobs = replies.logprobs_of(event.logprobs, served.token_text) if event.logprobs else ()
@@ -215,12 +226,14 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def PullModel(self, request: pb.PullModelRequest, context: Context) -> None:
         """Into this machine's store; the last message carries the file."""
+        self._check_free()
         async for step in self._pulls.pull(request.source):
             await context.write(replies.pull_of(step))
 
     @rpc
     async def LoadModel(self, request: pb.LoadModelRequest, context: Context) -> None:
         """Load a file of this machine, or a model that can be pulled; the last message carries the model."""
+        self._check_free()
         sources, settings = requests.sources_of(request.path, request.options), requests.engine_settings_of(request.options, self.defaults)
         images: list[Image] = []
         for source in sources:
@@ -256,8 +269,17 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def UnloadModel(self, request: pb.UnloadModelRequest, _context: Context) -> pb.UnloadModelResponse:
         """Drain, then free."""
+        self._check_free()
         cancelled = await self.registry.unload(request.model, requests.grace_of(request))
         return pb.UnloadModelResponse(cancelled_requests=cancelled)
+
+    def _check_free(self) -> None:
+        """Raises PlacedByMeshError where whoever reaches this agent has no say in what it loads."""
+        if self.for_model:
+            raise PlacedByMeshError(
+                f"this agent serves {self.for_model!r} for a mesh and loads what that says; change the Model instead, "
+                "with `kubectl edit echomodel` or `echorator mesh apply`"
+            )
 
     @rpc
     async def ListSlots(self, request: pb.ListSlotsRequest, _context: Context) -> pb.ListSlotsResponse:

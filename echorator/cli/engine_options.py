@@ -27,7 +27,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "cache_sequences": "finished sequences kept for their prefix; -1: as many as slots",
     },
     "computing": {
-        "threads": "CPU threads; 0: all cores",
+        "threads": "CPU threads; 0: one for each core that may be used",
         "batch_tokens": "token budget of one step",
         "ubatch_tokens": "tokens that llama.cpp computes at once",
         "flash_attention": "",

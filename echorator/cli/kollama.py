@@ -11,23 +11,21 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from echorator.cli.exits import CommandError, Exit
-from echorator.cli.kollama_options import parser
+from echorator.cli.kollama_options import parser, program
 from echorator.errors import EchoratorError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line, return the exit code."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC reads its variables when it is imported
-    plugin = Path(sys.argv[0]).name.startswith("kubectl-")
-    top = parser("kubectl echorator" if plugin else "kollama")
+    top = parser()
     arguments, words = top.parse_known_args(argv)
     if words:
         _take(arguments, words, top)
     if arguments.version:
-        print(f"kollama {_version()}")
+        print(f"{program()} {_version()}")
         return Exit.OK
     if arguments.command is None:
         top.print_help(sys.stderr)
@@ -70,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"kollama: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{program()}: error: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 

@@ -19,7 +19,7 @@ from echorator.cli.children import dying_with_parent
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.kollama_cluster import cluster, model_of
 from echorator.cli.kollama_options import CHAT_NUMBERS, CHAT_SWITCHES, CHAT_TEXTS
-from echorator.cli.kollama_wait import failure_of, is_ready, lacking
+from echorator.cli.kollama_wait import failure_of, lacking, serves
 from echorator.cli.main import parser
 from echorator.kube.install import GATEWAY_PORT
 from echorator.kube.resources import Object, asked_name
@@ -44,10 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
 async def _model(arguments: argparse.Namespace) -> Object:
     async with cluster(arguments) as (client, namespace):
         model = await model_of(client, namespace, arguments.name)
+    if serves(model):
+        return model
     if (model.get("status") or {}).get("phase") == "Failed":
         raise CommandError(f"model/{arguments.name} failed: {failure_of(model)}", Exit.UNAVAILABLE)
-    if not is_ready(model):
-        print(f"model/{arguments.name} is not ready: {lacking(model, model['metadata']['generation'])}", file=sys.stderr)
+    print(f"model/{arguments.name} is not ready: {lacking(model, model['metadata']['generation'])}", file=sys.stderr)
     return model
 
 

@@ -10,8 +10,8 @@ from echorator.cli.exits import Exit
 from echorator.cli.kollama_options import parser
 
 _NAMED = ("name", "names")  # positional arguments that are Models
-_FILES = ("--kubeconfig",)
-_CLUSTER = ("-n", "--namespace", "--kubeconfig", "--context")  # they say which Models there are
+FILES = ("--kubeconfig",)
+CLUSTER = ("-n", "--namespace", "--kubeconfig", "--context")  # they say which Models there are
 
 _BASH = """\
 _kollama() {{
@@ -51,7 +51,7 @@ _ZSH = "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bash
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code."""
     top = parser()
-    commands, texts = _commands(top)
+    commands, texts = commands_of(top)
     if arguments.shell == "fish":
         print(_fish(top, commands, texts), end="")
     else:
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _commands(top: argparse.ArgumentParser) -> tuple[Mapping[str, argparse.ArgumentParser], Mapping[str, str]]:
+def commands_of(top: argparse.ArgumentParser) -> tuple[Mapping[str, argparse.ArgumentParser], Mapping[str, str]]:
     """Parsers and help texts by name."""
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -67,11 +67,11 @@ def _commands(top: argparse.ArgumentParser) -> tuple[Mapping[str, argparse.Argum
     raise AssertionError("the parser has commands")
 
 
-def _options(made: argparse.ArgumentParser) -> list[argparse.Action]:
+def options_of(made: argparse.ArgumentParser) -> list[argparse.Action]:
     return [action for action in made._actions if action.option_strings]
 
 
-def _positionals(made: argparse.ArgumentParser) -> str:
+def positionals_of(made: argparse.ArgumentParser) -> str:
     """What stands there besides options: "models", "files", or the words themselves."""
     for action in made._actions:
         if action.option_strings or isinstance(action, argparse._SubParsersAction):
@@ -85,29 +85,29 @@ def _positionals(made: argparse.ArgumentParser) -> str:
 def _bash(top: argparse.ArgumentParser, commands: Mapping[str, argparse.ArgumentParser]) -> str:
     values, cases = [], []
     for name, made in commands.items():
-        for option in _options(made):
+        for option in options_of(made):
             patterns = "|".join(f"{name}:{flag}" for flag in option.option_strings)
             if option.choices:
                 words = " ".join(map(str, option.choices))
                 values.append(f'        {patterns}) COMPREPLY=($(compgen -W "{words}" -- "$current")); return ;;')
             elif option.nargs is None:
-                how = '$(compgen -f -- "$current")' if option.option_strings[-1] in _FILES else ""
+                how = '$(compgen -f -- "$current")' if option.option_strings[-1] in FILES else ""
                 values.append(f"        {patterns}) COMPREPLY=({how}); return ;;")
-        flags = " ".join(flag for option in _options(made) for flag in option.option_strings)
-        cases.append(f'        {name}) options="{flags}"; names="{_positionals(made)}" ;;')
-    flags = " ".join(flag for option in _options(top) for flag in option.option_strings)
+        flags = " ".join(flag for option in options_of(made) for flag in option.option_strings)
+        cases.append(f'        {name}) options="{flags}"; names="{positionals_of(made)}" ;;')
+    flags = " ".join(flag for option in options_of(top) for flag in option.option_strings)
     cases.append(f'        "") options="{flags}"; names="{" ".join(commands)}" ;;')
-    return _BASH.format(cluster="|".join(_CLUSTER), values="\n".join(values), commands="\n".join(cases))
+    return _BASH.format(cluster="|".join(CLUSTER), values="\n".join(values), commands="\n".join(cases))
 
 
 def _fish(top: argparse.ArgumentParser, commands: Mapping[str, argparse.ArgumentParser], texts: Mapping[str, str]) -> str:
     lines = ["complete -c kollama -f"]
     lines += [f"complete -c kollama -n __fish_use_subcommand -a {name} -d {shlex.quote(texts.get(name, ''))}" for name in commands]
-    lines += [_fish_option("__fish_use_subcommand", option) for option in _options(top)]
+    lines += [_fish_option("__fish_use_subcommand", option) for option in options_of(top)]
     for name, made in commands.items():
         here = f"'__fish_seen_subcommand_from {name}'"
-        lines += [_fish_option(here, option) for option in _options(made)]
-        words = _positionals(made)
+        lines += [_fish_option(here, option) for option in options_of(made)]
+        words = positionals_of(made)
         if words == "models":
             lines.append(f"complete -c kollama -n {here} -a '(kollama list -o name 2>/dev/null | string replace model/ \"\")'")
         elif words == "files":
@@ -123,5 +123,5 @@ def _fish_option(here: str, option: argparse.Action) -> str:
     if option.choices:
         takes = f" -x -a {shlex.quote(' '.join(map(str, option.choices)))}"
     elif option.nargs is None:
-        takes = " -r -F" if option.option_strings[-1] in _FILES else " -x"
+        takes = " -r -F" if option.option_strings[-1] in FILES else " -x"
     return f"complete -c kollama -n {here} {names}{takes} -d {shlex.quote(option.help or '')}"

@@ -11,6 +11,7 @@ import yaml
 
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.kollama_objects import yaml_of
+from echorator.cli.kollama_options import program
 from echorator.errors import InvalidRequestError
 from echorator.kube.ollama_models import converted, is_ollama_model
 
@@ -53,5 +54,5 @@ def _document(thing: Any, mistakes: list[str]) -> Any:
         mistakes.append(f"model/{name}: {error}")
         return thing
     for warning in made.warnings:
-        print(f"kollama: warning: model/{name}: {warning}", file=sys.stderr)
+        print(f"{program()}: warning: model/{name}: {warning}", file=sys.stderr)
     return made.model

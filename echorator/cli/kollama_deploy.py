@@ -10,6 +10,7 @@ from typing import Any
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.kollama_cluster import MANAGER, cluster, count_of
 from echorator.cli.kollama_objects import changes, print_object
+from echorator.cli.kollama_options import program
 from echorator.images.reference import File, parse, short_name
 from echorator.kube.client import AbsentError, Client, ConflictError
 from echorator.kube.contained import quantity
@@ -64,7 +65,7 @@ async def _pull(arguments: argparse.Namespace) -> int:
         there = await _there(client, namespace, name)
         if there is None:
             there, _ = await _applied(client, model, dry=False, force=False)
-            print(f"model/{name} created with no replicas; kollama deploy {name} --image {source} serves it", flush=True)
+            print(f"model/{name} created with no replicas; {program()} deploy {name} --image {source} serves it", flush=True)
         elif there["spec"]["image"] != source:
             raise CommandError(f"model/{name} is there already with image {there['spec']['image']}; choose another --name")
         from echorator.cli.kollama_wait import is_fetched, wait_for
@@ -163,7 +164,7 @@ def _model(name: str, spec: Object) -> Object:
         better = fitting_name(name)
         raise CommandError(
             f"a model's name is at most {NAME_LENGTH} characters of a-z, 0-9 and -, and begins with a letter: "
-            f"kollama deploy {better} --image {spec['image']}",
+            f"{program()} deploy {better} --image {spec['image']}",
             Exit.USAGE,
         )
     source_of(check(KubeModelSpec, spec), Install())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.kollama_cluster import cluster, model_of
+from echorator.cli.kollama_options import program
 from echorator.cli.kollama_show import store_of
 from echorator.kube.client import ApiError, Client, ForbiddenError, UnreachableError
 from echorator.kube.pods import AGENT
@@ -31,7 +32,7 @@ async def _logs(arguments: argparse.Namespace) -> int:
         pods = await _pods(client, namespace, selector)
         if not pods and not arguments.follow:
             part = "puller" if arguments.puller else "agents"
-            raise CommandError(f"model/{arguments.name} has no {part} now; kollama status {arguments.name} says why")
+            raise CommandError(f"model/{arguments.name} has no {part} now; {program()} status {arguments.name} says why")
         printing = _Printing(client, namespace, container, arguments.tail, several=len(pods) > 1)
         await (_follow(printing, selector) if arguments.follow else printing.last(pods))
     return Exit.OK
@@ -75,7 +76,7 @@ class _Printing:
             for line in text.splitlines():
                 self._line(name, line)
         if pods and len(self.refused) == len(pods):
-            raise CommandError(f"{self.refused[-1]}; try again, or look at kollama status")
+            raise CommandError(f"{self.refused[-1]}; try again, or look at {program()} status")
 
     async def follow(self, name: str) -> bool:
         """Until the container ends. Returns whether it had started."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from echorator.cli.exits import Exit
@@ -48,6 +50,8 @@ examples:
   source <(kollama completion bash)         for this shell; in ~/.bashrc for all
   source <(kollama completion zsh)
   kollama completion fish | source
+
+Of the plugin, kubectl's own completion asks `kubectl_complete-echorator`, which is installed beside it.
 """
 CHAT_NUMBERS = (("--temperature", "T", "0..2, 0 is greedy"), ("--max-tokens", "N", "of the answer"), ("--seed", "N", "of the sampling"))
 CHAT_TEXTS = (
@@ -58,19 +62,24 @@ CHAT_TEXTS = (
 CHAT_SWITCHES = (("--no-memory", "with --user: neither recall nor remember"), ("--usage", "print token counts and times to stderr"))
 
 
+def program() -> str:
+    """As it was called: for `kubectl echorator` kubectl runs `kubectl-echorator`."""
+    return "kubectl echorator" if Path(sys.argv[0]).name.startswith("kubectl") else "kollama"
+
+
 class Parser(argparse.ArgumentParser):
     """Says a mistake in one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"kollama: error: {message}; see `{self.prog} --help`\n")
+        self.exit(Exit.USAGE, f"{program()}: error: {message}; see `{self.prog} --help`\n")
 
 
-def parser(program: str = "kollama") -> Parser:
+def parser() -> Parser:
     """The whole command line."""
     top = Parser(
-        prog=program,
+        prog=program(),
         description="Serve models in a Kubernetes cluster, and talk to them.",
-        epilog=TOP_EXAMPLES,
+        epilog=TOP_EXAMPLES.replace("kollama", program()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="store_true", help="print the version and exit")
@@ -82,7 +91,7 @@ def parser(program: str = "kollama") -> Parser:
             name,
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
-            epilog=examples,
+            epilog=examples if name == "completion" else examples.replace("kollama", program()),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         made.set_defaults(module=f"kollama_{module}")

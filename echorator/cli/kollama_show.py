@@ -15,6 +15,7 @@ from rich.live import Live
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.kollama_cluster import cluster, listed, model_of, states
 from echorator.cli.kollama_objects import print_object, shown, yaml_of
+from echorator.cli.kollama_options import program
 from echorator.cli.kollama_view import LIST_COLUMNS, Standing, list_row, view_of
 from echorator.cli.tables import FILE_WIDTH, print_table
 from echorator.errors import EchoratorError
@@ -51,7 +52,7 @@ async def _list(arguments: argparse.Namespace) -> int:
 
 def _print_list(models: list[Object], everywhere: bool, namespace: str) -> None:
     if not models:
-        print(f"no models{'' if everywhere else f' in namespace {namespace}'}; kollama deploy NAME makes one", file=sys.stderr)
+        print(f"no models{'' if everywhere else f' in namespace {namespace}'}; {program()} deploy NAME makes one", file=sys.stderr)
         return
     now = datetime.now(UTC)
     if everywhere:
@@ -134,7 +135,21 @@ async def _standing(client: Client, model: Object) -> Standing:
         listed(client, _CORE_EVENT.path(namespace), {"fieldSelector": about}),
     )
     pods = [pod for found, _ in answers[:-1] for pod in found]
-    return Standing(model, pods, answers[-1][0], tuple(dict.fromkeys(why for _, why in answers if why)))
+    stuck = await asyncio.gather(*(_warnings(client, namespace, pod) for pod in pods if not _runs(pod)))
+    events = [event for found, _ in (answers[-1], *stuck) for event in found]
+    return Standing(model, pods, events, tuple(dict.fromkeys(why for _, why in (*answers, *stuck) if why)))
+
+
+async def _warnings(client: Client, namespace: str, pod: Object) -> tuple[list[Object], str]:
+    """What keeps a pod: a volume that cannot be mounted, an image that cannot be pulled."""
+    name = pod["metadata"]["name"]
+    about = f"involvedObject.kind={POD.name},involvedObject.name={name},type=Warning"
+    found, why = await listed(client, _CORE_EVENT.path(namespace), {"fieldSelector": about})
+    return [{**event, "message": f"{name}: {event.get('message', '')}"} for event in found], why
+
+
+def _runs(pod: Object) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in (pod.get("status") or {}).get("conditions") or ())
 
 
 def store_of(model: Object) -> str:

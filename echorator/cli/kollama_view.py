@@ -62,7 +62,7 @@ def view_of(standing: Standing, now: datetime | None = None) -> RenderableType:
         ("image", model["spec"]["image"]),
         ("served as", status.get("servedName", "")),
         ("endpoint", status.get("endpoint", "")),
-        ("file", (status.get("model") or {}).get("digest", "")),
+        ("file", _file(status.get("model") or {})),
         ("age", age(metadata.get("creationTimestamp"), now)),
     )
     parts += [Text(f"  {name:<10} {value}") for name, value in facts if value]
@@ -78,6 +78,12 @@ def view_of(standing: Standing, now: datetime | None = None) -> RenderableType:
     parts += _section(("AGE", "TYPE", "REASON", "TIMES", "MESSAGE"), [_event_row(event, now) for event in latest], "no events")
     parts += [Text(line, "yellow") for line in standing.unseen]
     return Group(*parts)
+
+
+def _file(loaded: Object) -> str:
+    """Its digest, and how large it is."""
+    size = f"  {loaded['sizeBytes'] / (1 << 20):.1f} MiB" if loaded.get("sizeBytes") else ""
+    return f"{loaded.get('digest', '')}{size}"
 
 
 def _phase(model: Object) -> str:

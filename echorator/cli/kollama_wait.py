@@ -78,7 +78,12 @@ def condition(model: Object, kind: str) -> Object:
 def is_ready(model: Object) -> bool:
     """All that was asked for serves."""
     phase = (model.get("status") or {}).get("phase")
-    return phase == Phase.READY.value and bool(condition(model, "Ready").get("status") == "True")
+    return phase == Phase.READY.value and serves(model) and condition(model, "Progressing").get("status") == "False"
+
+
+def serves(model: Object) -> bool:
+    """It answers calls, be it as an earlier spec said."""
+    return bool(condition(model, "Ready").get("status") == "True")
 
 
 def is_fetched(model: Object) -> bool:

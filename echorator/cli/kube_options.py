@@ -17,8 +17,12 @@ examples:
 """
 OPERATOR_EXAMPLES = """\
 examples:
-  kubectl apply -f manifests/install.yaml                   it runs in the cluster, two of it, one leads
-  echorator operator --namespace default --lease dev        one on this machine, for a try
+  kubectl apply --server-side -f manifests/install.yaml     it runs in the cluster, two of it, one leads
+
+for a try of one on this machine, in place of those two; it shows no progress of downloads, and chats have no memory:
+  kubectl scale deployment/echorator-operator -n echorator-system --replicas=0
+  kubectl port-forward svc/echorator-controller -n echorator-system 50050 &
+  echorator operator --controller-through 127.0.0.1:50050 --memory-server "" --namespace default
 """
 MANIFESTS_EXAMPLES = """\
 examples:
@@ -47,6 +51,9 @@ def add_operator_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", default="", metavar="NAME", help="watch the Models of this one only [all]")
     parser.add_argument("--system-namespace", default=_INSTALL.namespace, metavar="NAME", help=f"of its lease [{_INSTALL.namespace}]")
     parser.add_argument("--controller", default=_INSTALL.controller, metavar="HOST:PORT", help=f"of the mesh [{_INSTALL.controller}]")
+    parser.add_argument(
+        "--controller-through", default="", metavar="HOST:PORT", help="where this process reaches it, by a port-forward [as pods do]"
+    )
     parser.add_argument(
         "--memory-server", default=_INSTALL.memory, metavar="HOST:PORT", help=f'the CognitionService; "": none [{_INSTALL.memory}]'
     )

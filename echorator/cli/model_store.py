@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from echorator import machine
 from echorator.cli.exits import CommandError, Exit
 from echorator.cli.memory_options import data_home
 from echorator.images.hub import HubSettings
@@ -27,7 +28,7 @@ def puller_of(folder: Path | None, any_size: bool = False, upstream: str = "", m
     store, others = stores_of(folder)
     folders = os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
     docker_configs = [Path(folder) / "config.json" for folder in folders.split(os.pathsep)]  # in a pod one for each of its secrets
-    memory_bytes = 0 if any_size else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory_bytes = 0 if any_size else machine.memory_bytes(machine.ROOT)
     hub = HubSettings(os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), _hub_token())
     offline = any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE)
     return Puller(

@@ -47,7 +47,16 @@ async def _operate(arguments: argparse.Namespace) -> int:
         grace_s=arguments.grace,
     )
     identity = arguments.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}"
-    settings = OperatorSettings(install, identity, arguments.namespace, arguments.workers, election, arguments.lease, arguments.resync)
+    settings = OperatorSettings(
+        install,
+        identity,
+        arguments.namespace,
+        arguments.workers,
+        election,
+        arguments.lease,
+        arguments.controller_through,
+        arguments.resync,
+    )
     async with await connected(arguments.kubeconfig, arguments.context) as client:
         operator = Operator(client, settings)
         server = _Server(uvicorn.Config(_app(operator), arguments.host, arguments.port, log_level="warning", lifespan="off"))

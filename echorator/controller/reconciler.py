@@ -1,7 +1,8 @@
 """Desired against observed, every second and on every change: what each agent has to serve, and what is said of each model.
 
 Level-based: every pass starts from what is, so that a lost message, a restart or a returning agent needs no case of its own. Fed by
-`service` (what is asked for) and `fleet` (what is); feeds `sessions` with `pb.Desired` and watchers with `pb.MeshModel`.
+`service` (what is asked for), `fleet` (what is) and `gateways` (what waits there); feeds `sessions` with `pb.Desired` and watchers with
+`pb.MeshModel`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from echorator.controller.conditions import Condition, Observed, Trouble, conditions_of, gravest
 from echorator.controller.fleet import AgentRecord, Fleet
+from echorator.controller.gateways import Gateways
 from echorator.controller.placement import Host, Placement, Wanted, place
 from echorator.controller.settings import ControllerSettings
 from echorator.controller.store import Store, StoredModel
@@ -53,9 +55,12 @@ class ModelEntry:
 class Reconciler:
     """`run` until cancelled; `wake` after a change."""
 
-    def __init__(self, store: Store, fleet: Fleet, settings: ControllerSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, fleet: Fleet, gateways: Gateways, settings: ControllerSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._fleet = fleet
+        self._gateways = gateways
         self._settings = settings
         self._clock = clock
         self._models: dict[str, ModelEntry] = {}
@@ -285,7 +290,9 @@ class Reconciler:
             digest=next((m.digest for m in models if m.digest), entry.message.status.digest),
             slots=sum(m.slots for m in models),
             busy=sum(m.busy for m in models),
-            queued=sum(m.queued for m in models),
+            queued=sum(m.queued for m in models) + self._gateways.held(name),
+            size_bytes=max((m.size_bytes for m in models), default=0),
+            first_token_p95_s=max((m.first_token_p95_s for m in models), default=0.0),
         )
         trouble = gravest(troubles)
         if trouble is not None:

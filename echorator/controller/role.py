@@ -42,8 +42,8 @@ class ControllerRole:
         self._store = store
         self._settings = settings
         self.fleet = Fleet(settings)
-        self.reconciler = Reconciler(store, self.fleet, settings)
         self.gateways = Gateways(lambda: self.discovery.changed())
+        self.reconciler = Reconciler(store, self.fleet, self.gateways, settings)
         self._sessions = Sessions(self.fleet, self.reconciler, settings, uuid.uuid4().hex)
         self.calls = ControllerService(store, self.fleet, self.reconciler, self._sessions, self.gateways, settings)
         view = Snapshot(lambda: view_of(self.fleet.records(), self.reconciler.models(), self.gateways.addresses()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import ClassVar
 
 import grpc
@@ -175,3 +175,27 @@ class ControllerService(Calls, ControllerServiceServicer):
     async def Session(self, request: AsyncIterator[pb.AgentMessage], context: Context) -> None:
         """An agent's own stream."""
         await self._sessions.run(request, context.write)
+
+    # Gateways
+
+    @rpc
+    async def ReportGateway(self, request: AsyncIterator[pb.GatewayReport], _context: Context) -> pb.ReportGatewayResponse:
+        """What a gateway holds, until it leaves."""
+        with self._gateways.holding() as tell:
+            reading = asyncio.create_task(_read(request, tell))
+            closing = asyncio.create_task(self.closing.wait())
+            try:
+                await asyncio.wait((reading, closing), return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done():
+                    raise DrainingError("the controller is shutting down; connect again")
+                reading.result()
+            finally:
+                for task in (reading, closing):
+                    task.cancel()
+                await asyncio.gather(reading, closing, return_exceptions=True)
+        return pb.ReportGatewayResponse()
+
+
+async def _read(reports: AsyncIterator[pb.GatewayReport], tell: Callable[[Mapping[str, int]], None]) -> None:
+    async for report in reports:
+        tell(report.waiting)

@@ -166,6 +166,10 @@ class Dispatcher:
         """Requests that wait for an agent."""
         return self._room.requests
 
+    def held(self) -> dict[str, int]:
+        """Those that wait for a slot, by model."""
+        return {name: len(pool.buffer) for name, pool in self._pools.items() if len(pool.buffer)}
+
     # Slots
 
     def take_now(self, pool: Pool, key: int | None, without: Collection[str] = ()) -> Place | None:

@@ -1,7 +1,8 @@
 """What this gateway knows of the mesh: agents and models, as the controller tells them, kept where the controller goes away.
 
 After a break the controller's first word is taken as news, not as truth: an agent it does not name yet has some time to come back to
-it, for it may have been started anew itself. Fed by two watches; feeds `dispatcher` through its listener.
+it, for it may have been started anew itself. Fed by two watches; feeds `dispatcher` through its listener, and the controller with what that
+holds.
 """
 
 from __future__ import annotations
@@ -22,11 +23,16 @@ _log = logging.getLogger(__name__)
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 2.0
 RETURN_S = 5.0  # for agents that a controller does not name after a break
+REPORT_S = 0.5  # the controller is told of what waits here at most this often
 CHANNEL_OPTIONS = [("grpc.max_reconnect_backoff_ms", 1000), ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.keepalive_time_ms", 30_000)]
 
 
 class Listener(Protocol):
-    """Told of every change."""
+    """Told of every change, and asked for what the controller is to know."""
+
+    def held(self) -> dict[str, int]:
+        """Requests that wait here, by model."""
+        ...
 
     def agent_changed(self, agent: pb.Agent) -> None:
         """It is new or another one now."""
@@ -67,8 +73,8 @@ class FleetView:
         self._address = address
         self._channel = aio.insecure_channel(self.controller, options=CHANNEL_OPTIONS)
         stub = ControllerServiceStub(self._channel)
-        watches = (lambda: self._watch_agents(stub), lambda: self._watch_models(stub))
-        self._tasks = [asyncio.create_task(self._forever(watch)) for watch in watches]
+        streams = (lambda: self._watch_agents(stub), lambda: self._watch_models(stub), lambda: self._report(stub))
+        self._tasks = [asyncio.create_task(self._forever(stream)) for stream in streams]
         self._tasks.append(asyncio.create_task(self._note_sync()))
 
     async def _note_sync(self) -> None:
@@ -81,11 +87,25 @@ class FleetView:
         assert self._channel is not None
         await ControllerServiceStub(self._channel).ScaleModel(pb.ScaleModelRequest(name=model, replicas=1, at_least=True))
 
-    async def _forever(self, watch: Callable[[], Awaitable[None]]) -> None:
+    async def _report(self, stub: ControllerServiceStub) -> None:
+        call = stub.ReportGateway()
+        told: dict[str, int] = {}
+        try:
+            while not call.done():
+                held = self._listener.held()
+                if held != told:
+                    await call.write(pb.GatewayReport(waiting=held))
+                    told = held
+                await asyncio.sleep(REPORT_S)
+            await call
+        finally:
+            call.cancel()
+
+    async def _forever(self, stream: Callable[[], Awaitable[None]]) -> None:
         wait_s = FIRST_RETRY_S
         while True:
             try:
-                await watch()
+                await stream()
                 wait_s = FIRST_RETRY_S
             except aio.AioRpcError as error:
                 if self.connected:

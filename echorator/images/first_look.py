@@ -17,10 +17,10 @@ Check = Callable[[Read, int], int]  # with so many bytes there from the beginnin
 
 
 def room_for(what: str, size_bytes: int, memory_bytes: int) -> None:
-    """Raises ResourceError where weights of that size cannot be in the memory of this machine (0: of any size)."""
+    """Raises ResourceError where weights of that size cannot be in the memory that may be used here (0: of any size)."""
     if memory_bytes and size_bytes > memory_bytes:
         raise ResourceError(
-            f"{what} has {size_bytes >> 20} MiB of weights, this machine has {memory_bytes >> 20} MiB of memory; "
+            f"{what} has {size_bytes >> 20} MiB of weights, at most {memory_bytes >> 20} MiB of memory may be used here; "
             "choose a smaller quantisation, or say --any-size"
         )
 

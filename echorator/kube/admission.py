@@ -18,7 +18,7 @@ from echorator.errors import InvalidRequestError
 from echorator.images.reference import LATEST, Registry, parse
 from echorator.kube.contained import quantity
 from echorator.kube.install import Install
-from echorator.kube.pods import gpus_of, storage_of
+from echorator.kube.pods import gpus_of, resources_of, storage_of
 from echorator.kube.resources import GROUP, MODEL, VERSION, Object, asked_name, name_of
 from echorator.kube.source import Way, source_of
 from echorator.model.kube_spec import KubeModelSpec
@@ -215,9 +215,23 @@ def _warnings(spec: KubeModelSpec, old: Object | None) -> list[str]:
     by_class = gpus_of(spec.model_copy(update={"gpus": None}))
     if spec.gpus == 0 and by_class:
         found.append(f"spec.gpus: the class {spec.resource_class} is for a GPU, and without one answers are slow; set it to {by_class}")
+    found += _unrequested(spec)
     if old is not None:
         found += _left_behind(spec, _mapping(old.get("spec")), by_class)
     return found
+
+
+def _unrequested(spec: KubeModelSpec) -> list[str]:
+    """Signals that are of an amount which the agent's container does not reserve; one of them stops every scale-down."""
+    if spec.autoscaling is None:
+        return []
+    signals, resources = spec.autoscaling.signals, resources_of(spec)
+    reserved = {**resources.get("limits", {}), **resources.get("requests", {})}  # a limit without a request is one
+    return [
+        f"spec.autoscaling.signals.{signal}: is of the {kind} that is requested, and none is; set spec.resources.requests.{kind}, or 0 here"
+        for signal, percent, kind in (("cpuPercent", signals.cpu_percent, "cpu"), ("memoryPercent", signals.memory_percent, "memory"))
+        if percent and not quantity(reserved.get(kind))
+    ]
 
 
 def _left_behind(spec: KubeModelSpec, old: Mapping[str, Any], gpus: int) -> list[str]:

@@ -10,12 +10,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from echorator.kube.autoscaling import cluster_metrics
 from echorator.kube.install import AGENT_PORT, MEMORY_PORT, METRICS_PORT, STORE_PORT, Install
 from echorator.kube.pods import (
     AGENT,
     MODELS,
     POD_SECURITY,
     SCRATCH,
+    admitted,
     agent_template,
     credentials,
     gpus_of,
@@ -45,6 +47,7 @@ from echorator.kube.resources import (
     Object,
 )
 from echorator.kube.source import Source, Way
+from echorator.model.autoscale import within
 from echorator.model.kube_spec import KubeModelSpec
 
 Child = tuple[Kind, Object]
@@ -71,15 +74,17 @@ def selector_of(name: str) -> dict[str, str]:
     return {MODEL_LABEL: name, PART_LABEL: AGENT}
 
 
-def wanted_of(model: Object, spec: KubeModelSpec, source: Source, install: Install, sharers: Sequence[Object]) -> Wanted:
-    """`sharers` are all models that use the same store, this one too."""
+def wanted_of(
+    model: Object, spec: KubeModelSpec, source: Source, install: Install, sharers: Sequence[Object], recommended: int = 0
+) -> Wanted:
+    """`sharers` are all models that use the same store, this one too; `recommended` replicas are what the mesh's signals ask for."""
     memory = memory_of(model, spec, install)
     store: tuple[Child, ...] = ()
     if source.way is Way.STORE:
         store = tuple(_store(model["metadata"]["namespace"], spec, source, install, sharers))
     own = tuple(_memory(model, spec, install)) if spec.cognition.enabled and spec.cognition.store else ()
     workload = (*own, (DEPLOYMENT, _deployment(model, spec, source, install, memory)))
-    return Wanted(_stamped(store), _stamped(workload), _stamped(_serving(model, spec, install)))
+    return Wanted(_stamped(store), _stamped(workload), _stamped(_serving(model, spec, install, recommended)))
 
 
 def _stamped(children: Sequence[Child]) -> tuple[Child, ...]:
@@ -127,6 +132,7 @@ def _made(kind: Kind, model: Object, name: str, part: str, spec: Object) -> Obje
 
 
 def _store(namespace: str, spec: KubeModelSpec, source: Source, install: Install, sharers: Sequence[Object]) -> list[Child]:
+    """On the nodes of the agents, so that its claim is in a zone of theirs; what it takes from the spec is part of its name."""
     labels = store_labels(source.store)
     owners = [owner_of(model, controls=False) for model in sorted(sharers, key=lambda model: str(model["metadata"]["name"]))]
     metadata: Object = {"namespace": namespace, "name": source.store, "labels": labels, "ownerReferences": owners}
@@ -146,9 +152,9 @@ def _store(namespace: str, spec: KubeModelSpec, source: Source, install: Install
         "terminationGracePeriodSeconds": 5,
         "containers": [container],
         "volumes": volumes,
+        **({"nodeSelector": spec.node_selector} if spec.node_selector else {}),
+        **admitted(spec),
     }
-    if spec.image_pull_secrets:
-        pod["imagePullSecrets"] = list(spec.image_pull_secrets)
     stateful: Object = {
         "replicas": 1,
         "serviceName": source.store,
@@ -185,7 +191,7 @@ def _claim(spec: KubeModelSpec, labels: dict[str, str]) -> Object:
 
 
 def _memory(model: Object, spec: KubeModelSpec, install: Install) -> list[Child]:
-    """One whose state is in Redis."""
+    """One whose state is in Redis, for the model's agents and the installation alone. Any node will do: it needs neither GPU nor claim."""
     name = own_memory_name(model)
     labels = labels_of(model["metadata"]["name"], MEMORY)
     selector = {MODEL_LABEL: model["metadata"]["name"], PART_LABEL: MEMORY}
@@ -196,14 +202,22 @@ def _memory(model: Object, spec: KubeModelSpec, install: Install) -> list[Child]
         "terminationGracePeriodSeconds": 40,
         "containers": [memory_container(spec, install)],
         "volumes": [SCRATCH],
+        **admitted(spec),
     }
     template: Object = {"metadata": {"labels": labels}, "spec": pod}
     deployment: Object = {"replicas": 1, "selector": {"matchLabels": selector}, "revisionHistoryLimit": 2, "template": template}
     port = {"name": "grpc", "port": MEMORY_PORT, "targetPort": MEMORY_PORT, "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}
     service: Object = {"selector": selector, "ports": [port]}
+    agents = {"podSelector": {"matchLabels": selector_of(model["metadata"]["name"])}}
+    policy: Object = {
+        "podSelector": {"matchLabels": selector},
+        "policyTypes": ["Ingress"],  # out: wherever its Redis is
+        "ingress": [{"from": [agents, _system(install)], "ports": [_port(MEMORY_PORT)]}],
+    }
     return [
         (DEPLOYMENT, _made(DEPLOYMENT, model, name, MEMORY, deployment)),
         (SERVICE, _made(SERVICE, model, name, MEMORY, service)),
+        (NETWORK_POLICY, _made(NETWORK_POLICY, model, name, MEMORY, policy)),
     ]
 
 
@@ -223,7 +237,7 @@ def _deployment(model: Object, spec: KubeModelSpec, source: Source, install: Ins
     return _made(DEPLOYMENT, model, name_of_workload(name), AGENT, workload)
 
 
-def _serving(model: Object, spec: KubeModelSpec, install: Install) -> list[Child]:
+def _serving(model: Object, spec: KubeModelSpec, install: Install, recommended: int) -> list[Child]:
     name = model["metadata"]["name"]
     workload = name_of_workload(name)
     service_name = spec.expose.service_name or workload
@@ -239,14 +253,14 @@ def _serving(model: Object, spec: KubeModelSpec, install: Install) -> list[Child
     children: list[Child] = [
         (SERVICE, service),
         (SERVICE, _made(SERVICE, model, f"{workload}-agents", AGENT, headless)),
-        (NETWORK_POLICY, _made(NETWORK_POLICY, model, workload, AGENT, _policy(name, install))),
+        (NETWORK_POLICY, _made(NETWORK_POLICY, model, workload, AGENT, _policy(name, spec, install))),
     ]
     most = spec.autoscaling.max_replicas if spec.autoscaling else spec.replicas
     if most >= 2:
         budget = {"maxUnavailable": 1, "selector": {"matchLabels": selector_of(name)}, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
         children.append((DISRUPTION_BUDGET, _made(DISRUPTION_BUDGET, model, workload, AGENT, budget)))
-    if spec.autoscaling:
-        children.append((AUTOSCALER, _made(AUTOSCALER, model, workload, AGENT, _autoscaler(name, spec, install))))
+    if metrics := cluster_metrics(spec, install):
+        children.append((AUTOSCALER, _made(AUTOSCALER, model, workload, AGENT, _autoscaler(name, spec, metrics, recommended))))
     if spec.expose.type == "Ingress":
         children.append((INGRESS, _ingress(model, spec, service_name)))
     if spec.expose.type == "GRPCRoute" and install.grpc_routes:
@@ -262,41 +276,33 @@ def _port(number: int, protocol: str = "TCP") -> Object:
     return {"port": number, "protocol": protocol}
 
 
-def _policy(name: str, install: Install) -> Object:
-    """In: calls from this cluster's pods, metrics from anywhere. Out: names, the mesh and its memory, the files' stores."""
+def _policy(name: str, spec: KubeModelSpec, install: Install) -> Object:
+    """In: metrics for this cluster's pods, calls from them too. Out: names, the mesh and its memory, the files' stores.
+
+    A model that is exposed is called from anywhere: what comes through a node, a load balancer or a controller on the host's network has
+    an address that is no pod's.
+    """
+    pods: Object = {"from": [{"namespaceSelector": {}}]}
+    callers = pods if spec.expose.type == "ClusterIP" else {}
     dns: Object = {"ports": [_port(53, "UDP"), _port(53)]}
     stores: Object = {"to": [{"podSelector": {"matchLabels": {MANAGED_LABEL: MANAGED_BY}}}]}
     return {
         "podSelector": {"matchLabels": selector_of(name)},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [{"namespaceSelector": {}}], "ports": [_port(AGENT_PORT), _port(METRICS_PORT)]}],
+        "ingress": [{**callers, "ports": [_port(AGENT_PORT)]}, {**pods, "ports": [_port(METRICS_PORT)]}],
         "egress": [dns, {"to": [_system(install)]}, stores],
     }
 
 
-def _autoscaler(name: str, spec: KubeModelSpec, install: Install) -> Object:
-    """On the Model itself. Signals of pods only where the cluster has an adapter for them: one that is missing stops every scale-down."""
+def _autoscaler(name: str, spec: KubeModelSpec, metrics: list[Object], recommended: int) -> Object:
+    """On the Model itself. What the mesh's signals ask for is the least, so that the most that any signal asks for is what there is."""
     assert spec.autoscaling is not None
-    scaling, signals = spec.autoscaling, spec.autoscaling.signals
-
-    def resource(kind: str, percent: int) -> Object:
-        return {"type": "Resource", "resource": {"name": kind, "target": {"type": "Utilization", "averageUtilization": percent}}}
-
-    def of_pods(metric: str, value: int) -> Object:
-        return {"type": "Pods", "pods": {"metric": {"name": metric}, "target": {"type": "AverageValue", "averageValue": str(value)}}}
-
-    metrics = [resource("cpu", signals.cpu_percent), resource("memory", signals.memory_percent)]
-    if install.custom_metrics:
-        metrics.append(of_pods("echorator_queue_depth", signals.queue_depth))
-        metrics.append(of_pods("echorator_time_to_first_token_seconds_p95", signals.response_time_seconds))
-        if gpus_of(spec):
-            metrics.append(of_pods("DCGM_FI_DEV_GPU_UTIL", signals.gpu_percent))
     return {
         "scaleTargetRef": {"apiVersion": MODEL.api_version, "kind": MODEL.name, "name": name},
-        "minReplicas": max(1, scaling.min_replicas),
-        "maxReplicas": scaling.max_replicas,
+        "minReplicas": within(recommended, spec.autoscaling),
+        "maxReplicas": spec.autoscaling.max_replicas,
         "metrics": metrics,
-        "behavior": {"scaleDown": {"stabilizationWindowSeconds": scaling.cooldown_seconds}},
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": spec.autoscaling.cooldown_seconds}},
     }
 
 
@@ -306,6 +312,8 @@ def _ingress(model: Object, spec: KubeModelSpec, service: str) -> Object:
     ingress: Object = {"rules": [rule]}
     if spec.expose.class_name:
         ingress["ingressClassName"] = spec.expose.class_name
+    if spec.expose.tls_secret_name:
+        ingress["tls"] = [{"hosts": [spec.expose.host], "secretName": spec.expose.tls_secret_name}]
     made = _made(INGRESS, model, name_of_workload(model["metadata"]["name"]), AGENT, ingress)
     made["metadata"]["annotations"] = merged({"nginx.ingress.kubernetes.io/backend-protocol": "GRPC"}, dict(spec.expose.annotations))
     return made

@@ -14,7 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import yaml
@@ -88,7 +88,7 @@ class Client:
     def __init__(self, api: kubernetes.ApiClient, namespace: str) -> None:
         self._api = api
         self.namespace = namespace  # of the context, or of the pod
-        self.on_request: Callable[[str, int], None] = lambda _method, _status: None
+        self.on_request: Callable[[str, int, str], None] = lambda _method, _status, _host: None
 
     @classmethod
     async def connect(cls, path: str | None, context: str | None = None) -> Client:
@@ -268,7 +268,7 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(f"the API server {settings.host} does not answer: {error or type(error).__name__}") from error
         finally:
-            self.on_request(method, status)
+            self.on_request(method, status, urlsplit(settings.host).netloc)
         after = response.headers.get("Retry-After", "")
         raise _refused(status, text, float(after) if after.isdigit() else 0.0)
 

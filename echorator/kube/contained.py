@@ -27,14 +27,33 @@ def contained(wanted: Any, there: Any, field: str = "") -> bool:
     if isinstance(wanted, list):
         if not isinstance(there, list):
             return False
-        key = next((name for name in _NAMES if wanted and all(isinstance(item, Mapping) and name in item for item in wanted)), None)
-        if key is None or len({str(item[key]) for item in wanted}) < len(wanted):
+        key = _name_in(wanted)
+        if key is None:
             return len(wanted) == len(there) and all(contained(a, b) for a, b in zip(wanted, there, strict=True))
         by_name = {item.get(key): item for item in there if isinstance(item, Mapping)}
         return len(there) == len(wanted) and all(item[key] in by_name and contained(item, by_name[item[key]]) for item in wanted)
     if field in _QUANTITIES or "/" in field:
         return wanted == there or (quantity(wanted) is not None and quantity(wanted) == quantity(there))
     return bool(wanted == there)
+
+
+def without_extras(wanted: Any, there: Any) -> Any:
+    """`there` without the items of its lists of named things that `wanted` does not name."""
+    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
+        return {key: without_extras(wanted[key], value) if key in wanted else value for key, value in there.items()}
+    key = _name_in(wanted)
+    if key is None or not isinstance(there, list):
+        return there
+    by_name = {item[key]: item for item in wanted}
+    return [without_extras(by_name[item[key]], item) for item in there if isinstance(item, Mapping) and item.get(key) in by_name]
+
+
+def _name_in(wanted: Any) -> str | None:
+    """By which the items of a list differ; None for what is no list of named things."""
+    if not isinstance(wanted, list):
+        return None
+    key = next((name for name in _NAMES if wanted and all(isinstance(item, Mapping) and name in item for item in wanted)), None)
+    return None if key is None or len({str(item[key]) for item in wanted}) < len(wanted) else key
 
 
 def _empty(value: Any) -> bool:

@@ -87,6 +87,10 @@ _RULES = (
         "spec.expose.type Ingress needs spec.expose.host",
     ),
     (
+        "!has(self.expose.tlsSecretName) || (self.expose.type == 'Ingress' && has(self.expose.host))",
+        "spec.expose.tlsSecretName is of an Ingress: it needs spec.expose.type Ingress and a spec.expose.host that its certificate is for",
+    ),
+    (
         "(self.expose.type == 'GRPCRoute') == has(self.expose.gateway)",
         "spec.expose.gateway and spec.expose.type GRPCRoute need each other",
     ),
@@ -124,7 +128,7 @@ def definition() -> Object:
                 "listKind": "ModelList",
                 "plural": MODEL.plural,
                 "singular": "model",
-                "shortNames": ["echomodel", "mdl"],
+                "shortNames": ["echomodel", "echomodels", "mdl"],  # mdl is other operators' too
                 "categories": ["echorator"],
             },
             "scope": "Namespaced",

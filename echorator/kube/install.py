@@ -28,7 +28,7 @@ class Install:
     gpu_image: str = GPU_IMAGE
     image_volumes: bool = False  # the cluster mounts OCI images as volumes: Kubernetes 1.36
     grpc_routes: bool = False  # it has the Gateway API
-    custom_metrics: bool = False  # it has an adapter for the metrics of pods
+    gpu_metrics: bool = False  # it has an adapter that says how busy the GPUs of pods are
     grace_s: int = 30  # for running answers of an agent that is to end
 
     def document(self, api_version: str, kind: str, name: str, body: Mapping[str, object]) -> Object:

@@ -11,11 +11,17 @@ from echorator.kube.resources import GROUP, MANAGED_BY, MANAGED_LABEL, MODEL, MU
 WEBHOOK_S = 5  # an API server waits this long for an answer
 
 
-def admission_policy() -> list[Object]:
-    """What a Model's own schema cannot say of its metadata, by the API server itself."""
+def admission_policy(install: Install) -> list[Object]:
+    """What a Model's own schema cannot say, by the API server itself. What an older Model has already holds up no change of the rest."""
     name = "echorator-models"
-    rule = f"!('{MANAGED_LABEL}' in variables.labels && variables.labels['{MANAGED_LABEL}'] == '{MANAGED_BY}')"
+    managed = f"'{MANAGED_LABEL}' in LABELS && LABELS['{MANAGED_LABEL}'] == '{MANAGED_BY}'"
     layers = "has(object.spec.engine.gpuLayers) && object.spec.engine.gpuLayers == 0"
+    variables = {
+        "labels": "has(object.metadata.labels) ? object.metadata.labels : {}",
+        "labelsBefore": "request.operation == 'UPDATE' && has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}",
+        "specStays": "request.operation == 'UPDATE' && object.spec == oldObject.spec",
+    }
+    now, before = (managed.replace("LABELS", f"variables.{labels}") for labels in ("labels", "labelsBefore"))
     policy: Object = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -27,14 +33,15 @@ def admission_policy() -> list[Object]:
                     {"apiGroups": [GROUP], "apiVersions": [VERSION], "operations": ["CREATE", "UPDATE"], "resources": [MODEL.plural]}
                 ]
             },
-            "variables": [{"name": "labels", "expression": "has(object.metadata.labels) ? object.metadata.labels : {}"}],
+            "matchConditions": _conditions(install),
+            "variables": [{"name": name, "expression": expression} for name, expression in variables.items()],
             "validations": [
                 {
-                    "expression": rule,
+                    "expression": f"!({now}) || ({before})",
                     "message": f"metadata.labels: {MANAGED_LABEL}={MANAGED_BY} is for what the operator makes; remove it",
                 },
                 {
-                    "expression": f"!(has(object.spec.gpus) && object.spec.gpus > 0 && {layers})",
+                    "expression": f"variables.specStays || !(has(object.spec.gpus) && object.spec.gpus > 0 && {layers})",
                     "message": "spec.gpus are of no use with spec.engine.gpuLayers 0; remove one of them",
                 },
             ],
@@ -47,6 +54,16 @@ def admission_policy() -> list[Object]:
         "spec": {"policyName": name, "validationActions": ["Deny"]},
     }
     return [policy, binding]
+
+
+def _conditions(install: Install) -> list[Object]:
+    """Who and what is asked about at all."""
+    account = f"system:serviceaccount:{install.namespace}:{OPERATOR}"
+    conditions = {
+        "not-the-operator": f"request.userInfo.username != '{account}'",
+        "not-on-its-way-out": "!has(object.metadata.deletionTimestamp)",
+    }
+    return [{"name": name, "expression": expression} for name, expression in conditions.items()]
 
 
 def webhooks(install: Install) -> list[Object]:
@@ -64,12 +81,6 @@ def webhooks(install: Install) -> list[Object]:
 
 
 def _webhook(install: Install, kind: Kind, verb: str, path: str) -> Object:
-    account = f"system:serviceaccount:{install.namespace}:{OPERATOR}"
-    conditions = {
-        "not-the-operator": f"request.userInfo.username != '{account}'",
-        "not-on-its-way-out": "!has(object.metadata.deletionTimestamp)",
-        "spec-changes": "request.operation != 'UPDATE' || object.spec != oldObject.spec",
-    }
     rule = {
         "apiGroups": [GROUP],
         "apiVersions": [VERSION],
@@ -77,6 +88,7 @@ def _webhook(install: Install, kind: Kind, verb: str, path: str) -> Object:
         "resources": [MODEL.plural],
         "scope": "Namespaced",
     }
+    spec_changes = {"name": "spec-changes", "expression": "request.operation != 'UPDATE' || object.spec != oldObject.spec"}
     elsewhere = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [install.namespace]}
     webhook = {
         "name": f"{verb}.{MODEL.plural}.{GROUP}",
@@ -88,7 +100,7 @@ def _webhook(install: Install, kind: Kind, verb: str, path: str) -> Object:
         "sideEffects": "None",
         "timeoutSeconds": WEBHOOK_S,
         "namespaceSelector": {"matchExpressions": [elsewhere]},
-        "matchConditions": [{"name": name, "expression": expression} for name, expression in conditions.items()],
+        "matchConditions": [*_conditions(install), spec_changes],
     }
     metadata = {"name": OPERATOR, "labels": labels_of(OPERATOR)}
     return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "webhooks": [webhook]}

@@ -5,7 +5,7 @@ Feeds `manifests`. The parts' commands are those of `echorator.cli`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from echorator.kube.install import (
     CONTROLLER_PORT,
@@ -19,8 +19,8 @@ from echorator.kube.install import (
     Install,
     labels_of,
 )
-from echorator.kube.pods import CONTAINER_SECURITY, HOME, POD_SECURITY, SCRATCH, SCRATCH_MOUNT
-from echorator.kube.resources import Object
+from echorator.kube.pods import AGENT, CONTAINER_SECURITY, HOME, POD_SECURITY, SCRATCH, SCRATCH_MOUNT
+from echorator.kube.resources import MANAGED_BY, MANAGED_LABEL, PART_LABEL, Object
 
 CONTROLLER, GATEWAY, COGNITION = "echorator-controller", "echorator-gateway", "echorator-cognition"
 
@@ -168,20 +168,28 @@ def operator(install: Install) -> list[Object]:
 
 
 def network(install: Install) -> list[Object]:
-    """Nobody in but to the ports that serve."""
+    """Nobody in but to the ports that serve.
+
+    The memory holds what users said: only the installation and agents, of any namespace, reach it. Applications ask the gateway, which
+    passes CognitionService on. The controller is open, for xDS clients are wherever applications are.
+    """
+    pods: Object = {"namespaceSelector": {}}
+    agents: Object = {**pods, "podSelector": {"matchLabels": {MANAGED_LABEL: MANAGED_BY, PART_LABEL: AGENT}}}
+    itself: Object = {"podSelector": {}}
     closed = {"podSelector": {}, "policyTypes": ["Ingress"]}
     made = [install.document("networking.k8s.io/v1", "NetworkPolicy", "echorator-default-deny", {"spec": closed})]
-    for name, ports in (
-        (CONTROLLER, (CONTROLLER_PORT, METRICS_PORT)),
-        (GATEWAY, (GATEWAY_PORT, HTTP_PORT)),
-        (COGNITION, (MEMORY_PORT, METRICS_PORT)),
-        (OPERATOR, (PROBE_PORT, WEBHOOK_PORT)),
+    for name, allowed in (
+        (CONTROLLER, [_allowed(CONTROLLER_PORT, METRICS_PORT)]),
+        (GATEWAY, [_allowed(GATEWAY_PORT, HTTP_PORT)]),
+        (COGNITION, [_allowed(MEMORY_PORT, by=(itself, agents)), _allowed(METRICS_PORT, by=(pods,))]),
+        (OPERATOR, [_allowed(PROBE_PORT, WEBHOOK_PORT)]),
     ):
-        allowed = {"ports": [{"port": number, "protocol": "TCP"} for number in ports]}
-        spec = {
-            "podSelector": {"matchLabels": {"app.kubernetes.io/name": name}},
-            "policyTypes": ["Ingress"],
-            "ingress": [allowed],
-        }
+        spec = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": name}}, "policyTypes": ["Ingress"], "ingress": allowed}
         made.append(install.document("networking.k8s.io/v1", "NetworkPolicy", name, {"spec": spec}))
     return made
+
+
+def _allowed(*ports: int, by: Sequence[Object] = ()) -> Object:
+    """A rule of a NetworkPolicy; `by` empty: anybody."""
+    rule: Object = {"ports": [{"port": number, "protocol": "TCP"} for number in ports]}
+    return {"from": list(by), **rule} if by else rule

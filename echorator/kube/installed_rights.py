@@ -58,9 +58,8 @@ def _aggregated(install: Install) -> list[Object]:
     """Who may edit a namespace may have Models, who may look may see them."""
     made = []
     for name, verbs in (("edit", ["create", "update", "patch", "delete", "deletecollection"]), ("view", ["get", "list", "watch"])):
-        rules = [
-            {"apiGroups": [GROUP], "resources": ["models", *(["models/scale"] if name == "edit" else ["models/status"])], "verbs": verbs}
-        ]
+        resources = ["models", "models/scale", *(["models/status"] if name == "view" else [])]
+        rules = [{"apiGroups": [GROUP], "resources": resources, "verbs": verbs}]
         document = install.document("rbac.authorization.k8s.io/v1", "ClusterRole", f"echorator-models-{name}", {"rules": rules})
         targets = ("admin", "edit") if name == "edit" else ("admin", "edit", "view")
         document["metadata"]["labels"] |= {f"rbac.authorization.k8s.io/aggregate-to-{target}": "true" for target in targets}

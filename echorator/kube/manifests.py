@@ -14,6 +14,7 @@ from echorator.kube.installed_rights import rights
 from echorator.kube.resources import GROUP, MODEL, VERSION, Object
 
 ALL_IN_ONE = "install.yaml"
+PHI = "phi:2.7b-chat-v2-q4_0"  # a tag that stays
 
 
 def files_of(install: Install) -> dict[str, list[Object]]:
@@ -27,7 +28,7 @@ def files_of(install: Install) -> dict[str, list[Object]]:
         "gateway.yaml": parts.gateway(install),
         "operator.yaml": parts.operator(install),
         "network.yaml": parts.network(install),
-        "admission.yaml": admission_policy(),
+        "admission.yaml": admission_policy(install),
         "webhooks.yaml": webhooks(install),
     }
     kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(files)}
@@ -46,7 +47,7 @@ def _samples() -> dict[str, list[Object]]:
 
     return {
         "samples/nano.yaml": model("nano", {"image": "echo-nano"}),
-        "samples/phi.yaml": model("phi", {"image": "phi", "replicas": 2, "resourceClass": "Small"}),
+        "samples/phi.yaml": model("phi", {"image": PHI, "replicas": 2, "resourceClass": "Small"}),
         "samples/hugging-face.yaml": model(
             "qwen",
             {
@@ -58,9 +59,10 @@ def _samples() -> dict[str, list[Object]]:
         ),
         "samples/autoscaled.yaml": model(
             "scaled",
-            {"image": "phi", "resourceClass": "Small", "autoscaling": {"minReplicas": 0, "maxReplicas": 4, "signals": {"cpuPercent": 60}}},
+            {"image": PHI, "resourceClass": "Small", "autoscaling": {"minReplicas": 0, "maxReplicas": 4, "signals": {"cpuPercent": 60}}},
         ),
         "samples/exposed.yaml": model(
-            "exposed", {"image": "phi", "expose": {"type": "Ingress", "host": "phi.example.com", "className": "nginx"}}
+            "exposed",
+            {"image": PHI, "expose": {"type": "Ingress", "host": "phi.example.com", "className": "nginx", "tlsSecretName": "phi-tls"}},
         ),
     }

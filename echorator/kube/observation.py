@@ -14,7 +14,17 @@ from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.mesh_spec import failure_of, mesh_spec, serving_of
 from echorator.rpc.v1 import controller_pb2 as pb
 
-_WAITS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
+_UNPULLED = ("ImagePullBackOff", "ErrImagePull")
+_UNMADE = ("InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
+_CRASHED = "CrashLoopBackOff"
+_EXITS: Mapping[int, ErrorClass] = {  # by the exit code of the project's commands
+    1: ErrorClass.CONFIGURATION,
+    2: ErrorClass.CONFIGURATION,
+    69: ErrorClass.TRANSIENT,
+    74: ErrorClass.RESOURCE,
+}
+_OUT_OF_MEMORY = "OOMKilled"
+RESTARTS = 5  # of a container, before a person is called; with the kubelet's waits they take about five minutes
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
     failure = around.failure or _stored_wrong(around) or _refused(around.workload)
     if mesh is not None and current and mesh.status.observed_generation == mesh.generation and mesh.status.HasField("last_error"):
         failure = failure or failure_of(mesh.status.last_error)
+    stuck = _stuck((*around.pods, *around.store_pods))
     serving, outdated = serving_of(mesh, wanted)
     started = sum(1 for pod in around.pods if _started(pod))
     return Observed(
@@ -65,14 +76,15 @@ def observed(model: Object, spec: KubeModelSpec, around: Around) -> Observed:
         storage_ready=_bound(around),
         replicas=spec.replicas,
         running=started,
-        trouble=_trouble(around.pods) or _trouble(around.store_pods),
+        trouble=_homeless((*around.pods, *around.store_pods)) or (stuck.message if stuck is not None else ""),
         workload_made=around.workload is not None,
         registered=current,
         serving=min(serving, len(around.pods)),
         outdated=outdated,
         cognition_wanted=around.memory_ready is not None,
         cognition_ready=bool(around.memory_ready),
-        failure=failure,
+        failure=failure or stuck,
+        carried_out=around.failure is None,
     )
 
 
@@ -106,28 +118,23 @@ def _stored_wrong(around: Around) -> Failure | None:
         for status in (pod.get("status") or {}).get("containerStatuses", ()):
             ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated")
             if ended and ended.get("exitCode") and not status.get("ready"):
-                return Failure(
-                    _PULL_ERRORS.get(ended["exitCode"], ErrorClass.SYSTEM), _last_line(ended.get("message") or ended.get("reason") or "")
-                )
+                return Failure(_class_of(ended), _said(ended), lasting=status.get("restartCount", 0) >= RESTARTS)
     return None
 
 
-_PULL_ERRORS: Mapping[int, ErrorClass] = {  # by the exit code of `echorator pull`
-    1: ErrorClass.CONFIGURATION,
-    2: ErrorClass.CONFIGURATION,
-    69: ErrorClass.TRANSIENT,
-    74: ErrorClass.RESOURCE,
-}
+def _class_of(ended: Object) -> ErrorClass:
+    """Of a container's end."""
+    return ErrorClass.RESOURCE if ended.get("reason") == _OUT_OF_MEMORY else _EXITS.get(ended.get("exitCode", 0), ErrorClass.SYSTEM)
 
 
-def _last_line(text: str) -> str:
-    """Of a log: the error."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return (
-        lines[-1].removeprefix("echorator: ").removeprefix("error: ")[:1000]
-        if lines
-        else "the pull failed without a word; see the log of its pod"
-    )
+def _said(ended: Object) -> str:
+    """Why a container ended: the last line of its log, or what the kubelet knows."""
+    if ended.get("reason") == _OUT_OF_MEMORY:
+        return f"{_OUT_OF_MEMORY}: it used more memory than it may; raise spec.resources.limits.memory, or take fewer slots or less context"
+    lines = [line for line in (ended.get("message") or "").splitlines() if line.strip()]
+    if lines:
+        return lines[-1].removeprefix("echorator: ").removeprefix("error: ")[:1000]
+    return f"{ended.get('reason') or 'it ended'} with exit code {ended.get('exitCode')}, without a word; see the log of its pod"
 
 
 def _refused(workload: Object | None) -> Failure | None:
@@ -143,17 +150,31 @@ def _started(pod: Object) -> bool:
     return any(status["name"] == AGENT and status.get("started") for status in statuses)
 
 
-def _trouble(pods: Sequence[Object]) -> str:
-    """What the first pod says that does not run."""
+def _homeless(pods: Sequence[Object]) -> str:
+    """Why the first pod without a node has none. That is no failure: nodes may come, by an autoscaler of theirs for one."""
     for pod in pods:
-        status = pod.get("status") or {}
-        for condition in status.get("conditions", ()):
+        for condition in (pod.get("status") or {}).get("conditions", ()):
             if condition["type"] == "PodScheduled" and condition["status"] == "False":
                 return f"{pod['metadata']['name']} has no node: {condition.get('message', '')}"
+    return ""
+
+
+def _stuck(pods: Sequence[Object]) -> Failure | None:
+    """What keeps the first container from running that the kubelet has to try again."""
+    for pod in pods:
+        status = pod.get("status") or {}
         for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
             waiting = (container.get("state") or {}).get("waiting") or {}
-            ended = (container.get("lastState") or {}).get("terminated") or {}
-            if waiting.get("reason") in _WAITS:
-                said = _last_line(ended["message"]) if ended.get("message") else waiting.get("message", "")
-                return f"{pod['metadata']['name']}: {waiting['reason']}: {said}"
-    return ""
+            reason, said = waiting.get("reason", ""), waiting.get("message", "")
+            kind, lasting = ErrorClass.CONFIGURATION, False
+            if reason == _CRASHED:
+                ended = (container.get("lastState") or {}).get("terminated") or {}
+                kind, said, lasting = ErrorClass.TRANSIENT, _said(ended), container.get("restartCount", 0) >= RESTARTS
+                if lasting or ended.get("reason") == _OUT_OF_MEMORY:
+                    kind = _class_of(ended)
+            elif reason in _UNPULLED:
+                kind = ErrorClass.TRANSIENT
+            elif reason not in _UNMADE:
+                continue
+            return Failure(kind, f"{pod['metadata']['name']}: {reason}: {said}", lasting)
+    return None

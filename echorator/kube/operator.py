@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from echorator.errors import EchoratorError
+from echorator.kube.autoscaling import CUSTOM_METRICS, GPU_METRIC, ignored
 from echorator.kube.client import AbsentError, ApiError, Client, UnreachableError
 from echorator.kube.election import Election, ElectionSettings
 from echorator.kube.events import Events
@@ -19,10 +20,12 @@ from echorator.kube.install import STORE_PORT, Install
 from echorator.kube.memory_health import MemoryHealth
 from echorator.kube.observation import Download
 from echorator.kube.reconciler import Reconciler
-from echorator.kube.resources import GRPC_ROUTE, Kind, Name, Object, name_of
+from echorator.kube.resources import GRPC_ROUTE, POD, Kind, Name, Object, name_of
 from echorator.kube.work_queue import WorkQueue
 from echorator.kube.world import World
+from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.mesh_link import MeshLink
+from echorator.model.schema import SpecError, check
 from echorator.telemetry import operator_metrics as metrics
 
 _log = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ class OperatorSettings:
     workers: int = 8
     election: ElectionSettings = field(default_factory=ElectionSettings)
     lease: str = "echorator-operator"
+    controller_through: str = ""  # where this process reaches the controller, if not where pods do
     resync_s: float = 600.0  # all Models are looked at again after it, whatever was heard
 
 
@@ -51,7 +55,8 @@ class Operator:
     def __init__(self, client: Client, settings: OperatorSettings) -> None:
         self._client = client
         self._settings = settings
-        client.on_request = lambda method, status: metrics.requests.labels(str(status or "<error>"), method).inc()
+        metrics.begin(CONTROLLER, settings.lease)
+        client.on_request = lambda method, status, host: metrics.requests.labels(str(status or "<error>"), method, host).inc()
         self.election = Election(client, settings.install.namespace, settings.lease, settings.identity, settings.election)
         self._queue = WorkQueue(CONTROLLER)
         self._world: World | None = None
@@ -83,7 +88,7 @@ class Operator:
         def told(name: str) -> None:
             loop.call_soon_threadsafe(heard, name)
 
-        link = await asyncio.to_thread(MeshLink, install.controller, told)
+        link = await asyncio.to_thread(MeshLink, self._settings.controller_through or install.controller, told)
         memories = MemoryHealth(lambda: self._enqueue(world, ""))
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_S)) as session:
 
@@ -114,7 +119,7 @@ class Operator:
         while True:
             try:
                 version = await self._client.call("GET", "/version")
-                groups = {group["name"] for group in (await self._client.call("GET", "/apis"))["groups"]}
+                groups = {group["name"]: group["versions"] for group in (await self._client.call("GET", "/apis"))["groups"]}
                 grpc_routes = GRPC_ROUTE.group in groups and await self._serves(GRPC_ROUTE)
             except UnreachableError as error:
                 _log.warning("no answer", extra={"error": str(error)})
@@ -125,7 +130,7 @@ class Operator:
                 self._settings.install,
                 image_volumes=number >= IMAGE_VOLUMES_SINCE,
                 grpc_routes=grpc_routes,
-                custom_metrics="custom.metrics.k8s.io" in groups,
+                gpu_metrics=CUSTOM_METRICS in groups and await self._says_gpu_metrics(groups[CUSTOM_METRICS]),
             )
 
     async def _serves(self, kind: Kind) -> bool:
@@ -136,8 +141,17 @@ class Operator:
             return False
         return any(resource["name"] == kind.plural for resource in found["resources"])
 
+    async def _says_gpu_metrics(self, versions: Sequence[Object]) -> bool:
+        """Whether an adapter has them for pods: there may be one for other metrics, or one that is down."""
+        for version in versions:
+            with suppress(ApiError):
+                found = await self._client.call("GET", f"/apis/{version['groupVersion']}")
+                if any(resource["name"] == f"{POD.plural}/{GPU_METRIC}" for resource in found["resources"]):
+                    return True
+        return False
+
     def _mesh_changed(self, world: World, link: MeshLink, reconciler: Reconciler, served: str) -> None:
-        """Told to whom it matters; how busy a model is, is only remembered, for whoever wants to scale it to zero."""
+        """Told to whom it matters; how busy a model is, does where another number of replicas follows from it."""
         model = link.find(served) if served else None
         if model is None:
             self._heard.pop(served, None)
@@ -145,7 +159,19 @@ class Operator:
             status = model.status
             if status.busy or status.queued:
                 reconciler.saw_busy(served)
-            told = (model.generation, status.observed_generation, status.ready, status.updated, status.digest, str(status.last_error))
+            recommended = reconciler.recommended(served)
+            for key, (_, falls_s) in recommended.items():
+                if falls_s:
+                    self._queue.add_after(key, falls_s)
+            told = (
+                model.generation,
+                status.observed_generation,
+                status.ready,
+                status.updated,
+                status.digest,
+                str(status.last_error),
+                tuple(replicas for replicas, _ in recommended.values()),
+            )
             if self._heard.get(served) == told:
                 return
             self._heard[served] = told
@@ -175,7 +201,7 @@ class Operator:
     async def _reconcile(self, reconciler: Reconciler, key: Name) -> str:
         """How it ended, by controller-runtime's words."""
         try:
-            again_s = await reconciler.reconcile(key)
+            again_s = await reconciler.reconcile(key, self._queue.failures(key))
         except EchoratorError as error:
             metrics.reconcile_errors.labels(CONTROLLER).inc()
             after_s = self._queue.retry(key, error.after_s if isinstance(error, ApiError) else 0.0)
@@ -198,14 +224,14 @@ class Operator:
     async def _resync(self, world: World, install: Install) -> None:
         """Everything once in a while, whatever was heard; and the queue's own state for the metrics.
 
-        Returns where the cluster has by now what a Model wanted and `install` said it lacks: the Gateway API, metrics of pods.
+        Returns where the cluster has by now what a Model wanted and `install` said it lacks: the Gateway API, metrics of GPUs.
         """
         last = time.monotonic()
         while True:
             await asyncio.sleep(1.0)
             together_s, longest_s = self._queue.unfinished_s()
-            metrics.unfinished_s.labels(CONTROLLER).set(together_s)
-            metrics.longest_running_s.labels(CONTROLLER).set(longest_s)
+            metrics.unfinished_s.labels(CONTROLLER, CONTROLLER).set(together_s)
+            metrics.longest_running_s.labels(CONTROLLER, CONTROLLER).set(longest_s)
             if time.monotonic() - last >= self._settings.resync_s:
                 last = time.monotonic()
                 if _lacking(world, install) and await self._known_install() != install:
@@ -232,8 +258,10 @@ def _lacking(world: World, install: Install) -> bool:
     """A Model wants what the cluster did not have when it was looked at."""
     for model in world.models.all():
         spec = model["spec"]
-        if (not install.grpc_routes and (spec.get("expose") or {}).get("type") == GRPC_ROUTE.name) or (
-            not install.custom_metrics and spec.get("autoscaling")
-        ):
+        if not install.grpc_routes and (spec.get("expose") or {}).get("type") == GRPC_ROUTE.name:
             return True
+        if spec.get("autoscaling"):
+            with suppress(SpecError):  # of what cannot be read nothing is known to lack
+                if ignored(check(KubeModelSpec, spec), install):
+                    return True
     return False

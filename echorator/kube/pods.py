@@ -7,12 +7,13 @@ from typing import Any
 
 from echorator.kube.install import AGENT_PORT, MEMORY_PORT, METRICS_PORT, STORE_PORT, Install
 from echorator.kube.resources import MANAGED_BY, MANAGED_LABEL, MODEL_LABEL, PART_LABEL, STORE_LABEL, Object, asked_name
-from echorator.kube.source import MODEL_FOLDER, MODELS_FOLDER, Source, Way, shared_claim
+from echorator.kube.source import MODEL_FOLDER, MODELS_FOLDER, Source, Way, pulling_env, shared_claim
 from echorator.model.kube_spec import KubeModelSpec
 
 USER = 10001
 GPU = "nvidia.com/gpu"
 LEAVE_S = 10  # beyond its grace, an agent has this long to leave and to free what it has
+MOST_GRACE_S = 86_400  # that an agent takes
 ENDPOINTS_S = 2  # until every node knows that a pod takes no more calls
 START_S = 3600  # an agent may take this long to load its model
 DOCKER_CONFIG = "/docker"
@@ -82,13 +83,14 @@ def resources_of(spec: KubeModelSpec) -> Object:
 
 def agent_template(model: Object, spec: KubeModelSpec, source: Source, install: Install, memory: str) -> Object:
     """The pod template of a model's agents; `memory` is the CognitionService they use, "" for none."""
-    name = model["metadata"]["name"]
+    name, pod_grace_s = model["metadata"]["name"], _pod_grace_s(spec, install)
+    grace_s = min(max(0, pod_grace_s - LEAVE_S), MOST_GRACE_S)
     pod: Object = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
-        "terminationGracePeriodSeconds": install.grace_s + LEAVE_S,
-        "containers": [_agent(model, spec, source, install, memory)],
+        "terminationGracePeriodSeconds": pod_grace_s,
+        "containers": [_agent(model, spec, source, install, memory, grace_s)],
         "volumes": [SCRATCH, *_volumes(spec, source)],
         "topologySpreadConstraints": [_spread(name, key) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
     }
@@ -96,23 +98,32 @@ def agent_template(model: Object, spec: KubeModelSpec, source: Source, install: 
         upstream = f"http://{source.store}.{model['metadata']['namespace']}.svc:{STORE_PORT}"
         pod["initContainers"] = [puller(spec, source, install, ["--from", upstream])]
         pod["volumes"] += credentials(spec)[1]
-    for key, value in (
-        ("nodeSelector", spec.node_selector),
-        ("affinity", spec.affinity),
-        ("tolerations", list(spec.tolerations)),
-        ("runtimeClassName", spec.runtime_class_name),
-        ("priorityClassName", spec.priority_class_name),
-        ("imagePullSecrets", list(spec.image_pull_secrets)),
-    ):
-        if value:
-            pod[key] = value
+    placement = {"nodeSelector": spec.node_selector, "affinity": spec.affinity, "runtimeClassName": spec.runtime_class_name}
+    pod |= {key: value for key, value in placement.items() if value} | admitted(spec)
     template: Object = {"metadata": {"labels": labels_of(name, AGENT)}, "spec": pod}
     return merged(template, spec.pod_template) if spec.pod_template else template
 
 
-def _agent(model: Object, spec: KubeModelSpec, source: Source, install: Install, memory: str) -> Object:
+def admitted(spec: KubeModelSpec) -> Object:
+    """Of every pod of a model, the store's and the memory's too: what lets it onto tainted nodes, before others, with its image."""
+    given = {
+        "tolerations": list(spec.tolerations),
+        "priorityClassName": spec.priority_class_name,
+        "imagePullSecrets": list(spec.image_pull_secrets),
+    }
+    return {key: value for key, value in given.items() if value}
+
+
+def _pod_grace_s(spec: KubeModelSpec, install: Install) -> int:
+    """As the user's own template says, which the agent's --grace follows."""
+    own = (spec.pod_template or {}).get("spec")
+    given = own.get("terminationGracePeriodSeconds") if isinstance(own, Mapping) else None
+    return given if isinstance(given, int) else install.grace_s + LEAVE_S
+
+
+def _agent(model: Object, spec: KubeModelSpec, source: Source, install: Install, memory: str, grace_s: int) -> Object:
     served = asked_name(model)
-    options = ["--host", "0.0.0.0", "--port", str(AGENT_PORT), "--metrics-port", str(METRICS_PORT), "--grace", str(install.grace_s)]
+    options = ["--host", "0.0.0.0", "--port", str(AGENT_PORT), "--metrics-port", str(METRICS_PORT), "--grace", str(grace_s)]
     mesh = ["--controller", install.controller, "--for-model", served, "--agent-id", "$(POD_NAMESPACE)/$(POD_NAME)"]
     joined = ["--advertise", f"$(POD_IP):{AGENT_PORT}", "--join-timeout", str(START_S), "--models", MODELS_FOLDER]
     mounted = [word for pair in source.mounted for word in ("--mount", "=".join(pair))]
@@ -159,7 +170,7 @@ def _volumes(spec: KubeModelSpec, source: Source) -> list[Object]:
         case Way.STORE if shared_claim(spec):
             return [{"name": MODELS, "persistentVolumeClaim": {"claimName": claim_of(spec, source), "readOnly": True}}]
         case Way.STORE:
-            return [{"name": MODELS, "emptyDir": {}}]
+            return [{"name": MODELS, "emptyDir": {}}]  # no sizeLimit: a copy never grows, and claims may hold more than their size says
         case Way.EMBEDDED:
             return []
 
@@ -190,7 +201,7 @@ def puller(spec: KubeModelSpec, source: Source, install: Install, more: list[str
             *HOME,
             {"name": "DOCKER_CONFIG", "value": ":".join(f"{DOCKER_CONFIG}/{i}" for i in range(len(spec.image_pull_secrets) or 1))},
             {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": HUB_TOKEN, "key": "token", "optional": True}}},
-            *spec.extra_env,
+            *pulling_env(spec),
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": CONTAINER_SECURITY,

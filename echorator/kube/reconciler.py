@@ -9,12 +9,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from echorator.errors import EchoratorError, ErrorClass, InvalidRequestError, class_of
 from echorator.kube.applying import Applying, NotOursError
+from echorator.kube.autoscaling import Autoscaling
 from echorator.kube.children import Wanted, memory_of, name_of_workload, own_memory_name, wanted_of
 from echorator.kube.client import Client, ForbiddenError
 from echorator.kube.events import Events
@@ -22,6 +24,7 @@ from echorator.kube.install import Install
 from echorator.kube.observation import Around, Download, observed
 from echorator.kube.pods import claim_of
 from echorator.kube.resources import (
+    AUTOSCALER,
     FINALIZER,
     GRPC_ROUTE,
     MODEL,
@@ -48,6 +51,7 @@ _log = logging.getLogger(__name__)
 
 DEREGISTER_S = 60.0  # a controller that does not answer keeps no Model from going for longer
 PULLING_S = 1.0  # between two looks at a download
+LASTING = 15  # failures in a row, after which a person is called; with the queue's waits they take about three minutes
 AGAIN_S = 0.001  # at what was changed here
 LOOK_S = 3.0  # at one that has not said yet how large it is
 
@@ -84,7 +88,7 @@ class Reconciler:
         self._link = link
         self._install = install
         self._events = events
-        self._applying = Applying(client, world)
+        self._applying = Applying(client, world, events)
         self._telling = Telling(client, world, events)
         self._memory_ready = memory_ready
         self._downloading = downloading
@@ -92,9 +96,10 @@ class Reconciler:
         self._specs: dict[str, tuple[int, KubeModelSpec, Source]] = {}  # with their generation, by the uid of the Model
         self._wanted: dict[str, tuple[tuple[object, ...], Wanted]] = {}  # with what they depend on
         self._busy: dict[str, float] = {}  # when it last had something to do, by served name
+        self._autoscaling = Autoscaling(install)
 
-    async def reconcile(self, key: Name) -> float:
-        """Seconds after which to look again, 0: when something changes.
+    async def reconcile(self, key: Name, failures: int = 0) -> float:
+        """Seconds after which to look again, 0: when something changes. `failures`: how often in a row it did not go well.
 
         Raises:
             EchoratorError: it is to be tried again; how it stands has been told.
@@ -115,7 +120,7 @@ class Reconciler:
             model, spec = await self._woken(model, spec)
             await self._carry_out(model, spec, source)
         except EchoratorError as raised:
-            failure, error = Failure(_class_of(raised), str(raised)), raised
+            failure, error = Failure(_class_of(raised), str(raised), failures >= LASTING), raised
         if spec is None or source is None:
             assert failure is not None
             await self._telling.tell(model, Observed(looked_at=False, failure=failure), None)
@@ -131,7 +136,7 @@ class Reconciler:
             raise error
         if not seen.fetched:
             return PULLING_S if seen.image_bytes else LOOK_S
-        return await self._idle(model, spec, around)
+        return await self._by_load(model, spec, around)
 
     # What is to be
 
@@ -145,16 +150,21 @@ class Reconciler:
         todo = plan(spec, observed(model, spec, around))
         wanted = self._wanted_of(model, spec, source)
         if wanted.store:
-            await self._applying.apply(wanted.store, "")
+            hindrance = await self._applying.apply(wanted.store)
+            if hindrance is not None:
+                raise hindrance
         if todo.replicas is None and around.workload is not None:
             return  # what serves goes on, with its own store, until the files of what is to take its place are here
         await self._prune_stores(model, source)
         if todo.replicas is None:
             return
-        await self._applying.apply((*wanted.serving, *wanted.workload), model["metadata"]["uid"])
-        await self._applying.prune(model, wanted)
+        hindrance = await self._applying.apply((*wanted.serving, *wanted.workload), model)
+        if hindrance is None:
+            await self._applying.prune(model, wanted)  # before, what is there serves instead of what could not be made
         if todo.register:
             await self._register(model, spec, source)
+        if hindrance is not None:
+            raise hindrance
 
     async def _register(self, model: Object, spec: KubeModelSpec, source: Source) -> None:
         served = asked_name(model)
@@ -206,13 +216,28 @@ class Reconciler:
         return known[1], known[2]
 
     def _wanted_of(self, model: Object, spec: KubeModelSpec, source: Source) -> Wanted:
-        """What is to be there; once for each generation and company."""
+        """What is to be there; once for each generation, company and recommendation."""
         uid, sharers = model["metadata"]["uid"], self._sharers(model, source)
-        company = (model["metadata"]["generation"], *(other["metadata"]["uid"] for other in sharers))
+        recommended, _ = self._recommended(model, spec)
+        inputs = (model["metadata"]["generation"], recommended, *(other["metadata"]["uid"] for other in sharers))
         known = self._wanted.get(uid)
-        if known is None or known[0] != company:
-            known = self._wanted[uid] = (company, wanted_of(model, spec, source, self._install, sharers))
+        if known is None or known[0] != inputs:
+            known = self._wanted[uid] = (inputs, wanted_of(model, spec, source, self._install, sharers, recommended))
         return known[1]
+
+    def _recommended(self, model: Object, spec: KubeModelSpec) -> tuple[int, float]:
+        """Replicas by the mesh's signals, see `Autoscaling`."""
+        namespace, name = name_of(model)
+        hpa = self._world.children[AUTOSCALER].get(namespace, name_of_workload(name))
+        return self._autoscaling.recommended(model, spec, self._link.find(asked_name(model)), hpa)
+
+    def recommended(self, served: str) -> dict[Name, tuple[int, float]]:
+        """What the mesh's signals ask for now, and when it may be less: of the Models of that name."""
+        found = {}
+        for model in self._world.models.indexed(served):
+            with suppress(EchoratorError):  # one that cannot be read does not scale
+                found[name_of(model)] = self._recommended(model, self._read(model)[0])
+        return found
 
     def _unrivalled(self, model: Object) -> None:
         """Raises NotOursError where another Model serves the name."""
@@ -240,19 +265,33 @@ class Reconciler:
         self._world.models.note(model)
         return model, spec.model_copy(update={"replicas": replicas})
 
-    async def _idle(self, model: Object, spec: KubeModelSpec, around: Around) -> float:
-        """To zero, where that is allowed and nobody asked for long enough. Returns when to look again."""
+    async def _by_load(self, model: Object, spec: KubeModelSpec, around: Around) -> float:
+        """To zero, where that is allowed and nobody asked for long enough, else as the mesh's signals say. Returns when to look again."""
         served = asked_name(model)
+        if said := self._autoscaling.news(model, spec):
+            await self._events.tell(model, "SignalIgnored", said, warning=True)
         if spec.autoscaling is None or spec.autoscaling.min_replicas > 0 or spec.replicas == 0 or around.mesh is None:
             self._busy.pop(served, None)
-            return 0.0
+            return await self._followed(model, spec)
         if around.mesh.status.busy or around.mesh.status.queued or served not in self._busy:
             self.saw_busy(served)
         left_s = self._busy[served] + spec.autoscaling.cooldown_seconds - time.monotonic()
         if left_s > 0:
-            return left_s
+            return min(left_s, await self._followed(model, spec) or left_s)
         await self._events.tell(model, "ScaledToZero", f"nobody asked for {spec.autoscaling.cooldown_seconds} s")
         await self._scaled(model, spec, 0)
+        return AGAIN_S
+
+    async def _followed(self, model: Object, spec: KubeModelSpec) -> float:
+        """With the replicas that the mesh's signals ask for, where no HPA sees to that. Returns when to look again."""
+        replicas, falls_s = self._recommended(model, spec)
+        if spec.replicas in (0, replicas) or not replicas or self._autoscaling.by_hpa(spec):
+            return falls_s
+        latest = self._world.models.get(*name_of(model))  # its status was written since
+        if latest is None or latest["metadata"]["generation"] != model["metadata"]["generation"]:
+            return falls_s  # somebody changed its spec, so it is looked at again
+        await self._scaled(latest, spec, replicas)
+        await self._events.tell(model, "Scaled", f"from {spec.replicas} to {replicas} replicas, by the signals of the mesh")
         return AGAIN_S
 
     def saw_busy(self, served: str) -> None:
@@ -291,6 +330,7 @@ class Reconciler:
         self._busy.pop(served, None)
         self._specs.pop(metadata["uid"], None)
         self._wanted.pop(metadata["uid"], None)
+        self._autoscaling.forget(metadata["uid"])
         rest = [name for name in model["metadata"]["finalizers"] if name != FINALIZER]
         version = model["metadata"]["resourceVersion"]
         await self._client.merge(MODEL, *name_of(model), {"metadata": {"resourceVersion": version, "finalizers": rest}})
@@ -334,8 +374,10 @@ class Reconciler:
 
 def _precedence(model: Object) -> tuple[bool, str, str]:
     """Among Models of one name: who serves already, then the older; times are of a second, so that many are equal."""
-    serves = (model.get("status") or {}).get("phase") not in (None, Phase.PENDING.value, Phase.FAILED.value)
-    return not serves, model["metadata"]["creationTimestamp"], model["metadata"]["uid"]
+    conditions = (model.get("status") or {}).get("conditions", ())
+    serves = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    started = (model.get("status") or {}).get("phase") not in (None, Phase.PENDING.value, Phase.FAILED.value)
+    return not (serves or started), model["metadata"]["creationTimestamp"], model["metadata"]["uid"]
 
 
 def _class_of(error: EchoratorError) -> ErrorClass:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,15 @@ from echorator.settings import EMBEDDED_NAME
 
 CLAIM_SCHEME = "pvc://"
 MODELS_FOLDER, MODEL_FOLDER = "/models", "/model"
+PULLING_ENV = frozenset(  # what `echorator pull` reads, itself and through requests
+    (
+        *("ECHORATOR_MIRRORS", "ECHORATOR_OFFLINE", "DOCKER_CONFIG", "NETRC"),
+        *("HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HOME", "HF_HUB_OFFLINE"),
+        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+        *(name for scheme in ("http", "https", "all", "no") for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")),
+    )
+)
+_REFERENCE = re.compile(r"\$\(([^)]+)\)")
 
 
 class Way(enum.Enum):
@@ -92,11 +102,27 @@ def claim_named(spec: Mapping[str, Any]) -> str:
     return claim_in(str(spec.get("image", ""))) or str((spec.get("storage") or {}).get("existingClaim") or "")
 
 
+def pulling_env(spec: KubeModelSpec) -> list[Mapping[str, Any]]:
+    """Of spec.extraEnv what the puller reads, with the earlier variables that its values name as $(NAME)."""
+    kept: list[Mapping[str, Any]] = []
+    read = set(PULLING_ENV)
+    for variable in reversed(spec.extra_env):
+        if variable.get("name") in read:
+            kept.insert(0, variable)
+            read.update(_REFERENCE.findall(str(variable.get("value", ""))))
+    return kept
+
+
 def store_name(spec: KubeModelSpec) -> str:
-    """One for all models of a namespace that pull the same files in the same way into the same kind of storage."""
-    secrets, env = list(spec.image_pull_secrets), list(spec.extra_env)
+    """One for all models of a namespace that pull the same files in the same way, into the same kind of storage, in the same place.
+
+    What its pod is made of is in the name: two models that want it otherwise have two stores, instead of making one anew in turn.
+    """
     by_class = None if spec.storage.size or spec.storage.existing_claim else spec.resource_class  # it says how large the claim is
-    key = json.dumps([*spec.sources(), spec.storage.model_dump(mode="json"), secrets, env, by_class], sort_keys=True)
+    pulled = [*spec.sources(), list(spec.image_pull_secrets), pulling_env(spec)]
+    kept = [spec.storage.model_dump(mode="json"), by_class]
+    placed = [spec.node_selector, list(spec.tolerations), spec.priority_class_name]
+    key = json.dumps([*pulled, *kept, *placed], sort_keys=True)
     return f"model-store-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 

@@ -44,7 +44,8 @@ class Telling:
             service = (model["spec"].get("expose") or {}).get("serviceName") or name_of_workload(name)
             status["endpoint"] = f"{service}.{namespace}.svc:50051"
             if around.mesh is not None and around.mesh.status.digest:
-                status["model"] = {"digest": around.mesh.status.digest}
+                loaded = around.mesh.status
+                status["model"] = {"digest": loaded.digest, **({"sizeBytes": loaded.size_bytes} if loaded.size_bytes else {})}
             if not seen.fetched and seen.image_bytes:
                 percent = 100 * seen.fetched_bytes // seen.image_bytes
                 status["download"] = {"doneBytes": seen.fetched_bytes, "totalBytes": seen.image_bytes, "percent": percent}
@@ -53,8 +54,7 @@ class Telling:
         if status == before:
             return
         await self.write(model, status)
-        if before.get("phase") != status["phase"]:
-            await self._announce(model, status, seen)
+        await self._announce(model, before, status, seen)
 
     async def write(self, model: Object, status: Object) -> Object:
         namespace, name = name_of(model)
@@ -68,13 +68,18 @@ class Telling:
         self._world.models.note(written)
         return written
 
-    async def _announce(self, model: Object, status: Object, seen: Observed) -> None:
+    async def _announce(self, model: Object, before: Object, status: Object, seen: Observed) -> None:
         """The changes that a person wants to find later."""
+        if seen.failure is not None and before.get("lastError") != status["lastError"]:
+            await self._events.tell(model, f"{status['lastError']['class']}Error", seen.failure.message, warning=True)
         phase = status["phase"]
+        if phase == before.get("phase"):
+            return
         if phase == Phase.READY.value:
             await self._events.tell(model, "Ready", f"{seen.serving} of {seen.replicas} replicas serve it")
-        elif phase == Phase.FAILED.value and seen.failure is not None:
-            await self._events.tell(model, f"{seen.failure.kind.name.capitalize()}Error", seen.failure.message, warning=True)
+        elif phase == Phase.SCALING.value:
+            note = f"{seen.serving} of {seen.replicas} replicas serve it, {seen.outdated} of them as it was before"
+            await self._events.tell(model, "Scaling", note)
         elif phase == Phase.IMAGE_PULLING.value:
             await self._events.tell(model, "Pulling", f"pulling {model['spec']['image']}")
 

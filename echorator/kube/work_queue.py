@@ -19,7 +19,7 @@ class WorkQueue:
     """`add` from anywhere on the event loop; a worker takes with `get` and ends with `done`."""
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._name = name
+        self._labels = name, name  # of the queue, and of its controller
         self._clock = clock
         self._ready: deque[Name] = deque()
         self._dirty: set[Name] = set()  # waiting, or asked for again while being worked on
@@ -37,7 +37,7 @@ class WorkQueue:
             return
         self._dirty.add(key)
         self._added[key] = self._clock()
-        metrics.queue_adds.labels(self._name).inc()
+        metrics.queue_adds.labels(*self._labels).inc()
         if key not in self._working:
             self._ready.append(key)
             self._note()
@@ -57,7 +57,7 @@ class WorkQueue:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         delay_s = max(at_least_s, min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures, 60)))
-        metrics.queue_retries.labels(self._name).inc()
+        metrics.queue_retries.labels(*self._labels).inc()
         self.add_after(key, delay_s)
         return delay_s
 
@@ -77,7 +77,7 @@ class WorkQueue:
                 key = self._ready.popleft()
                 self._dirty.discard(key)
                 self._working[key] = self._clock()
-                metrics.queue_wait_s.labels(self._name).observe(self._clock() - self._added.pop(key, self._clock()))
+                metrics.queue_wait_s.labels(*self._labels).observe(self._clock() - self._added.pop(key, self._clock()))
                 self._note()
                 return key
             self._changed.clear()
@@ -90,7 +90,7 @@ class WorkQueue:
 
     def done(self, key: Name) -> None:
         """Whoever asked for it meanwhile gets it now."""
-        metrics.queue_work_s.labels(self._name).observe(self._clock() - self._working.pop(key))
+        metrics.queue_work_s.labels(*self._labels).observe(self._clock() - self._working.pop(key))
         if key in self._dirty:
             self._ready.append(key)
         self._note()
@@ -105,7 +105,7 @@ class WorkQueue:
                 self.add(key)
 
     def _note(self) -> None:
-        metrics.queue_depth.labels(self._name).set(len(self._ready))
+        metrics.queue_depth.labels(*self._labels).set(len(self._ready))
 
     def unfinished_s(self) -> tuple[float, float]:
         """Of the keys being worked on: how long together, and the longest."""

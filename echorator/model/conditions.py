@@ -34,10 +34,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Failure:
-    """What stands in the way; `kind` says whether it is worth another try. Source of the classes: `ErrorClass`."""
+    """What stands in the way; `kind` says whether it is worth another try. Source of the classes: `ErrorClass`.
+
+    `lasting`: it was tried so often that a person had better look, though it is tried on.
+    """
 
     kind: ErrorClass
     message: str
+    lasting: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Observed:
     cognition_wanted: bool = True
     cognition_ready: bool = False
     failure: Failure | None = None
+    carried_out: bool = True  # False: `failure` keeps what the spec asks for from being made
 
 
 CHAIN = ("Accepted", "ModelFetched", "StorageReady", "WorkloadReady", "EngineRegistered", "CognitionReady")
@@ -80,19 +85,23 @@ def conditions_of(o: Observed, before: Mapping[str, Condition], changed: bool = 
     chain = (_accepted(o), _fetched(o), _storage(o), _workload(o, before), _engine(o), _cognition(o))
     was_ready = "Ready" in before and before["Ready"].holds
     lacking = next((c for c in chain if not c.holds), None)
-    serves = o.serving > 0 and all(c.holds for c in chain[:3]) and chain[5].holds
+    serves = o.serving > 0 and chain[0].holds and chain[5].holds
     if lacking is None or (was_ready and serves):
-        ready = Condition("Ready", Status.TRUE, "Serving", f"{o.serving} of {o.replicas} replicas serve it")
+        outdated = f", {o.outdated} of them as it was before" if o.outdated else ""
+        ready = Condition("Ready", Status.TRUE, "Serving", f"{o.serving} of {o.replicas} replicas serve it{outdated}")
     else:
         ready = Condition("Ready", Status.FALSE, lacking.reason, lacking.message)
-    if lacking is None:
+    stalled = _stalled(o)
+    if lacking is None and o.carried_out:
         progressing = Condition("Progressing", Status.FALSE, "AsAskedFor")
+    elif lacking is None:
+        progressing = Condition("Progressing", Status.FALSE if stalled.holds else Status.TRUE, stalled.reason, stalled.message)
     elif ready.holds:
         scaling = changed or before["Progressing"].reason == "Scaling"
         progressing = Condition("Progressing", Status.TRUE, "Scaling" if scaling else "Recovering", ready.message)
     else:
         progressing = Condition("Progressing", Status.TRUE, lacking.reason, lacking.message)
-    return (*chain, ready, progressing, _stalled(o))
+    return (*chain, ready, progressing, stalled)
 
 
 def _accepted(o: Observed) -> Condition:
@@ -153,8 +162,9 @@ def _cognition(o: Observed) -> Condition:
 
 
 def _stalled(o: Observed) -> Condition:
-    if o.failure is not None and o.failure.kind in _STALLED and o.serving <= o.outdated:
-        return Condition("Stalled", Status.TRUE, _STALLED[o.failure.kind], o.failure.message)
-    if o.failure is not None:
-        return Condition("Stalled", Status.FALSE, "Retrying", o.failure.message)
-    return Condition("Stalled", Status.FALSE, "NoError")
+    """What some agents cannot do while others serve the spec as it is now is no reason to call a person."""
+    if o.failure is None:
+        return Condition("Stalled", Status.FALSE, "NoError")
+    if (o.failure.kind in _STALLED or o.failure.lasting) and (not o.carried_out or o.serving <= o.outdated):
+        return Condition("Stalled", Status.TRUE, _STALLED.get(o.failure.kind, "RetriesExhausted"), o.failure.message)
+    return Condition("Stalled", Status.FALSE, "Retrying", o.failure.message)

@@ -16,17 +16,21 @@ from echorator.model.spec import ModelSpec
 QUANTITY = r"^[0-9]+(\.[0-9]+)?([mkMGTPE]|[KMGTPE]i)?$"
 SIZE = QUANTITY.replace("m", "")  # thousandths of a byte are none
 Free = dict[str, Any]
-Percent = Annotated[int, Field(ge=1, le=100)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class SignalsSpec(Spec):
-    """Above these, more replicas."""
+    """Above these, more replicas; 0 turns one off."""
 
-    cpu_percent: Percent = Field(70, description="Of the requested CPU.")
-    memory_percent: Percent = Field(80, description="Of the requested memory.")
-    queue_depth: int = Field(10, ge=1, le=100_000, description="Waiting requests of one replica.")
-    response_time_seconds: int = Field(5, ge=1, le=3600, description="Until the first token, by the 95th percentile.")
-    gpu_percent: Percent = Field(85, description="Of the GPUs, where there are some.")
+    cpu_percent: Percent = Field(70, description="Of the requested CPU; needs metrics-server. 0: off.")
+    memory_percent: Percent = Field(80, description="Of the requested memory; needs metrics-server. 0: off.")
+    queue_depth: int = Field(10, ge=0, le=100_000, description="Requests that wait, for each replica, at agents and gateways. 0: off.")
+    response_time_seconds: int = Field(
+        5, ge=0, le=3600, description="From arrival at an agent to the first token, 95th percentile of a minute. 0: off."
+    )
+    gpu_percent: Percent = Field(
+        85, description="Of the GPUs, where there are some; needs pods/DCGM_FI_DEV_GPU_UTIL in custom.metrics.k8s.io. 0: off."
+    )
 
 
 class AutoscalingSpec(Spec):
@@ -34,7 +38,7 @@ class AutoscalingSpec(Spec):
 
     min_replicas: int = Field(1, ge=0, le=1000, description="0: none while nobody asks; the first request starts one.")
     max_replicas: int = Field(10, ge=1, le=1000, description="Never more.")
-    signals: SignalsSpec = Field(SignalsSpec(), description="Above these, more replicas.")
+    signals: SignalsSpec = Field(SignalsSpec(), description="Above these, more replicas; the one that asks for most counts.")
     cooldown_seconds: int = Field(300, ge=0, le=3600, description="The load has to be low for this long before there are fewer.")
 
 
@@ -78,6 +82,11 @@ class ExposeSpec(Spec):
     node_port: int | None = Field(None, ge=1, le=65535, description="A free one where it is absent.")
     host: str | None = Field(None, max_length=253, description="Of the Ingress or the GRPCRoute.")
     class_name: str | None = Field(None, max_length=253, description="IngressClass.")
+    tls_secret_name: str | None = Field(
+        None,
+        max_length=253,
+        description="The certificate of the Ingress, a Secret of type kubernetes.io/tls; nginx has gRPC only with one.",
+    )
     gateway: GatewaySpec | None = Field(None, description="Of the GRPCRoute.")
     annotations: dict[str, str] = Field({}, description="Of the Service and the Ingress.")
 

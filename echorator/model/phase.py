@@ -1,7 +1,7 @@
 """The phases of a Model: which one its conditions stand for, and which one may follow which.
 
-`phase_of` is where the conditions point to; `step` goes there along DIAGRAM, one phase at a time, so that nobody who watches ever sees a
-change that the diagram does not have. Pure.
+`phase_of` is where the conditions point to; `step` goes there along DIAGRAM, one phase at a time: a local cluster shows each of them, on
+Kubernetes those that were over when it was looked at are not written, since every write wakes all who watch. Pure.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ def phase_of(conditions: Sequence[Condition], deleting: bool) -> Phase:
         return P.FAILED
     if status["Accepted"] is not Status.TRUE:
         return P.PENDING
-    if status["Ready"] is Status.TRUE:
-        return P.SCALING if by_type["Progressing"].reason == "Scaling" else P.READY
     if status["ModelFetched"] is not Status.TRUE:
-        return P.IMAGE_PULLING
+        return P.IMAGE_PULLING  # even where an earlier spec is served meanwhile
     if status["StorageReady"] is not Status.TRUE:
         return P.IMAGE_READY if status["StorageReady"] is Status.UNKNOWN else P.STORAGE_PROVISIONING
+    if status["Ready"] is Status.TRUE:
+        return P.SCALING if by_type["Progressing"].reason == "Scaling" else P.READY
     if status["WorkloadReady"] is not Status.TRUE:
         if status["WorkloadReady"] is Status.UNKNOWN:
             return P.STORAGE_READY

@@ -43,7 +43,7 @@ class EngineSpec(Spec):
     context_tokens: int | None = _option("KV cells of all slots together; 0: from the model.", minimum=0, maximum=1 << 24)
     slots: int | None = _option("Requests computed at the same time.", minimum=1, maximum=128)
     batch_tokens: int | None = _option("Token budget of one step.", minimum=32, maximum=1 << 16)
-    threads: int | None = _option("Of the CPU; 0: all cores.", minimum=0, maximum=1024)
+    threads: int | None = _option("Of the CPU; 0: as many as the cores that it may use.", minimum=0, maximum=1024)
     gpu_layers: int | None = _option("Layers on the GPU; -1: all.", minimum=-1, maximum=100_000)
     split_mode: str | None = _option("How a model is split over GPUs.", enum=list(SPLIT_MODES))
     main_gpu: int | None = _option("The GPU of what is not split.", minimum=0, maximum=63)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
+
+from tests.waiting import looks
 
 STEP_S = 0.01
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], what: str, within_s: float = 15.0) -> None:
     """Return as soon as `holds` does; fail after `within_s`."""
-    deadline_s = time.monotonic() + within_s
-    while not await holds():
-        assert time.monotonic() < deadline_s, f"not within {within_s:g} s: {what}"
+    for _ in looks(within_s):
+        if await holds():
+            return
         await asyncio.sleep(STEP_S)
+    raise AssertionError(f"not within {within_s:g} s: {what}")

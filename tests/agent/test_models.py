@@ -176,11 +176,11 @@ async def test_bad_options_are_refused(agent: Agent, request_: pb.LoadModelReque
 
 async def test_unload_waits_for_what_runs(slow_model: Path) -> None:
     async with serving({"slow": slow_model}, slots=2, context_tokens=8192) as agent:
-        limits = pb.Limits(max_tokens=200, ignore_eos=True)
+        limits = pb.Limits(max_tokens=1500, ignore_eos=True)
         call = agent.stub.Generate(pb.GenerateRequest(prompt="a", limits=limits))
         first = await read(call)
-        unload = asyncio.ensure_future(agent.stub.UnloadModel(pb.UnloadModelRequest(model="slow", grace_s=30)))
-        twice = asyncio.ensure_future(agent.stub.UnloadModel(pb.UnloadModelRequest(model="slow", grace_s=30)))
+        unload = asyncio.ensure_future(agent.stub.UnloadModel(pb.UnloadModelRequest(model="slow", grace_s=120)))
+        twice = asyncio.ensure_future(agent.stub.UnloadModel(pb.UnloadModelRequest(model="slow", grace_s=120)))
 
         async def draining() -> bool:
             models = (await agent.stub.ListModels(pb.ListModelsRequest())).models
@@ -190,7 +190,7 @@ async def test_unload_waits_for_what_runs(slow_model: Path) -> None:
         await refused(agent.stub.Generate(pb.GenerateRequest(prompt="b")), grpc.StatusCode.UNAVAILABLE, "slow is being unloaded")
         _, finish = await collected(call)
         assert first.text or first.tokens
-        assert finish.usage.completion_tokens == 200
+        assert finish.usage.completion_tokens == 1500
         assert [(await u).cancelled_requests for u in (unload, twice)] == [0, 0]
         await refused(agent.stub.Generate(pb.GenerateRequest(prompt="b")), grpc.StatusCode.NOT_FOUND, "no model is loaded")
 

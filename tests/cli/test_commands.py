@@ -11,7 +11,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -22,6 +21,7 @@ import pytest
 from bench.random_gguf import Shape, write
 from echorator.cli.main import parser
 from echorator.settings import EngineSettings
+from tests.waiting import looks
 
 COMMAND = (sys.executable, "-m", "echorator")
 MEMORY = "You are Echo, a helpful assistant with a memory.\nMemory:\n- My dog is called Pixel."
@@ -126,11 +126,12 @@ class Terminal:
         self._from = len(self.seen)
 
     def expect(self, text: str) -> None:
-        deadline_s = time.monotonic() + TIMEOUT_S
-        while text not in self.seen[self._from :]:
-            assert time.monotonic() < deadline_s, f"{text!r} did not come: {self.seen[self._from :]!r}"
+        for _ in looks(TIMEOUT_S):
+            if text in self.seen[self._from :]:
+                break
             if select.select([self._master], [], [], 0.1)[0]:
                 self.seen += os.read(self._master, 65536).decode("utf-8", "replace")
+        assert text in self.seen[self._from :], f"{text!r} did not come: {self.seen[self._from :]!r}"
         self._from = self.seen.index(text, self._from) + len(text)
 
     def exit_code(self) -> int:

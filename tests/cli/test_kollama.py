@@ -30,11 +30,10 @@ from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import check
 from echorator.model.status import judged
 from tests.cli.test_commands import server
-from tests.kube.conftest import cluster, cluster_namespace, control_plane, namespace, space  # noqa: F401 - fixtures
 from tests.kube.control_plane import ControlPlane
-from tests.kube.installed import eventually
 from tests.kube.process_cluster import ProcessCluster
-from tests.kube.workloads import Workspace, pod, python, until
+from tests.kube.workloads import Workspace, pod, python
+from tests.waiting import until
 
 Json = dict[str, Any]
 COMMAND = (sys.executable, "-m", "echorator.cli.kollama")
@@ -120,13 +119,13 @@ def install(plane: ControlPlane) -> None:
 
 
 @pytest.fixture(scope="module")
-def installed(control_plane: ControlPlane) -> ControlPlane:  # noqa: F811 - a fixture
+def installed(control_plane: ControlPlane) -> ControlPlane:
     install(control_plane)
     return control_plane
 
 
 @pytest.fixture
-def k(installed: ControlPlane, namespace: str) -> Kollama:  # noqa: F811 - a fixture
+def k(installed: ControlPlane, namespace: str) -> Kollama:
     return Kollama(installed, namespace, installed.kubeconfig)
 
 
@@ -177,7 +176,7 @@ def test_mistakes_are_found_without_a_cluster(arguments: tuple[str, ...], code: 
     failed(kollama(*arguments, KUBECONFIG="/nonexistent"), code, part)
 
 
-def test_an_api_server_that_does_not_answer(control_plane: ControlPlane, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+def test_an_api_server_that_does_not_answer(control_plane: ControlPlane, tmp_path: Path) -> None:
     config = json.loads(control_plane.kubeconfig.read_text())
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
     file = tmp_path / "config"
@@ -249,7 +248,7 @@ items:
 """
 
 
-def test_convert(installed: ControlPlane, namespace: str, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+def test_convert(installed: ControlPlane, namespace: str, tmp_path: Path) -> None:
     done = kollama("convert", text_in=CONVERTED, KUBECONFIG="/nonexistent")
     phi, service, rest = yaml.safe_load_all(done.stdout)
     assert done.returncode == 0
@@ -290,7 +289,7 @@ def test_convert(installed: ControlPlane, namespace: str, tmp_path: Path) -> Non
 # Deploy, list, scale, expose, undeploy
 
 
-def test_a_client_dry_run_is_what_an_api_server_takes(installed: ControlPlane, namespace: str) -> None:  # noqa: F811 - a fixture
+def test_a_client_dry_run_is_what_an_api_server_takes(installed: ControlPlane, namespace: str) -> None:
     options = "--replicas 2 --limit cpu=4 --limit memory=8Gi --limit nvidia.com/gpu=1 --storage-class fast --storage-size 40Gi"
     more = "--pv-access-mode RWX --expose --service-name chat --node-port 31000 --no-memory --dry-run client -o yaml"
     done = kollama("deploy", "phi", "--image", "phi:q4", *options.split(), *more.split(), KUBECONFIG="/nonexistent")
@@ -394,7 +393,7 @@ def test_a_service_account_may_not_do_everything(k: Kollama) -> None:
     assert "viewer may not list pods in namespace" in shown
 
 
-def test_the_definition_is_not_installed(installed: ControlPlane, namespace: str) -> None:  # noqa: F811 - a fixture
+def test_the_definition_is_not_installed(installed: ControlPlane, namespace: str) -> None:
     installed.kubectl("delete", CRD)
     try:
         for command in (("list",), ("deploy", "phi"), ("status", "phi"), ("undeploy", "phi"), ("pull", "phi")):
@@ -459,7 +458,7 @@ def test_undeploy_waits_until_it_is_gone(k: Kollama) -> None:
     k("deploy", "psi")
     k.plane.kubectl("patch", "models.echorator.dev", "psi", "-n", k.namespace, "--type=merge", "-p", patch)
     waiting = k.start("undeploy", "psi", "--wait")
-    eventually(lambda: "deletionTimestamp" in k.get("psi")["metadata"])
+    until(lambda: "deletionTimestamp" in k.get("psi")["metadata"], "it is about to go")
     for name in ("phi", "psi"):
         k.plane.kubectl(
             "patch", "models.echorator.dev", name, "-n", k.namespace, "--type=merge", "-p", '{"metadata": {"finalizers": null}}'
@@ -495,9 +494,16 @@ def test_status_shows_conditions_the_download_pods_and_events(k: Kollama) -> Non
         "reportingController": "echorator.dev/operator",
         "reportingInstance": "tests",
     }
-    k.plane.kubectl(
-        "create", "-n", k.namespace, "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [puller, event]})
-    )
+    of_pod = {
+        **event,
+        "metadata": {"name": "pod.1"},
+        "type": "Warning",
+        "reason": "FailedMount",
+        "note": "no such claim",
+        "regarding": {"apiVersion": "v1", "kind": "Pod", "namespace": k.namespace, "name": f"{store}-0"},
+    }
+    whole = {"apiVersion": "v1", "kind": "List", "items": [puller, event, of_pod]}
+    k.plane.kubectl("create", "-n", k.namespace, "-f", "-", input=json.dumps(whole))
     shown = k("status", "phi")
     assert re.search(r"^model/phi  ImagePulling  0/1 ready$", shown, re.M)
     assert "download   █████████░░░░░░░░░░░░░░░░░░░░░ 30 %, 30 of 100 MiB" in shown
@@ -505,6 +511,7 @@ def test_status_shows_conditions_the_download_pods_and_events(k: Kollama) -> Non
     assert re.search(r"^ModelFetched +False +Pulling +\d+s +30 %, 30 of 100 MiB", shown, re.M)
     assert re.search(rf"^{store}-0 +store +Pending +0/1 +0 +\d+s", shown, re.M)
     assert re.search(r"^\d+s +Normal +Pulling +1 +pulling phi", shown, re.M)
+    assert re.search(rf"^\d+s +Warning +FailedMount +1 +{store}-0: no such claim", shown, re.M), "what keeps a pod"
 
 
 def test_status_watch_tells_changes_until_ctrl_c(k: Kollama) -> None:
@@ -547,12 +554,12 @@ def test_status_watch_on_a_terminal_draws_what_changes(k: Kollama) -> None:
 
 
 @pytest.fixture
-def in_cluster(cluster: ProcessCluster, space: Workspace) -> Kollama:  # noqa: F811 - fixtures
+def in_cluster(cluster: ProcessCluster, space: Workspace) -> Kollama:
     install(cluster)
     return Kollama(cluster, space.namespace, cluster.kubeconfig)
 
 
-def test_logs_of_agents_and_of_the_puller(in_cluster: Kollama, space: Workspace) -> None:  # noqa: F811 - a fixture
+def test_logs_of_agents_and_of_the_puller(in_cluster: Kollama, space: Workspace) -> None:
     k = in_cluster
     k("deploy", "phi")
     store = store_name(check(KubeModelSpec, k.get("phi")["spec"]))

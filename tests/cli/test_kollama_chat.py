@@ -23,11 +23,11 @@ import pytest
 
 from echorator.kube.install import HTTP_PORT
 from tests.cli.test_kollama import COMMAND, failed, kollama
-from tests.kube.conftest import cluster, cluster_namespace, installed, space  # noqa: F401 - fixtures
 from tests.kube.control_plane import needs_port_forwarder, port_forwarder
 from tests.kube.in_cluster import SYSTEM, agents, apply, gateway, metric, pods, ready
 from tests.kube.process_cluster import ProcessCluster
-from tests.kube.workloads import Workspace, container, pod, python, service, until
+from tests.kube.workloads import Workspace, container, pod, python, service
+from tests.waiting import until
 
 STORY = ("--temperature", "0", "Tell me a story")
 ENDS_S = 15.0  # what is over at once is over in it on a busy machine too
@@ -101,7 +101,7 @@ def forwarding() -> None:
 
 
 @pytest.fixture(scope="module")
-def chat(forwarding: None, installed: ProcessCluster) -> Chat:  # noqa: ARG001, F811 - fixtures
+def chat(forwarding: None, installed: ProcessCluster) -> Chat:  # noqa: ARG001 - a fixture
     installed.kubectl("create", "namespace", "chat")
     apply(installed, "chat", "nano", image="echo-nano", cognition={"enabled": False})
     return Chat(installed, "chat")
@@ -203,19 +203,19 @@ def test_ctrl_c_in_a_dialogue_ends_the_answer_and_not_the_forwarding(chat: Chat,
         assert process.wait(ENDS_S) == 0
 
 
-def test_there_is_no_gateway(chat: Chat, space: Workspace) -> None:  # noqa: F811 - a fixture
+def test_there_is_no_gateway(chat: Chat, space: Workspace) -> None:
     """As it is while the installation comes up, or when it is broken."""
     space.apply(service(GATEWAY, ports=[{"port": 50052}]))
     there = f"service {GATEWAY} of namespace {space.namespace}"
     failed(chat("Hello!", "--system-namespace", space.namespace), 69, there, "no pod of it runs", "--gateway HOST:PORT")
 
 
-def test_the_gateway_has_no_node(chat: Chat, space: Workspace) -> None:  # noqa: F811 - a fixture
+def test_the_gateway_has_no_node(chat: Chat, space: Workspace) -> None:
     space.apply(service(GATEWAY, ports=[{"port": 50052}]), pod(GATEWAY, container("none"), nodeSelector={"nowhere": "yes"}))
     failed(chat("Hello!", "--system-namespace", space.namespace), 69, "pod is not running. Current status=Pending", "--gateway HOST:PORT")
 
 
-def test_the_gateway_does_not_listen(chat: Chat, space: Workspace) -> None:  # noqa: F811 - a fixture
+def test_the_gateway_does_not_listen(chat: Chat, space: Workspace) -> None:
     space.apply(service(GATEWAY, ports=[{"port": 50052}]), pod(GATEWAY, python(SLEEP)))
     space.wait_for("condition=Ready", f"pod/{GATEWAY}")
     there = f"service {GATEWAY} of namespace {space.namespace}"

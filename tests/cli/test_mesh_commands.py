@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.cli.test_commands import echorator, failed
 from tests.mesh_processes import Mesh, Process, free_port, xds_client
+from tests.waiting import until
 
 GRPCURL = shutil.which("grpcurl")
 
@@ -120,7 +120,8 @@ def test_gateway_processes_share_a_port(tmp_path: Path) -> None:
         http_port = free_port()
         gateway, address = mesh.gateway("--processes", "2", http=http_port)
         assert gateway.popen is not None
-        both = children(gateway.popen.pid)
+        pid = gateway.popen.pid
+        both = children(pid)
         assert len(both) == 2
         for _ in range(20):
             assert call(address)
@@ -132,10 +133,10 @@ def test_gateway_processes_share_a_port(tmp_path: Path) -> None:
 
         assert counted() == 20.0, "whichever process is asked"
         os.kill(both.pop(), signal.SIGKILL)
-        deadline_s = time.monotonic() + 20
-        while len(children(gateway.popen.pid) - both) != 1 or gateway.log.read_text().count("starting another one") != 1:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+        until(
+            lambda: len(children(pid) - both) == 1 and gateway.log.read_text().count("starting another one") == 1,
+            "another one is started",
+        )
         for _ in range(10):
             assert call(address)
         assert gateway.terminate() == 0
@@ -156,10 +157,14 @@ def test_grpcurl_shows_the_mesh(mesh: Mesh) -> None:
     } <= set(grpcurl(mesh.address, "list").split())
     mesh.apply("echo", "echo-nano", 1)
     with xds_client(mesh, "xds:///echo", "--calls", "100000"):
-        status = json.loads(grpcurl(mesh.address, "envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus"))
-        configs = status["config"][0]["generic_xds_configs"]
-        assert {"echo"} == {config["name"] for config in configs}
-        assert {config["config_status"] for config in configs} == {"SYNCED"}
+
+        def synced() -> bool:
+            status = json.loads(grpcurl(mesh.address, "envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus"))
+            configs = status["config"][0]["generic_xds_configs"]
+            assert {"echo"} == {config["name"] for config in configs}
+            return {config["config_status"] for config in configs} == {"SYNCED"}
+
+        until(synced, "the client has all of it")
     agents = json.loads(grpcurl(mesh.address, "echorator.v1.ControllerService/ListAgents"))
     assert agents["agents"][0]["id"] == "a"
     channels = json.loads(grpcurl(mesh.address, "grpc.channelz.v1.Channelz/GetServers"))

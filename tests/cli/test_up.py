@@ -5,17 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pty
 import re
 import select
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.cli.test_commands import COMMAND, echorator, failed
 from tests.mesh_processes import Process, free_port
+from tests.waiting import looks, until
 
 MODEL = """\
 apiVersion: echorator.dev/v1
@@ -40,13 +39,6 @@ spec:
   replicas: 1
 """
 WITHIN_S = 30.0
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline_s = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < deadline_s, f"not within {WITHIN_S:g} s: {what}"
-        time.sleep(0.05)
 
 
 class Up:
@@ -249,20 +241,29 @@ def test_a_model_that_cannot_be_says_why_and_is_served_once_it_can(up: Up) -> No
 class Screen:
     """A terminal of 80 columns with a command in it."""
 
-    def __init__(self, *arguments: str, env: dict[str, str]) -> None:
+    def __init__(self, *arguments: str) -> None:
         self.text = b""
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.execvpe(sys.executable, [*COMMAND, *arguments], {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **env})
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self._fd, end = os.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+        self._process = subprocess.Popen((*COMMAND, *arguments), stdin=end, stdout=end, stderr=end, env=env)
+        os.close(end)
+
+    def _read(self) -> bool:
+        """False once nobody has the other end any more."""
+        if select.select([self._fd], [], [], 0.1)[0]:
+            try:
+                self.text += os.read(self._fd, 65536)
+            except OSError:
+                return False
+        return True
 
     def until(self, pattern: str) -> str:
-        deadline_s = time.monotonic() + WITHIN_S
-        while not re.search(pattern, self.plain()):
-            assert time.monotonic() < deadline_s, self.plain()
-            if select.select([self._fd], [], [], 0.1)[0]:
-                self.text += os.read(self._fd, 65536)
-        return self.plain()
+        for _ in looks(WITHIN_S):
+            if re.search(pattern, self.plain()):
+                return self.plain()
+            self._read()
+        raise AssertionError(self.plain())
 
     def plain(self) -> str:
         """Without colours; what is drawn again begins a line."""
@@ -270,38 +271,31 @@ class Screen:
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn).replace("\r", "")
 
     def interrupt(self) -> int:
-        os.kill(self.pid, signal.SIGINT)
-        deadline_s = time.monotonic() + WITHIN_S
-        while (ended := os.waitpid(self.pid, os.WNOHANG))[0] == 0:
-            assert time.monotonic() < deadline_s
-            if select.select([self._fd], [], [], 0.05)[0]:
-                try:
-                    self.text += os.read(self._fd, 65536)
-                except OSError:
-                    continue
-        return os.waitstatus_to_exitcode(ended[1])
+        self._process.send_signal(signal.SIGINT)
+        until(lambda: not self._read(), "it has said all")
+        return self._process.wait(WITHIN_S)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._fd)
 
 
 def test_the_view_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
     long = "a-name-that-is-as-long-as-a-name-of-a-model-may-be-in-this-mesh"
     up = Up(tmp_path, manifest=MODEL.replace("name: nano", f"name: {long}"))
-    screen = Screen(*up.arguments, env={})
-    try:
+    with closing(Screen(*up.arguments)) as screen:
         shown = screen.until(r"Ready +1/1 +0/8")
         for line in shown.splitlines():
             assert len(line) <= 80, line
         assert f"gRPC 127.0.0.1:{up.port}   OpenAI http://127.0.0.1:{up.http}/v1" in shown
         assert re.search(r"MODEL +PHASE +READY +SLOTS +QUEUE +TOKENS/S", shown)
         assert re.search(r"AGENT +STATE +MODEL +SLOTS +TOKENS/S +RESTARTS", shown)
-        top = Screen("top", *up.server, env={})
-        top.until(r"Ready +1/1 +0/8")
-        assert top.interrupt() == Exit.INTERRUPTED
+        with closing(Screen("top", *up.server)) as top:
+            top.until(r"Ready +1/1 +0/8")
+            assert top.interrupt() == Exit.INTERRUPTED
         assert screen.interrupt() == 0
         assert screen.plain().rstrip().endswith("stopped")
-    finally:
-        for pid in (screen.pid,):
-            if born(pid):
-                os.kill(pid, signal.SIGKILL)
 
 
 def test_without_a_terminal_changes_are_lines(up: Up) -> None:

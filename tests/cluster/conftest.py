@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from echorator.cluster import Cluster
 from echorator.cluster.manifests import parse_manifests
 from echorator.cluster.resources import Kind
 from tests.cluster import workers_for_tests
+from tests.waiting import until
 
 HERE = Path(__file__).parent
 MODULE = "workers_for_tests"
-WITHIN_S = 10.0
 
 
 def container(name: str, worker: str, labels: str = "{}", **spec: Any) -> str:
@@ -54,14 +53,6 @@ kind: Service
 metadata: {{name: {name}}}
 spec: {{selector: {{app: {app}}}}}
 """
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> None:
-    """Return as soon as `holds` does."""
-    deadline_s = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline_s, f"not within {within_s:g} s: {what}"
-        time.sleep(0.002)
 
 
 def apply(cluster: Cluster, *texts: str) -> list[str]:

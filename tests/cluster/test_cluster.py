@@ -28,9 +28,9 @@ from tests.cluster.conftest import (
     ready,
     replica_set,
     service,
-    until,
     workers_for_tests_of_clusters,
 )
+from tests.waiting import until
 
 workers = workers_for_tests_of_clusters()
 
@@ -72,12 +72,14 @@ def test_what_was_just_applied_gets_its_messages(cluster: Cluster) -> None:
 
 
 def test_a_service_balances_over_what_its_selector_matches(cluster: Cluster) -> None:
-    apply(cluster, replica_set("named", "name", 4), container("other", "name", "{app: other}"), service("names", "named"))
+    workers.GATES["all sent"] = gate = threading.Event()
+    apply(cluster, replica_set("named", "gated_name", 4), container("other", "name", "{app: other}"), service("names", "named"))
     ready(cluster, 5)
-    replies = [cluster.send_to_service("names", 0) for _ in range(400)]
+    replies = [cluster.send_to_service("names", "all sent") for _ in range(400)]
+    gate.set()
     asked = Counter(reply.result(10) for reply in replies if reply is not None)
     assert asked.keys() == {f"named-{n}" for n in range(4)}
-    assert min(asked.values()) > 40
+    assert min(asked.values()) > 80
 
 
 def test_a_service_prefers_the_shorter_queue(cluster: Cluster) -> None:
@@ -175,7 +177,7 @@ def test_a_full_queue_refuses(cluster: Cluster) -> None:
     apply(cluster, container("slow", "gated", queueLimit=2))
     ready(cluster, 1)
     held = [cluster.send_to_container("slow", "full")]
-    until(lambda: cluster.get(Kind.CONTAINER, "slow").status["queued"] == 0, "the first is with the worker")
+    until(lambda: "full" in workers.HELD, "the first is with the worker")
     held += [cluster.send_to_container("slow", "full") for _ in range(2)]
     with pytest.raises(QueueFullError, match=r"raise spec\.queueLimit"):
         cluster.send_to_container("slow", "full")
@@ -280,7 +282,7 @@ def test_a_thousand_containers(cluster: Cluster) -> None:
     assert reply is not None
     assert reply.result(10).startswith("many-")
     cluster.delete(Kind.REPLICA_SET, "many")
-    until(lambda: containers(cluster) == [], "all are gone", 30)
+    until(lambda: containers(cluster) == [], "all are gone")
 
 
 def test_closing_drains_everything() -> None:

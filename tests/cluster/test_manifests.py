@@ -134,7 +134,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_manifests(tmp_path / "large.yaml")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60) | st.lists(st.sampled_from(GOOD.split()), max_size=20).map(" ".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

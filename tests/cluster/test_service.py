@@ -17,12 +17,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from echorator.cluster import Cluster
 from echorator.cluster.manifests import parse_manifests
 from echorator.cluster.messages import message_of_wish, plain, value_of
+from echorator.cluster.resources import Kind
 from echorator.cluster.role import ClusterRole
 from echorator.cluster.store import HISTORY
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.serving.server import Server, ServerSettings
-from tests.cluster.conftest import HERE, container, replica_set, service, until, workers_for_tests_of_clusters
+from tests.cluster.conftest import HERE, container, replica_set, service, workers_for_tests_of_clusters
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 workers = workers_for_tests_of_clusters()
@@ -202,18 +204,20 @@ async def test_mistakes_have_their_codes() -> None:
 
 
 async def test_a_full_queue_and_a_deadline() -> None:
-    workers.GATES["grpc"] = gate = threading.Event()
+    workers.GATES["late"] = workers.GATES["grpc"] = gate = threading.Event()
     async with serving() as client:
-        await client.apply(container("slow", "gated", queueLimit=1))
-        code, _ = await refused(client.stub.Send(pb.SendRequest(container="slow", value=value_of("grpc")), timeout=0.2))
+        await client.apply(container("late", "gated"), container("slow", "gated", queueLimit=1))
+        code, _ = await refused(client.stub.Send(pb.SendRequest(container="late", value=value_of("late")), timeout=0.2))
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         held = asyncio.ensure_future(client.send("grpc", container="slow"))
-        await asyncio.to_thread(until, lambda: client.cluster.list()[0].status.get("queued") == 1, "the first is in the queue")
+        await asyncio.to_thread(until, lambda: "grpc" in workers.HELD, "the worker holds the first")
+        waiting = asyncio.ensure_future(client.send("grpc", container="slow"))
+        await asyncio.to_thread(until, lambda: client.cluster.get(Kind.CONTAINER, "slow").status.get("queued") == 1, "the second waits")
         code, details = await refused(client.send("grpc", container="slow"))
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "1 messages wait already" in details
         gate.set()
-        assert await held == "grpc"
+        assert [await held, await waiting] == ["grpc", "grpc"]
 
 
 async def test_health_and_reflection() -> None:

@@ -71,7 +71,7 @@ def test_a_watcher_that_is_too_far_behind_is_told_so() -> None:
 changes = st.lists(st.tuples(st.sampled_from(["apply", "status", "delete", "remove"]), st.integers(0, 3), st.integers(0, 2)), max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(changes, st.integers(0, 40))
 def test_a_watcher_that_listed_once_knows_what_the_store_knows(steps: list[tuple[str, int, int]], listed_after: int) -> None:
     store = Store()

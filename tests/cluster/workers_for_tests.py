@@ -11,6 +11,7 @@ from echorator.cluster import Refusal, WorkerContext
 
 NOT_A_WORKER = 5
 GATES: dict[str, threading.Event] = {}
+HELD: list[str] = []  # messages that came to a gate
 SEEN: list[Any] = []
 
 
@@ -38,9 +39,15 @@ def relay(value: dict[str, Any], context: WorkerContext) -> Any:
 
 def gated(value: str) -> str:
     """Ends a message when its gate opens."""
+    HELD.append(value)
     assert GATES[value].wait(30)
     SEEN.append(value)
     return value
+
+
+def gated_name(value: str, context: WorkerContext) -> str:
+    gated(value)
+    return context.container
 
 
 def nothing() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import redis
+
+from tests.mesh_processes import free_port
+from tests.waiting import until
 
 BINARY = shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(BINARY is None, reason="redis-server is absent: apt-get install redis-server")
@@ -21,9 +23,7 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -34,17 +34,14 @@ class RedisServer:
         options = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "")
         durable = ("--appendonly", "yes", "--appendfsync", "always")
         self._process = subprocess.Popen((BINARY or "", *options, *durable), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline_s = time.monotonic() + 20
-        client = redis.Redis(port=self.port)
-        while True:
-            try:
-                client.ping()
-                break
-            except redis.RedisError:
-                assert time.monotonic() < deadline_s, "redis-server did not start"
-                assert self._process.poll() is None, "redis-server ended"
-                time.sleep(0.02)
-        client.close()
+        until(self._answers, "redis-server answers")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "redis-server ended"
+        with suppress(redis.RedisError), redis.Redis(port=self.port) as client:
+            return bool(client.ping())
+        return False
 
     def kill(self) -> None:
         assert self._process is not None

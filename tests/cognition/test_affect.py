@@ -57,7 +57,7 @@ def test_what_is_beyond_the_bound_is_not_read() -> None:
     assert affect_of("word " * (MAX_CHARS // 5) + "I hate you!!!") == CALM
 
 
-@settings(max_examples=100, deadline=None)  # the first text loads the lexicon
+@settings(max_examples=100)
 @given(st.text(max_size=300))
 def test_any_text_is_within_the_ranges(text: str) -> None:
     affect = affect_of(text)
@@ -110,7 +110,7 @@ def test_a_glad_mood_prefers_glad_memories() -> None:
     assert congruence(Affect(1, 0), Affect(-1, 1)) == 0  # opposite corners
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(AFFECTS, AFFECTS)
 def test_the_index_computes_the_same_congruence(mood: Affect, memory: Affect) -> None:
     index = RecallIndex(2)

@@ -41,7 +41,7 @@ def test_it_is_calibrated_on_what_it_has_not_seen(count: int, error: float, seed
     assert curve.samples == count
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SAMPLES)
 def test_monotone_and_never_certain(samples: list[tuple[float, bool]]) -> None:
     curve = fit([s for s, _ in samples], [r for _, r in samples])

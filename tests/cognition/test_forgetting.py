@@ -54,7 +54,6 @@ def test_evenly_spread_uses_are_near_the_exact_sum(uses: int, span_s: float, age
     assert level(uses, times_s[0], times_s[-1]) == pytest.approx(exact(times_s.tolist(), NOW_S), abs=0.35)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 365 * DAY_S), min_size=2, max_size=50), st.floats(HOUR_S, 30 * DAY_S))
 def test_any_uses_are_within_the_extremes_of_their_times(offsets_s: list[float], age_s: float) -> None:
     """All uses lie between the creation and the last: so do the exact sum and the approximation."""
@@ -111,7 +110,7 @@ def test_retrieval_probability() -> None:
         assert retrieval_probability([-1e308, 0, 1e308]) == pytest.approx([0, 1 / (1 + math.exp(THRESHOLD / NOISE)), 1])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(USES, AGES_S, AGES_S)
 def test_the_index_computes_the_same_activation(uses: int, age_s: float, later_s: float) -> None:
     created_s, last_s = NOW_S - age_s - later_s, NOW_S - later_s

@@ -92,7 +92,7 @@ async def operate(api: CognitionApi, place: int, what: str, number: int, ids: di
 
 
 @given(OPERATIONS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_no_namespace_ever_sees_another(operations: list[tuple[int, str, int]]) -> None:
     async def run(folder: Path) -> None:
         api = await opened(folder)

@@ -122,7 +122,7 @@ def test_a_zero_vector_says_nothing() -> None:
     assert (found.prototypes, found.seen, found.made) == ((), 4, 0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 1 << 16), st.integers(1, 60), st.floats(0.05, 0.95), st.integers(1, 10))
 def test_whatever_is_learned(seed: int, count: int, threshold: float, limit: int) -> None:
     rows = unit(np.random.default_rng(seed).standard_normal((count, DIMENSION)))

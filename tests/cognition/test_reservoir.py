@@ -77,7 +77,7 @@ def test_run_is_steps_from_the_start() -> None:
     assert state.dtype == np.float32
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1 << 16), st.floats(0.01, 1), st.floats(0.0, 100))
 def test_states_stay_within_one(seed: int, leak: float, loudness: float) -> None:
     state = Reservoir(INPUTS, units=32, leak=leak, density=0.3).run((turns(seed) * loudness).astype(np.float32))

@@ -84,7 +84,7 @@ def test_a_tenth_more_memories_moves_the_old_points_by_little() -> None:
         assert after.version == before.version + 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0, 6.28), st.booleans())
 def test_a_refit_turns_back_onto_the_previous_axes(angle: float, mirrored: bool) -> None:
     vectors = cloud(200)

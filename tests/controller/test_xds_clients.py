@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.agent.polling import eventually
 from tests.gateway.http_client import http
 from tests.mesh_processes import Mesh, free_port, xds_client
 
@@ -40,11 +41,15 @@ async def test_calls_are_spread(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         ports = agents(mesh, "a", "b", "c")
         mesh.apply("spread", "echo-nano", 3)
-        with xds_client(mesh, "xds:///spread", "--calls", "40") as caller:
+        with xds_client(mesh, "xds:///spread") as caller:
+
+            async def spread() -> bool:
+                return min([await chats(port) for port in ports.values()]) >= 5
+
+            await eventually(spread, "each has five calls", 60)
+            assert caller.stdin is not None
+            caller.stdin.close()
             assert told(caller)["failures"] == []
-        spread = [await chats(port) for port in ports.values()]
-        assert sum(spread) >= 40
-        assert min(spread) >= 5
 
 
 async def test_a_session_stays_with_one_agent(tmp_path: Path) -> None:
@@ -52,13 +57,15 @@ async def test_a_session_stays_with_one_agent(tmp_path: Path) -> None:
         ports = agents(mesh, "a", "b", "c")
         mesh.apply("stays", "echo-nano", 3, "--by-session")
         homes = set()
-        for session in range(6):
+        for session in range(40):  # by their ports, which are random, one agent may be the home of several
             before = [await chats(port) for port in ports.values()]
             with xds_client(mesh, "xds:///stays", "--calls", "10", "--session", str(session)) as caller:
                 assert told(caller)["failures"] == []
             grown = [await chats(port) - was for port, was in zip(ports.values(), before, strict=True)]
             assert sorted(grown) == [0, 0, 10], "one session is at one agent"
             homes.add(grown.index(10))
+            if session >= 5 and len(homes) > 1:
+                break
         assert len(homes) > 1, "sessions are spread"
 
 

@@ -178,7 +178,7 @@ ANY_SCHEMA = st.recursive(
 
 
 @given(ANY_SCHEMA)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_any_schema_gives_a_grammar_or_a_clear_refusal(schema: dict[str, Any]) -> None:
     try:
         grammar = grammar_of(schema)

@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echorator.errors import QueueFullError
@@ -74,7 +74,6 @@ def test_deadlines(loop: asyncio.AbstractEventLoop) -> None:
 EVENTS = st.tuples(st.sampled_from(("add", "first", "give", "leave", "expire")), st.integers(-2, 2), st.integers(0, 20))
 
 
-@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_any_order_of_events(events: list[tuple[str, int, int]]) -> None:
     """Nothing is given twice or lost, and the counts are those of what waits."""

@@ -27,7 +27,9 @@ async def test_a_day_forward_and_back(tmp_path: Path) -> None:
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    with Mesh(tmp_path, faked) as mesh:
+    mesh = Mesh(tmp_path, faked)
+    mesh.controller.arguments = (*mesh.controller.arguments, "--lost-after", "10")  # a day is more, a busy machine's pause is not
+    with mesh:
         for name in ("a", "b"):
             mesh.agent(name)
         mesh.apply("echo", "echo-nano", 2)

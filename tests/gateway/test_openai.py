@@ -7,6 +7,7 @@ import base64
 import json
 import struct
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +47,26 @@ class Setting:
         return await http(self.gateway.url, "POST", path, body)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def mesh(tmp_path_factory: pytest.TempPathFactory, encoder: Path) -> AsyncIterator[Setting]:
-    folder = tmp_path_factory.mktemp("openai")
-    async with gatewaying(folder) as gateway, serving({"echo": embedded_model(), "embed": encoder}, context_tokens=8192) as agent:
+@asynccontextmanager
+async def setting_of(folder: Path, models: dict[str, Path], context_tokens: int) -> AsyncIterator[Setting]:
+    async with gatewaying(folder) as gateway, serving(models, context_tokens=context_tokens) as agent:
         session = agent.server.join(MeshSettings(gateway.controller.address, "agent", agent.address))
 
         async def known() -> bool:
             names = gateway.role.dispatcher.models()
-            return names == ["echo", "embed"] and all(gateway.role.dispatcher.find(name).any_open for name in names)
+            return names == sorted(models) and all(gateway.role.dispatcher.find(name).any_open for name in names)
 
-        await eventually(known, "the gateway knows both models")
+        await eventually(known, "the gateway knows the models")
         setting = Setting(gateway, agent)
         yield setting
         await setting.client.close()
         await session.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def mesh(tmp_path_factory: pytest.TempPathFactory, encoder: Path) -> AsyncIterator[Setting]:
+    async with setting_of(tmp_path_factory.mktemp("openai"), {"echo": embedded_model(), "embed": encoder}, 8192) as setting:
+        yield setting
 
 
 async def test_models(mesh: Setting) -> None:
@@ -229,19 +235,20 @@ async def test_bad_requests(mesh: Setting, path: str, body: bytes, status: int, 
     assert (await mesh.client.chat.completions.create(model="echo", messages=FACTS, temperature=0)).choices[0].message.content == ANSWER
 
 
-async def test_a_client_that_goes_away_frees_its_slot(mesh: Setting) -> None:
-    for stream in (True, False):
-        asked: Any = mesh.client.completions.create(
-            model="echo", prompt="Once", max_tokens=900, stream=stream, extra_body={"ignore_eos": True}
-        )
-        task = asyncio.ensure_future(asked)
-        await mesh.agent.busy(1, "echo")
-        if stream:
-            await (await task).close()
-        else:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await mesh.agent.idle("echo")
+async def test_a_client_that_goes_away_frees_its_slot(tmp_path: Path, slow_model: Path) -> None:
+    async with setting_of(tmp_path, {"slow": slow_model}, 16384 * 8) as mesh:
+        for stream in (True, False):
+            asked: Any = mesh.client.completions.create(
+                model="slow", prompt="Once", max_tokens=16000, stream=stream, extra_body={"ignore_eos": True}
+            )
+            task = asyncio.ensure_future(asked)
+            await mesh.agent.busy(1, "slow")
+            if stream:
+                await (await task).close()
+            else:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await mesh.agent.idle("slow")
 
 
 async def test_health_and_metrics(mesh: Setting) -> None:

@@ -200,6 +200,23 @@ async def test_a_full_buffer_sheds_and_says_when_to_come_back(gateway: Gateway) 
     await text_of_rest(running)
 
 
+async def test_the_controller_hears_of_what_waits(gateway: Gateway) -> None:
+    await gateway.controller.apply("m", 0)
+    back_end = await gateway.back_end("a")
+    back_end.go.clear()
+    running = chat(gateway)
+    await running.read()
+    waiting = [asyncio.create_task(text_of(chat(gateway))) for _ in range(3)]
+
+    async def queued(wanted: int) -> bool:
+        return (await gateway.controller.model("m")).status.queued == wanted
+
+    await eventually(lambda: queued(3), "three wait")
+    back_end.go.set()
+    await eventually(lambda: queued(0), "nothing waits")
+    await asyncio.gather(text_of_rest(running), *waiting)
+
+
 async def test_deadlines_while_waiting(gateway: Gateway) -> None:
     back_end = await gateway.back_end("a")
     back_end.go.clear()

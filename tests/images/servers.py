@@ -26,6 +26,7 @@ import requests
 import zstandard
 
 from tests.mesh_processes import free_port
+from tests.waiting import until
 
 OLLAMA = "application/vnd.ollama.image."
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -50,15 +51,12 @@ class RegistryServer:
         config.write_text(f"version: 0.1\nlog: {{level: error}}\n{storage}\nhttp: {{addr: {self.host}}}\n{more}")
         self._log = (folder / "registry.log").open("wb")
         self.process = subprocess.Popen((program, "serve", str(config)), stdout=self._log, stderr=subprocess.STDOUT)
-        deadline_s = time.monotonic() + 20
-        while not self._answers():
-            assert time.monotonic() < deadline_s
-            time.sleep(0.02)
+        until(self._answers, "the registry answers")
 
     def _answers(self) -> bool:
         try:
-            requests.get(f"http://{self.host}/v2/", timeout=1)
-        except requests.ConnectionError:
+            requests.get(f"http://{self.host}/v2/", timeout=5)
+        except requests.RequestException:
             return False
         return True
 

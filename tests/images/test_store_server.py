@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from echorator.images.puller import Puller
 from echorator.images.store import Store
 from tests.images.servers import Manners, RegistryServer, bad_server, registry_server
 from tests.mesh_processes import free_port
+from tests.waiting import STEP_S, looks, until
 
 NANO = embedded_model().read_bytes()
 
@@ -39,20 +40,15 @@ def serving(folder: Path, *sources: str) -> Iterator[tuple[str, subprocess.Popen
 
 
 def get(url: str, **more: Any) -> requests.Response:
-    deadline_s = time.monotonic() + 30
-    while True:
-        try:
+    for _ in looks(30):
+        with suppress(requests.RequestException):
             return requests.get(url, timeout=10, **more)
-        except requests.ConnectionError:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.02)
+        time.sleep(STEP_S)
+    raise AssertionError(f"nothing answers at {url}")
 
 
 def until_ready(url: str) -> None:
-    deadline_s = time.monotonic() + 30
-    while get(f"{url}/ready").status_code != 200:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
+    until(lambda: get(f"{url}/ready").status_code == 200, "it is ready")
 
 
 def test_another_machine_copies_it(tmp_path: Path) -> None:
@@ -105,16 +101,14 @@ def test_one_that_starts_again_has_all_that_it_needs(tmp_path: Path) -> None:
 
 
 def test_it_says_how_far_it_is(tmp_path: Path) -> None:
-    with (
-        bad_server({"/m.gguf": NANO}, Manners(bytes_per_s=len(NANO) / 2)) as server,
-        serving(tmp_path, server.source("/m.gguf")) as (url, _),
-    ):
+    manners = Manners(bytes_per_s=len(NANO) / 100)
+    with bad_server({"/m.gguf": NANO}, manners) as server, serving(tmp_path, server.source("/m.gguf")) as (url, _):
         assert get(f"{url}/ready").status_code == 503
-        deadline_s = time.monotonic() + 30
-        while not 0 < (said := get(f"{url}/progress").json())["done_bytes"] < len(NANO):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.02)
+        until(lambda: get(f"{url}/progress").json()["done_bytes"] > 0, "the first bytes")
+        said = get(f"{url}/progress").json()
         assert said["stage"] == "pulling"
+        assert said["done_bytes"] < said["total_bytes"] == len(NANO)
+        manners.bytes_per_s = 1e12
         until_ready(url)
 
 
@@ -134,11 +128,11 @@ def test_a_pull_that_fails_ends_it_with_its_code(tmp_path: Path, source: str, co
 
 def test_exit_codes_tell_the_operator_what_kind_of_failure_it_was() -> None:
     from echorator.errors import ErrorClass
-    from echorator.kube.observation import _PULL_ERRORS
+    from echorator.kube.observation import _EXITS
 
-    assert _PULL_ERRORS[Exit.UNAVAILABLE] is ErrorClass.TRANSIENT
-    assert _PULL_ERRORS[Exit.RESOURCE] is ErrorClass.RESOURCE
-    assert _PULL_ERRORS[Exit.FAILURE] is _PULL_ERRORS[Exit.USAGE] is ErrorClass.CONFIGURATION
+    assert _EXITS[Exit.UNAVAILABLE] is ErrorClass.TRANSIENT
+    assert _EXITS[Exit.RESOURCE] is ErrorClass.RESOURCE
+    assert _EXITS[Exit.FAILURE] is _EXITS[Exit.USAGE] is ErrorClass.CONFIGURATION
 
 
 def test_a_folder_with_one_model_is_that_model(tmp_path: Path) -> None:

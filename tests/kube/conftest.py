@@ -15,28 +15,28 @@ from tests.kube.process_cluster import ProcessCluster
 from tests.kube.workloads import Workspace
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd and kube-apiserver alone: nothing acts on what is stored."""
     with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessCluster]:
     """Another one, with its controllers, its scheduler and a node whose pods are processes."""
     with ProcessCluster(tmp_path_factory.mktemp("cluster")) as whole:
         yield whole
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installed(cluster: ProcessCluster) -> ProcessCluster:
     """`cluster` with manifests/install.yaml in it; nothing is taken back, for it ends with the tests."""
     install(cluster)
     return cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """A real one that asks for no credentials."""
     with registry_server(tmp_path_factory.mktemp("registry")) as server:

@@ -21,6 +21,7 @@ from echorator.cli.children import dying_with_parent
 from tests.kube.certificates import Authority, write_signing_keys
 from tests.kube.kubeconfigs import certificate_user, token_user, write_kubeconfig
 from tests.mesh_processes import free_port
+from tests.waiting import STEP_S, looks
 
 START_S = 60.0
 COMMAND_S = 120.0
@@ -205,14 +206,16 @@ class ControlPlane:
         return self.folder / f"{program}.log"
 
     def _wait_until(self, program: str, ready: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + START_S
-        while not ready():
+        for _ in looks(START_S):
+            if ready():
+                return
             ended = self._processes[program].poll()
-            if ended is not None or time.monotonic() > deadline_s:
-                logs = "\n".join(f"--- {name}\n{self._log(name).read_text('utf-8', 'replace')[-3000:]}" for name in self._processes)
-                self.close()
-                raise AssertionError(f"{program} is not ready, it {'runs' if ended is None else f'ended with {ended}'}\n{logs}")
-            time.sleep(0.05)
+            if ended is not None:
+                break
+            time.sleep(STEP_S)
+        logs = "\n".join(f"--- {name}\n{self._log(name).read_text('utf-8', 'replace')[-3000:]}" for name in self._processes)
+        self.close()
+        raise AssertionError(f"{program} is not ready, it {'runs' if ended is None else f'ended with {ended}'}\n{logs}")
 
     def _answers(self, path: str) -> bool:
         try:

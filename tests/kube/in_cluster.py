@@ -18,6 +18,7 @@ import requests
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.kube.process_cluster import ProcessCluster
+from tests.waiting import STEP_S, looks
 
 SYSTEM = "echorator-system"
 OPERATOR_METRICS, AGENT_METRICS = 8081, 9090  # ports
@@ -40,11 +41,12 @@ def install(cluster: ProcessCluster) -> None:
 
 def until(look: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = 60) -> Any:
     """What `look` sees once it is as wanted. Fails with what it saw last."""
-    deadline_s = time.monotonic() + within_s
-    while not wanted(seen := look()):
-        assert time.monotonic() < deadline_s, f"still {seen!r}"
-        time.sleep(0.05)
-    return seen
+    seen = None
+    for _ in looks(within_s):
+        if wanted(seen := look()):
+            return seen
+        time.sleep(STEP_S)
+    raise AssertionError(f"still {seen!r}")
 
 
 def get(cluster: ProcessCluster, namespace: str, *what: str) -> Any:

@@ -14,6 +14,7 @@ from echorator.kube.election import ElectionSettings
 from echorator.kube.install import Install
 from echorator.kube.operator import Operator, OperatorSettings
 from tests.kube.control_plane import ControlPlane
+from tests.waiting import STEP_S, looks
 
 QUICK = ElectionSettings(lease_s=3, deadline_s=2, renew_s=0.3)
 CHILDREN = "deployments,services,networkpolicies,poddisruptionbudgets,statefulsets,horizontalpodautoscalers,ingresses"
@@ -38,13 +39,11 @@ async def operating(
 async def until(look: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = 30) -> Any:
     """What a blocking `look` sees once it is as wanted."""
     seen = None
-    try:
-        async with asyncio.timeout(within_s):
-            while not wanted(seen := await asyncio.to_thread(look)):  # noqa: ASYNC110  the API server tells nobody here
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"still {seen!r}") from None
-    return seen
+    for _ in looks(within_s):
+        if wanted(seen := await asyncio.to_thread(look)):
+            return seen
+        await asyncio.sleep(STEP_S)
+    raise AssertionError(f"still {seen!r}")
 
 
 def make(plane: ControlPlane, namespace: str, *names: str, **spec: Any) -> None:

@@ -30,6 +30,7 @@ from tests.kube.kubelet_server import KubeletServer, Log
 from tests.kube.pod_fields import ALLOCATABLE, HOST_IP, NODE
 from tests.kube.pod_process import Node, PodProcess
 from tests.kube.service_names import ServiceNames
+from tests.waiting import STEP_S, looks
 
 _START_S = 60.0
 _LEASE_S = 10.0
@@ -76,12 +77,12 @@ class ProcessKubelet:
     def start(self) -> ProcessKubelet:
         """The node is ready for pods when this returns."""
         self._thread.start()
-        deadline_s = time.monotonic() + _START_S
-        while not (self._started.is_set() and self._untainted()):
+        for _ in looks(_START_S):
+            if self._started.is_set() and self._untainted():
+                return self
             assert self._thread.is_alive(), "the kubelet's thread ended"
-            assert time.monotonic() < deadline_s, f"the node is not ready: {self._api.request('GET', f'/api/v1/nodes/{NODE}')}"
-            time.sleep(0.05)
-        return self
+            time.sleep(STEP_S)
+        raise AssertionError(f"the node is not ready: {self._api.request('GET', f'/api/v1/nodes/{NODE}')}")
 
     def _untainted(self) -> bool:
         return not self._api.request("GET", f"/api/v1/nodes/{NODE}")["spec"].get("taints")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echorator.kube.admission import MOST_WARNING, MalformedReviewError, defaulted, read, reviewed
@@ -111,6 +111,9 @@ def test_all_mistakes_are_told_at_once() -> None:
         {"image": "phi", "autoscaling": {"minReplicas": 0, "maxReplicas": 1}},
         {"image": "hf://a/b:Q4", "replicas": 3, "resourceClass": "Large"},
         {"image": "phi:v1", "replicas": 3},
+        {"image": "phi:v1", "autoscaling": {}},
+        {"image": "phi:v1", "autoscaling": {}, "resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}},
+        {"image": "phi:v1", "autoscaling": {"signals": {"cpuPercent": 0, "memoryPercent": 0}}, "resources": {}},
         {"image": "pvc://claim/m.gguf", "replicas": 3},
         {"image": "phi", "resourceClass": "Small", "gpus": 0},
         {"image": "phi", "resources": {"limits": {"cpu": 2, "memory": "1.5Gi", "nvidia.com/gpu": "1"}}},
@@ -129,6 +132,14 @@ def test_what_is_good_passes_without_a_word(spec: Spec) -> None:
         ({"image": "oci://ghcr.io/a/b", "replicas": 2}, "the tag latest may be moved"),
         ({"image": "phi", "resourceClass": "Medium", "gpus": 0}, "the class Medium is for a GPU"),
         ({"image": "phi", "resourceClass": "Large", "gpus": 0}, "the class Large is for a GPU"),
+        (
+            {"image": "phi:v1", "autoscaling": {}, "resources": {"requests": {"cpu": 1}}},
+            "signals.memoryPercent: is of the memory that is requested, and none is; set spec.resources.requests.memory",
+        ),
+        (
+            {"image": "phi:v1", "autoscaling": {"signals": {"memoryPercent": 0}}, "resources": {"requests": {"cpu": "0"}}},
+            "signals.cpuPercent: is of the cpu that is requested, and none is; set spec.resources.requests.cpu",
+        ),
     ],
 )
 def test_what_is_warned_of(spec: Spec, words: str) -> None:
@@ -319,26 +330,22 @@ def taken_or_malformed(asked: Any) -> None:
         json.dumps(response, ensure_ascii=False).encode()
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_any_json_gets_an_answer(asked: Any) -> None:
     taken_or_malformed(asked)
 
 
-@settings(deadline=None)
 @given(NEAR, NEAR, st.sampled_from(["CREATE", "UPDATE", "DELETE", "CONNECT"]), NEAR)
 def test_any_model_gets_an_answer(new: Any, old: Any, operation: str, metadata: Any) -> None:
     taken_or_malformed(review({"metadata": metadata, "spec": new}, {"metadata": metadata, "spec": old}, operation=operation))
     taken_or_malformed(review(new, old, operation=operation))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(FIELDS, NEAR), st.dictionaries(FIELDS, NEAR), WORDS)
 def test_any_field_gets_an_answer(more: Spec, old: Spec, image: str) -> None:
     taken_or_malformed(review(model({**more, "image": image}), model({**old, "image": image}) if old else None))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_get_an_answer(body: bytes) -> None:
     try:

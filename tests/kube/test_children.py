@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
+from echorator.cli import model_store
 from echorator.errors import InvalidRequestError
 from echorator.kube.children import Wanted, wanted_of
 from echorator.kube.contained import contained
@@ -27,7 +30,7 @@ from echorator.kube.resources import (
     STATEFUL_SET,
     Object,
 )
-from echorator.kube.source import Source, Way, source_of
+from echorator.kube.source import PULLING_ENV, Source, Way, pulling_env, source_of
 from echorator.model.kube_spec import KubeModelSpec
 from echorator.model.schema import SpecError, check
 from tests.kube.control_plane import ControlPlane
@@ -47,7 +50,7 @@ SPECS: dict[str, Any] = {
     "load balancer": {"image": "phi", "expose": {"type": "LoadBalancer"}},
     "everything": EVERYTHING,
 }
-INSTALL = Install(image_volumes=True, custom_metrics=True)
+INSTALL = Install(image_volumes=True, gpu_metrics=True)
 
 
 def wanted(spec: Any, install: Install = INSTALL, namespace: str = "default") -> Wanted:
@@ -115,11 +118,85 @@ def test_what_there_is_by_spec() -> None:
     assert GRPC_ROUTE.name not in kinds(wanted(route, Install(grpc_routes=False)))
 
 
-def test_one_store_for_models_of_one_image() -> None:
-    names = {wanted({"image": "phi", "replicas": n}).store[0][1]["metadata"]["name"] for n in (1, 2)}
-    assert len(names) == 1
-    others = ({"image": "phi:q4"}, {"image": "phi", "storage": {"className": "fast"}})
-    assert not names & {wanted(spec).store[0][1]["metadata"]["name"] for spec in others}
+def store_of(**more: Any) -> str:
+    return source_of(check(KubeModelSpec, {"image": "phi", **more}), INSTALL).store
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"replicas": 2},
+        {"extraEnv": [{"name": "LANG", "value": "C"}, {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://otel:4317"}]},
+        {"extraEnvFrom": [{"configMapRef": {"name": "c"}}]},
+        {"affinity": {"podAntiAffinity": {}}, "runtimeClassName": "nvidia", "gpus": 1},
+        {"expose": {"type": "LoadBalancer"}},
+        {"podTemplate": {"metadata": {"annotations": {"a": "b"}}}},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_what_is_of_the_agents_alone_leaves_the_store_as_it_is(more: Any) -> None:
+    """Another store would be another claim, and everything pulled again."""
+    assert store_of(**more) == store_of()
+    assert wanted({"image": "phi", **more}).store == wanted({"image": "phi"}).store
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"image": "phi:q4"},
+        {"storage": {"className": "fast"}},
+        {"resourceClass": "Large"},
+        {"imagePullSecrets": [{"name": "s"}]},
+        {"extraEnv": [{"name": "HF_ENDPOINT", "value": "https://hub.example.com"}]},
+        {"extraEnv": [{"name": "https_proxy", "value": "http://proxy:3128"}]},
+        {"tolerations": [{"operator": "Exists"}]},
+        {"nodeSelector": {"zone": "a"}},
+        {"priorityClassName": "high"},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_what_a_store_is_made_of_is_in_its_name(more: Any) -> None:
+    """Two Models that want one store otherwise would make it anew in turn."""
+    assert store_of(**more) != store_of()
+
+
+def test_the_puller_has_of_the_environment_what_it_reads() -> None:
+    given = [
+        {"name": "HUB", "value": "other.example.com"},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        {"name": "HF_TOKEN", "value": "$(PREFIX)$(TOKEN)"},
+        {"name": "PREFIX", "value": "too late to be meant"},
+        {"name": "NO_PROXY", "value": ".svc"},
+        {"name": "LD_PRELOAD", "value": "/x.so"},
+    ]
+    read = ["TOKEN", "HF_TOKEN", "NO_PROXY"]
+    assert [variable["name"] for variable in pulling_env(check(KubeModelSpec, {"image": "phi", "extraEnv": given}))] == read
+    made = wanted({"image": "phi", "extraEnv": given})
+    agents = made.workload[0][1]["spec"]["template"]["spec"]
+    pullers = (made.store[0][1]["spec"]["template"]["spec"]["containers"][0], agents["initContainers"][0])
+    for container in pullers:
+        assert [variable["name"] for variable in container["env"]][-3:] == read
+        assert not {"HUB", "PREFIX", "LD_PRELOAD"} & {variable["name"] for variable in container["env"]}
+    assert agents["containers"][0]["env"][-6:] == given
+
+
+def test_the_puller_gets_all_that_pulling_reads() -> None:
+    """What `echorator pull` asks its environment for, but where models are, which is said to it otherwise."""
+    folders = {"ECHORATOR_MODELS", "OLLAMA_MODELS"}
+    source = Path(model_store.__file__).read_text("utf-8")
+    asked = {*re.findall(r"os\.environ\.get\(\"(\w+)\"", source), *model_store.OFFLINE}
+    assert asked >= folders | {"HF_TOKEN"}, "the test itself would notice"
+    assert asked - folders <= PULLING_ENV
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTPS_PROXY", "no_proxy", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_puller_gets_what_requests_reads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for variable in PULLING_ENV:
+        monkeypatch.delenv(variable, raising=False)
+    without = requests.Session().merge_environment_settings("https://a.example.com", {}, None, None, None)
+    monkeypatch.setenv(name, "x.example.com")
+    assert requests.Session().merge_environment_settings("https://a.example.com", {}, None, None, None) != without
+    assert name in PULLING_ENV
 
 
 def test_agents_copy_from_the_store_unless_all_nodes_can_read_it() -> None:
@@ -147,15 +224,48 @@ def test_classes_are_the_table() -> None:
     }
 
 
-def test_signals_of_pods_only_with_an_adapter() -> None:
-    def metrics(custom: bool) -> list[str]:
-        made = wanted({"image": "phi", "autoscaling": {}, "gpus": 1}, Install(custom_metrics=custom)).serving
-        (scaler,) = (thing for kind, thing in made if kind is AUTOSCALER)
-        assert scaler["spec"]["scaleTargetRef"]["kind"] == "Model"
-        return [metric["type"] for metric in scaler["spec"]["metrics"]]
+def autoscaler(signals: Object, gpu_metrics: bool = True, recommended: int = 0, **scaling: Any) -> Any:
+    """The spec of the one there is; None for none."""
+    spec = check(KubeModelSpec, {"image": "phi", "autoscaling": {"signals": signals, **scaling}, "gpus": 1})
+    install = Install(gpu_metrics=gpu_metrics)
+    model = {"metadata": {"namespace": "default", "name": "m", "uid": "0b1c"}, "spec": {}}
+    made = wanted_of(model, spec, source_of(spec, install), install, [model], recommended).serving
+    return next((thing["spec"] for kind, thing in made if kind is AUTOSCALER), None)
 
-    assert metrics(False) == ["Resource", "Resource"]
-    assert metrics(True) == ["Resource", "Resource", "Pods", "Pods", "Pods"]
+
+@pytest.mark.parametrize(
+    ("signals", "gpu_metrics", "followed"),
+    [
+        ({}, True, {"cpu": 70, "memory": 80, "DCGM_FI_DEV_GPU_UTIL": "85"}),
+        ({}, False, {"cpu": 70, "memory": 80}),  # one that nobody exports would stop every scale-down
+        ({"cpuPercent": 0}, False, {"memory": 80}),
+        ({"memoryPercent": 0, "cpuPercent": 50}, False, {"cpu": 50}),
+        ({"memoryPercent": 0, "cpuPercent": 0}, True, {"DCGM_FI_DEV_GPU_UTIL": "85"}),
+        ({"memoryPercent": 0, "cpuPercent": 0}, False, None),  # without a metric it would follow the CPU
+        ({"memoryPercent": 0, "cpuPercent": 0, "gpuPercent": 0}, True, None),
+    ],
+)
+def test_the_autoscaler_follows_what_the_cluster_measures(signals: Object, gpu_metrics: bool, followed: Object | None) -> None:
+    found = autoscaler(signals, gpu_metrics)
+    if followed is None:
+        assert found is None
+        return
+    assert found["scaleTargetRef"]["kind"] == "Model"
+    targets = {}
+    for metric in found["metrics"]:
+        if metric["type"] == "Resource":
+            targets[metric["resource"]["name"]] = metric["resource"]["target"]["averageUtilization"]
+        else:
+            targets[metric["pods"]["metric"]["name"]] = metric["pods"]["target"]["averageValue"]
+    assert targets == followed
+
+
+@pytest.mark.parametrize(("recommended", "least"), [(0, 2), (1, 2), (3, 3), (4, 4), (9, 4)])
+def test_what_the_meshs_signals_ask_for_is_its_least(recommended: int, least: int) -> None:
+    found = autoscaler({}, recommended=recommended, minReplicas=2, maxReplicas=4, cooldownSeconds=7)
+    assert (found["minReplicas"], found["maxReplicas"]) == (least, 4)
+    assert found["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 7
+    assert autoscaler({}, minReplicas=0)["minReplicas"] == 1, "none at all is the operator's"
 
 
 def test_a_template_of_the_users_is_merged_by_name() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.kube.contained import contained, quantity
+from echorator.kube.contained import contained, quantity, without_extras
 
 LEAVES = st.one_of(st.booleans(), st.integers(), st.text(max_size=5))
 TREES = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)))
@@ -58,6 +58,22 @@ def test_named_things_are_compared_by_name() -> None:
     assert contained(wanted, there)
     assert not contained(wanted, {"containers": [*there["containers"], {"name": "c"}]}), "one that nobody asked for"
     assert not contained(wanted, {"containers": there["containers"][:1]})
+
+
+@given(TREES, TREES)
+def test_what_others_put_in_is_taken_out_and_nothing_else(wanted: Any, there: Any) -> None:
+    assert without_extras(wanted, copy.deepcopy(wanted)) == wanted
+    cut = without_extras(wanted, there)
+    assert without_extras(wanted, cut) == cut
+    assert not contained(wanted, there) or cut == there
+
+
+def test_a_sidecar_and_its_like_are_taken_out() -> None:
+    wanted = {"spec": {"containers": [{"name": "a", "env": [{"name": "X", "value": "1"}]}], "args": ["y"]}}
+    mine = {"name": "a", "env": [{"name": "X", "value": "1"}], "pullPolicy": "Always"}
+    yours = {**mine, "env": [{"name": "EVIL", "value": "2"}, *mine["env"]]}
+    there = {"spec": {"containers": [{"name": "sidecar"}, yours], "args": ["z"], "more": [{"name": "stays"}]}}
+    assert without_extras(wanted, there) == {"spec": {"containers": [mine], "args": ["z"], "more": [{"name": "stays"}]}}
 
 
 def test_plain_lists_are_compared_as_they_are() -> None:

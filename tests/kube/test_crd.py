@@ -64,6 +64,8 @@ REFUSED: list[tuple[Spec, str]] = [
     ({"image": "phi", "expose": {"nodePort": 30000}}, "needs spec.expose.type NodePort"),
     ({"image": "phi", "expose": {"host": "a.example.com"}}, "needs spec.expose.type Ingress or GRPCRoute"),
     ({"image": "phi", "expose": {"type": "Ingress"}}, "type Ingress needs spec.expose.host"),
+    ({"image": "phi", "expose": {"tlsSecretName": "s"}}, "spec.expose.tlsSecretName is of an Ingress"),
+    ({"image": "phi", "expose": {"type": "Ingress", "tlsSecretName": "s"}}, "spec.expose.tlsSecretName is of an Ingress"),
     ({"image": "phi", "expose": {"type": "GRPCRoute"}}, "spec.expose.gateway and spec.expose.type GRPCRoute need each other"),
     ({"image": "phi", "cognition": {"resources": {}}}, "which spec.cognition.store makes"),
     ({"image": "phi", "cognition": {"store": "postgres://x"}}, "must begin with redis:// or rediss://"),
@@ -96,7 +98,7 @@ def test_a_rule_says_what_to_do(plane: ControlPlane, namespace: str, spec: Spec,
         ({"image": "phi", "resources": {"limits": {"cpu": "many"}}}, "should match"),
         ({"image": "phi", "resources": {"limits": {"memory": "512ki"}}}, "should match"),
         ({"image": "phi", "storage": {"size": "1e9"}}, "should match"),
-        ({"image": "phi", "autoscaling": {"signals": {"cpuPercent": 0}}}, "greater than or equal to 1"),
+        ({"image": "phi", "autoscaling": {"signals": {"cpuPercent": -1}}}, "greater than or equal to 0"),
     ],
 )
 def test_what_the_schema_refuses(plane: ControlPlane, namespace: str, spec: Spec, words: str) -> None:

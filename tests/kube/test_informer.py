@@ -17,6 +17,7 @@ from echorator.kube.informer import Informer
 from echorator.kube.resources import Kind
 from tests.kube.control_plane import ControlPlane
 from tests.kube.fault_proxy import FaultProxy, refusal
+from tests.waiting import looks
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CONFIG_MAP = Kind("ConfigMap", "configmaps")
@@ -60,9 +61,11 @@ async def running(proxy: FaultProxy, namespace: str) -> AsyncIterator[tuple[Info
 
 
 async def until(wanted: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not wanted():  # noqa: ASYNC110  it looks at what another task changes
-            await asyncio.sleep(0.01)
+    for _ in looks(20):
+        if wanted():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not within 20 s")
 
 
 def values(informer: Informer) -> dict[str, str]:

@@ -6,16 +6,20 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from echorator.kube.admission import reviewed
 from echorator.kube.install import Install
 from echorator.kube.manifests import files_of
 from echorator.kube.pods import USER
 from tests.kube.control_plane import ControlPlane
+from tests.kube.in_cluster import until
 from tests.kube.installed import install_crd
 
 ROOT = Path(__file__).parents[2]
@@ -90,27 +94,105 @@ def test_rights_are_few() -> None:
     assert with_account == ["echorator-operator"]
 
 
+MANAGED = {"app.kubernetes.io/managed-by": "echorator"}
+USELESS = {"image": "phi", "gpus": 1, "engine": {"gpuLayers": 0}}
+OPERATOR_ACCOUNT = "system:serviceaccount:echorator-system:echorator-operator"
+KEPT_FOR_IT, GPUS_FOR_NOTHING = "is for what the operator makes; remove it", "spec.gpus are of no use with spec.engine.gpuLayers 0"
+
+
+def model(namespace: str, spec: Any, **metadata: Any) -> Any:
+    return {"apiVersion": "echorator.dev/v1", "kind": "Model", "metadata": {"name": "m", "namespace": namespace, **metadata}, "spec": spec}
+
+
+@contextmanager
+def policy_held(plane: ControlPlane, namespace: str) -> Iterator[None]:
+    """While the admission policy counts; it does from a moment after it is made until a moment after it is deleted."""
+
+    def counts() -> bool:
+        probe = json.dumps(model(namespace, USELESS, name="probe"))
+        return GPUS_FOR_NOTHING in plane.kubectl("create", "--dry-run=server", "-f", "-", input=probe, check=False).stderr
+
+    plane.kubectl("apply", "--server-side", "-f", str(FOLDER / "admission.yaml"))
+    try:
+        until(counts)
+        yield
+    finally:
+        plane.kubectl("delete", "-f", str(FOLDER / "admission.yaml"))
+        until(lambda: not counts())
+
+
 @pytest.mark.parametrize(
     ("metadata", "spec", "words"),
-    [
-        ({"labels": {"app.kubernetes.io/managed-by": "echorator"}}, {}, "is for what the operator makes; remove it"),
-        ({}, {"gpus": 1, "engine": {"gpuLayers": 0}}, "spec.gpus are of no use with spec.engine.gpuLayers 0"),
-    ],
+    [({"labels": MANAGED}, {"image": "phi"}, KEPT_FOR_IT), ({}, USELESS, GPUS_FOR_NOTHING)],
 )
 def test_the_admission_policy(control_plane: ControlPlane, namespace: str, metadata: Any, spec: Any, words: str) -> None:
     install_crd(control_plane)
-    control_plane.kubectl("apply", "--server-side", "-f", str(FOLDER / "admission.yaml"))
-    good = {"apiVersion": "echorator.dev/v1", "kind": "Model", "metadata": {"name": "m", "namespace": namespace}, "spec": {"image": "phi"}}
-    bad = {**good, "metadata": {**good["metadata"], **metadata}, "spec": {"image": "phi", **spec}}  # type: ignore[dict-item]
-    try:
-        for _ in range(200):  # a policy counts a moment after it is made
-            said = control_plane.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(bad), check=False).stderr
-            if words in said:
-                break
-        assert words in said
-        assert "created" in control_plane.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(good)).stdout
-    finally:
-        control_plane.kubectl("delete", "-f", str(FOLDER / "admission.yaml"))
+    with policy_held(control_plane, namespace):
+        bad, good = json.dumps(model(namespace, spec, **metadata)), json.dumps(model(namespace, {"image": "phi"}))
+        assert words in control_plane.kubectl("create", "--dry-run=server", "-f", "-", input=bad, check=False).stderr
+        assert "created" in control_plane.kubectl("create", "--dry-run=server", "-f", "-", input=good).stdout
+
+
+def test_what_the_admission_policy_says_of_models_from_before(control_plane: ControlPlane, namespace: str) -> None:
+    """What they had already holds up neither their end nor other changes; nobody gets away with it anew."""
+    install_crd(control_plane)
+
+    def patched(patch: Any, *options: str) -> str:
+        how = ("patch", "model", "m", "-n", namespace, "--type=merge", f"--patch={json.dumps(patch)}")
+        done = control_plane.kubectl(*how, *options, check=False)
+        return done.stdout + done.stderr
+
+    control_plane.kubectl("create", "-f", "-", input=json.dumps(model(namespace, USELESS, labels=MANAGED)))
+    with policy_held(control_plane, namespace):
+        assert "patched" in patched({"metadata": {"finalizers": ["echorator.dev/mesh"], "labels": {"team": "a"}}})
+        assert GPUS_FOR_NOTHING in patched({"spec": {"replicas": 2}})
+        assert "patched" in patched(
+            {"spec": {"replicas": 2}}, "--as=system:serviceaccount:echorator-system:echorator-operator", "--as-group=system:masters"
+        )
+        assert "patched" in patched({"spec": {"gpus": 0}}), "whoever mends it may leave the label as it was"
+        assert GPUS_FOR_NOTHING in patched({"spec": {"gpus": 1}})
+        assert "patched" in patched({"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}})
+        assert KEPT_FOR_IT in patched({"metadata": {"labels": MANAGED}})
+    assert "patched" in patched({"metadata": {"labels": MANAGED}, "spec": {"gpus": 1}}), "as from before again"
+    with policy_held(control_plane, namespace):
+        control_plane.kubectl("delete", "model", "m", "-n", namespace, "--wait=false")
+        assert "patched" in patched({"spec": {"replicas": 3}}), "it goes, whatever it says"
+        assert "patched" in patched({"metadata": {"finalizers": None}})
+        assert "m" not in control_plane.kubectl("get", "model", "-n", namespace, "-o", "name").stdout.splitlines()
+
+
+def test_the_samples_get_no_warning() -> None:
+    samples = {name: documents for name, documents in files_of(Install()).items() if name.startswith("samples/")}
+    assert len(samples) > 3
+    for name, (sample,) in samples.items():
+        request = {
+            "uid": name,
+            "kind": {"group": "echorator.dev", "version": "v1", "kind": "Model"},
+            "operation": "CREATE",
+            "namespace": "default",
+            "object": sample,
+        }
+        answer = reviewed({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}, ())
+        assert answer["response"] == {"uid": name, "allowed": True}
+
+
+def test_who_may_look_sees_the_scale_and_who_may_edit_changes_it(control_plane: ControlPlane, namespace: str) -> None:
+    install_crd(control_plane)
+    roles = [d for d in files_of(Install())["rbac.yaml"] if d["metadata"]["name"].startswith("echorator-models-")]
+    control_plane.kubectl("apply", "--server-side", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": roles}))
+    for role in ("view", "edit"):
+        bound = ("rolebinding", role, f"--clusterrole=echorator-models-{role}", f"--user={role}", "-n", namespace)
+        control_plane.kubectl("create", *bound)
+
+    def may(user: str, verb: str, sub: str) -> bool:
+        asked = ("auth", "can-i", verb, "models.echorator.dev", f"--subresource={sub}", "-n", namespace, f"--as={user}")
+        return control_plane.kubectl(*asked, check=False).stdout == "yes\n"
+
+    until(lambda: may("view", "get", "scale"))
+    until(lambda: may("edit", "patch", "scale"))
+    assert may("view", "get", "status")
+    assert not may("view", "patch", "scale")
+    assert [role["metadata"]["labels"].get("rbac.authorization.k8s.io/aggregate-to-view") for role in roles] == [None, "true"]
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.cuda"])
@@ -118,6 +200,6 @@ def test_images_are_pinned_and_of_nobody(name: str) -> None:
     text = (FOLDER / "images" / name).read_text("utf-8")
     bases = re.findall(r"^ARG \w*BASE=(\S+)$", text, re.MULTILINE)
     assert bases
-    assert all(re.search(r":\d+\.\d+\.\d+", base) for base in bases)
+    assert all(re.search(r":\d+\.\d+\.\d+[^@]*@sha256:[0-9a-f]{64}$", base) for base in bases)
     assert re.search(rf"^USER {USER}:{USER}$", text, re.MULTILINE)
     assert 'ENTRYPOINT ["echorator"]' in text

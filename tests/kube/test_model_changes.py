@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -76,6 +77,11 @@ def settled(cluster: ProcessCluster, namespace: str, name: str, generation: int,
     return dict(until(lambda: status(cluster, namespace, name), serves, 120))
 
 
+def held(found: dict[str, Any]) -> dict[str, str]:
+    """Its conditions."""
+    return {condition["type"]: condition["status"] for condition in found["conditions"]}
+
+
 def test_image_and_adapters_are_changed_without_a_failed_call(
     installed: ProcessCluster, cluster_namespace: str, registry: RegistryServer, lora: Path
 ) -> None:
@@ -104,6 +110,7 @@ def test_image_and_adapters_are_changed_without_a_failed_call(
         assert "look at the name, the tag and the spelling" in failed["lastError"]["message"]
         assert asking.next() == adapted, "what served goes on"
         assert failed["readyReplicas"] == 2
+        assert held(failed)["Ready"] == "True"
 
         before = [agent["metadata"]["name"] for agent in agents(installed, namespace, "changing")]
         apply(installed, namespace, "changing", image=image, replicas=2, storage=storage, engine=engine)
@@ -113,6 +120,18 @@ def test_image_and_adapters_are_changed_without_a_failed_call(
         apply(installed, namespace, "changing", image=image, replicas=2, storage=storage, engine={"slots": 3})
         settled(installed, namespace, "changing", 5, 2)
         assert asking.next() == plain
+
+        taken = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "mine"}, "spec": {"ports": [{"port": 1}]}}
+        installed.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(taken))
+        expose = {"serviceName": "mine"}
+        apply(installed, namespace, "changing", image=image, replicas=2, storage=storage, engine={"slots": 3}, expose=expose)
+        failed = until(lambda: status(installed, namespace, "changing"), lambda found: found.get("phase") == "Failed")
+        assert "Service mine is there already" in failed["lastError"]["message"]
+        found = held(failed)
+        assert (found["Ready"], found["Progressing"], found["Stalled"]) == ("True", "False", "True")
+        assert asking.next() == plain
+        services = installed.kubectl("get", "services", "-n", namespace, "-o", "name").stdout
+        assert "service/model-changing" in services.split(), "what is there stays until what takes its place can be made"
         assert asking.failures == []
 
 

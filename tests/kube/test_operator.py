@@ -47,6 +47,11 @@ def condition(found: dict[str, Any], kind: str) -> dict[str, Any]:
     return next((c for c in found.get("conditions", ()) if c["type"] == kind), {})
 
 
+def reasons(plane: ControlPlane, namespace: str, model: str) -> list[str]:
+    """Of the events that `kubectl describe` shows of a Model."""
+    return [event["reason"] for event in get(plane, namespace, "events") if event["involvedObject"]["name"] == model]
+
+
 def reconciles(*results: str) -> float:
     """Of this process, so far."""
     counts = (REGISTRY.get_sample_value("controller_runtime_reconcile_total", {"controller": "model", "result": r}) for r in results)
@@ -121,6 +126,29 @@ async def test_drift_is_mended(plane: ControlPlane, namespace: str, controller: 
         await until(lambda: set(children(plane, namespace)) == MADE)
 
 
+async def test_what_others_add_is_taken_out(plane: ControlPlane, namespace: str, proxy: FaultProxy, controller: str) -> None:
+    """An apply leaves what other managers own: a container beside the agent, a variable of it."""
+    make(plane, namespace, "m")
+    async with operating(proxy.kubeconfig, namespace, controller, resync_s=1.0):
+        await until(lambda: status(plane, namespace, "m").get("phase") == "ModelDeploying")
+        agent = {"name": "agent", "env": [{"name": "EVIL", "value": "1"}]}
+        sidecar = {"name": "sidecar", "image": "evil:1"}
+        patch = {"spec": {"template": {"spec": {"containers": [agent, sidecar], "nodeSelector": {"mine": "stays"}}}}}
+        plane.kubectl("patch", "deployment", "model-m", "-n", namespace, "-p", json.dumps(patch))
+
+        def clean() -> bool:
+            pod = get(plane, namespace, "deployment", "model-m")["spec"]["template"]["spec"]
+            names = [[variable["name"] for variable in container.get("env", ())] for container in pod["containers"]]
+            return len(names) == 1 and "EVIL" not in names[0] and "POD_NAME" in names[0] and pod["nodeSelector"] == {"mine": "stays"}
+
+        await until(clean)
+        await until(lambda: "Repaired" in reasons(plane, namespace, "m"))
+        proxy.faults.passed.clear()
+        before = reconciles("success")
+        await until(lambda: reconciles("success") >= before + 3)
+        assert [p for p in of_models(proxy.faults.passed) if p.writes] == []
+
+
 async def test_a_model_that_is_deleted_leaves_the_mesh_and_is_gone(plane: ControlPlane, namespace: str, controller: str) -> None:
     make(plane, namespace, "m")
     async with operating(plane.kubeconfig, namespace, controller):
@@ -168,13 +196,19 @@ async def test_models_that_would_pull_differently_have_stores_of_their_own(
     make(plane, namespace, "a", image="127.0.0.1:1/x/phi")
     make(plane, namespace, "b", image="127.0.0.1:1/x/phi", extraEnv=env)
     make(plane, namespace, "c", image="127.0.0.1:1/x/phi", resourceClass="Large")
+    make(plane, namespace, "d", image="127.0.0.1:1/x/phi", tolerations=[{"key": "gpu", "operator": "Exists"}])
+    make(plane, namespace, "e", image="127.0.0.1:1/x/phi", extraEnv=[{"name": "LANG", "value": "C"}])  # of its agents: with the first
     async with operating(proxy.kubeconfig, namespace, controller, resync_s=1.0):
-        await until(lambda: len(get(plane, namespace, "statefulset")) == 3)
-        await until(lambda: [status(plane, namespace, name).get("phase") for name in "abc"] == ["ImagePulling"] * 3)
+        await until(lambda: len(get(plane, namespace, "statefulset")) == 4)
+        await until(lambda: [status(plane, namespace, name).get("phase") for name in "abcde"] == ["ImagePulling"] * 5)
+        stores = get(plane, namespace, "statefulset")
+        owners = sorted([owner["name"] for owner in store["metadata"]["ownerReferences"]] for store in stores)
+        assert owners == [["a", "e"], ["b"], ["c"], ["d"]]
+        generations = [store["metadata"]["generation"] for store in stores]
         before = reconciles("success", "requeue_after")
-        await until(lambda: reconciles("success", "requeue_after") >= before + 6)
-        assert [store["metadata"]["generation"] for store in get(plane, namespace, "statefulset")] == [1, 1, 1]
-        assert [status(plane, namespace, name).get("lastError") for name in "abc"] == [None] * 3
+        await until(lambda: reconciles("success", "requeue_after") >= before + 10)
+        assert [store["metadata"]["generation"] for store in get(plane, namespace, "statefulset")] == generations
+        assert [status(plane, namespace, name).get("lastError") for name in "abcde"] == [None] * 5
 
 
 # Two of them
@@ -254,6 +288,7 @@ async def failed(plane: ControlPlane, namespace: str, name: str, words: str, kin
     stalled = condition(found, "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", kind)
     assert found["phase"] == "Failed"
+    await until(lambda: reasons(plane, namespace, name), lambda told: f"{kind}Error" in told)
 
 
 async def test_what_a_person_has_to_mend(plane: ControlPlane, namespace: str, controller: str) -> None:
@@ -286,6 +321,9 @@ async def test_ports_and_quotas(plane: ControlPlane, namespace: str, controller:
         await until(lambda: status(plane, namespace, "port").get("phase") == "ModelDeploying")
         make(plane, namespace, "taken", expose={"type": "NodePort", "nodePort": 30777})
         await failed(plane, namespace, "taken", "provided port is already allocated", "Configuration")
+        assert "Deployment/model-taken" in children(plane, namespace), "one object that cannot be made keeps no other from being made"
+        plane.kubectl("scale", "mdl/taken", "--replicas=3", "-n", namespace)
+        await until(lambda: children(plane, namespace)["Deployment/model-taken"]["spec"]["replicas"] == 3)
         plane.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(quota))
         plane.kubectl(
             "patch",

@@ -10,7 +10,8 @@ import pytest
 from tests.kube.pod_fields import resource_of
 from tests.kube.pod_texts import Localization, ServiceName, expanded
 from tests.kube.process_cluster import ProcessCluster
-from tests.kube.workloads import Json, Workspace, container, pod, python, until
+from tests.kube.workloads import Json, Workspace, container, pod, python
+from tests.waiting import until
 
 SLEEP = "import time; time.sleep(600)"
 HEALTH = (

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from tests.kube.process_cluster import ProcessCluster
-from tests.kube.workloads import SERVER, Workspace, container, deployment, job, pod, python, service, stateful_set, until
+from tests.kube.workloads import SERVER, Workspace, container, deployment, job, pod, python, service, stateful_set
+from tests.waiting import until
 
 READY = {"httpGet": {"port": 8000}}
 SLEEP = "import time; time.sleep(600)"

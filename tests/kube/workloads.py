@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 from tests.kube.control_plane import ControlPlane
@@ -86,11 +84,3 @@ class Workspace:
             if status["name"] == name:
                 return dict(status)
         return {"state": {}, "restartCount": 0, "ready": False, "started": False}
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> None:
-    """Return as soon as `holds` does; fail after `within_s`."""
-    deadline_s = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline_s, f"not within {within_s:g} s: {what}"
-        time.sleep(0.1)

@@ -44,6 +44,7 @@ READY = replace(LOADED, cognition_ready=True)
         (replace(READY, replicas=0, running=0, serving=0), P.READY),
         (replace(SEEN, failure=Failure(ErrorClass.CONFIGURATION, "no such file")), P.FAILED),
         (replace(SEEN, failure=Failure(ErrorClass.TRANSIENT, "try again")), P.IMAGE_PULLING),
+        (replace(SEEN, failure=Failure(ErrorClass.TRANSIENT, "tried too often", lasting=True)), P.FAILED),
     ],
 )
 def test_the_table(observed: Observed, phase: Phase) -> None:
@@ -68,6 +69,9 @@ def test_a_model_that_was_ready_scales_recovers_and_fails_differently() -> None:
     stuck = conditions_of(replace(READY, outdated=2, failure=Failure(ErrorClass.CONFIGURATION, "no such file")), ready, changed=True)
     assert phase_of(stuck, False) is P.FAILED, "what was asked for cannot be"
     assert by_type(stuck)["Ready"].holds, "but what was before serves"
+    pulling = conditions_of(replace(SEEN, running=2, workload_made=True, serving=2, outdated=2, cognition_ready=True), ready, changed=True)
+    assert phase_of(pulling, False) is P.IMAGE_PULLING
+    assert by_type(pulling)["Ready"].message == "2 of 2 replicas serve it, 2 of them as it was before"
     lost = conditions_of(replace(READY, running=1, serving=1), ready)
     assert phase_of(lost, False) is P.READY
     assert by_type(lost)["Progressing"].reason == "Recovering"
@@ -75,6 +79,20 @@ def test_a_model_that_was_ready_scales_recovers_and_fails_differently() -> None:
     assert phase_of(gone, False) is P.MODEL_RUNNING, "a health check failed; it is not deployed anew"
     assert not by_type(gone)["Ready"].holds
     assert by_type(conditions_of(replace(READY, failure=Failure(ErrorClass.RESOURCE, "x")), ready))["Stalled"].status is Status.FALSE
+
+
+def test_what_keeps_a_spec_from_being_carried_out_is_said_of_a_model_that_serves_too() -> None:
+    ready = by_type(conditions_of(READY, {}))
+    taken = by_type(conditions_of(replace(READY, failure=Failure(ErrorClass.CONFIGURATION, "port taken"), carried_out=False), ready, True))
+    assert taken["Ready"].holds
+    assert taken["Stalled"].status is Status.TRUE
+    assert (taken["Progressing"].status, taken["Progressing"].message) == (Status.FALSE, "port taken")
+    assert phase_of(tuple(taken.values()), False) is P.FAILED
+    busy = by_type(conditions_of(replace(READY, failure=Failure(ErrorClass.TRANSIENT, "busy"), carried_out=False), ready, True))
+    assert (busy["Stalled"].status, busy["Stalled"].reason) == (Status.FALSE, "Retrying")
+    assert (busy["Progressing"].status, busy["Progressing"].reason) == (Status.TRUE, "Retrying"), "it is not as asked for yet"
+    often = by_type(conditions_of(replace(READY, failure=Failure(ErrorClass.TRANSIENT, "busy", True), carried_out=False), ready, True))
+    assert (often["Stalled"].status, often["Stalled"].reason) == (Status.TRUE, "RetriesExhausted")
 
 
 def test_an_agent_that_does_not_come_up_says_why() -> None:
@@ -104,12 +122,13 @@ observations = st.builds(
     outdated=st.integers(0, 4),
     cognition_wanted=st.booleans(),
     cognition_ready=st.booleans(),
-    failure=st.none() | st.builds(Failure, st.sampled_from(ErrorClass), st.text(max_size=3)),
+    failure=st.none() | st.builds(Failure, st.sampled_from(ErrorClass), st.text(max_size=3), st.booleans()),
+    carried_out=st.booleans(),
 )
 looks = st.lists(st.tuples(observations, st.booleans()), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(looks, st.integers(0, 40))
 def test_no_sequence_of_observations_leaves_the_diagram(seen: list[tuple[Observed, bool]], deleted_after: int) -> None:
     phase, before = P.PENDING, dict[str, Condition]()

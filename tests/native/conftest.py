@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from bench.random_gguf import Shape, write
 from echorator._native import engine as native
 from echorator.settings import EngineSettings, Sampling
+from tests.waiting import looks
 
 ECHO_NANO = Path(__file__).parents[2] / "echorator" / "data" / "echo-nano.q8_0.gguf"
 GREEDY = Sampling(temperature=0)
@@ -52,10 +52,11 @@ class Running:
                 answer.end = event
 
     def wait(self, done: Callable[[], bool], timeout_s: float = 60.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not done():
-            assert time.monotonic() < deadline, f"still waiting: {self.engine.stats()}"
+        for _ in looks(timeout_s):
+            if done():
+                return
             self.poll(0.05)
+        raise AssertionError(f"still waiting: {self.engine.stats()}")
 
     def answer(self, *requests: int) -> list[Answer]:
         self.wait(lambda: all(self.answers[r].end for r in requests))

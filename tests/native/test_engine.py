@@ -186,17 +186,17 @@ def test_what_cannot_be_served_is_refused_with_numbers(echo: Running) -> None:
         echo.submit([1], stop=[""])
 
 
-def test_the_queue_is_bounded_and_cancels_make_room(start: Start) -> None:
-    running = start(slots=1, context_tokens=1024, queue_limit=3, prefix_cache=False)
-    first = running.submit([400], max_tokens=900, ignore_eos=True)
+def test_the_queue_is_bounded_and_cancels_make_room(start: Start, slow_model: Path) -> None:
+    running = start(slow_model, slots=1, context_tokens=16384, queue_limit=3, prefix_cache=False)
+    first = running.submit([40], max_tokens=16000, ignore_eos=True)
     running.wait(lambda: bool(running.answers[first].tokens))
-    waiting = [running.submit([401], max_tokens=2) for _ in range(3)]
+    waiting = [running.submit([41], max_tokens=2) for _ in range(3)]
     with pytest.raises(QueueFullError) as full:
-        running.submit([402], max_tokens=2)
+        running.submit([42], max_tokens=2)
     assert 0.1 <= full.value.retry_after_s <= 10
     running.engine.cancel(waiting[0])
     running.wait(lambda: running.answers[waiting[0]].end is not None)
-    waiting.append(running.submit([402], max_tokens=2))
+    waiting.append(running.submit([42], max_tokens=2))
     running.engine.cancel(first)
     answers = running.answer(first, *waiting[1:])
     assert [a.end.finish if a.end else "" for a in answers] == ["cancelled", "length", "length", "length"]
@@ -224,13 +224,14 @@ def test_a_deadline_ends_running_and_waiting_requests(start: Start) -> None:
     running.wait(running.idle)
 
 
-def test_priorities(start: Start) -> None:
-    running = start(slots=1, context_tokens=1024)
-    first = running.submit([400], max_tokens=200, ignore_eos=True)
-    low = running.submit([401], max_tokens=2, priority=-1)
-    high = running.submit([402], max_tokens=2, priority=1)
-    a, b, c = running.answer(first, low, high)
-    assert a.end is not None
+def test_priorities(start: Start, slow_model: Path) -> None:
+    running = start(slow_model, slots=1, context_tokens=16384)
+    first = running.submit([40], max_tokens=16000, ignore_eos=True)
+    running.wait(lambda: bool(running.answers[first].tokens))
+    low = running.submit([41], max_tokens=2, priority=-1)
+    high = running.submit([42], max_tokens=2, priority=1)
+    running.engine.cancel(first)
+    b, c = running.answer(low, high)
     assert b.end is not None
     assert c.end is not None
     assert c.end.admitted_s < b.end.admitted_s

@@ -146,11 +146,11 @@ def test_whole_states_of_a_burst_part_from_one_prefill(start: Start, cases: Case
     assert sum(a.end.cached_tokens for a in answers if a.end) >= 6 * len(shared)
 
 
-def test_a_prefix_held_by_a_generating_sequence_is_not_computed_again(start: Start, cases: Cases) -> None:
-    path, prompts, _ = cases("llama")
-    running = start(path, slots=4, context_tokens=4096, kv_layout="unified")
-    prompt = [1, *prompts[0] * 4]
-    generating = running.submit(prompt, max_tokens=800, ignore_eos=True)
+def test_a_prefix_held_by_a_generating_sequence_is_not_computed_again(start: Start, slow_model: Path) -> None:
+    running = start(slow_model, slots=4, context_tokens=16384, kv_layout="unified")
+    rng = random.Random(5)
+    prompt = [1, *[rng.randrange(5, 300) for _ in range(150)]]
+    generating = running.submit(prompt, max_tokens=12000, ignore_eos=True)
     running.wait(lambda: bool(running.answers[generating].tokens))
     other = running.ask([*prompt, 11, 12], max_tokens=4)
     assert running.answers[generating].end is None, "the first request ended too early for the test to say anything"

@@ -215,7 +215,7 @@ class PlannerMachine(RuleBasedStateMachine):
 
 
 PlannerMachine.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=400, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 TestPlanner = PlannerMachine.TestCase
 
@@ -311,7 +311,6 @@ def test_whole_states_are_kept_where_prompts_part() -> None:
 
 
 @given(n=st.integers(1, 30))
-@settings(deadline=None)
 def test_the_queue_is_bounded(n: int) -> None:
     sim = make(queue_limit=5)
     results = [sim.submit(i + 1, [1], 1) for i in range(n)]

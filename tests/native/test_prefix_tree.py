@@ -73,5 +73,5 @@ class TreeMachine(RuleBasedStateMachine):
             assert self.tree.nodes() == 0
 
 
-TreeMachine.TestCase.settings = settings(max_examples=200, deadline=None)
+TreeMachine.TestCase.settings = settings(max_examples=200)
 TestPrefixTree = TreeMachine.TestCase

@@ -127,7 +127,7 @@ def test_words_are_scored_by_bm25() -> None:
     st.lists(st.tuples(st.sampled_from("add remove update use link".split()), st.integers(1, 12), st.integers(0, 5)), max_size=60),
     st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_changes_end_in_the_index_that_a_fresh_one_would_be(changes: list[tuple[str, int, int]], query_seed: int) -> None:
     index = RecallIndex(DIM)
     kept: dict[int, Row] = {}

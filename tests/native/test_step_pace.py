@@ -15,7 +15,7 @@ from echorator._native.planner_harness import StepPace
     fixed_share=st.floats(0, 0.5),
     per_token_share=st.floats(1e-3, 1e-2),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_it_settles_at_the_target(factor: float, quiet_s: float, fixed_share: float, per_token_share: float) -> None:
     pace = StepPace(factor, 4096)
 

@@ -108,7 +108,7 @@ class MeshModel(_message.Message):
     def __init__(self, spec: _Optional[_Union[ModelSpec, _Mapping]] = ..., status: _Optional[_Union[ModelStatus, _Mapping]] = ..., generation: _Optional[int] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelStatus(_message.Message):
-    __slots__ = ("observed_generation", "placed", "ready", "conditions", "digest", "slots", "busy", "queued", "last_error", "updated")
+    __slots__ = ("observed_generation", "placed", "ready", "conditions", "digest", "slots", "busy", "queued", "last_error", "updated", "size_bytes", "first_token_p95_s")
     OBSERVED_GENERATION_FIELD_NUMBER: _ClassVar[int]
     PLACED_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,8 @@ class ModelStatus(_message.Message):
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     UPDATED_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_P95_S_FIELD_NUMBER: _ClassVar[int]
     observed_generation: int
     placed: int
     ready: int
@@ -129,7 +131,9 @@ class ModelStatus(_message.Message):
     queued: int
     last_error: MeshError
     updated: int
-    def __init__(self, observed_generation: _Optional[int] = ..., placed: _Optional[int] = ..., ready: _Optional[int] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., last_error: _Optional[_Union[MeshError, _Mapping]] = ..., updated: _Optional[int] = ...) -> None: ...
+    size_bytes: int
+    first_token_p95_s: float
+    def __init__(self, observed_generation: _Optional[int] = ..., placed: _Optional[int] = ..., ready: _Optional[int] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., last_error: _Optional[_Union[MeshError, _Mapping]] = ..., updated: _Optional[int] = ..., size_bytes: _Optional[int] = ..., first_token_p95_s: _Optional[float] = ...) -> None: ...
 
 class Condition(_message.Message):
     __slots__ = ("type", "status", "reason", "message", "observed_generation", "last_transition")
@@ -288,7 +292,7 @@ class MemoryService(_message.Message):
     def __init__(self, address: _Optional[str] = ..., store: _Optional[str] = ...) -> None: ...
 
 class AgentModel(_message.Message):
-    __slots__ = ("name", "state", "generation", "slots", "busy", "queued", "tokens_per_s", "size_bytes", "digest", "error", "callers", "generates", "next_error", "next_generation")
+    __slots__ = ("name", "state", "generation", "slots", "busy", "queued", "tokens_per_s", "size_bytes", "digest", "error", "callers", "generates", "next_error", "next_generation", "first_token_p95_s")
     class CallersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -310,6 +314,7 @@ class AgentModel(_message.Message):
     GENERATES_FIELD_NUMBER: _ClassVar[int]
     NEXT_ERROR_FIELD_NUMBER: _ClassVar[int]
     NEXT_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_P95_S_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: AgentModelState
     generation: int
@@ -324,7 +329,8 @@ class AgentModel(_message.Message):
     generates: bool
     next_error: MeshError
     next_generation: int
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[AgentModelState, str]] = ..., generation: _Optional[int] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., tokens_per_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., error: _Optional[_Union[MeshError, _Mapping]] = ..., callers: _Optional[_Mapping[str, int]] = ..., generates: bool = ..., next_error: _Optional[_Union[MeshError, _Mapping]] = ..., next_generation: _Optional[int] = ...) -> None: ...
+    first_token_p95_s: float
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[AgentModelState, str]] = ..., generation: _Optional[int] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., tokens_per_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., error: _Optional[_Union[MeshError, _Mapping]] = ..., callers: _Optional[_Mapping[str, int]] = ..., generates: bool = ..., next_error: _Optional[_Union[MeshError, _Mapping]] = ..., next_generation: _Optional[int] = ..., first_token_p95_s: _Optional[float] = ...) -> None: ...
 
 class AgentMessage(_message.Message):
     __slots__ = ("register", "report")
@@ -369,6 +375,23 @@ class Report(_message.Message):
     draining: bool
     desired_revision: int
     def __init__(self, models: _Optional[_Iterable[_Union[AgentModel, _Mapping]]] = ..., memory_free_bytes: _Optional[int] = ..., draining: bool = ..., desired_revision: _Optional[int] = ...) -> None: ...
+
+class GatewayReport(_message.Message):
+    __slots__ = ("waiting",)
+    class WaitingEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    waiting: _containers.ScalarMap[str, int]
+    def __init__(self, waiting: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ReportGatewayResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ControllerMessage(_message.Message):
     __slots__ = ("welcome", "desired")

@@ -84,6 +84,11 @@ class ControllerServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_controller__pb2.AgentMessage.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_controller__pb2.ControllerMessage.FromString,
                 _registered_method=True)
+        self.ReportGateway = channel.stream_unary(
+                '/echorator.v1.ControllerService/ReportGateway',
+                request_serializer=echorator_dot_v1_dot_controller__pb2.GatewayReport.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_controller__pb2.ReportGatewayResponse.FromString,
+                _registered_method=True)
 
 
 class ControllerServiceServicer(object):
@@ -154,6 +159,13 @@ class ControllerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportGateway(self, request_iterator, context):
+        """A gateway's own stream: what it holds. What it said last counts until the stream ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControllerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -206,6 +218,11 @@ def add_ControllerServiceServicer_to_server(servicer, server):
                     servicer.Session,
                     request_deserializer=echorator_dot_v1_dot_controller__pb2.AgentMessage.FromString,
                     response_serializer=echorator_dot_v1_dot_controller__pb2.ControllerMessage.SerializeToString,
+            ),
+            'ReportGateway': grpc.stream_unary_rpc_method_handler(
+                    servicer.ReportGateway,
+                    request_deserializer=echorator_dot_v1_dot_controller__pb2.GatewayReport.FromString,
+                    response_serializer=echorator_dot_v1_dot_controller__pb2.ReportGatewayResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -478,6 +495,33 @@ class ControllerService(object):
             '/echorator.v1.ControllerService/Session',
             echorator_dot_v1_dot_controller__pb2.AgentMessage.SerializeToString,
             echorator_dot_v1_dot_controller__pb2.ControllerMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportGateway(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/echorator.v1.ControllerService/ReportGateway',
+            echorator_dot_v1_dot_controller__pb2.GatewayReport.SerializeToString,
+            echorator_dot_v1_dot_controller__pb2.ReportGatewayResponse.FromString,
             options,
             channel_credentials,
             insecure,
