@@ -52,14 +52,14 @@ class MeshLink:
     def apply(self, spec: pb.ModelSpec) -> pb.MeshModel:
         """As it is from now on. Raises InvalidRequestError, ControllerLostError."""
         applied: pb.MeshModel = self._call(self._stub.ApplyModel, pb.ApplyModelRequest(spec=spec))
-        self._note(applied)
+        self._note(applied, applied.generation - 1)
         return applied
 
-    def _note(self, model: pb.MeshModel) -> None:
-        """Unless it is older than what is known: the stream may be behind the reply to a call."""
+    def _note(self, model: pb.MeshModel, newest: int) -> None:
+        """Unless a generation above `newest` is known: the stream may be behind the reply to a call, and ahead of it in the status."""
         with self._lock:
             known = self._models.get(model.spec.name)
-            if known is None or known.generation <= model.generation:
+            if known is None or known.generation <= newest:
                 self._models[model.spec.name] = model
 
     def delete(self, name: str) -> None:
@@ -90,7 +90,7 @@ class MeshLink:
                     if event.HasField("changed"):
                         name = event.changed.spec.name
                         there.add(name)
-                        self._note(event.changed)
+                        self._note(event.changed, event.changed.generation)
                     elif event.HasField("deleted"):
                         name = event.deleted
                         self._forget({name})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest_asyncio
 from echorator.kube.autoscaling import Autoscaling
 from echorator.kube.install import Install
 from echorator.model.kube_spec import KubeModelSpec
+from echorator.model.mesh_link import MeshLink
 from echorator.model.schema import check
 from echorator.rpc.v1 import controller_pb2 as pb
 from tests.controller.serving import PATIENT, Controller, StreamAgent, controlling
@@ -146,6 +148,46 @@ async def test_without_an_autoscaler_the_operator_scales_the_model(plane: Contro
         patch = {"spec": {"autoscaling": {"signals": {"cpuPercent": 50}}}}
         plane.kubectl("patch", "model", "m", "-n", namespace, "--type=merge", "-p", json.dumps(patch))
         await until(lambda: least(plane, namespace), lambda found: found == 1)
+
+
+async def test_a_reply_that_is_late_says_nothing_of_what_was_heard_since(controller: Controller) -> None:
+    """The reply to an apply and the stream come on two threads; the one that is behind would be believed until something changes again."""
+    agent = await Loaded(controller).join()
+    agent.waiting(25)
+    heard = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell(_name: str) -> None:
+        loop.call_soon_threadsafe(heard.set)
+
+    link = await asyncio.to_thread(MeshLink, controller.address, tell)
+
+    def queued() -> int:
+        found = link.find("m")
+        return found.status.queued if found is not None else -1
+
+    try:
+        spec = pb.ModelSpec(name="m", source="echo-nano", replicas=1)
+        await asyncio.to_thread(link.apply, spec)
+        await until(queued, lambda found: found == 25)
+        apply = link._stub.ApplyModel
+
+        def late(request: pb.ApplyModelRequest, timeout: float) -> pb.MeshModel:
+            reply: pb.MeshModel = apply(request, timeout=timeout)
+            assert reply.status.queued == 25
+            loop.call_soon_threadsafe(agent.waiting, 0)
+            while queued() != 0:
+                assert asyncio.run_coroutine_threadsafe(heard.wait(), loop).result(30)
+                heard.clear()
+            return reply
+
+        link._stub.ApplyModel = late
+        spec.replicas = 2
+        await asyncio.to_thread(link.apply, spec)
+        assert (link.find("m") or pb.MeshModel()).generation == 2
+        assert queued() == 0
+    finally:
+        await asyncio.to_thread(link.close)
 
 
 async def test_a_signal_that_cannot_be_followed_is_told_once(
