@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.kube.control_plane import ControlPlane
 from tests.kube.in_cluster import install
 from tests.kube.process_cluster import ProcessCluster
 from tests.kube.workloads import Workspace
+from tests.mesh_processes import Process, free_port
 
 
 @pytest.fixture(scope="package")
@@ -65,6 +67,15 @@ def cluster_namespace(cluster: ProcessCluster) -> Iterator[str]:
     """One of the test's own, in `cluster`."""
     with _namespace_of(cluster) as name:
         yield name
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[str]:
+    """The address of a mesh's controller, as a process."""
+    port = free_port()
+    process = Process(tmp_path / "controller.log", "controller", "--port", str(port), "--data", str(tmp_path / "data")).start()
+    yield f"127.0.0.1:{port}"
+    process.end()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 import requests
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -41,14 +40,6 @@ NAMES = {
     "leader_election_master_status": ("gauge", {"name"}),
 }
 SUFFIXES = {"counter": {"_total"}, "histogram": {"_bucket", "_count", "_sum"}, "gauge": {""}}
-
-
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    process = Process(tmp_path / "controller.log", "controller", "--port", str(port), "--data", str(tmp_path / "data")).start()
-    yield f"127.0.0.1:{port}"
-    process.end()
 
 
 @contextmanager

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,18 +13,9 @@ from echorator.kube.manifests import files_of
 from tests.kube.control_plane import ControlPlane
 from tests.kube.installed import install_crd
 from tests.kube.operating import children, get, make, operating, status, until
-from tests.mesh_processes import Process, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Rules = list[dict[str, Any]]
-
-
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    process = Process(tmp_path / "controller.log", "controller", "--port", str(port), "--data", str(tmp_path / "data")).start()
-    yield f"127.0.0.1:{port}"
-    process.end()
 
 
 def installed_rights(plane: ControlPlane, namespace: str) -> Rules:
