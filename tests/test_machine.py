@@ -36,7 +36,7 @@ engine = native.Engine(model, settings)
 engine.submit([5, 6, 7], Sampling(temperature=0), max_tokens=2)
 while not any(event.finish for event in engine.drain()):
     select.select([engine.event_fd], [], [], 1.0)
-print(machine.cores(machine.ROOT), machine.memory_bytes(machine.ROOT), len(os.listdir("/proc/self/task")))
+print(machine.cores(machine.ROOT), machine.memory_bytes(machine.ROOT), len(os.listdir("/proc/self/task")), flush=True)
 os._exit(0)
 """
 
