@@ -47,6 +47,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("engine", links_llama=True),
+            extension("grammar_harness", links_llama=False),
             extension("planner_harness", links_llama=False),
             extension("recall_index", links_llama=False),
         ],

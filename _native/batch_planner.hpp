@@ -43,7 +43,7 @@ public:
         assert(config.sequences >= config.slots && config.sequences <= kMaxSequences);
     }
 
-    SubmitResult submit(RequestId id, std::vector<Token> prompt, int priority = 0, bool use_cache = true, uint64_t scope = 0) {
+    SubmitResult submit(RequestId id, std::vector<Token> prompt, int priority = 0, bool use_cache = true, uint64_t scope = 0, bool scored = false) {
         if (prompt.empty()) return SubmitResult::empty_prompt;
         if (static_cast<int>(prompt.size()) >= config_.request_tokens) return SubmitResult::too_long;
         if (static_cast<int>(queue_.size()) >= config_.queue_limit) return SubmitResult::queue_full;
@@ -54,6 +54,7 @@ public:
         r->priority = priority;
         r->use_cache = use_cache && config_.prefix_cache;
         r->scope = scope;
+        r->scored = scored;
         r->arrival = next_arrival_++;
         enqueue(r.get());
         requests_.emplace(id, std::move(r));
@@ -65,6 +66,7 @@ public:
         auto found = requests_.find(id);
         if (found == requests_.end()) return;
         Request * r = found->second.get();
+        if (promoted_ == id) promoted_ = 0;
         if (r->state == Request::State::queued) {
             queue_.erase(std::find(queue_.begin(), queue_.end(), r));
         } else {
@@ -72,6 +74,20 @@ public:
             retire(r);
         }
         requests_.erase(found);
+    }
+
+    // A request that has waited too long beside those of a higher priority goes before all others. One at a time, and only every second
+    // admission, so that the higher priority keeps half of them. False: not now, or it does not wait.
+    bool promote(RequestId id) {
+        auto found = requests_.find(id);
+        if (promoted_ != 0 || last_was_promoted_ || found == requests_.end()) return false;
+        Request * r = found->second.get();
+        if (r->state != Request::State::queued || r->starved) return false;
+        queue_.erase(std::find(queue_.begin(), queue_.end(), r));
+        r->starved = true;
+        enqueue(r);
+        promoted_ = id;
+        return true;
     }
 
     // Records the token sampled for a request. False: the request has reached the end of its context and is to be ended.
@@ -91,6 +107,7 @@ public:
         keep_checkpoints(plan);
         plan_decode(plan);
         const int left = config_.budget_tokens - static_cast<int>(plan.rows.size());
+        scored_left_ = config_.scored_rows;
         budget_ = plan.decode_rows > 0 ? std::min(left, prefill_budget) : left;
         plan_running_prefills(plan);
         while (plan.rows.empty() && running_.size() > 1) {  // prefills hold each other's cells
@@ -165,13 +182,14 @@ public:
     }
 
 private:
+    // A sequence is free (no owner, not cached), running (an owner) or cached. Invariants of all of them between two calls:
     struct Sequence {
-        Request * owner = nullptr;  // running; null: cached or free
-        bool cached = false;
-        int computed = 0;    // tokens with cells, this step's rows included
-        int ready = 0;       // those of earlier steps: what others may copy now
-        uint64_t scope = 0;
-        uint64_t used = 0;   // step of the last use
+        Request * owner = nullptr;  // in running_, with owner->seq this sequence; owner != nullptr implies !cached
+        bool cached = false;        // kept for others; implies computed > 0, and tree_ holds exactly its computed tokens
+        int computed = 0;    // tokens with cells, this step's rows included; computed == ledger_.length(seq), 0 where it is free
+        int ready = 0;       // those of earlier steps: what others may copy now; 0 <= ready <= computed
+        uint64_t scope = 0;  // of the request that computed it; cells never pass into another scope
+        uint64_t used = 0;   // step of the last use; used <= step_
     };
 
     int remaining(const Request * r) const { return static_cast<int>(r->tokens.size()) - sequences_[r->seq].computed; }
@@ -239,11 +257,14 @@ private:
         for (int i = 0; i < n; i++) {
             const int position = s.computed++;
             const bool last = position + 1 == static_cast<int>(r->tokens.size());
-            plan.rows.push_back({r->id, r->seq, r->tokens[position], position, last});
+            plan.rows.push_back({r->id, r->seq, r->tokens[position], position, last || scores(r, position)});
         }
         s.used = step_;
         r->planned = true;
     }
+
+    // The logits of this position tell how likely the next token of the prompt was.
+    static bool scores(const Request * r, int position) { return r->scored && position + 1 < r->prompt_tokens; }
 
     void plan_decode(Plan & plan) {
         std::vector<Request *> streams;
@@ -278,7 +299,10 @@ private:
         while (n > ledger_.room(r->seq) && evict(-1)) {
         }
         n = std::min(n, ledger_.room(r->seq));
+        const bool scored = scores(r, sequences_[r->seq].computed);
+        if (scored) n = std::min(n, scored_left_);
         if (n <= 0) return;
+        if (scored) scored_left_ -= n;
         add_rows(plan, r, n);
         budget_ -= n;
         take_pending(plan);
@@ -301,7 +325,7 @@ private:
 
     Match best_match(const Request * r) const {
         Match best;
-        if (!r->use_cache) return best;
+        if (!r->use_cache || r->scored) return best;
         const int limit = static_cast<int>(r->tokens.size()) - 1;  // one token must be computed for its logits
         tree_.match(r->tokens.data(), r->tokens.size(), [&](size_t matched, const SeqSet & holders) {
             const int shared = std::min(static_cast<int>(matched), limit);
@@ -361,6 +385,8 @@ private:
                 enqueue(r);
                 break;
             }
+            last_was_promoted_ = r->id == promoted_;
+            if (last_was_promoted_) promoted_ = 0;
             count_overtaken(r->arrival);
         }
     }
@@ -523,14 +549,17 @@ private:
     KvLedger ledger_;
     PrefixTree tree_;
     std::vector<Sequence> sequences_;
-    std::map<RequestId, std::unique_ptr<Request>> requests_;
-    std::deque<Request *> queue_;      // by priority, then arrival
-    std::vector<Request *> running_;   // by admission
-    std::vector<MemoryOp> pending_;
+    // Invariants between two calls:
+    std::map<RequestId, std::unique_ptr<Request>> requests_;  // each is in exactly one of queue_ and running_, as its state says
+    std::deque<Request *> queue_;      // sorted by `before`: starved, then priority, then arrival
+    std::vector<Request *> running_;   // by admission; size() <= config_.slots
+    std::vector<MemoryOp> pending_;    // follow from evictions and ends since the last plan; the next plan begins with them
     PlannerStats stats_;
-    uint64_t next_arrival_ = 0;
+    uint64_t next_arrival_ = 0;        // above every request's arrival
+    RequestId promoted_ = 0;  // 0, or a request in queue_ that is starved
+    bool last_was_promoted_ = false;  // the last admission was that of one
     uint64_t step_ = 0;
-    int budget_ = 0;
+    int budget_ = 0, scored_left_ = 0;  // rows that the plan being made may still have; meaningless between two calls
 };
 
 }  // namespace echorator

@@ -1,7 +1,7 @@
 // Embeddings in batches, in a context of their own beside the generating one.
 //
 // Inputs are packed into batches of at most n_ubatch tokens (an encoder needs each input whole in one), each input a
-// sequence; llama.cpp pools them. Calls are serialised by a mutex.
+// sequence; llama.cpp pools them. Calls are serialised by a mutex. A model that says nothing of its pooling gets the mean.
 #pragma once
 
 #include <llama.h>
@@ -19,17 +19,17 @@ namespace echorator {
 
 class Embedder {
 public:
-    // `params.embeddings`, `pooling_type`, `n_ctx`, `n_threads` set by the caller.
+    // `params` as `settled` made them, and with the threads of the caller.
     Embedder(llama_model * model, llama_context_params params, Adapters adapters) {
-        params.embeddings = true;
-        params.n_batch = params.n_ubatch = params.n_ctx;
-        params.n_seq_max = kSequences;
-        params.kv_unified = true;
-        context_ = llama_init_from_model(model, params);
-        if (!context_) throw std::runtime_error("llama.cpp could not allocate the embedding context");
-        if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_NONE || llama_pooling_type(context_) == LLAMA_POOLING_TYPE_RANK) {
+        open(model, params);
+        if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_NONE) {
             llama_free(context_);
-            throw std::invalid_argument("this model pools no embeddings of its own: ask for mean, cls or last");
+            params.pooling_type = LLAMA_POOLING_TYPE_MEAN;
+            open(model, params);
+        }
+        if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_RANK) {
+            llama_free(context_);
+            throw std::invalid_argument("this model ranks texts and has no pooling of its own: ask for mean, cls or last");
         }
         try {
             adapters.apply(context_);
@@ -45,7 +45,18 @@ public:
     Embedder(const Embedder &) = delete;
     Embedder & operator=(const Embedder &) = delete;
 
+    // The parameters of an embedding context that takes inputs of `tokens` at most.
+    static llama_context_params settled(llama_context_params params, uint32_t tokens, enum llama_pooling_type pooling) {
+        params.embeddings = true;
+        params.pooling_type = pooling;
+        params.n_ctx = params.n_batch = params.n_ubatch = tokens;
+        params.n_seq_max = kSequences;
+        params.kv_unified = true;
+        return params;
+    }
+
     int length() const { return length_; }
+    enum llama_pooling_type pooling() const { return llama_pooling_type(context_); }
     int max_tokens() const { return limit_; }
 
     // `out`: inputs.size() x length(), row-major. Every input has 1..max_tokens() tokens.
@@ -72,6 +83,11 @@ public:
 
 private:
     static constexpr uint32_t kSequences = 64;
+
+    void open(llama_model * model, const llama_context_params & params) {
+        context_ = llama_init_from_model(model, params);
+        if (!context_) throw std::runtime_error("llama.cpp could not allocate the embedding context");
+    }
 
     void compute(const std::vector<std::vector<int32_t>> & inputs, size_t first, size_t last, int rows) {
         llama_batch batch = llama_batch_init(rows, 0, 1);

@@ -34,10 +34,12 @@
 #include <vector>
 
 #include "batch_planner.hpp"
+#include "engine_layout.hpp"
 #include "engine_values.hpp"
 #include "sampler.hpp"
 #include "step_pace.hpp"
 #include "text_stream.hpp"
+#include "vocabulary.hpp"
 
 namespace echorator {
 
@@ -48,9 +50,8 @@ inline double now_s() {  // CLOCK_MONOTONIC, as Python's time.monotonic()
 class Engine {
 public:
     Engine(llama_model * model, EngineOptions options) : options_(std::move(options)), model_(model), vocab_(llama_model_get_vocab(model)) {
-        whole_state_ = llama_model_is_recurrent(model) || llama_model_is_hybrid(model) ||
-                       (llama_model_n_swa(model) > 0 && !options_.context.swa_full);
-        configure_layout();
+        whole_state_ = keeps_whole_state(model, options_.context);
+        sequences_ = settle_layout(model, options_, kMaxSequences);
         context_ = llama_init_from_model(model_, options_.context);
         if (!context_) throw std::runtime_error("llama.cpp could not allocate the context; try fewer context tokens or slots");
         memory_ = llama_get_memory(context_);
@@ -92,8 +93,7 @@ public:
     Engine(const Engine &) = delete;
     Engine & operator=(const Engine &) = delete;
 
-    // Queues a request. `code` tells what went wrong when 0 is returned. The sampler is built here, on the caller's
-    // thread, so that a bad grammar fails the call and not the step.
+    // Queues a request. `code` tells what went wrong when 0 is returned.
     RequestId submit(SubmitArgs args, SubmitResult & code) {
         auto job = std::make_unique<Job>(Sampler(vocab_, args.sampling, request_tokens()), TextStream(std::move(args.stops)), args);
         job->sampler.see_prompt(args.prompt);
@@ -161,6 +161,11 @@ public:
         std::lock_guard<std::mutex> lock(stats_mutex_);
         return slot_states_;
     }
+    // Seconds that the step of now has taken so far; 0 between two steps.
+    double step_s() const {
+        const double began = step_began_s_;
+        return began > 0 ? now_s() - began : 0;
+    }
     int event_fd() const { return event_fd_; }
     int request_tokens() const { return request_tokens_; }
     bool unified() const { return options_.context.kv_unified; }
@@ -169,11 +174,12 @@ public:
 private:
     struct Job {
         Job(Sampler s, TextStream t, const SubmitArgs & args)
-            : sampler(std::move(s)), text(std::move(t)), max_tokens(args.max_tokens), priority(args.priority),
+            : sampler(std::move(s)), text(std::move(t)), max_tokens(args.max_tokens), prompt_logprobs(args.prompt_logprobs), priority(args.priority),
               deadline_s(args.deadline_s), ignore_eos(args.ignore_eos), use_cache(args.use_cache), scope(args.scope), logprobs(args.sampling.logprobs >= 0) {}
         Sampler sampler;
         TextStream text;
-        int max_tokens, priority;
+        int max_tokens, prompt_logprobs, priority;
+        int scored = 0;  // tokens of the prompt whose log-probabilities are in an event
         double deadline_s;
         bool ignore_eos, use_cache;
         uint64_t scope;
@@ -184,31 +190,18 @@ private:
     };
     using Jobs = std::unordered_map<RequestId, std::unique_ptr<Job>>;
     struct Draw {
-        RequestId request;
-        Job * job;
-        float * logits;
-        Token token = -1;  // stays so where sampling failed
+        RequestId request = 0;
+        Job * job = nullptr;
+        float * logits = nullptr;
+        int scored = -1;       // the position in the prompt whose token is scored, not sampled; -1: it is sampled
+        Token token = -1;      // the one that is scored; or the one that was sampled, and stays -1 where that failed
+        bool refused = false;  // by what the request asks
+        std::vector<std::pair<int32_t, float>> logprobs;  // of a scored position
     };
+    static constexpr Token kPromptOnly = -3;  // in place of a token: none is wanted
     static constexpr int kParallelRows = 4;
     static constexpr double kGatherPause = 0.0006, kGatherLongest = 0.004;  // seconds
     static constexpr double kMessagePause = 0.008;  // seconds between two messages of a stream, at least
-
-    void configure_layout() {
-        auto & c = options_.context;
-        const int trained = llama_model_n_ctx_train(model_);
-        const int part = static_cast<int>(c.n_ctx) / options_.slots;
-        if (options_.kv_layout == "auto") {
-            c.kv_unified = whole_state_ || options_.slots == 1 || part < trained;
-        } else {
-            c.kv_unified = options_.kv_layout == "unified";
-        }
-        sequences_ = options_.slots;
-        if (c.kv_unified || whole_state_) sequences_ = std::min(options_.slots + options_.cache_sequences, kMaxSequences);
-        if (whole_state_) c.kv_unified = true;  // checkpoints are sequences: they must share cells
-        c.n_seq_max = static_cast<uint32_t>(sequences_);
-        c.n_outputs_max = c.n_seq_max;  // one row of logits a sequence, not one a batch row
-        c.n_batch = std::max<uint32_t>(c.n_batch, static_cast<uint32_t>(options_.slots));
-    }
 
     PlannerConfig planner_config() {
         PlannerConfig p;
@@ -231,6 +224,7 @@ private:
     void run() {
         while (take_inbox()) {
             const double start = now_s();
+            step_began_s_ = start;
             decode_s_ = sampling_s_ = 0;
             bool computed = false;
             try {
@@ -240,6 +234,7 @@ private:
             }
             publish(now_s() - start, computed);
             wake();  // after publish(): who hears of an end sees its slot free
+            step_began_s_ = 0;
         }
         for (auto & [id, job] : jobs_) finish(*job, Finish::cancelled);
         jobs_.clear();
@@ -249,6 +244,7 @@ private:
     // False: there was nothing to compute.
     bool step(double start) {
         expire(start);
+        age(start);
         const auto [streams, waiting] = planner_->streams_and_waiting();
         const Plan plan = planner_->plan(pace_->prefill_budget(streams, waiting));
         perform(plan.ops);
@@ -285,7 +281,7 @@ private:
         for (uint64_t scope : scopes) planner_->forget_scope(scope);
         for (auto & job : arrived) {
             const RequestId id = job->event.request;
-            planner_->submit(id, std::move(job->prompt), job->priority, job->use_cache, job->scope);
+            planner_->submit(id, std::move(job->prompt), job->priority, job->use_cache, job->scope, job->prompt_logprobs >= 0);
             requests_++;
             prompt_tokens_ += static_cast<uint64_t>(job->event.prompt_tokens);
             jobs_.emplace(id, std::move(job));
@@ -311,6 +307,22 @@ private:
             if (job->deadline_s > 0 && now >= job->deadline_s) late.push_back(id);
         }
         for (RequestId id : late) end(id, Finish::deadline);
+    }
+
+    // The oldest request that waits behind a higher priority for too long has its turn.
+    void age(double now) {
+        const auto & queue = planner_->queue();
+        if (queue.size() < 2 || queue.front()->priority == queue.back()->priority) return;
+        RequestId oldest = 0;
+        double since = now - options_.priority_wait_s;
+        for (const Request * r : queue) {
+            const double submitted = jobs_.at(r->id)->event.submitted_s;
+            if (r->priority < queue.front()->priority && !r->starved && submitted <= since) {
+                since = submitted;
+                oldest = r->id;
+            }
+        }
+        if (oldest != 0) planner_->promote(oldest);
     }
 
     void perform(const std::vector<MemoryOp> & ops) {
@@ -363,7 +375,13 @@ private:
         if (code != 0) throw std::runtime_error("llama.cpp failed to compute the batch (code " + std::to_string(code) + ")");
         pace_->observe(plan.decode_rows, n - plan.decode_rows, decode_s_);
         sample(plan);
-        for (const Draw & draw : draws_) take(draw);
+        for (Draw & draw : draws_) {
+            if (draw.scored >= 0) {
+                take_score(draw);
+            } else {
+                take(draw);
+            }
+        }
         sampling_s_ = now_s() - end_of_decode;
     }
 
@@ -372,8 +390,17 @@ private:
     void sample(const Plan & plan) {
         draws_.clear();
         for (size_t i = 0; i < plan.rows.size(); i++) {
-            const RequestId id = plan.rows[i].request;
-            if (plan.rows[i].logits) draws_.push_back({id, jobs_.at(id).get(), llama_get_logits_ith(context_, static_cast<int32_t>(i))});
+            const Row & row = plan.rows[i];
+            if (!row.logits) continue;
+            Draw draw;
+            draw.request = row.request;
+            draw.job = jobs_.at(row.request).get();
+            draw.logits = llama_get_logits_ith(context_, static_cast<int32_t>(i));
+            if (row.position + 1 < draw.job->event.prompt_tokens) {
+                draw.scored = row.position + 1;
+                draw.token = planner_->find(row.request)->tokens[static_cast<size_t>(draw.scored)];
+            }
+            draws_.push_back(std::move(draw));
         }
         const int n = static_cast<int>(draws_.size());
         const int threads = n < kParallelRows ? 1 : options_.context.n_threads;
@@ -382,33 +409,57 @@ private:
             Draw & draw = draws_[i];
             try {
                 static const std::vector<Token> none;
-                draw.token = draw.job->sampler.sample(draw.logits, draw.job->ignore_eos ? end_tokens_ : none);
+                if (draw.scored >= 0) {
+                    std::vector<Scored> best;
+                    draw.logprobs = logprobs_of(draw.logits, llama_vocab_n_tokens(vocab_), draw.token, draw.job->prompt_logprobs, best);
+                } else if (draw.job->max_tokens == 0) {
+                    draw.token = kPromptOnly;
+                } else {
+                    draw.token = draw.job->sampler.sample(draw.logits, draw.job->ignore_eos ? end_tokens_ : none);
+                }
+            } catch (const RequestError & e) {
+                draw.job->event.message = e.what();
+                draw.refused = true;
             } catch (const std::exception & e) {  // must not leave the parallel region
                 draw.job->event.message = e.what();
             }
         }
     }
 
+    // A position that was computed before, and was lost with its cells, is told once.
+    void take_score(Draw & draw) {
+        Job & job = *draw.job;
+        begin_scores(draw.request, job);
+        if (draw.scored != job.scored) return;
+        job.event.prompt_logprobs.push_back(std::move(draw.logprobs));
+        job.scored++;
+    }
+
+    // The first token has nothing before it that could make it likely.
+    void begin_scores(RequestId id, Job & job) {
+        if (job.prompt_logprobs < 0 || job.scored > 0) return;
+        job.event.prompt_logprobs.push_back({{planner_->find(id)->tokens[0], 0.0f}});
+        job.scored = 1;
+    }
+
     void take(const Draw & draw) {
         Job & job = *draw.job;
         const Token token = draw.token;
-        if (token < 0) return end(draw.request, Finish::error);
+        begin_scores(draw.request, job);
+        if (token == kTextComplete) return end(draw.request, Finish::stop);
+        if (token == kPromptOnly) return end(draw.request, Finish::length);
+        if (token < 0) return end(draw.request, draw.refused ? Finish::refused : Finish::error);
         Event & event = job.event;
         if (event.completion_tokens++ == 0) event.first_token_s = now_s();
         completion_tokens_++;
         event.tokens.push_back(token);
         if (job.logprobs) event.logprobs.push_back(job.sampler.logprobs());
-        if (llama_vocab_is_eog(vocab_, token)) return end(draw.request, Finish::stop);
-        char piece[256];
-        int length = llama_token_to_piece(vocab_, token, piece, sizeof piece, 0, false);
-        int stop = -1;
-        if (length < 0) {
-            std::string longer(static_cast<size_t>(-length), '\0');
-            length = llama_token_to_piece(vocab_, token, longer.data(), -length, 0, false);
-            stop = job.text.feed(longer.data(), static_cast<size_t>(length), event.text);
-        } else {
-            stop = job.text.feed(piece, static_cast<size_t>(length), event.text);
+        if (llama_vocab_is_eog(vocab_, token)) {
+            event.end_token = token;
+            return end(draw.request, Finish::stop);
         }
+        const std::string bytes = token_bytes(vocab_, token, false);
+        const int stop = job.text.feed(bytes.data(), bytes.size(), event.text);
         if (stop >= 0) {
             event.stop = job.text.stop(stop);
             return end(draw.request, Finish::stop);
@@ -458,13 +509,14 @@ private:
         const double now = now_s();
         for (auto & [id, job] : jobs_) {
             Event & event = job->event;
-            if (event.tokens.empty() || (job->handed_s > 0 && now - job->handed_s < interval)) continue;
+            if ((event.tokens.empty() && event.prompt_logprobs.empty()) || (job->handed_s > 0 && now - job->handed_s < interval)) continue;
             job->handed_s = now;
             Event out;
             out.request = id;
             out.text.swap(event.text);
             out.tokens.swap(event.tokens);
             out.logprobs.swap(event.logprobs);
+            out.prompt_logprobs.swap(event.prompt_logprobs);
             ready_.push_back(std::move(out));
         }
     }
@@ -540,6 +592,7 @@ private:
     std::vector<Event> ready_;
     uint64_t requests_ = 0, prompt_tokens_ = 0, completion_tokens_ = 0, computed_rows_ = 0;
     double decode_s_ = 0, sampling_s_ = 0;
+    std::atomic<double> step_began_s_ = 0;
 
     std::mutex outbox_mutex_;
     std::vector<Event> outbox_;

@@ -11,7 +11,7 @@ from collections import namedtuple
 
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
-from libcpp.memory cimport unique_ptr
+from libcpp.memory cimport shared_ptr, unique_ptr
 from libcpp.pair cimport pair
 from libcpp.string cimport string
 from libcpp.utility cimport move
@@ -42,11 +42,37 @@ cdef extern from *:
 
 
 cdef extern from "log_ring.hpp" namespace "echorator" nogil:
+    cdef cppclass LogLine:
+        int level
+        string text
+
     cdef cppclass LogRing:
         @staticmethod
         LogRing & instance()
         void install()
         string take()
+        int listen(int level)
+        vector[LogLine] drain(uint64_t & left_out)
+        void wake()
+
+
+cdef extern from "grammar_builder.hpp" namespace "echorator" nogil:
+    cdef cppclass CGrammar "echorator::Grammar":
+        uint32_t states()
+
+    cdef cppclass TokenFinder:
+        pass
+
+    shared_ptr[const CGrammar] make_grammar(const string & text, const TokenFinder & find_token) except +
+
+
+cdef extern from "vocabulary.hpp" namespace "echorator" nogil:
+    cdef cppclass CTokenTrie "echorator::TokenTrie":
+        pass
+
+    shared_ptr[const CTokenTrie] token_trie(const llama.llama_vocab * vocab) except +
+    TokenFinder token_finder(const llama.llama_vocab * vocab)
+    string token_bytes(const llama.llama_vocab * vocab, int32_t token, cbool special) except +
 
 
 cdef extern from "sampler.hpp" namespace "echorator" nogil:
@@ -64,13 +90,9 @@ cdef extern from "sampler.hpp" namespace "echorator" nogil:
         float mirostat_tau, mirostat_eta
         uint32_t seed
         vector[pair[int32_t, float]] bias
-        string grammar
+        shared_ptr[const CGrammar] grammar
+        shared_ptr[const CTokenTrie] trie
         int logprobs
-
-    cdef cppclass SamplerPtr:
-        cbool operator bool()
-
-    SamplerPtr make_grammar(const llama.llama_vocab * vocab, const string & text) except +
 
 
 cdef extern from "adapters.hpp" namespace "echorator" nogil:
@@ -90,11 +112,12 @@ cdef extern from "engine.hpp" namespace "echorator" nogil:
         cbool prefix_cache
         double stall_factor
         double messages_per_s
+        double priority_wait_s
 
     cdef cppclass SubmitArgs:
         vector[int32_t] prompt
         SamplingParams sampling
-        int max_tokens
+        int max_tokens, prompt_logprobs
         vector[string] stops
         cbool ignore_eos
         int priority
@@ -115,15 +138,18 @@ cdef extern from "engine.hpp" namespace "echorator" nogil:
         cancelled
         deadline
         error
+        refused
 
     cdef cppclass CEvent "echorator::Event":
         uint64_t request
         string text
         vector[int32_t] tokens
         vector[vector[pair[int32_t, float]]] logprobs
+        vector[vector[pair[int32_t, float]]] prompt_logprobs
         Finish finish
         string stop
         string message
+        int32_t end_token
         int prompt_tokens, cached_tokens, completion_tokens, preemptions
         double submitted_s, admitted_s, first_token_s, finished_s
 
@@ -146,6 +172,7 @@ cdef extern from "engine.hpp" namespace "echorator" nogil:
         vector[CEvent] drain() except +
         void close()
         EngineStats stats()
+        double step_s()
         vector[SlotState] slots()
         int event_fd()
         int request_tokens()
@@ -153,11 +180,24 @@ cdef extern from "engine.hpp" namespace "echorator" nogil:
         cbool whole_state()
 
 
+cdef extern from "memory_needs.hpp" namespace "echorator" nogil:
+    cdef cppclass CDeviceNeeds "echorator::DeviceNeeds":
+        string device
+        uint64_t weights, mapped, context, compute, free
+
+    const int kMaxSequences
+    vector[CDeviceNeeds] c_memory_needs "echorator::memory_needs"(
+        llama.llama_model * model, EngineOptions options, int most_sequences, cbool mapped) except +
+
+
 cdef extern from "embedder.hpp" namespace "echorator" nogil:
     cdef cppclass CEmbedder "echorator::Embedder":
         CEmbedder(llama.llama_model * model, llama.llama_context_params params, Adapters adapters) except +
+        @staticmethod
+        llama.llama_context_params settled(llama.llama_context_params params, uint32_t tokens, llama.llama_pooling_type pooling)
         int length()
         int max_tokens()
+        llama.llama_pooling_type pooling()
         void embed(const vector[vector[int32_t]] & inputs, cbool normalize, float * out) except +
 
 
@@ -170,9 +210,11 @@ llama.llama_backend_init()
 
 Event = namedtuple(
     "Event",
-    "request text tokens logprobs finish stop message prompt_tokens cached_tokens completion_tokens preemptions "
+    "request text tokens logprobs prompt_logprobs finish stop message end_token prompt_tokens cached_tokens completion_tokens preemptions "
     "submitted_s admitted_s first_token_s finished_s",
 )
+SpecialToken = namedtuple("SpecialToken", "id text control strips_left strips_right")
+DeviceNeeds = namedtuple("DeviceNeeds", "device weights mapped context compute free")
 ModelInfo = namedtuple(
     "ModelInfo",
     "architecture name description parameters size_bytes trained_context_tokens embedding_length vocabulary quantisation "
@@ -196,11 +238,25 @@ _POOLINGS = {
     "": llama.LLAMA_POOLING_TYPE_UNSPECIFIED, "mean": llama.LLAMA_POOLING_TYPE_MEAN,
     "cls": llama.LLAMA_POOLING_TYPE_CLS, "last": llama.LLAMA_POOLING_TYPE_LAST,
 }
-_FINISHES = ("", "stop", "length", "cancelled", "deadline", "error")
-_GRAMMAR_BYTES = 256 * 1024
-_GRAMMAR_DEPTH = 256
+_FINISHES = ("", "stop", "length", "cancelled", "deadline", "error", "refused")
 _LONGEST_DEFAULT_CONTEXT = 32768
+_FIRST_EMBED_TOKENS = 2048  # of the context that an embedder begins with; its buffers grow with it
+_UTF8_BYTES = (*range(0xC0), *range(0xC2, 0xF5))  # those that a text can have
 _ONE_THREAD_BYTES = 16 << 20  # below it threads wait for each other longer than they compute
+
+
+def listen_to_log(int level):
+    return LogRing.instance().listen(level)
+
+
+def drain_log():
+    cdef uint64_t left_out = 0
+    cdef vector[LogLine] lines = LogRing.instance().drain(left_out)
+    return [(line.level, line.text.decode("utf-8", "replace")) for line in lines], left_out
+
+
+def wake_log():
+    LogRing.instance().wake()
 
 
 cdef str _llama_log():
@@ -211,10 +267,9 @@ cdef str _llama_log():
 
 cdef cbool _progress(float progress, void * data) noexcept with gil:
     try:
-        (<object> data)(progress)
-    except Exception:  # an observer must not stop the load
-        pass
-    return True
+        return (<object> data)(progress) is not False
+    except Exception:  # an observer's mistake must not stop the load
+        return True
 
 
 cdef class Model:
@@ -223,8 +278,9 @@ cdef class Model:
     cdef Adapters adapters
     cdef readonly object info
     cdef dict _metadata
+    cdef shared_ptr[const CTokenTrie] _tokens  # made for the first grammar
 
-    def __cinit__(self, settings, on_progress=None):
+    def __cinit__(self, settings, on_progress=None, bint vocabulary_only=False, bint empty=False):
         cdef llama.llama_model_params params = llama.llama_model_default_params()
         cdef vector[float] split = settings.tensor_split
         cdef bytes path = str(settings.path).encode()
@@ -232,6 +288,7 @@ cdef class Model:
         if split.size() > llama.llama_max_devices():
             raise InvalidRequestError(f"tensor_split names {split.size()} devices; llama.cpp knows at most {llama.llama_max_devices()}")
         split.resize(max(<size_t> 1, llama.llama_max_devices()))
+        params.vocab_only = vocabulary_only
         params.n_gpu_layers = settings.gpu_layers
         params.split_mode = _SPLIT_MODES[settings.split_mode]
         params.main_gpu = settings.main_gpu
@@ -242,6 +299,9 @@ cdef class Model:
             params.load_mode = llama.LLAMA_LOAD_MODE_MMAP_MLOCK if settings.mmap else llama.LLAMA_LOAD_MODE_MLOCK
         else:
             params.load_mode = llama.LLAMA_LOAD_MODE_MMAP if settings.mmap else llama.LLAMA_LOAD_MODE_NONE
+        if empty:
+            params.no_alloc = True
+            params.load_mode = llama.LLAMA_LOAD_MODE_NONE
         if on_progress is not None:
             params.progress_callback = _progress
             params.progress_callback_user_data = <void *> on_progress
@@ -251,15 +311,21 @@ cdef class Model:
         try:
             with nogil:
                 self.model = llama.llama_model_load_from_file(c_path, params)
-        except (RuntimeError, ValueError, MemoryError) as e:
+        except MemoryError as e:
+            raise ResourceError(f"{settings.path}: there is not enough memory to load it") from e
+        except (RuntimeError, ValueError) as e:
             raise ModelFileError(f"{settings.path}: {e}") from e
         if self.model is NULL:
-            raise ModelFileError(f"{settings.path}: llama.cpp cannot load it: {_llama_log() or 'no reason given'}")
-        for lora in settings.lora:
+            reason = _llama_log() or "no reason given"
+            kind = ResourceError if "allocat" in reason or "mmap failed" in reason else ModelFileError
+            raise kind(f"{settings.path}: llama.cpp cannot load it: {reason}")
+        for lora in () if empty or vocabulary_only else settings.lora:
             self._adapt(lora)
         self.vocab = llama.llama_model_get_vocab(self.model)
         self._metadata = self._read_metadata()
         self.info = self._read_info()
+        if self.info.trained_context_tokens < 0:
+            raise ModelFileError(f"{settings.path}: its context length is none that llama.cpp can count to; the file is damaged")
 
     def __dealloc__(self):
         if self.model is not NULL:
@@ -284,6 +350,11 @@ cdef class Model:
             raise ModelFileError(f"{lora.path} is an activated LoRA (aLoRA), which works from a certain text on; only plain LoRA is taken")
         self.adapters.loaded.push_back(adapter)
         self.adapters.scales.push_back(lora.scale)
+
+    cdef shared_ptr[const CTokenTrie] tokens(self) except *:
+        if not self._tokens:
+            self._tokens = token_trie(self.vocab)
+        return self._tokens
 
     cdef dict _read_metadata(self):
         cdef char key[512]
@@ -340,15 +411,34 @@ cdef class Model:
         cdef vector[int32_t] tokens
         cdef int32_t n
         tokens.resize(size + 8)
-        with nogil:
-            n = llama.llama_tokenize(self.vocab, c_data, size, tokens.data(), <int32_t> tokens.size(), add_special, parse_special)
-            if n < 0:
-                tokens.resize(-n)
+        try:
+            with nogil:
                 n = llama.llama_tokenize(self.vocab, c_data, size, tokens.data(), <int32_t> tokens.size(), add_special, parse_special)
+                if n < 0:
+                    tokens.resize(-n)
+                    n = llama.llama_tokenize(self.vocab, c_data, size, tokens.data(), <int32_t> tokens.size(), add_special, parse_special)
+        except (RuntimeError, ValueError, IndexError) as e:
+            raise InvalidRequestError(f"the model's tokenizer refuses the text: {e}") from e
         if n < 0:
             raise InvalidRequestError("the text is too long to tokenize")
         tokens.resize(n)
         return tokens
+
+    def token_sizes(self):
+        cdef string piece
+        cdef int32_t n, token
+        cdef int32_t longest = 1
+        cdef cbool stripping = False
+        cdef bytearray seen = bytearray(256)
+        piece.resize(256)
+        for token in range(llama.llama_vocab_n_tokens(self.vocab)):
+            attributes = llama.llama_vocab_get_attr(self.vocab, token)
+            stripping = stripping or (attributes & (llama.LLAMA_TOKEN_ATTR_LSTRIP | llama.LLAMA_TOKEN_ATTR_RSTRIP)) != 0
+            n = llama.llama_token_to_piece(self.vocab, token, piece.data(), <int32_t> piece.size(), 0, True)
+            if n == 1:
+                seen[<unsigned char> piece[0]] = 1
+            longest = max(longest, abs(n))
+        return longest, all(seen[byte] for byte in _UTF8_BYTES) and not stripping
 
     cdef vector[int32_t] checked(self, object tokens) except *:
         cdef vector[int32_t] out = tokens
@@ -371,38 +461,49 @@ cdef class Model:
         return PyUnicode_DecodeUTF8(text.data(), max(0, n), "replace")
 
     def token_bytes(self, int32_t token, bint special=False):
-        cdef char small[256]
-        cdef bytearray large
         self.checked([token])
-        cdef int32_t n = llama.llama_token_to_piece(self.vocab, token, small, sizeof(small), 0, special)
-        if n >= 0:
-            return small[:n]
-        large = bytearray(-n)
-        llama.llama_token_to_piece(self.vocab, token, large, -n, 0, special)
-        return bytes(large)
+        return token_bytes(self.vocab, token, special)
 
-    def check_grammar(self, str grammar):
-        cdef bytes text = grammar.encode()
-        cdef string c_text = text
-        cdef cbool parsed = False
+    def special_tokens(self):
+        cdef int attributes
+        found = []
+        for token in range(llama.llama_vocab_n_tokens(self.vocab)):
+            attributes = <int> llama.llama_vocab_get_attr(self.vocab, token)
+            control = bool(attributes & (<int> llama.LLAMA_TOKEN_ATTR_CONTROL | <int> llama.LLAMA_TOKEN_ATTR_UNKNOWN))
+            if control or attributes & <int> llama.LLAMA_TOKEN_ATTR_USER_DEFINED:
+                found.append(SpecialToken(
+                    id=token,
+                    text=self._token_text(token),
+                    control=control,
+                    strips_left=bool(attributes & <int> llama.LLAMA_TOKEN_ATTR_LSTRIP),
+                    strips_right=bool(attributes & <int> llama.LLAMA_TOKEN_ATTR_RSTRIP),
+                ))
+        return found
+
+    def compile_grammar(self, str text):
+        return Grammar(self, text)
+
+
+cdef class Grammar:
+    cdef shared_ptr[const CGrammar] grammar
+    cdef shared_ptr[const CTokenTrie] trie
+
+    def __init__(self, Model model, str text):
+        cdef string c_text = text.encode()
         if not text.strip():
             raise InvalidRequestError("the grammar is empty; leave it out to generate without one")
-        if len(text) > _GRAMMAR_BYTES:
-            raise InvalidRequestError(f"the grammar has {len(text)} bytes, at most {_GRAMMAR_BYTES} are taken")
-        depth = deepest = 0
-        for byte in text:
-            depth += (byte == 40) - (byte == 41)
-            deepest = max(deepest, depth)
-        if deepest > _GRAMMAR_DEPTH:
-            raise InvalidRequestError(f"the grammar nests {deepest} brackets deep, at most {_GRAMMAR_DEPTH} are taken")
-        LogRing.instance().take()
         try:
             with nogil:
-                parsed = <cbool> make_grammar(self.vocab, c_text)
-        except (RuntimeError, ValueError, IndexError) as e:
-            raise InvalidRequestError(f"the grammar cannot be parsed: {e}") from e
-        if not parsed:
-            raise InvalidRequestError(f"the grammar cannot be parsed (GBNF, with a rule named root): {_llama_log() or 'no reason given'}")
+                self.grammar = make_grammar(c_text, token_finder(model.vocab))
+            self.trie = model.tokens()
+        except ValueError as e:
+            raise InvalidRequestError(f"the grammar cannot be used: {e}") from e
+        except RuntimeError as e:
+            raise ResourceError(str(e)) from e
+
+    @property
+    def states(self):
+        return self.grammar.get().states()
 
 
 cdef llama.llama_context_params _context_params(object settings, object model):
@@ -445,8 +546,55 @@ cdef void _set_sampling(SamplingParams * to, object s, int logprobs) except *:
             to.dry_breakers.push_back(text.encode())
     for token, bias in s.logit_bias:
         to.bias.push_back(pair[int32_t, float](token, bias))
-    if s.grammar:
-        to.grammar = s.grammar.encode()
+
+
+cdef void _set_options(EngineOptions * to, object settings, Model model) except *:
+    to.context = _context_params(settings, model)
+    to.adapters = model.adapters
+    trained = max(64, model.info.trained_context_tokens)
+    total = settings.context_tokens or min(settings.slots * trained, _LONGEST_DEFAULT_CONTEXT)
+    to.context.n_ctx = total
+    to.context.n_batch = min(settings.batch_tokens, max(32, total))
+    to.context.n_ubatch = min(settings.ubatch_tokens, settings.batch_tokens)
+    to.slots = settings.slots
+    to.cache_sequences = settings.slots if settings.cache_sequences < 0 else settings.cache_sequences
+    to.queue_limit = settings.queue_limit
+    to.kv_layout = settings.kv_layout.encode()
+    to.prefix_cache = settings.prefix_cache
+    to.stall_factor = settings.stall_factor
+    to.messages_per_s = settings.messages_per_s
+    to.priority_wait_s = settings.priority_wait_s
+
+
+cdef llama.llama_context_params _embed_params(object settings, Model model, str pooling, int tokens) except *:
+    return CEmbedder.settled(_context_params(settings, model), tokens, <llama.llama_pooling_type> <int> _POOLINGS[pooling])
+
+
+def most_embed_tokens(settings, info):
+    trained = info.trained_context_tokens or _FIRST_EMBED_TOKENS
+    return min(trained, settings.context_tokens or (_LONGEST_DEFAULT_CONTEXT if info.generates else trained))
+
+
+def first_embed_tokens(settings, info):
+    return min(most_embed_tokens(settings, info), _FIRST_EMBED_TOKENS)
+
+
+def memory_needs(settings, int embed_tokens=0):
+    cdef EngineOptions options
+    cdef vector[CDeviceNeeds] needs
+    cdef Model model = Model(settings, empty=True)
+    cdef cbool mapped = settings.mmap
+    _set_options(&options, settings, model)
+    if embed_tokens or not model.info.generates:
+        options.slots = 0
+        options.context = _embed_params(settings, model, "", embed_tokens or first_embed_tokens(settings, model.info))
+    LogRing.instance().take()
+    try:
+        with nogil:
+            needs = c_memory_needs(model.model, options, kMaxSequences, mapped)
+    except (RuntimeError, ValueError) as e:
+        raise ModelFileError(f"{settings.path}: {e} ({_llama_log() or 'no reason given'})") from e
+    return [DeviceNeeds(n.device.decode(), n.weights, n.mapped, n.context, n.compute, n.free) for n in needs], model.info
 
 
 cdef class Engine:
@@ -462,20 +610,7 @@ cdef class Engine:
         cdef EngineOptions options
         cdef llama.llama_model * weights = model.model
         self.model = model
-        options.context = _context_params(settings, model)
-        options.adapters = model.adapters
-        trained = max(64, model.info.trained_context_tokens)
-        total = settings.context_tokens or min(settings.slots * trained, _LONGEST_DEFAULT_CONTEXT)
-        options.context.n_ctx = total
-        options.context.n_batch = min(settings.batch_tokens, max(32, total))
-        options.context.n_ubatch = min(settings.ubatch_tokens, settings.batch_tokens)
-        options.slots = settings.slots
-        options.cache_sequences = settings.slots if settings.cache_sequences < 0 else settings.cache_sequences
-        options.queue_limit = settings.queue_limit
-        options.kv_layout = settings.kv_layout.encode()
-        options.prefix_cache = settings.prefix_cache
-        options.stall_factor = settings.stall_factor
-        options.messages_per_s = settings.messages_per_s
+        _set_options(&options, settings, model)
         LogRing.instance().take()
         try:
             with nogil:
@@ -492,21 +627,27 @@ cdef class Engine:
         self._queue_limit = settings.queue_limit
 
     def submit(self, prompt, sampling, *, int max_tokens=-1, stop=(), bint ignore_eos=False, int priority=0,
-               double deadline_s=0.0, int logprobs=-1, bint use_cache=True, uint64_t scope=0):
+               double deadline_s=0.0, int logprobs=-1, int prompt_logprobs=-1, bint use_cache=True, uint64_t scope=0, Grammar grammar=None):
         cdef SubmitArgs args
         cdef SubmitResult code = SubmitResult.ok
         cdef uint64_t request = 0
         if self._draining or self._closed:
             raise DrainingError("the model is being unloaded; ask another server")
-        if max_tokens == 0 or max_tokens < -1:
-            raise InvalidRequestError(f"max_tokens must be 1 or more, not {max_tokens}; leave it out for the rest of the context")
-        if not -1 <= logprobs <= 20:
-            raise InvalidRequestError(f"logprobs must be 0..20, not {logprobs}")
+        if max_tokens < -1:
+            raise InvalidRequestError(f"max_tokens must be 0 or more, not {max_tokens}; leave it out for the rest of the context")
+        if not -1 <= logprobs <= 20 or not -1 <= prompt_logprobs <= 20:
+            raise InvalidRequestError(f"logprobs and prompt_logprobs must be 0..20, not {logprobs} and {prompt_logprobs}")
         if not -100 <= priority <= 100:
             raise InvalidRequestError(f"priority must be -100..100, not {priority}")
         args.prompt = self.model.checked(prompt)
         _set_sampling(&args.sampling, sampling, logprobs)
+        if grammar is None and sampling.grammar:
+            grammar = Grammar(self.model, sampling.grammar)
+        if grammar is not None:
+            args.sampling.grammar = grammar.grammar
+            args.sampling.trie = grammar.trie
         args.max_tokens = max_tokens
+        args.prompt_logprobs = prompt_logprobs
         for text in stop:
             if not text:
                 raise InvalidRequestError("a stop text must not be empty")
@@ -558,13 +699,16 @@ cdef class Engine:
         for i in range(events.size()):
             e = &events[i]
             out.append(Event(
-                e.request, PyUnicode_DecodeUTF8(e.text.data(), e.text.size(), "strict"), e.tokens, e.logprobs,
+                e.request, PyUnicode_DecodeUTF8(e.text.data(), e.text.size(), "strict"), e.tokens, e.logprobs, e.prompt_logprobs,
                 _FINISHES[<int> e.finish], e.stop.decode() if not e.stop.empty() else "",
                 e.message.decode("utf-8", "replace") if not e.message.empty() else "",
-                e.prompt_tokens, e.cached_tokens, e.completion_tokens, e.preemptions,
+                e.end_token, e.prompt_tokens, e.cached_tokens, e.completion_tokens, e.preemptions,
                 e.submitted_s, e.admitted_s, e.first_token_s, e.finished_s,
             ))
         return out
+
+    def step_s(self):
+        return self.engine.get().step_s()
 
     def stop_admission(self):
         self._draining = True
@@ -603,16 +747,16 @@ cdef class Embedder:
     cdef unique_ptr[CEmbedder] embedder
     cdef Model model
     cdef readonly int length, max_tokens
+    cdef readonly str pooling
 
-    def __init__(self, Model model, settings, str pooling=""):
-        cdef llama.llama_context_params params = _context_params(settings, model)
+    def __init__(self, Model model, settings, str pooling="", int tokens=0):
+        cdef llama.llama_context_params params
         cdef llama.llama_model * weights = model.model
         cdef Adapters adapters = model.adapters
         if pooling not in _POOLINGS:
             raise InvalidRequestError(f"pooling must be mean, cls or last, not {pooling!r}")
         self.model = model
-        params.n_ctx = min(model.info.trained_context_tokens or 2048, 2048)
-        params.pooling_type = _POOLINGS[pooling]
+        params = _embed_params(settings, model, pooling, tokens or first_embed_tokens(settings, model.info))
         LogRing.instance().take()
         try:
             with nogil:
@@ -623,6 +767,7 @@ cdef class Embedder:
             raise ResourceError(f"{e} ({_llama_log()})") from e
         self.length = self.embedder.get().length()
         self.max_tokens = self.embedder.get().max_tokens()
+        self.pooling = {value: name for name, value in _POOLINGS.items()}[<int> self.embedder.get().pooling()]
 
     def embed(self, inputs, bint normalize=True):
         cdef vector[vector[int32_t]] c_inputs

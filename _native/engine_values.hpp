@@ -24,12 +24,14 @@ struct EngineOptions {
     bool prefix_cache = true;
     double stall_factor = 4.0;
     double messages_per_s = 600.0;
+    double priority_wait_s = 10.0;
 };
 
 struct SubmitArgs {
     std::vector<Token> prompt;
     SamplingParams sampling;
-    int max_tokens = -1;
+    int max_tokens = -1;       // -1: to the end of the context; 0: only the prompt is computed
+    int prompt_logprobs = -1;  // of each token of the prompt, with so many of the most likely ones; -1: none
     std::vector<std::string> stops;
     bool ignore_eos = false;
     int priority = 0;
@@ -38,15 +40,17 @@ struct SubmitArgs {
     uint64_t scope = 0;  // of the prefix cache
 };
 
-enum class Finish { none, stop, length, cancelled, deadline, error };
+enum class Finish { none, stop, length, cancelled, deadline, error, refused };  // refused: by what the request itself asks
 
 struct Event {
     RequestId request = 0;
     std::string text;
     std::vector<Token> tokens;
     std::vector<std::vector<std::pair<int32_t, float>>> logprobs;
+    std::vector<std::vector<std::pair<int32_t, float>>> prompt_logprobs;
     Finish finish = Finish::none;
     std::string stop, message;
+    Token end_token = -1;  // that ended the text, if one did
     int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, preemptions = 0;
     double submitted_s = 0, admitted_s = 0, first_token_s = 0, finished_s = 0;
 };

@@ -50,15 +50,24 @@ cdef extern from "llama.h" nogil:
     cdef enum llama_ftype:
         pass
 
+    cdef enum llama_token_attr:
+        LLAMA_TOKEN_ATTR_UNKNOWN
+        LLAMA_TOKEN_ATTR_CONTROL
+        LLAMA_TOKEN_ATTR_USER_DEFINED
+        LLAMA_TOKEN_ATTR_LSTRIP
+        LLAMA_TOKEN_ATTR_RSTRIP
+
     ctypedef cbool (*llama_progress_callback)(float progress, void * user_data) noexcept
 
     cdef struct llama_model_params:
+        bint vocab_only
         int32_t n_gpu_layers
         llama_split_mode split_mode
         llama_load_mode load_mode
         int32_t main_gpu
         const float * tensor_split
         bint use_extra_bufts
+        bint no_alloc
         llama_progress_callback progress_callback
         void * progress_callback_user_data
 
@@ -72,6 +81,7 @@ cdef extern from "llama.h" nogil:
         llama_flash_attn_type flash_attn_type
         ggml_type type_k
         ggml_type type_v
+        bint embeddings
         bint offload_kqv
         bint swa_full
         bint no_perf
@@ -107,6 +117,7 @@ cdef extern from "llama.h" nogil:
 
     int32_t llama_vocab_n_tokens(const llama_vocab * vocab)
     const char * llama_vocab_get_text(const llama_vocab * vocab, llama_token token)
+    llama_token_attr llama_vocab_get_attr(const llama_vocab * vocab, llama_token token)
     llama_token llama_vocab_bos(const llama_vocab * vocab)
     llama_token llama_vocab_eos(const llama_vocab * vocab)
     bint llama_vocab_get_add_bos(const llama_vocab * vocab)

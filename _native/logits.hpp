@@ -84,4 +84,13 @@ inline double log_sum_exp(const float * x, int n) {
     return top + std::log(sum);
 }
 
+// Of one position: (token, log-probability), then the `top` most likely ones. `best` is scratch.
+inline std::vector<std::pair<int32_t, float>> logprobs_of(const float * x, int n, int32_t token, int top, std::vector<Scored> & best) {
+    const double sum = log_sum_exp(x, n);
+    top_k(x, n, top, best);
+    std::vector<std::pair<int32_t, float>> out{{token, static_cast<float>(x[token] - sum)}};
+    for (const auto & [logit, t] : best) out.emplace_back(t, static_cast<float>(logit - sum));
+    return out;
+}
+
 }  // namespace echorator

@@ -17,6 +17,7 @@ struct PlannerConfig {
     int cells = 512;         // of all sequences (unified) or of each (separate)
     int request_tokens = 512;  // the longest prompt + answer
     int budget_tokens = 512;   // rows of one step at most
+    int scored_rows = 32;      // rows of one step whose logits are wanted for prompts that are scored, at most
     int queue_limit = 512;
     Layout layout = Layout::unified;
     bool whole_state = false;
@@ -47,9 +48,9 @@ struct Row {
 };
 
 struct Plan {
-    std::vector<MemoryOp> ops;
-    std::vector<Row> rows;
-    int decode_rows = 0;
+    std::vector<MemoryOp> ops;  // to be performed in this order, before the rows are decoded
+    std::vector<Row> rows;      // size() <= budget_tokens; rows of one sequence have consecutive positions
+    int decode_rows = 0;        // the first of `rows`: one of each running stream. 0 <= decode_rows <= rows.size()
     bool empty() const { return ops.empty() && rows.empty(); }
 };
 
@@ -60,22 +61,23 @@ struct PlannerStats {
 struct Request {
     enum class State { queued, running };
     RequestId id = 0;
-    std::vector<Token> tokens;  // the prompt, then what was sampled
-    int prompt_tokens = 0;
+    std::vector<Token> tokens;  // the prompt, then what was sampled; Planner's `computed` of its sequence never exceeds their number
+    int prompt_tokens = 0;      // 1 <= prompt_tokens <= tokens.size()
     int priority = 0;
     bool use_cache = true;
+    bool scored = false;  // the logits of every position of the prompt are wanted, so that all of it is computed
     uint64_t scope = 0;  // cells are shared within one scope only: a tenant never gets another's
     uint64_t arrival = 0;
     State state = State::queued;
-    Seq seq = -1;
-    int cached_tokens = -1;  // set by the first admission
+    Seq seq = -1;            // seq >= 0 exactly where state is running
+    int cached_tokens = -1;  // set by the first admission; then 0 <= cached_tokens < prompt_tokens
     int overtaken = 0;      // admissions of later arrivals while this one was queued
     bool starved = false;   // overtaken too often: goes first now
     int preemptions = 0;
     bool planned = false;   // has rows in the plan being made
-    RequestId waits_for = 0;  // the request whose prefill computes this one's prefix (0: none),
+    RequestId waits_for = 0;  // the request whose prefill computes this one's prefix (0: none; always 0 while running),
     int waits_until = 0;      // until so many tokens of it are ready
-    std::vector<int> cuts;  // positions where a prefill chunk must end (whole_state), ascending
+    std::vector<int> cuts;  // positions where a prefill chunk must end, ascending, each once; empty unless whole_state and running
 };
 
 }  // namespace echorator

@@ -93,6 +93,7 @@ cdef extern from "batch_planner.hpp" namespace "echorator" nogil:
         CPlanner(const PlannerConfig & config)
         SubmitResult submit(uint64_t id, vector[int32_t] prompt, int priority, cbool use_cache, uint64_t scope)
         void forget_scope(uint64_t scope)
+        cbool promote(uint64_t id)
         void end(uint64_t id)
         cbool append(uint64_t id, int32_t token)
         CPlan plan(int prefill_budget)
@@ -190,6 +191,9 @@ cdef class Planner:
 
     def forget_scope(self, uint64_t scope):
         self.planner.get().forget_scope(scope)
+
+    def promote(self, uint64_t request):
+        return self.planner.get().promote(request)
 
     def end(self, uint64_t request):
         self.planner.get().end(request)

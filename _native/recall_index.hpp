@@ -59,8 +59,15 @@ struct Query {
     size_t k = 10;
     size_t pool = 128;           // candidates of each of the two first signals
     uint64_t graph = 0;          // version of the graph that `candidates` come from; slots outside it are scanned; 0: scan all
-    const Label * candidates = nullptr;
+    const Label * candidates = nullptr;  // the graph's nearest, best first
     size_t n_candidates = 0;
+};
+
+// Whether a search by candidates of a graph could be answered; one that scans always is.
+enum Answer {
+    kAnswered,
+    kReplaced,  // the query's graph is not the index's any more
+    kTooFew,    // so many candidates are gone or not asked for that the graph may hold better ones: bring more, or scan
 };
 
 struct Hit {
@@ -214,7 +221,7 @@ public:
         return true;
     }
 
-    // From now on the graph of this version (not 0) has `size` labels, these of them with the vectors they have here; what
+    // From now on the graph of this version (0: there is none) has `size` labels, these of them with the vectors they have here; what
     // was added since `copy` is scanned beside it, what was removed since is not found any more.
     void set_graph(const Label * labels, size_t n, size_t size, uint64_t version) {
         std::unique_lock lock(mutex_);
@@ -236,25 +243,52 @@ public:
     size_t graph_dead() const { std::shared_lock lock(mutex_); return graph_dead_; }
     size_t outside_graph() const { std::shared_lock lock(mutex_); return live_count_ + graph_dead_ - graph_size_; }
 
-    // The nearest by cosine alone, best first: the vector part of `search`. False when the query's graph is not this one.
-    bool nearest(const Query & q, std::vector<std::pair<float, Label>> & out) const {
+    // The nearest by cosine alone, best first: the vector part of `search`.
+    Answer nearest(const Query & q, std::vector<std::pair<float, Label>> & out) const {
         std::shared_lock lock(mutex_);
-        if (q.graph && q.graph != graph_version_) return false;
         out.clear();
-        for (const auto & [score, slot] : dense(q, q.k)) out.push_back({score, entries_[slot].label});
+        std::vector<Slot> candidates;
+        const Answer answer = resolve(q, q.k, candidates);
+        if (answer != kAnswered) return answer;
+        for (const auto & [score, slot] : dense(q, q.k, candidates)) out.push_back({score, entries_[slot].label});
+        return kAnswered;
+    }
+
+    // The nearest by cosine of those that are in the graph, by a scan: what the graph is measured against.
+    void nearest_in_graph(const float * vector, size_t k, std::vector<std::pair<float, Label>> & out) const {
+        std::shared_lock lock(mutex_);
+        out.clear();
+        Nearest best(*this, vector, k);
+        for (Slot s = 0; s < entries_.size(); s++) {
+            if (in_graph_[s]) best.offer(s);
+        }
+        for (const auto & [score, slot] : best.sorted()) out.push_back({score, entries_[slot].label});
+    }
+
+    // Whether a memory has exactly this vector, as it comes back from half precision; true where there is no such memory.
+    bool has_vector(Label label, const float * vector) const {
+        std::shared_lock lock(mutex_);
+        const auto found = slots_.find(label);
+        if (found == slots_.end()) return true;
+        const Half * row = row_of(found->second);
+        for (size_t i = 0; i < dim_; i++) {
+            if (float_of(row[i]) != vector[i]) return false;
+        }
         return true;
     }
 
-    // The best k by all signals, best first. False when the query's graph is not this one.
-    bool search(const Query & q, std::vector<Hit> & hits) const {
+    // The best k by all signals, best first.
+    Answer search(const Query & q, std::vector<Hit> & hits) const {
         std::shared_lock lock(mutex_);
-        if (q.graph && q.graph != graph_version_) return false;
+        std::vector<Slot> candidates;
+        const Answer answer = resolve(q, q.pool, candidates);
+        if (answer != kAnswered) return answer;
         static thread_local LexicalIndex::Scores words;
         words.clear();
         const auto admits = [&](Slot s) { return live_[s] && admitted(entries_[s], q); };
         lexical_.score(q.terms, q.n_terms, entries_.size(), words, admits);
 
-        std::vector<Candidate> found = pool(q, words);
+        std::vector<Candidate> found = pool(q, words, candidates);
         standardise(q, found);
         std::unordered_map<Slot, size_t> at;
         at.reserve(found.size() * 4);
@@ -276,7 +310,7 @@ public:
             hits[i].similarity = c.similarity;
             hits[i].coverage = words.idf_sum > 0 ? words.covered[c.slot] / words.idf_sum : 0.0f;
         }
-        return true;
+        return kAnswered;
     }
 
 private:
@@ -303,42 +337,65 @@ private:
         return q.superseded || (e.valid_from_s <= q.as_of_s && (e.valid_to_s == 0 || e.valid_to_s > q.as_of_s));
     }
 
-    // The best n by cosine, best first. Ties go to the later slot.
-    std::vector<Scored> dense(const Query & q, size_t n) const {
-        std::vector<Scored> heap;
-        if (!q.vector || n == 0) return heap;
-        std::vector<float> padded(width_, 0);
-        std::copy(q.vector, q.vector + dim_, padded.begin());
-        heap.reserve(n + 1);
-        const auto offer = [&](Slot s) {
-            const float score = dot_(padded.data(), row_of(s), width_);
-            if (heap.size() == n && !(score > heap.front().first || (score == heap.front().first && s > heap.front().second))) return;
-            heap.push_back({score, s});
-            std::push_heap(heap.begin(), heap.end(), std::greater<>());
-            if (heap.size() > n) {
-                std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-                heap.pop_back();
-            }
-        };
-        const Slot end = static_cast<Slot>(entries_.size());
-        if (q.graph) {
-            for (size_t i = 0; i < q.n_candidates; i++) {
-                const auto found = slots_.find(q.candidates[i]);
-                if (found != slots_.end() && in_graph_[found->second] && admitted(entries_[found->second], q)) offer(found->second);
-            }
-            for (Slot s = first_outside_; s < end; s++) {
-                if (!in_graph_[s] && live_[s] && admitted(entries_[s], q)) offer(s);
-            }
-        } else {
-            for (Slot s = 0; s < end; s++) {
-                if (live_[s] && admitted(entries_[s], q)) offer(s);
-            }
+    // The candidates that are still the graph's and admitted, best first, at most n. A search of a graph finds the last of its
+    // candidates less surely than the first: the query's k must be among the first half, or all of the graph among the candidates.
+    Answer resolve(const Query & q, size_t n, std::vector<Slot> & out) const {
+        if (!q.vector || !q.graph) return kAnswered;
+        if (q.graph != graph_version_) return kReplaced;
+        size_t sure = 0;
+        for (size_t i = 0; i < q.n_candidates && out.size() < n; i++) {
+            const auto found = slots_.find(q.candidates[i]);
+            if (found == slots_.end() || !in_graph_[found->second] || !admitted(entries_[found->second], q)) continue;
+            out.push_back(found->second);
+            if (2 * i < q.n_candidates) sure++;
         }
-        std::sort_heap(heap.begin(), heap.end(), std::greater<>());
-        return heap;
+        const bool enough = out.size() >= n && sure >= std::min(q.k, n);
+        return enough || q.n_candidates >= graph_size_ ? kAnswered : kTooFew;
     }
 
-    std::vector<Candidate> pool(const Query & q, const LexicalIndex::Scores & words) const {
+    // The best n by cosine of all that are offered. Ties go to the later slot.
+    class Nearest {
+    public:
+        Nearest(const RecallIndex & index, const float * vector, size_t n) : index_(index), n_(n), padded_(index.width_, 0) {
+            std::copy(vector, vector + index.dim_, padded_.begin());
+            heap_.reserve(std::min(n, index.live_count_) + 1);
+        }
+
+        void offer(Slot s) {
+            const float score = index_.dot_(padded_.data(), index_.row_of(s), index_.width_);
+            if (heap_.size() == n_ && (n_ == 0 || !(score > heap_.front().first || (score == heap_.front().first && s > heap_.front().second)))) return;
+            heap_.push_back({score, s});
+            std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+            if (heap_.size() > n_) {
+                std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+                heap_.pop_back();
+            }
+        }
+
+        std::vector<Scored> & sorted() {
+            std::sort_heap(heap_.begin(), heap_.end(), std::greater<>());
+            return heap_;
+        }
+
+    private:
+        const RecallIndex & index_;
+        const size_t n_;
+        std::vector<float> padded_;
+        std::vector<Scored> heap_;
+    };
+
+    // The best n by cosine, best first: of the graph's candidates and all outside it, or of all.
+    std::vector<Scored> dense(const Query & q, size_t n, const std::vector<Slot> & candidates) const {
+        if (!q.vector || n == 0) return {};
+        Nearest best(*this, q.vector, n);
+        for (Slot s : candidates) best.offer(s);
+        for (Slot s = q.graph ? first_outside_ : 0; s < entries_.size(); s++) {
+            if ((!q.graph || !in_graph_[s]) && live_[s] && admitted(entries_[s], q)) best.offer(s);
+        }
+        return std::move(best.sorted());
+    }
+
+    std::vector<Candidate> pool(const Query & q, const LexicalIndex::Scores & words, const std::vector<Slot> & candidates) const {
         std::vector<Scored> lexical;
         lexical.reserve(words.touched.size());
         for (Slot s : words.touched) lexical.push_back({words.of[s], s});
@@ -350,7 +407,7 @@ private:
         std::vector<float> padded(width_, 0);
         if (q.vector) std::copy(q.vector, q.vector + dim_, padded.begin());
         std::unordered_map<Slot, bool> seen;
-        for (const auto & [score, s] : dense(q, q.pool)) {
+        for (const auto & [score, s] : dense(q, q.pool, candidates)) {
             seen[s] = true;
             out.push_back(candidate(s, score, words));
         }

@@ -5,6 +5,13 @@ A graph is immutable once it is built: hnswlib cannot be searched safely while i
 elements cost recall. So what was added since is scanned exactly beside it, what was removed is dropped from its
 candidates, and when either is too much the graph is built anew from a copy, in a thread of the caller's, while searches go on,
 and swapped in.
+
+Where too many of a query's candidates are gone, superseded or not admitted, the beam is widened as long as that is cheaper than
+a scan, and then everything is scanned: a recall takes at most about twice what a scan takes, and finds what there is. Before a
+graph is used it is measured against a scan with queries near its own vectors: among vectors that are equal, or that have no
+structure, hnswlib finds next to nothing, and then scans go on.
+
+Over 400 lines, for a graph is built, measured, read and searched under the same lock and version.
 """
 
 import threading
@@ -14,6 +21,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
 from libcpp.pair cimport pair
+from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 cdef extern from "recall_index.hpp" namespace "echorator" nogil:
@@ -49,6 +57,11 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         float signals[9]
         float similarity, coverage
 
+    cdef enum Answer:
+        kAnswered
+        kReplaced
+        kTooFew
+
     cdef cppclass CIndex "echorator::RecallIndex":
         CIndex(size_t) except +
         void add(const Entry &, const float *, const uint64_t *, size_t) except +
@@ -66,8 +79,17 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         size_t graph_size()
         size_t graph_dead()
         size_t outside_graph()
-        cbool nearest(const Query &, vector[pair[float, uint64_t]] &) except +
-        cbool search(const Query &, vector[Hit] &) except +
+        Answer nearest(const Query &, vector[pair[float, uint64_t]] &) except +
+        void nearest_in_graph(const float *, size_t, vector[pair[float, uint64_t]] &) except +
+        cbool has_vector(uint64_t, const float *)
+        Answer search(const Query &, vector[Hit] &) except +
+
+cdef extern from "graph_file.hpp" namespace "echorator" nogil:
+    cdef cppclass GraphFile:
+        GraphFile(const uint8_t *, size_t, size_t, size_t, size_t, size_t)
+        string damage() except +
+        uint64_t label(size_t)
+        void vector(size_t, float *)
 
 SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal")
 COLUMNS = ("said_s", "created_s", "last_used_s", "valid_from_s", "valid_to_s", "uses", "importance", "valence", "arousal", "kind")
@@ -76,6 +98,14 @@ GRAPH_M = 16
 GRAPH_EF_BUILD = 200
 GRAPH_EF_SEARCH = 256
 _STALE = 0.25  # of the graph, dead or outside: then it is built anew
+_WIDER = 8  # times as many candidates where too few of them are of use
+SCAN_PACE = 64  # vectors that a scan compares in the time that a candidate of a wider beam takes (bench/MEMORY.md)
+_PROBES = 48  # queries that a new graph is measured with
+_SAMPLED = 2000  # vectors that they are made of
+_SURE = 0.98  # of the 10 nearest, to be found by a graph that is used
+_LIKELY = 0.95  # of as many as half the beam, which is what is relied upon among removed ones
+_MOVED = 0.3  # of its length
+_ALIKE = 2e-4  # cosines that differ by less are equal, for the halves of `half_dot.hpp`
 
 
 cdef void fill(Entry & entry, const double[:] row):
@@ -94,7 +124,8 @@ cdef void fill(Entry & entry, const double[:] row):
 cdef class RecallIndex:
     cdef CIndex * index
     cdef readonly int dim
-    cdef object _graph  # (hnswlib.Index, version) or None; replaced, never changed
+    cdef object _graph  # (hnswlib.Index, version, beam) or None; replaced, never changed
+    cdef size_t _refused  # size at which a graph was built that finds too little; 0: none was
     cdef object _building
     cdef uint64_t _versions
 
@@ -104,6 +135,7 @@ cdef class RecallIndex:
         self.dim = dim
         self.index = new CIndex(dim)
         self._graph = None
+        self._refused = 0
         self._building = threading.Lock()
         self._versions = 0
 
@@ -135,7 +167,7 @@ cdef class RecallIndex:
     def wants_graph(self):
         """Whether `build_graph` would pay: large, and too much is dead in the graph or outside it."""
         cdef size_t size = self.index.size(), graph = self.index.graph_size()
-        if size <= EXACT_LIMIT:
+        if size <= EXACT_LIMIT or size <= 2 * self._refused:
             return False
         limit = max(EXACT_LIMIT / 2, graph * _STALE)
         return graph == 0 or self.index.outside_graph() > limit or self.index.graph_dead() > graph * _STALE
@@ -208,18 +240,20 @@ cdef class RecallIndex:
         cdef Query q
         cdef vector[pair[float, uint64_t]] found
         cdef Py_ssize_t i
+        cdef Answer answer = kTooFew
         cdef uint64_t[::1] candidates
         self._check(query)
+        _counts(k, 0)
         q.vector = &query[0]
         q.k = k
         q.superseded = True
-        candidates = self._candidates(q, query, k)
-        if candidates.shape[0]:
-            q.candidates = &candidates[0]
-        with nogil:
-            if not self.index.nearest(q, found):
-                q.graph = 0  # it was replaced meanwhile: scan
-                self.index.nearest(q, found)
+        beam = 0
+        while answer != kAnswered:
+            candidates, beam = self._candidates(q, query, beam, 4 * q.k)
+            q.candidates = &candidates[0] if candidates.shape[0] else NULL
+            with nogil:
+                answer = self.index.nearest(q, found)
+            beam = len(self) + 1 if answer == kReplaced else beam
         n = found.size()
         labels, scores = np.empty(n, np.uint64), np.empty(n, np.float32)
         cdef uint64_t[::1] labels_view = labels
@@ -233,19 +267,28 @@ cdef class RecallIndex:
         if query.shape[0] != self.dim:
             raise ValueError(f"the query has {query.shape[0]} numbers, the index {self.dim}")
 
-    cdef uint64_t[::1] _candidates(self, Query & q, const float[::1] query, int k):
-        """The graph's nearest labels; sets `q.graph` and `q.n_candidates`."""
+    cdef object _candidates(self, Query & q, const float[::1] query, size_t tried, size_t least):
+        """The graph's nearest labels, and how many were asked for: more than the `tried` before. Sets `q.graph` and `q.n_candidates`.
+
+        No graph is used where there is none, or where a beam that is wider than `tried` would take longer than a scan.
+        """
+        cdef size_t beam
+        q.graph = q.n_candidates = 0
         graph = self._graph
-        if graph is None:
-            return np.zeros(0, np.uint64)
-        hnsw, version = graph
-        # More than k where some of the graph are gone, for the query may be among those.
-        wanted = min(max(2 * k, GRAPH_EF_SEARCH) if self.index.graph_dead() else k, hnsw.element_count)
-        found, _ = hnsw.knn_query(np.asarray(query), k=wanted, num_threads=1)
+        if graph is None or tried > self.index.size():
+            return _NONE, tried
+        hnsw, version, usual = graph
+        size = hnsw.element_count
+        beam = tried * _WIDER if tried else max(<size_t> usual, least)
+        if beam > <size_t> usual and beam * SCAN_PACE > <size_t> size:
+            return _NONE, beam
+        beam = min(beam, <size_t> size)
+        found = _asked(hnsw, np.asarray(query), beam)
+        if found is None:
+            return _NONE, beam
         q.graph = version
-        labels = np.ascontiguousarray(found[0], np.uint64)
-        q.n_candidates = len(labels)
-        return labels
+        q.n_candidates = beam
+        return found[0], beam
 
     def search(self, query, const uint64_t[::1] terms, *, const float[::1] weights, int k, double now_s, double as_of_s, bint superseded=False,
                double since_s=-1e300, double before_s=1e300, uint32_t kinds=0xFFFFFFFF, uint64_t session=0, uint32_t speaker=0,
@@ -255,6 +298,7 @@ cdef class RecallIndex:
         cdef vector[Hit] hits
         cdef const float[::1] numbers
         cdef uint64_t[::1] candidates
+        cdef Answer answer = kTooFew
         cdef Py_ssize_t i, j
         if weights.shape[0] != kSignals:
             raise ValueError(f"{kSignals} weights are needed")
@@ -267,7 +311,8 @@ cdef class RecallIndex:
         q.n_terms = terms.shape[0]
         for i in range(kSignals):
             q.weights[i] = weights[i]
-        q.k, q.pool = k, pool
+        _counts(k, pool)
+        q.k, q.pool = k, max(k, pool)
         q.now_s, q.as_of_s, q.superseded = now_s, as_of_s, superseded
         q.since_s, q.before_s, q.kinds, q.session, q.speaker = since_s, before_s, kinds, session, speaker
         q.valence, q.arousal = valence, arousal
@@ -277,14 +322,14 @@ cdef class RecallIndex:
             q.goals, q.n_goals = &goals[0, 0], goals.shape[0]
         # A graph knows no filter: where one is set, all that it admits are scanned.
         filtered = session != 0 or speaker != 0 or kinds != 0xFFFFFFFFu or since_s > -1e300 or before_s < 1e300
-        if query is not None and not filtered:
-            candidates = self._candidates(q, numbers, pool)
-            if candidates.shape[0]:
-                q.candidates = &candidates[0]
-        with nogil:
-            if not self.index.search(q, hits):
-                q.graph = 0  # it was replaced meanwhile: scan
-                self.index.search(q, hits)
+        beam = 0
+        while answer != kAnswered:
+            if query is not None and not filtered:
+                candidates, beam = self._candidates(q, numbers, beam, max(4 * q.k, q.pool))
+                q.candidates = &candidates[0] if candidates.shape[0] else NULL
+            with nogil:
+                answer = self.index.search(q, hits)
+            beam = len(self) + 1 if answer == kReplaced else beam
         n = hits.size()
         labels, scores = np.empty(n, np.uint64), np.empty(n, np.float32)
         signals, cosines, coverages = np.empty((n, kSignals), np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
@@ -339,24 +384,125 @@ cdef class RecallIndex:
         graph = self._graph
         return graph[0].index_file_size() if graph is not None else 0
 
-    def load_graph(self, str path, int size, const uint64_t[::1] changed):
-        """Read a verified file of `save_graph` with `size` labels; the vectors of those in `changed` are others now."""
+    def load_graph(self, str path, size_t size, const uint64_t[::1] changed):
+        """Read a file of `save_graph` with `size` labels; the vectors of those in `changed` are others now. Raises ValueError."""
         import hnswlib
 
         with self._building:
+            labels = self._labels_of(np.memmap(path, np.uint8, "r"), size, set(np.asarray(changed).tolist()))
             hnsw = hnswlib.Index(space="ip", dim=self.dim)
             hnsw.load_index(path, max_elements=size)
-            if hnsw.element_count != size:
-                raise ValueError(f"the graph has {hnsw.element_count} labels, not {size}")
-            labels = np.array(hnsw.get_ids_list(), np.uint64)
-            self._adopt(hnsw, np.ascontiguousarray(np.setdiff1d(labels, np.asarray(changed))), size)
+            if not self._adopt(hnsw, np.ascontiguousarray(np.setdiff1d(labels, np.asarray(changed))), size):
+                raise ValueError("it finds less than a scan finds")
+
+    def _labels_of(self, const uint8_t[::1] content, size_t size, changed):
+        """The labels of a graph's file. Raises ValueError where hnswlib could not read it, or its vectors are not those of the index."""
+        cdef GraphFile * file = new GraphFile(&content[0], content.shape[0], self.dim, size, GRAPH_M, GRAPH_EF_BUILD)
+        cdef string damage
+        cdef size_t i
+        cdef vector[float] row
+        cdef uint64_t[::1] labels
+        try:
+            with nogil:
+                damage = file.damage()
+            if damage.size():
+                raise ValueError(damage.decode())
+            labels = np.empty(size, np.uint64)
+            row.resize(self.dim)
+            for i in range(size):
+                labels[i] = file.label(i)
+                file.vector(i, row.data())
+                if not self.index.has_vector(labels[i], row.data()) and labels[i] not in changed:
+                    raise ValueError(f"its vector of memory {labels[i]} is another")
+        finally:
+            del file
+        return np.asarray(labels)
 
     def _adopt(self, hnsw, const uint64_t[::1] labels, size_t size):
+        """Search by this graph from now on. False, and scan everything, where a scan finds what the graph does not."""
         cdef size_t n = labels.shape[0]
         cdef uint64_t version
         hnsw.set_ef(GRAPH_EF_SEARCH)
         self._versions += 1
         version = self._versions
         with nogil:
-            self.index.set_graph(&labels[0] if n else NULL, n, size, version)
-        self._graph = (hnsw, version)
+            self.index.set_graph(&labels[0] if n else NULL, n, size, version)  # searches by the graph before it scan from here on
+        beam = self._beam_of(hnsw, np.asarray(labels))
+        if not beam:
+            self._graph = None
+            self._refused = max(size, 1)
+            with nogil:
+                self.index.set_graph(NULL, 0, 0, 0)
+            return False
+        self._refused = 0
+        self._graph = (hnsw, version, beam)
+        return True
+
+    def _beam_of(self, hnsw, labels):
+        """The candidates that a search of this graph has to ask for, measured against scans; 0 where a scan costs less, or finds more."""
+        cdef vector[pair[float, uint64_t]] true
+        cdef const float[::1] probe
+        cdef const float * at
+        cdef size_t beam = GRAPH_EF_SEARCH, size = hnsw.element_count, k
+        labels = np.sort(labels)
+        probes = self._probes(labels)
+        while beam == GRAPH_EF_SEARCH or beam * SCAN_PACE <= size:
+            shares = []  # found of the 10 nearest, and of half the beam
+            for probe in probes:
+                at, k = &probe[0], beam // 2
+                with nogil:
+                    self.index.nearest_in_graph(at, k, true)
+                found = _asked(hnsw, np.asarray(probe), min(beam, size))
+                if found is None:
+                    shares.append((0.0, 0.0))
+                elif true.size():
+                    there = found[0][labels[np.searchsorted(labels, found[0]).clip(max=len(labels) - 1)] == found[0]]
+                    cosines = self._rows(there) @ np.asarray(probe)
+                    counts = (min(10, true.size()), true.size())
+                    shares.append([min(1.0, np.count_nonzero(cosines >= true[n - 1].first - _ALIKE) / n) for n in counts])
+            if not shares or (np.mean(shares, axis=0) >= (_SURE, _LIKELY)).all():
+                return beam
+            beam *= 2
+        return 0
+
+    def _probes(self, labels):
+        """Queries like those that will come: a stored vector that is moved a little, and a point between two of them.
+
+        Each of many equal vectors counts once: the graph has to find the others too.
+        """
+        rng = np.random.default_rng(len(labels))
+        stored = np.unique(self._rows(rng.permutation(labels)[:_SAMPLED]), axis=0)
+        made = []
+        for place in range(_PROBES if len(labels) else 0):
+            point = stored[rng.integers(0, len(stored), 1 + place % 2)].sum(axis=0)
+            point += rng.normal(size=self.dim) * (_MOVED * np.linalg.norm(point) / np.sqrt(self.dim))
+            length = np.linalg.norm(point)
+            if length > 0:
+                made.append(np.ascontiguousarray(point / length, np.float32))
+        return made
+
+    def _rows(self, const uint64_t[::1] labels):
+        """(n, dim) vectors; zeros for labels that are gone."""
+        cdef Py_ssize_t i
+        out = np.zeros((labels.shape[0], self.dim), np.float32)
+        cdef float[:, ::1] view = out
+        for i in range(labels.shape[0]):
+            self.index.row(labels[i], &view[i, 0])
+        return out
+
+
+_NONE = np.zeros(0, np.uint64)
+
+
+def _counts(k, pool):
+    if k < 0 or pool < 0:
+        raise ValueError(f"k and pool must be 0 or more, not {k} and {pool}")
+
+
+def _asked(hnsw, queries, k):
+    """(n, k) labels, best first; None where the graph reaches fewer than k."""
+    try:
+        found, _ = hnsw.knn_query(queries, k=k, num_threads=1)
+    except RuntimeError:
+        return None
+    return np.ascontiguousarray(found, np.uint64)

@@ -3,7 +3,8 @@
 // llama.cpp's samplers work on an array of the whole vocabulary (12 bytes an entry), which costs more than a small
 // model's own work. Here penalties, biases and the selection of the k largest go straight over the logits, and
 // llama.cpp's samplers see only what is left; what needs the whole vocabulary (DRY, Mirostat, top_k off) takes the
-// long way. A grammar is checked on the token chosen without it first, and only a refusal makes it look at them all.
+// long way. A grammar (grammar_matcher.hpp) is checked on the token chosen without it first; a refusal makes it look for as many
+// allowed tokens as the chain needs, from the most likely one on, and only where these are rare at the whole vocabulary.
 //
 // Order: logit bias, penalties, DRY, top-k, typical, top-p, min-p, XTC, temperature, draw; as in llama.cpp's tools.
 #pragma once
@@ -22,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "grammar_matcher.hpp"
 #include "logits.hpp"
 
 namespace echorator {
@@ -40,7 +42,8 @@ struct SamplingParams {
     float mirostat_tau = 5.0f, mirostat_eta = 0.1f;
     uint32_t seed = 0;
     std::vector<std::pair<int32_t, float>> bias;
-    std::string grammar;
+    std::shared_ptr<const Grammar> grammar;  // with `trie`, of the vocabulary; or none
+    std::shared_ptr<const TokenTrie> trie;
     int logprobs = -1;  // -1: none
 };
 
@@ -49,10 +52,7 @@ struct SamplerFree {
 };
 using SamplerPtr = std::unique_ptr<llama_sampler, SamplerFree>;
 
-// Null if llama.cpp cannot parse it.
-inline SamplerPtr make_grammar(const llama_vocab * vocab, const std::string & text) {
-    return SamplerPtr(llama_sampler_init_grammar(vocab, text.c_str(), "root"));
-}
+constexpr int32_t kTextComplete = -2;  // in place of a token: the grammar has come to its end
 
 class Sampler {
 public:
@@ -61,10 +61,6 @@ public:
         if (params_.penalty_last_n < 0) params_.penalty_last_n = context_tokens;
         const bool penalises = params_.repeat_penalty != 1.0f || params_.presence_penalty != 0.0f || params_.frequency_penalty != 0.0f;
         if (!penalises) params_.penalty_last_n = 0;
-        if (!params_.grammar.empty()) {
-            grammar_ = make_grammar(vocab, params_.grammar);
-            if (!grammar_) throw std::invalid_argument("the grammar cannot be parsed");
-        }
         if (params_.dry_multiplier > 0.0f) {
             std::vector<const char *> breakers;
             for (const auto & b : params_.dry_breakers) breakers.push_back(b.c_str());
@@ -102,8 +98,13 @@ public:
         }
     }
 
-    // Chooses a token and advances all state. `logits` is changed in place; tokens in `forbidden` are never chosen.
+    // Chooses a token and advances all state; kTextComplete where the grammar has come to its end and no token that ends a text may
+    // be chosen. `logits` is changed in place; tokens in `forbidden` are never chosen. Raises RequestError where no token may be chosen
+    // or the grammar exceeds its budget.
     int32_t sample(float * logits, const std::vector<int32_t> & forbidden) {
+        if (params_.grammar && !grammar_) {  // at the first token and not before: a request that waits needs no room for it
+            grammar_ = std::make_unique<GrammarMatcher>(std::move(params_.grammar), std::move(params_.trie));
+        }
         if (params_.logprobs >= 0) logprobs_before(logits);
         for (int32_t token : forbidden) logits[token] = -std::numeric_limits<float>::infinity();
         for (const auto & [token, bias] : params_.bias) {
@@ -115,11 +116,16 @@ public:
             token = argmax(logits, n_vocab_);
         } else {
             token = choose(logits, false);
-            if (grammar_ && !allowed(token, logits[token])) token = choose(logits, true);
+            if (grammar_ && (token < 0 || !grammar_->allows(token))) token = choose(logits, true);
+            if (token < 0) {
+                if (grammar_ && grammar_->can_end()) return kTextComplete;
+                throw RequestError(grammar_ ? "no token of the model can go on in the grammar, or the biases forbid those that can"
+                                                  : "no token may be chosen: the biases forbid them all");
+            }
         }
         remember(token);
         if (dry_) llama_sampler_accept(dry_.get(), token);
-        if (grammar_) llama_sampler_accept(grammar_.get(), token);
+        if (grammar_) grammar_->accept(token);
         if (chain_) llama_sampler_accept(chain_.get(), token);
         if (params_.logprobs >= 0) position_.front().first = token, position_.front().second = logprob_of(token);
         return token;
@@ -129,28 +135,43 @@ public:
     const std::vector<std::pair<int32_t, float>> & logprobs() const { return position_; }
 
 private:
+    // -1 where no token may be chosen.
     int32_t choose(float * logits, bool with_grammar) {
         candidates_.clear();
-        const bool all = with_grammar || dry_ || narrow_ <= 0;
-        if (all) {
-            candidates_.reserve(static_cast<size_t>(n_vocab_));
-            for (int32_t t = 0; t < n_vocab_; t++) candidates_.push_back({t, logits[t], 0.0f});
-        } else {
+        const bool few = !dry_ && narrow_ > 0;
+        if (few && !with_grammar) {
             top_k(logits, n_vocab_, narrow_, best_);
             for (const auto & [logit, t] : best_) candidates_.push_back({t, logit, 0.0f});
+        } else if (!few || !find_allowed(logits)) {
+            candidates_.clear();
+            const std::vector<uint64_t> * allowed = with_grammar ? &grammar_->allowed() : nullptr;
+            for (int32_t t = 0; t < n_vocab_; t++) {
+                if (!allowed || (*allowed)[static_cast<size_t>(t) / 64] >> (t % 64) & 1) candidates_.push_back({t, logits[t], 0.0f});
+            }
         }
-        llama_token_data_array array{candidates_.data(), candidates_.size(), -1, !all};
-        if (with_grammar) llama_sampler_apply(grammar_.get(), &array);
+        llama_token_data_array array{candidates_.data(), candidates_.size(), -1, few && !with_grammar};
         if (dry_) llama_sampler_apply(dry_.get(), &array);
-        if (all && narrow_ > 0) cut_to_best(&array);
+        if (narrow_ > 0 && !array.sorted) cut_to_best(&array);
         const auto open = [](const llama_token_data & c) { return c.logit > -std::numeric_limits<float>::infinity(); };
-        if (std::none_of(array.data, array.data + array.size, open)) {
-            throw std::runtime_error("no token is allowed here: the grammar or the biases forbid them all");
-        }
+        if (std::none_of(array.data, array.data + array.size, open)) return -1;
         if (greedy_) return array.data[0].id;
         llama_sampler_apply(chain_.get(), &array);
         if (array.selected < 0 || array.selected >= static_cast<int64_t>(array.size)) throw std::runtime_error("sampling chose no token");
         return array.data[array.selected].id;
+    }
+
+    // Looks for the narrow_ most likely tokens that the grammar allows among those at the top. False where they are not all there.
+    bool find_allowed(const float * logits) {
+        if (narrow_ > kFew) return false;
+        const int tried = 4 * narrow_ + 60;
+        top_k(logits, n_vocab_, tried, best_);
+        for (const auto & [logit, t] : best_) {
+            if (logit == -std::numeric_limits<float>::infinity()) return true;
+            if (!grammar_->allows(t)) continue;
+            candidates_.push_back({t, logit, 0.0f});
+            if (static_cast<int>(candidates_.size()) == narrow_) return true;
+        }
+        return tried >= n_vocab_;
     }
 
     // The narrow_ largest of an unsorted array, sorted; refused tokens (-inf) go.
@@ -161,13 +182,6 @@ private:
         array->size = k;
         array->sorted = true;
         while (array->size > 0 && array->data[array->size - 1].logit == -std::numeric_limits<float>::infinity()) array->size--;
-    }
-
-    bool allowed(int32_t token, float logit) const {
-        llama_token_data one{token, logit, 0.0f};
-        llama_token_data_array array{&one, 1, -1, false};
-        llama_sampler_apply(grammar_.get(), &array);
-        return one.logit > -std::numeric_limits<float>::infinity();
     }
 
     void remember(int32_t token) {
@@ -200,11 +214,14 @@ private:
 
     float logprob_of(int32_t token) const { return static_cast<float>(raw_[token] - raw_sum_); }
 
+    static constexpr int kFew = 1000;  // tokens that are faster tried one by one than the whole vocabulary at once
+
     SamplingParams params_;
     int n_vocab_;
     bool greedy_ = false;
     int narrow_ = 0;  // candidates that the chain sees; 0: the whole vocabulary
-    SamplerPtr grammar_, dry_, chain_;
+    std::unique_ptr<GrammarMatcher> grammar_;
+    SamplerPtr dry_, chain_;
     std::deque<int32_t> recent_;
     std::unordered_map<int32_t, int> counts_;
     std::vector<Scored> best_;

@@ -1,7 +1,7 @@
-"""The roots of Echorator's errors, which of them are worth a retry, and what a reconciler does about each.
+"""The roots of Echorator's errors: which are worth a retry, and which class a reconciler treats them as.
 
-Feeds every layer: native code and third-party errors are translated into these at the edge, `service.py` files
-turn them into gRPC statuses and `cli/` into exit codes.
+Used by every layer: native and third-party errors are translated into these at the edge, `service.py` files
+turn them into gRPC statuses and `cli/` turns them into exit codes.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import enum
 
 
 class EchoratorError(Exception):
-    """Root. `retryable` says whether the same call may succeed later without a change."""
+    """The root of all errors of Echorator. `retryable` says whether the same call may succeed later without a change."""
 
     retryable = False
 
 
 class InvalidRequestError(EchoratorError):
-    """The request cannot be served as it stands; the message says what to change."""
+    """The request cannot be served in this form; the message says what to change."""
 
 
 class ContextOverflowError(InvalidRequestError):
-    """The prompt does not fit the context; the message carries both numbers."""
+    """The prompt does not fit the context; the message has both lengths."""
 
 
 class TemplateError(InvalidRequestError):
@@ -32,11 +32,11 @@ class ModelFileError(InvalidRequestError):
 
 
 class ModelNotFoundError(EchoratorError):
-    """No model of that name is loaded."""
+    """No model of the requested name is loaded."""
 
 
 class QueueFullError(EchoratorError):
-    """The admission queue is at its limit; try again after `retry_after_s`."""
+    """The admission queue is full; the call may be repeated after `retry_after_s` seconds."""
 
     retryable = True
 
@@ -46,32 +46,40 @@ class QueueFullError(EchoratorError):
 
 
 class DrainingError(EchoratorError):
-    """The server or the model is shutting down; try another server."""
+    """The server or the model is shutting down; another server may take the call."""
 
     retryable = True
 
 
 class ResourceError(EchoratorError):
-    """Memory, a device or a file handle could not be had."""
+    """Memory, a device or a file handle was not available."""
 
 
 class EngineError(EchoratorError):
-    """llama.cpp failed while it computed; the request is lost, the engine goes on."""
+    """llama.cpp failed while it computed; the request is lost, the engine keeps running."""
 
     retryable = True
 
 
 class ErrorClass(enum.IntEnum):
-    """What a reconciler does after a failure; the numbers are those of `ErrorClass` in controller.proto."""
+    """The classes of failures that a reconciler distinguishes; the numbers are those of `ErrorClass` in controller.proto."""
 
-    TRANSIENT = 1  # try again after a while, longer each time
-    CONFIGURATION = 2  # show it, and do not try again until the wish is changed
+    TRANSIENT = 1  # retry with exponential backoff
+    CONFIGURATION = 2  # show the failure, and do not retry until the desired state is changed
     RESOURCE = 3  # clean up, and try on another machine
-    SYSTEM = 4  # try again; after three times leave the machine out
+    SYSTEM = 4  # retry; after SYSTEM_ATTEMPTS failures leave the machine out
+
+
+SYSTEM_ATTEMPTS = 3  # failures of class SYSTEM on one machine, after which another machine is tried
+
+
+def class_of_number(number: int) -> ErrorClass:
+    """Return the class with this number, as a message has it; SYSTEM for a number that this version does not know."""
+    return ErrorClass(number) if number in set(ErrorClass) else ErrorClass.SYSTEM
 
 
 def class_of(error: BaseException) -> ErrorClass:
-    """How a failed load or unload is to be treated."""
+    """Return the class by which a failed load or unload is treated."""
     if isinstance(error, (InvalidRequestError, ModelNotFoundError)):
         return ErrorClass.CONFIGURATION
     if isinstance(error, (ResourceError, MemoryError, OSError)):

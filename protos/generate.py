@@ -1,7 +1,7 @@
 """Generate `echorator/rpc/` from the .proto files beside this script.
 
 The Python package of the generated code is `echorator.rpc.v1`, the proto path is `echorator/v1`, so the imports that
-protoc writes are rewritten on the way. Output depends on the version of grpcio-tools, which the `dev` extra pins. protoc types the
+protoc writes are rewritten on the way. Output depends on the version of grpcio-tools, which the `test` extra pins. protoc types the
 messages but not the services; `service_types` adds that, for grpc.aio.
 
     python protos/generate.py           write the files
@@ -28,7 +28,7 @@ _IMPORT = re.compile(r"^from echorator\.v1 import ", re.MULTILINE)
 
 
 def generate(folder: Path) -> dict[str, str]:
-    """Run protoc with `folder` as its output, return the rewritten texts by file name.
+    """Run protoc with `folder` as its output and return the rewritten texts by file name.
 
     Raises:
         SystemExit: protoc refused a file; it has printed why.
@@ -94,7 +94,8 @@ def main() -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Generate echorator/rpc/ from protos/.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff where files are stale")
-    check = parser.parse_args().check
+    arguments = parser.parse_args()
+    check: bool = arguments.check
     with tempfile.TemporaryDirectory() as folder:
         texts = generate(Path(folder))
     if check:

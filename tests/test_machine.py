@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.random_gguf import Shape, write
 from echorator import machine
+from tests.support.models.random_gguf import Shape, write
+from tests.support.programs import needing
 
 GIB = 1 << 30
 HAS = len(os.sched_getaffinity(0))
@@ -29,6 +30,7 @@ from pathlib import Path
 from echorator import machine
 from echorator._native import engine as native
 from echorator.settings import EngineSettings, Sampling
+from tests.support.programs import needing
 
 settings = EngineSettings(Path(sys.argv[1]), slots=1, context_tokens=128, prefix_cache=False)
 model = native.Model(settings)
@@ -130,6 +132,7 @@ def test_without_limits_it_is_the_machine(tmp_path: Path) -> None:
 
 
 @pytest.fixture
+@needing("control groups")
 def group() -> Iterator[list[Path]]:
     """Folders of a control group with a quota of one core and 2 GiB of memory."""
     mounted = Path("/sys/fs/cgroup")
@@ -148,9 +151,6 @@ def group() -> Iterator[list[Path]]:
             made.append(folder)
             for file, text in texts.items():
                 (folder / file).write_text(text)
-    except OSError as error:
-        pytest.skip(f"control groups cannot be made here ({error}); run this as root, outside a container or in a privileged one")
-    else:
         yield made
     finally:
         for folder in made:

@@ -1,4 +1,4 @@
-"""The compiled core: engine, and the harness that shows its pure parts to the tests.
+"""The compiled core: the engine, and the harness that shows its pure parts to the tests.
 
 Importing it loads the libraries of the llama-cpp-python package (without that package's Python modules, which take
 longer to import than to load) and refuses a version other than the one compiled against: llama.h has no stable ABI.
@@ -15,7 +15,7 @@ REPAIR = "reinstall echorator in this environment: pip install --force-reinstall
 
 
 def _load_llama() -> str:
-    """Load libllama and what it needs, return the version of the package.
+    """Load libllama and the libraries it needs, and return the version of the package.
 
     Raises:
         ImportError: the package is missing or its libraries cannot be loaded.
@@ -36,7 +36,7 @@ def _load_llama() -> str:
 
 
 def check_version(built_for: str, found: str) -> None:
-    """Raises ImportError when the engine was compiled against another llama-cpp-python than the one installed."""
+    """Raise ImportError if the engine was compiled against another llama-cpp-python than the installed one."""
     if built_for != found:
         raise ImportError(f"the engine was compiled for llama-cpp-python {built_for}, but {found} is installed; {REPAIR}")
 

@@ -20,29 +20,32 @@ GRAPH_M: int
 GRAPH_EF_BUILD: int
 GRAPH_EF_SEARCH: int
 
+SCAN_PACE: int
+"""Vectors that a scan compares in the time that one candidate of a wider beam takes; a beam that costs more than a scan is not tried."""
+
 class RecallIndex:
     dim: int
 
     def __init__(self, dim: int) -> None:
-        """For vectors of `dim` numbers, unit length. Raises ValueError."""
+        """Make an empty index for unit vectors of `dim` numbers. Raises ValueError."""
 
     def __len__(self) -> int: ...
     def __contains__(self, label: int) -> bool: ...
     @property
     def memory_bytes(self) -> int:
-        """Of the index without the graph."""
+        """Return the bytes of the index without the graph."""
 
     @property
     def graph_size(self) -> int:
-        """Labels in the graph, those that are gone or changed too; 0 without a graph."""
+        """Return the number of labels in the graph, removed and changed ones included; 0 without a graph."""
 
     @property
     def outside_graph(self) -> int:
-        """How many are scanned beside the graph."""
+        """Return the number of labels that are scanned beside the graph."""
 
     @property
     def wants_graph(self) -> bool:
-        """Whether `build_graph` would pay: large, and too much is dead in the graph or outside it."""
+        """Return whether `build_graph` would pay: the index is large, and too much of it is dead in the graph or outside it."""
 
     def add(
         self,
@@ -54,32 +57,44 @@ class RecallIndex:
         terms: Ids,
         term_ends: npt.NDArray[np.int64],
     ) -> None:
-        """Add n new labels: vectors (n, dim), columns (n, 10), session hashes (0: none) and speaker hashes (n,), the terms of
-        all in one array and where those of each end. Raises ValueError where shapes do not fit; nothing is added then."""
+        """Add n new labels, all or none. Raises ValueError where shapes do not fit.
+
+        Args:
+            labels: (n,), none of them in the index.
+            vectors: (n, dim).
+            columns: (n, 10), in the order of COLUMNS.
+            sessions: (n,) hashes of sessions; 0: none.
+            speakers: (n,) hashes of speakers.
+            terms: the term ids of all labels in one array.
+            term_ends: (n,), where the terms of each label end.
+        """
 
     def remove(self, label: int) -> bool:
-        """False when it is not there."""
+        """Remove a label; return False where it is not in the index."""
 
     def update(self, label: int, columns: Doubles, speaker: int) -> bool:
-        """New numbers for a label; False when it is not there."""
+        """Replace the numbers of a label; return False where it is not in the index."""
 
     def columns(self, label: int) -> Doubles:
-        """The numbers of a label. Raises KeyError."""
+        """Return the numbers of a label, shape (10,). Raises KeyError."""
 
     def use(self, labels: Ids, now_s: float) -> None:
-        """One more use of each."""
+        """Count one more use of each label at `now_s`."""
 
     def associate(self, a: int, b: int, weight: float) -> None:
-        """Set the weight of an association, both ways; 0 takes it away."""
+        """Set the weight of an association, both ways; 0 removes it."""
 
     def vectors(self, labels: Ids) -> Floats:
-        """(n, dim). Raises KeyError."""
+        """Return the vectors of the labels, (n, dim). Raises KeyError."""
 
     def labels(self) -> Ids:
-        """In the order of addition."""
+        """Return all labels in the order of their addition."""
 
     def nearest(self, query: Floats, k: int) -> tuple[Ids, Floats]:
-        """(labels, cosines) by the vectors alone, best first, those that no longer hold too."""
+        """Return (labels, cosines) of the k nearest vectors, or all if there are fewer, best first.
+
+        Memories that no longer hold are included. Raises ValueError for a k below 0.
+        """
 
     def search(
         self,
@@ -101,17 +116,28 @@ class RecallIndex:
         goals: Floats | None = None,
         pool: int = 128,
     ) -> tuple[Ids, Floats, Floats, Floats, Floats]:
-        """(labels, scores, signals (n, 9), cosines, coverages of the query's words), best first."""
+        """Return (labels, scores, signals (n, 9), cosines, coverages of the query's words), best first.
+
+        With a query vector there are as many results as memories are admitted, up to k. `pool` is the number of candidates that each of the
+        first two signals gives, at least k. Raises ValueError for wrong shapes and numbers below 0.
+        """
 
     def build_graph(self, threads: int = 1) -> bool:
-        """Build and swap in a graph of all that is there now; searches and changes go on. False: one is being built."""
+        """Build a graph of all present labels and swap it in; searches and changes go on. Return False while another one is being built.
+
+        Where the graph finds less than a scan, as among many equal vectors, it is dropped: `graph_size` is 0 then, and `wants_graph`
+        is false until there are twice as many memories.
+        """
 
     def save_graph(self, path: str) -> bool:
-        """Write the graph; hnswlib does not say when that fails, so check the file. False without a graph."""
+        """Write the graph; return False without one. hnswlib does not report a failed write, so check the file."""
 
     @property
     def graph_file_bytes(self) -> int:
-        """How long a file of `save_graph` is when it is whole; 0 without a graph."""
+        """Return the length of a whole file of `save_graph`; 0 without a graph."""
 
     def load_graph(self, path: str, size: int, changed: Ids) -> None:
-        """Read a verified file of `save_graph` with `size` labels; the vectors of those in `changed` are others now."""
+        """Read a file of `save_graph` with `size` labels; the labels in `changed` have other vectors than in the file.
+
+        Raises ValueError where the file is not whole and sound: sizes, links, levels, labels, and the vectors of all unchanged labels.
+        """

@@ -1,7 +1,7 @@
-"""A chat with a memory: recall into its messages before the answer, learn from the turn after it.
+"""Gives a chat a memory: recalls memories into its messages before the answer, and learns from the turn after the answer.
 
-Speaks to a CognitionService, of the same process or behind a stub: both have the same two coroutines. What was recalled is tagged by
-the service itself; only the client's own words and the answer are given back to it.
+Calls a CognitionService of the same process or behind a stub: both have the same two coroutines. The service itself tags what was
+recalled; only the client's own words and the answer are given back to the service.
 """
 
 from __future__ import annotations
@@ -16,61 +16,77 @@ from typing import Any, Protocol
 
 from grpc import aio
 
-from echorator.errors import EchoratorError, InvalidRequestError
+from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.rpc.v1 import cognition_pb2, model_pb2
 
-BUDGET_TOKENS = 1024  # of all memories in a prompt
+BUDGET_TOKENS = 1024  # of all memories in a prompt, where the client names no budget
 
 _log = logging.getLogger(__name__)
 
 
 class MemoryUnavailableError(EchoratorError):
-    """The memory could not be asked."""
+    """The memory service could not be reached."""
 
     retryable = True
 
 
+class MemoryFailedError(EchoratorError):
+    """The memory service refused the request; the message is the service's own."""
+
+
+class MemoryFullError(ResourceError):
+    """The memory has no room left: its disk is full, or a limit is reached."""
+
+
 class Cognition(Protocol):
-    """What a chat needs of a CognitionService."""
+    """The two methods of a CognitionService that a chat calls."""
 
     def BuildContext(self, request: cognition_pb2.BuildContextRequest, /) -> Awaitable[cognition_pb2.BuildContextResponse]:
-        """See cognition.proto."""
+        """Return the messages of a chat with recalled memories in them; defined in cognition.proto."""
         ...
 
     def RecordExperience(self, request: cognition_pb2.RecordExperienceRequest, /) -> Awaitable[cognition_pb2.RecordExperienceResponse]:
-        """See cognition.proto."""
+        """Learn from one turn of a chat; defined in cognition.proto."""
         ...
 
 
 def cache_scope(tenant: str) -> int:
-    """64 bits, not 0: requests of one tenant share their prefixes with each other only."""
+    """Return a tenant's cache scope, 64 bits and not 0: requests of one tenant share cached prefixes with each other only."""
     return int.from_bytes(blake2b((tenant or "default").encode(), digest_size=8).digest(), "little") | 1
+
+
+def cache_scope_of(callers: str) -> int:
+    """Return the 64-bit cache scope of a group of callers, which is no tenant's; 0 for "", the scope that all callers share."""
+    return int.from_bytes(blake2b(callers.encode(), digest_size=8, key=b"callers").digest(), "little") | 1 if callers else 0
 
 
 @dataclass
 class Turn:
-    """One turn of a chat with a memory."""
+    """One turn of a chat with a memory, from the recalled messages until it has been learned."""
 
     messages: list[dict[str, Any]]
     cache_scope: int
     erasures: int
     answer: list[str] = field(default_factory=list)
     _memory: ChatMemory | None = None
-    _said: cognition_pb2.RecordExperienceRequest | None = None  # None: nothing is to be learned, or it was
+    _said: cognition_pb2.RecordExperienceRequest | None = None  # None: nothing is to be learned, or has been already
     _usage: model_pb2.MemoryUsage = field(default_factory=model_pb2.MemoryUsage)
 
     async def learn(self, cut: bool) -> model_pb2.MemoryUsage:
-        """After the answer; durable when it returns. Raises what `ChatMemory.recall` does."""
+        """Learn from the complete answer; durable on return. A memory that fails does not fail the answer: `error` of the usage says so."""
         if self._said is not None and self._memory is not None:
             said, self._said = self._said, None
             said.answer = "".join(self.answer)
             said.outcome = cognition_pb2.OUTCOME_CUT if cut else cognition_pb2.OUTCOME_ANSWERED
-            learned = await self._memory.record(said)
-            self._usage.learned_ids.extend(learned.memory_ids)
+            try:
+                self._usage.learned_ids.extend((await self._memory.record(said)).memory_ids)
+            except EchoratorError as error:
+                _log.exception("a turn could not be remembered", extra={"error": str(error)}, exc_info=False)
+                self._usage.error = str(error)
         return self._usage
 
     def leave(self) -> None:
-        """The call has ended; where it was broken off, what the user said is remembered all the same."""
+        """Release the turn at the end of its call; if the answer was broken off, what the user said is recorded in the background."""
         if self._said is not None and self._memory is not None:
             said, self._said = self._said, None
             said.answer = "".join(self.answer)
@@ -79,14 +95,14 @@ class Turn:
 
 
 class ChatMemory:
-    """The memory that chats of this agent use; none until `use`."""
+    """The memory that chats of this agent use; there is none until `use` is called."""
 
     def __init__(self) -> None:
         self._cognition: Cognition | None = None
         self._later: set[asyncio.Task[Any]] = set()
 
     def use(self, cognition: Cognition) -> None:
-        """From now on."""
+        """Set the memory service that all later chats use."""
         self._cognition = cognition
 
     def _asked(self) -> Cognition:
@@ -95,11 +111,11 @@ class ChatMemory:
         return self._cognition
 
     async def recall(self, asked: model_pb2.ChatMemory, messages: list[dict[str, Any]], model: str, context_tokens: int) -> Turn:
-        """The messages with what is remembered, in at most a quarter of the context where the client says no budget.
+        """Return a turn whose messages hold the recalled memories, in at most a quarter of the context where the client says no budget.
 
         Raises:
-            InvalidRequestError: there is no memory here, or the scope is none.
-            MemoryUnavailableError: the service did not answer.
+            InvalidRequestError: this server has no memory, or the scope is not valid.
+            MemoryUnavailableError, MemoryFullError, MemoryFailedError: the service did not answer, or refused.
         """
         begin_s = time.perf_counter()
         given = [model_pb2.Message(role=m["role"], content=m["content"]) for m in messages]
@@ -109,8 +125,10 @@ class ChatMemory:
             request.max_memories = asked.max_memories
         try:
             built = await self._asked().BuildContext(request)
-        except aio.AioRpcError as error:
-            raise _unavailable(error) from error
+        except (aio.AioRpcError, EchoratorError) as error:
+            told = _told(error)
+            _log.warning("a chat could not be given its memories", extra={"error": str(told)})
+            raise told from error
         usage = model_pb2.MemoryUsage(tokens=built.block_tokens, recall_s=time.perf_counter() - begin_s)
         for chosen in built.chosen:
             usage.recalled.add(id=chosen.recalled.memory.id, score=chosen.recalled.score, confidence=chosen.recalled.confidence)
@@ -119,20 +137,20 @@ class ChatMemory:
             user = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
             said = cognition_pb2.RecordExperienceRequest(scope=asked.scope, user_text=user, model=model)
             said.recalled_ids.extend(chosen.recalled.memory.id for chosen in built.chosen)
-        added = len(built.messages) - len(messages)  # a system message before the others, where there was none
+        added = len(built.messages) - len(messages)  # BuildContext puts a system message before the others where there was none
         before: list[dict[str, Any]] = [{}] * added + messages
         turned = [{**was, "role": m.role, "content": m.content} for was, m in zip(before, built.messages, strict=True)]
         return Turn(turned, cache_scope(asked.scope.tenant), built.erasures, [], self, said, usage)
 
     async def record(self, said: cognition_pb2.RecordExperienceRequest) -> cognition_pb2.RecordExperienceResponse:
-        """Raises MemoryUnavailableError."""
+        """Record a turn and return the ids of the memories made of it. Raises as `recall` does."""
         try:
             return await self._asked().RecordExperience(said)
-        except aio.AioRpcError as error:
-            raise _unavailable(error) from error
+        except (aio.AioRpcError, EchoratorError) as error:
+            raise _told(error) from error
 
     def record_later(self, said: cognition_pb2.RecordExperienceRequest) -> None:
-        """Without anyone who waits for it but `close`."""
+        """Record a turn in the background; only `close` waits for it."""
         task = asyncio.get_running_loop().create_task(self._record_quietly(said))
         self._later.add(task)
         task.add_done_callback(self._later.discard)
@@ -144,12 +162,36 @@ class ChatMemory:
             _log.warning("a turn that was broken off could not be remembered", extra={"error": str(error)})
 
     async def close(self) -> None:
-        """Wait for what is being remembered."""
+        """Wait until all turns have been recorded that `record_later` began."""
         await asyncio.gather(*self._later)
 
 
-def _unavailable(error: aio.AioRpcError) -> EchoratorError:
-    details = error.details() or error.code().name
-    if error.code().name == "INVALID_ARGUMENT":
-        return InvalidRequestError(details)
-    return MemoryUnavailableError(f"the memory did not answer ({details}); try again, or leave `memory` out to chat without it")
+def _told(error: aio.AioRpcError | EchoratorError) -> EchoratorError:
+    """Return the error of a chat that a memory's error stands for, the same for a memory in this process and one behind a stub."""
+    if isinstance(error, EchoratorError):
+        if isinstance(error, InvalidRequestError):
+            return error
+        words, kind = str(error), _kind_of(error)
+    else:
+        words, kind = error.details() or error.code().name, _KINDS.get(error.code().name, MemoryUnavailableError)
+    if kind is InvalidRequestError:
+        return InvalidRequestError(words)
+    if kind is MemoryUnavailableError:
+        return MemoryUnavailableError(f"the memory did not answer ({words}); try again, or leave `memory` out to chat without it")
+    return kind(f"the memory: {words}. Leave `memory` out to chat without it")
+
+
+_KINDS: dict[str, type[EchoratorError]] = {
+    "INVALID_ARGUMENT": InvalidRequestError,
+    "RESOURCE_EXHAUSTED": MemoryFullError,
+    "FAILED_PRECONDITION": MemoryFailedError,
+    "DATA_LOSS": MemoryFailedError,
+    "NOT_FOUND": MemoryFailedError,
+    "INTERNAL": MemoryFailedError,
+}
+
+
+def _kind_of(error: EchoratorError) -> type[EchoratorError]:
+    if isinstance(error, ResourceError):
+        return MemoryFullError
+    return MemoryUnavailableError if error.retryable else MemoryFailedError

@@ -1,12 +1,12 @@
-"""From what the engine says to reply messages. Pure; feeds `service`."""
+"""Turns the engine's events and counters into reply messages. Pure; feeds `service`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from echorator._native.engine import Event
-from echorator.agent.registry import Entry, State
-from echorator.images.puller import Image, Progress
+from echorator.agent.loading.registry import Entry, State
+from echorator.model_files.puller import Image, Progress
 from echorator.rpc.v1 import model_pb2 as pb
 
 _REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
@@ -14,12 +14,13 @@ _STATES = {
     State.LOADING: pb.MODEL_STATE_LOADING,
     State.READY: pb.MODEL_STATE_READY,
     State.DRAINING: pb.MODEL_STATE_DRAINING,
+    State.STALLED: pb.MODEL_STATE_STALLED,
 }
 _SLOT_STATES = {"prefill": pb.SLOT_STATE_PREFILL, "decode": pb.SLOT_STATE_DECODE}
 
 
 def usage_of(event: Event) -> pb.Usage:
-    """Of a last event. Times that did not happen (no token came) are 0."""
+    """Return the usage of a request's last event. Times of what did not happen (no token came) are 0."""
     admitted_s = event.admitted_s or event.finished_s
     first_token_s = event.first_token_s
     decoding_s = event.finished_s - first_token_s if first_token_s else 0.0
@@ -35,23 +36,23 @@ def usage_of(event: Event) -> pb.Usage:
 
 
 def finish_of(event: Event) -> pb.Finish:
-    """Of a last event that ended well."""
-    return pb.Finish(reason=_REASONS[event.finish], stop=event.stop, usage=usage_of(event))
+    """Return the Finish message of a last event that ended well."""
+    end_token = event.end_token if event.end_token >= 0 else None
+    return pb.Finish(reason=_REASONS[event.finish], stop=event.stop, usage=usage_of(event), end_token=end_token)
 
 
-def logprobs_of(positions: list[list[tuple[int, float]]], text_of: Callable[[int], str]) -> list[pb.PositionLogprobs]:
-    """The engine's rows (the chosen token first) as messages; `text_of` spells a token."""
-    return [
-        pb.PositionLogprobs(
-            chosen=pb.TokenLogprob(token=row[0][0], text=text_of(row[0][0]), logprob=row[0][1]),
-            top=[pb.TokenLogprob(token=t, text=text_of(t), logprob=p) for t, p in row[1:]],
-        )
-        for row in positions
-    ]
+def logprobs_of(positions: list[list[tuple[int, float]]], bytes_of: Callable[[int], bytes]) -> list[pb.PositionLogprobs]:
+    """Return the engine's rows (the chosen token first) as messages; `bytes_of` spells a token."""
+
+    def message(token: int, logprob: float) -> pb.TokenLogprob:
+        raw = bytes_of(token)
+        return pb.TokenLogprob(token=token, text=raw.decode("utf-8", "replace"), logprob=logprob, raw=raw)
+
+    return [pb.PositionLogprobs(chosen=message(*row[0]), top=[message(*entry) for entry in row[1:]]) for row in positions]
 
 
 def model_of(entry: Entry, digest: str) -> pb.Model:
-    """What is known about a name; little of it while it is being loaded."""
+    """Return what is known about a model; little of it while the model is being loaded."""
     message = pb.Model(name=entry.name, path=str(entry.settings.path), state=_STATES[entry.state])
     if entry.served is None:
         return message
@@ -75,7 +76,7 @@ def model_of(entry: Entry, digest: str) -> pb.Model:
 
 
 def slots_of(rows: Sequence[dict[str, int | str]], slots: int) -> pb.ListSlotsResponse:
-    """The engine's rows, one for each busy slot, filled up with idle ones."""
+    """Return the engine's rows, one for each busy slot, filled up with idle slots."""
     response = pb.ListSlotsResponse()
     for i, row in enumerate(rows):
         response.slots.append(
@@ -94,7 +95,7 @@ def slots_of(rows: Sequence[dict[str, int | str]], slots: int) -> pb.ListSlotsRe
 
 
 def stats_of(model: str, slots: int, values: dict[str, float], tokens_per_s: float) -> pb.Stats:
-    """The engine's counters and gauges as a message."""
+    """Return the engine's counters and gauges as a message."""
     return pb.Stats(
         model=model,
         slots=slots,
@@ -118,7 +119,7 @@ def stats_of(model: str, slots: int, values: dict[str, float], tokens_per_s: flo
 
 
 def pull_of(step: Progress | Image) -> pb.PullModelResponse:
-    """One message of a pull; an image is its last."""
+    """Return one message of a pull; an image is the last one."""
     if isinstance(step, Image):
         size = step.size_bytes
         return pb.PullModelResponse(stage="ready", done_bytes=size, total_bytes=size, path=str(step.path), digest=step.digest)

@@ -1,87 +1,128 @@
-"""From request messages to the values that the engine takes; everything a client can get wrong is said here.
+"""Turns request messages into the values that the engine takes, and refuses everything that a client can get wrong.
 
-Pure: messages in, frozen values out, InvalidRequestError with the field and its range otherwise. Feeds `service`.
+Pure: takes messages, returns frozen values, and raises InvalidRequestError with the field and its range. Feeds `service`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import struct_pb2
+import numpy as np
 
-from echorator.engine.json_schema import JSON_GRAMMAR, grammar_of
+from echorator.agent.tool_history import with_tool_calls
 from echorator.errors import InvalidRequestError
-from echorator.images.puller import Image, meant
-from echorator.images.reference import File, short_name
+from echorator.model_files.puller import Image, meant
+from echorator.model_files.reference import File, short_name
+from echorator.prompting.json_schema import JSON_GRAMMAR
+from echorator.ranged import within
 from echorator.rpc.v1 import model_pb2 as pb
-from echorator.settings import EngineSettings, Lora, Sampling
+from echorator.serving.bounds import LONGEST_STOP, MOST_MESSAGES, MOST_STOPS
+from echorator.settings import LEAST_PRIORITY, MOST_LOGPROBS, MOST_PRIORITY, EngineSettings, Lora, Sampling
 
-MAX_STOPS = 16
-MAX_STOP_BYTES = 256
-MAX_LOGPROBS = 20
-MAX_MESSAGES = 4096
-MAX_EMBED_INPUTS = 2048
+LARGEST_JSON = 4 << 20  # characters
+LONGEST_SCHEMA = 512 * 1024  # characters of the schema as it was sent
+DEEPEST_JSON = 64  # nesting depth of lists and objects
 DEFAULT_GRACE_S = 30.0
 MAX_GRACE_S = 86_400.0
 
+# The server sets these variables of a chat template itself, so no template argument may have one of the names.
+RESERVED_ARGUMENTS = ("messages", "bos_token", "eos_token", "raise_exception", "strftime_now", "range", "dict", "namespace")
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _NAME = re.compile(r"[\w][\w.:@+/-]{0,127}")
-_POOLINGS = {pb.POOLING_UNSPECIFIED: "", pb.POOLING_MEAN: "mean", pb.POOLING_CLS: "cls", pb.POOLING_LAST: "last"}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a generation ends and how it is served."""
+    """The end and the scheduling of one generation, as its request asks for them."""
 
-    max_tokens: int = -1  # -1: up to the end of the context
+    max_tokens: int = -1  # -1: up to the end of the context; 0: the prompt only
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     priority: int = 0
     logprobs: int = -1  # -1: none
+    prompt_logprobs: int = -1  # -1: none
     use_cache: bool = True
 
 
-def python_of(value: struct_pb2.Value) -> Any:
-    """The plain value of a protobuf one. Struct knows doubles only: whole numbers become int again."""
-    kind = value.WhichOneof("kind")
-    if kind == "number_value":
-        number = value.number_value
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
-    if kind == "string_value":
-        return value.string_value
-    if kind == "bool_value":
-        return value.bool_value
-    if kind == "struct_value":
-        return dict_of(value.struct_value)
-    if kind == "list_value":
-        return [python_of(item) for item in value.list_value.values]
-    return None
-
-
-def dict_of(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """The plain dict of a protobuf Struct, its keys sorted, for a Struct keeps no order."""
-    return {key: python_of(struct.fields[key]) for key in sorted(struct.fields)}
-
-
-@lru_cache(maxsize=128)
-def _grammar_of_schema(schema: bytes) -> str:
-    return grammar_of(dict_of(struct_pb2.Struct.FromString(schema)))
-
-
-def sampling_of(message: pb.Sampling, vocabulary: int, defaults: Mapping[str, Any]) -> Sampling:
-    """`defaults`, those of the model, for what is not set; a schema becomes its grammar.
-
-    Args:
-        message: as the client sent it.
-        vocabulary: number of tokens of the model, the range of `logit_bias` keys.
-        defaults: by the names of `Sampling`.
+def json_object_of(text: str, field: str) -> dict[str, Any]:
+    """Return the JSON object that `text` holds, its keys in their order; {} for an empty text.
 
     Raises:
-        InvalidRequestError: a parameter is out of its range, or the schema is not one that a grammar can express.
+        InvalidRequestError: the text is no JSON, no object, or nested more than DEEPEST_JSON deep. NaN and Infinity are no JSON.
+    """
+    if not text:
+        return {}
+    if len(text) > LARGEST_JSON:
+        raise InvalidRequestError(f"{field} has {len(text)} characters, at most {LARGEST_JSON} are taken")
+    try:
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise InvalidRequestError(f"{field} nests more than {DEEPEST_JSON} deep") from error
+    except ValueError as error:
+        raise InvalidRequestError(f"{field} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidRequestError(f"{field} must be a JSON object, not {text[:40]!r}")
+    if _SURROGATE.search(text) and _cannot_be_written(value):
+        raise InvalidRequestError(f"{field} has half of a surrogate pair, which is no character")
+    if deeper_than(value, DEEPEST_JSON):
+        raise InvalidRequestError(f"{field} nests more than {DEEPEST_JSON} deep")
+    return value
+
+
+def _cannot_be_written(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if abs(number) == float("inf"):
+        raise ValueError(f"{text[:40]} is larger than any number that can be kept")
+    return number
+
+
+def deeper_than(value: Any, depth: int) -> bool:
+    """Return whether lists and objects of `value` nest more than `depth` deep; the value itself is the first level."""
+    level = [value]
+    for _ in range(depth):
+        containers = [part for part in level if isinstance(part, dict | list)]
+        if not containers:
+            return False
+        level = [inner for part in containers for inner in (part.values() if isinstance(part, dict) else part)]
+    return any(isinstance(part, dict | list) for part in level)
+
+
+def schema_of(message: pb.Sampling) -> dict[str, Any]:
+    """Return the JSON schema that an answer is to follow. Raises InvalidRequestError as `json_object_of`."""
+    if len(message.json_schema) > LONGEST_SCHEMA:
+        raise InvalidRequestError(f"json_schema has {len(message.json_schema)} characters, at most {LONGEST_SCHEMA} are taken")
+    return json_object_of(message.json_schema, "json_schema")
+
+
+def sampling_of(message: pb.Sampling, vocabulary: int, defaults: Mapping[str, Any], schema_grammar: str = "") -> Sampling:
+    """Return the sampling parameters of a request; those it does not set are the model's `defaults`.
+
+    Args:
+        message: the parameters as the client sent them.
+        vocabulary: number of tokens of the model, the range of `logit_bias` keys.
+        defaults: the model's own parameters, by the names of `Sampling`.
+        schema_grammar: the GBNF text of the message's JSON schema; "" without a schema.
+
+    Raises:
+        InvalidRequestError: a parameter is out of its range.
     """
     chosen: dict[str, Any] = {}
     for field, value in message.ListFields():
@@ -92,9 +133,11 @@ def sampling_of(message: pb.Sampling, vocabulary: int, defaults: Mapping[str, An
         elif name == "dry_sequence_breakers":
             chosen[name] = tuple(value)
         elif name == "json_schema":
-            chosen["grammar"] = _grammar_of_schema(value.SerializeToString(deterministic=True))
-        elif name == "json":
+            chosen["grammar"] = schema_grammar
+        elif name == "json_object":
             chosen["grammar"] = JSON_GRAMMAR if value else ""
+        elif field.cpp_type == field.CPPTYPE_FLOAT:
+            chosen[name] = as_written(value)
         elif name == "grammar" and not value.strip():
             raise InvalidRequestError("the grammar is empty; leave it out to generate without one")
         else:
@@ -103,22 +146,22 @@ def sampling_of(message: pb.Sampling, vocabulary: int, defaults: Mapping[str, An
 
 
 def limits_of(message: pb.Limits) -> Limits:
-    """Raises InvalidRequestError, naming the field and its range."""
+    """Return the limits of a request. Raises InvalidRequestError, naming the field and its range."""
     chosen: dict[str, Any] = {}
     for field, value in message.ListFields():
         name = field.name
-        if name == "max_tokens" and value < 1:
-            raise InvalidRequestError(f"max_tokens must be 1 or more, not {value}; leave it out to go on to the end of the context")
-        if name == "priority" and not -100 <= value <= 100:
-            raise InvalidRequestError(f"priority must be -100..100, not {value}")
-        if name == "logprobs" and not 0 <= value <= MAX_LOGPROBS:
-            raise InvalidRequestError(f"logprobs must be 0..{MAX_LOGPROBS}, not {value}")
+        if name == "max_tokens" and value < 0:
+            raise InvalidRequestError(f"max_tokens must be 0 or more, not {value}; leave it out to go on to the end of the context")
+        if name == "priority":
+            within(value, LEAST_PRIORITY, MOST_PRIORITY, name)
+        if name in ("logprobs", "prompt_logprobs"):
+            within(value, 0, MOST_LOGPROBS, name)
         if name == "stop":
-            if len(value) > MAX_STOPS:
-                raise InvalidRequestError(f"stop: at most {MAX_STOPS} texts, not {len(value)}")
+            if len(value) > MOST_STOPS:
+                raise InvalidRequestError(f"stop: at most {MOST_STOPS} texts, not {len(value)}")
             for text in value:
-                if not 1 <= len(text.encode()) <= MAX_STOP_BYTES:
-                    raise InvalidRequestError(f"stop: each text must have 1..{MAX_STOP_BYTES} bytes, one has {len(text.encode())}")
+                if not 1 <= len(text.encode()) <= LONGEST_STOP:
+                    raise InvalidRequestError(f"stop: each text must have 1..{LONGEST_STOP} bytes, one has {len(text.encode())}")
             chosen[name] = tuple(value)
         elif name == "no_cache":
             chosen["use_cache"] = not value
@@ -127,15 +170,20 @@ def limits_of(message: pb.Limits) -> Limits:
     return Limits(**chosen)
 
 
+def as_written(value: float) -> float:
+    """Return the shortest number that equals `value` as a float32: 0.01 as a client wrote it, not 0.009999999776."""
+    return float(np.format_float_scientific(np.float32(value), unique=True))
+
+
 def check_tokens(tokens: Sequence[int], vocabulary: int, field: str) -> None:
-    """Raises InvalidRequestError where an id is outside the vocabulary."""
+    """Check that all ids are in the vocabulary. Raises InvalidRequestError, naming the field and the first wrong id."""
     if tokens and not (min(tokens) >= 0 and max(tokens) < vocabulary):
         wrong = next(t for t in tokens if not 0 <= t < vocabulary)
         raise InvalidRequestError(f"{field}: token ids must be 0..{vocabulary - 1}, not {wrong}")
 
 
 def prompt_of(request: pb.GenerateRequest, vocabulary: int) -> str | list[int]:
-    """The prompt as text or as token ids. Raises InvalidRequestError when it is empty or an id is none."""
+    """Return the prompt as text or as token ids. Raises InvalidRequestError when it is empty or an id is not in the vocabulary."""
     if request.WhichOneof("input") == "tokens":
         tokens = list(request.tokens.ids)
         check_tokens(tokens, vocabulary, "tokens")
@@ -147,42 +195,55 @@ def prompt_of(request: pb.GenerateRequest, vocabulary: int) -> str | list[int]:
 
 
 def messages_of(request: pb.ChatRequest) -> list[dict[str, Any]]:
-    """The conversation as the templates take it. Raises InvalidRequestError when there is none, or a role is missing."""
+    """Return the conversation in the form that templates take. Raises InvalidRequestError when it is empty or a role is missing."""
     if not request.messages:
         raise InvalidRequestError("messages is empty; a conversation needs at least one message")
-    if len(request.messages) > MAX_MESSAGES:
-        raise InvalidRequestError(f"messages: at most {MAX_MESSAGES}, not {len(request.messages)}")
+    if len(request.messages) > MOST_MESSAGES:
+        raise InvalidRequestError(f"messages: at most {MOST_MESSAGES}, not {len(request.messages)}")
     for i, message in enumerate(request.messages):
         if not message.role:
             raise InvalidRequestError(f'messages[{i}].role is empty; use "system", "user" or "assistant"')
-    return [{**dict_of(m.fields), "role": m.role, "content": m.content} for m in request.messages]
+    made = []
+    for i, m in enumerate(request.messages):
+        fields = json_object_of(m.fields_json, f"messages[{i}].fields_json")
+        for name in ("role", "content"):
+            if name in fields:
+                raise InvalidRequestError(f"messages[{i}].fields_json has {name}, which is a field of the message itself")
+        made.append({"role": m.role, "content": m.content, **with_tool_calls(fields, m.role, f"messages[{i}]", json_object_of)})
+        if not isinstance(made[-1].get("tool_call_id", ""), str):
+            raise InvalidRequestError(f"messages[{i}].tool_call_id must be a text")
+    return made
 
 
-def embed_inputs_of(request: pb.EmbedRequest) -> list[str]:
-    """Raises InvalidRequestError when there is no input, too many, or an empty one."""
-    if not 1 <= len(request.inputs) <= MAX_EMBED_INPUTS:
-        raise InvalidRequestError(f"inputs: 1..{MAX_EMBED_INPUTS} texts in one call, not {len(request.inputs)}")
-    for i, text in enumerate(request.inputs):
-        if not text:
-            raise InvalidRequestError(f"inputs[{i}] is empty; there is nothing to embed")
-    return list(request.inputs)
+def template_arguments_of(request: pb.ChatRequest) -> tuple[dict[str, Any], bool | None]:
+    """Return further variables of the chat template, and `add_generation_prompt` where the client sets it.
 
-
-def pooling_of(request: pb.EmbedRequest) -> str:
-    """Raises InvalidRequestError for a number that names no pooling."""
-    if request.pooling not in _POOLINGS:
-        raise InvalidRequestError(f"pooling must be 0 (the model's own), 1 (mean), 2 (cls) or 3 (last), not {request.pooling}")
-    return _POOLINGS[request.pooling]
+    Raises:
+        InvalidRequestError: they are not a JSON object, or one has a reserved name.
+    """
+    given = json_object_of(request.template_arguments_json, "template_arguments_json")
+    for name in RESERVED_ARGUMENTS:
+        if name in given:
+            raise InvalidRequestError(f"the template argument {name} is not the client's to set; leave it out")
+    opening = given.pop("add_generation_prompt", None)
+    if opening is not None and not isinstance(opening, bool):
+        raise InvalidRequestError(f"add_generation_prompt must be true or false, not {str(opening)[:40]!r}")
+    tools = given.get("tools")
+    if tools is not None and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
+        raise InvalidRequestError("tools must be a list of objects")
+    if not tools:
+        given.pop("tools", None)
+    return given, opening
 
 
 def stem_of(source: str) -> Path:
-    """What a model is named after where nobody names it: its file, or its source's own name. Raises SourceError."""
+    """Return the path whose stem names a model without a given name: its file's or its source's own. Raises SourceError."""
     reference = meant(source)
     return Path(source) if isinstance(reference, File) else Path(f"{short_name(reference)}.gguf")
 
 
 def model_name_of(name: str, path: Path) -> str:
-    """The name to load under: the file's stem where none is given. Raises InvalidRequestError for one that is unfit."""
+    """Return the name to load under: the file's stem where none is given. Raises InvalidRequestError for an unfit name."""
     chosen = name or re.sub(r"\s+", "-", path.stem)
     if not _NAME.fullmatch(chosen):
         raise InvalidRequestError(f"name {chosen[:140]!r} is not fit: 1..128 letters, digits or any of _.:@+/- and no sign first")
@@ -190,7 +251,7 @@ def model_name_of(name: str, path: Path) -> str:
 
 
 def sources_of(path: str, options: pb.EngineOptions) -> list[str]:
-    """Of the model and its adapters. Raises InvalidRequestError."""
+    """Return the sources of the model and its adapters, the model's first. Raises InvalidRequestError for an empty or malformed one."""
     named = [("path", path), *((f"lora[{i}].source", lora.source) for i, lora in enumerate(options.lora))]
     for field, source in named:
         if not source:
@@ -201,29 +262,24 @@ def sources_of(path: str, options: pb.EngineOptions) -> list[str]:
 
 
 def engine_settings_of(options: pb.EngineOptions, defaults: EngineSettings) -> EngineSettings:
-    """The server's defaults with what a message sets, all but files. Raises InvalidRequestError, naming the option."""
+    """Return the server's defaults with a message's options, all but files. Raises InvalidRequestError, naming the option."""
     chosen: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in options.ListFields() if f.name != "lora"}
     return replace(defaults, lora=tuple(Lora(Path(), lora.scale if lora.HasField("scale") else 1.0) for lora in options.lora), **chosen)
 
 
 def with_files(settings: EngineSettings, model: Image, *adapters: Image) -> EngineSettings:
-    """The files that were found for `sources_of`; the model's own adapters go first."""
+    """Return settings with the files that were found for `sources_of`; adapters of the model's own image go first."""
     asked = tuple(replace(lora, path=image.path) for lora, image in zip(settings.lora, adapters, strict=True))
     return replace(settings, path=model.path, lora=(*(Lora(path) for path in model.adapters), *asked))
 
 
 def grace_of(request: pb.UnloadModelRequest) -> float:
-    """Seconds. Raises InvalidRequestError when out of range."""
+    """Return the grace period in seconds. Raises InvalidRequestError when it is out of range."""
     if not request.HasField("grace_s"):
         return DEFAULT_GRACE_S
-    if not 0.0 <= request.grace_s <= MAX_GRACE_S:
-        raise InvalidRequestError(f"grace_s must be 0..{MAX_GRACE_S:g}, not {request.grace_s:g}")
-    return request.grace_s
+    return within(request.grace_s, 0.0, MAX_GRACE_S, "grace_s")
 
 
 def interval_of(request: pb.WatchStatsRequest) -> float:
-    """Seconds. Raises InvalidRequestError when out of range."""
-    interval_ms = request.interval_ms or 1000
-    if not 100 <= interval_ms <= 60_000:
-        raise InvalidRequestError(f"interval_ms must be 100..60000, not {interval_ms}")
-    return interval_ms / 1000.0
+    """Return the interval between two statistics in seconds. Raises InvalidRequestError when it is out of range."""
+    return within(request.interval_ms or 1000, 100, 60_000, "interval_ms") / 1000.0

@@ -1,7 +1,7 @@
-"""`echorator.v1.ModelService` on grpc.aio: messages to `requests`, models from `registry`, events to `replies`.
+"""`echorator.v1.ModelService` on grpc.aio: requests are read by `requests`, models come from `registry`, `replies` writes answers.
 
-The only place of the agent that chooses gRPC status codes. A handler of a stream writes to its context; when the
-client goes away or the deadline passes, gRPC cancels the handler's task, and its `finally` cancels the request in the
+This is the only module of the agent that chooses gRPC status codes. A streaming handler writes to its context; when the
+client goes away or the deadline passes, gRPC cancels the handler's task, and the task's `finally` cancels the request in the
 engine before anything else runs.
 """
 
@@ -15,16 +15,17 @@ from contextlib import contextmanager
 
 import grpc
 
-from echorator._native.engine import Event
-from echorator.agent import replies, requests
-from echorator.agent.callers import Callers
-from echorator.agent.load_report import LoadReport
-from echorator.agent.memory import ChatMemory, MemoryUnavailableError, Turn
-from echorator.agent.mesh_session import ENCODER_SLOTS
-from echorator.agent.model_defaults import defaults_of
-from echorator.agent.pulls import Pulls
-from echorator.agent.registry import ModelExistsError, ModelNotReadyError, Registry
-from echorator.agent.served_model import ServedModel
+from echorator._native.engine import Event, Grammar
+from echorator.agent import embedding, replies, requests
+from echorator.agent.chat_prompt import opening_of
+from echorator.agent.loading.embedded import is_foreign, with_embedded_threads
+from echorator.agent.loading.model_defaults import defaults_of
+from echorator.agent.loading.pulls import Pulls
+from echorator.agent.loading.registry import ModelExistsError, ModelNotReadyError, Registry
+from echorator.agent.loading.served_model import ServedModel
+from echorator.agent.memory import ChatMemory, MemoryFailedError, MemoryUnavailableError, Turn, cache_scope_of
+from echorator.agent.mesh.callers import Callers
+from echorator.agent.mesh.load_report import LoadReport
 from echorator.agent.stream import Stream
 from echorator.errors import (
     DrainingError,
@@ -35,13 +36,15 @@ from echorator.errors import (
     QueueFullError,
     ResourceError,
 )
-from echorator.images.http import AbsentError, DeniedError, NetworkError
-from echorator.images.puller import Image
-from echorator.images.store import NotPulledError
+from echorator.model_files.http import AbsentError, DeniedError, NetworkError
+from echorator.model_files.puller import Image
+from echorator.model_files.store import NotPulledError
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer
 from echorator.serving import headers
+from echorator.serving.caller import caller_of
 from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, metadata_of, rpc
+from echorator.serving.prefix_scope import SHARED, scope_of
 from echorator.settings import EngineSettings, Sampling
 from echorator.telemetry import agent_metrics as metrics
 from echorator.telemetry import tracing
@@ -52,7 +55,7 @@ NAME: str = pb.DESCRIPTOR.services_by_name["ModelService"].full_name
 
 
 class PlacedByMeshError(EchoratorError):
-    """What this agent serves is for its mesh to say."""
+    """The agent serves one model of a mesh, and only the mesh may change what is loaded."""
 
 
 _CODES: Codes = (
@@ -70,79 +73,97 @@ _CODES: Codes = (
     (ResourceError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (MemoryUnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (MemoryFailedError, grpc.StatusCode.FAILED_PRECONDITION),
     (EngineError, grpc.StatusCode.INTERNAL),
 )
 
 
 class ModelService(Calls, ModelServiceServicer):
-    """The handlers."""
+    """The handlers of `echorator.v1.ModelService` on one registry of models."""
 
     codes = _CODES
 
     def __init__(self, registry: Registry, defaults: EngineSettings, memory: ChatMemory, pulls: Pulls) -> None:
-        """`defaults` holds the engine options for LoadModel; its path is not used."""
+        """Keep the agent's parts. `defaults` holds the engine options for LoadModel; its path is not used."""
         super().__init__()
         self._pulls = pulls
         self.memory = memory
-        self._erasures: dict[int, int] = {}  # by cache scope, as of its last chat
+        self._erasures: dict[int, int] = {}  # the memory's count of erasures at the last chat of each cache scope
         self.registry = registry
         self.defaults = defaults
         self.callers = Callers()
-        self.for_model = ""  # of a mesh, whose controller alone loads here
+        self.prefix_scope = SHARED  # one of `prefix_scope.SCOPES`, for calls whose gateway names no scope
+        self.for_model = ""  # the model of a mesh that alone is served here; then only the controller loads
         self._loads: dict[str, LoadReport] = {}
 
     @rpc
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
-        """Complete a prompt."""
+        """Stream the completion of a prompt."""
         served = self.registry.get(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
-        sampling = await self._sampling(request.sampling, served)
+        sampling, grammar = await self._sampling(request.sampling, served)
         prompt = requests.prompt_of(request, served.info.vocabulary)
-        tokens = await served.tokenize(prompt, True, True) if isinstance(prompt, str) else prompt
+        if isinstance(prompt, str):
+            tokens = await served.tokenize(prompt, True, True, served.context_tokens, "the prompt")
+        else:
+            tokens = prompt
         with self._counted(served, context):
-            await self._stream(served, served.start(tokens, sampling, limits, deadline_s), context, pb.GenerateResponse)
+            scope = cache_scope_of(self._scope(context))
+            await self._stream(served, served.start(tokens, sampling, limits, deadline_s, scope, grammar), context, pb.GenerateResponse)
 
     @rpc
     async def Chat(self, request: pb.ChatRequest, context: Context) -> None:
-        """Answer a conversation."""
+        """Stream the assistant's answer to a conversation, with recalled memories where the request names a memory scope."""
         served = self.registry.get(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
-        sampling = await self._sampling(request.sampling, served)
+        sampling, grammar = await self._sampling(request.sampling, served)
         messages = served.defaults.messages(requests.messages_of(request))
+        arguments, begins = requests.template_arguments_of(request)
+        opening = opening_of(messages, request.continue_last_message if request.HasField("continue_last_message") else None, begins)
+        control = request.control_tokens_in_messages if request.HasField("control_tokens_in_messages") else None
         turn = (
             await self.memory.recall(request.memory, messages, served.name, served.context_tokens) if request.HasField("memory") else None
         )
         if turn is not None:
             messages = turn.messages
             self._drop_erased(turn)
-        tokens = await served.chat_prompt(messages, requests.dict_of(request.template_arguments))
+            if opening.continues:
+                turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
+        tokens = await served.chat_prompt(messages, arguments, opening, control)
         with self._counted(served, context):
-            stream = served.start(tokens, sampling, limits, deadline_s, turn.cache_scope if turn else 0)
+            scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
+            stream = served.start(tokens, sampling, limits, deadline_s, scope, grammar)
             await self._stream(served, stream, context, pb.ChatResponse, turn)
 
     @contextmanager
     def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:
-        """A call that takes a slot: the gateways hear whose it is, its client how loaded this agent is."""
+        """Count a call that takes a slot for its gateway, and send the agent's load to the client in the trailers."""
         with self.callers.counted(served.name, metadata_of(context, headers.GATEWAY)):
             yield
         load = self._loads.setdefault(served.name, LoadReport())
-        slots = served.engine.slots if served.engine is not None else ENCODER_SLOTS
-        context.set_trailing_metadata((load.trailer(served.running, slots),))
+        context.set_trailing_metadata((load.trailer(served.running, served.slots),))
+
+    def _scope(self, context: Context) -> str:
+        """Return who shares prefixes with this call: as its gateway says, else as this agent's setting says."""
+        said = metadata_of(context, headers.SCOPE)
+        if said or self.prefix_scope == SHARED:
+            return said
+        return scope_of(self.prefix_scope, caller_of(context.peer()), metadata_of(context, headers.SESSION))
 
     def _drop_erased(self, turn: Turn) -> None:
-        """Memories of the tenant were erased since its last chat here: cells that were computed with them go too."""
+        """Drop the tenant's cached prefixes if memories of the tenant were erased since its last chat here, for they may hold them."""
         if self._erasures.get(turn.cache_scope, turn.erasures) != turn.erasures:
             self.registry.forget_scope(turn.cache_scope)
         self._erasures[turn.cache_scope] = turn.erasures
 
-    async def _sampling(self, message: pb.Sampling, served: ServedModel) -> Sampling:
-        if message.WhichOneof("shape") is None:
-            return requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling)
-        sampling = await asyncio.to_thread(requests.sampling_of, message, served.info.vocabulary, served.defaults.sampling)
-        await served.check_grammar(sampling.grammar)
-        return sampling
+    async def _sampling(self, message: pb.Sampling, served: ServedModel) -> tuple[Sampling, Grammar | None]:
+        text = ""
+        if message.WhichOneof("shape") == "json_schema":
+            text = await served.schemas.grammar_of(requests.schema_of(message))
+        sampling = requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling, text)
+        return sampling, await served.grammar(sampling.grammar)
 
     async def _stream(
         self,
@@ -162,21 +183,26 @@ class ModelService(Calls, ModelServiceServicer):
                     served.first_tokens.add(time.monotonic() - begun_s)
                 if turn is not None:
                     turn.answer.append(event.text)
-                logprobs = replies.logprobs_of(event.logprobs, served.token_text) if event.logprobs else ()
+                logprobs = replies.logprobs_of(event.logprobs, served.token_bytes) if event.logprobs else ()
+                of_prompt = replies.logprobs_of(event.prompt_logprobs, served.token_bytes) if event.prompt_logprobs else ()
+                message = reply(text=event.text, tokens=event.tokens, logprobs=logprobs, prompt_logprobs=of_prompt)
                 if not event.finish:
-                    await write(reply(text=event.text, tokens=event.tokens, logprobs=logprobs))
+                    await write(message)
                     continue
                 if event.finish in ("stop", "length"):
                     finish = replies.finish_of(event)
                     _measure(served.name, event, finish.usage)
                     if turn is not None:
                         finish.usage.memory.CopyFrom(await turn.learn(cut=event.finish == "length"))
-                    await write(reply(text=event.text, tokens=event.tokens, logprobs=logprobs, finish=finish))
+                    message.finish.CopyFrom(finish)
+                    await write(message)
                     return
                 if event.finish == "deadline":
                     raise DeadlineError(f"the deadline passed after {event.completion_tokens} tokens")
                 if event.finish == "cancelled":
                     raise DrainingError(f"the server stopped after {event.completion_tokens} tokens; try another one")
+                if event.finish == "refused":
+                    raise InvalidRequestError(event.message)
                 raise EngineError(event.message or "the engine lost the request")
         finally:
             served.end(stream)
@@ -185,27 +211,20 @@ class ModelService(Calls, ModelServiceServicer):
 
     @rpc
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
-        """One vector for each input."""
+        """Return one vector for each input, in the inputs' order."""
         served = self.registry.get(request.model)
-        pooling = requests.pooling_of(request)
-        inputs = [await served.tokenize(text, True, False) for text in requests.embed_inputs_of(request)]
-        normalize = request.normalize if request.HasField("normalize") else True
         with self._counted(served, context):
-            vectors = await served.embed(inputs, pooling, normalize)
-        return pb.EmbedResponse(
-            embeddings=[pb.Embedding(values=vector) for vector in vectors.tolist()],
-            prompt_tokens=sum(len(tokens) for tokens in inputs),
-        )
+            return await embedding.embed(served, request)
 
     @rpc
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
-        """Text to token ids."""
+        """Return the token ids of a text."""
         served = self.registry.get(request.model)
         return pb.TokenizeResponse(tokens=await served.tokenize(request.text, request.add_special, request.parse_special))
 
     @rpc
     async def Detokenize(self, request: pb.DetokenizeRequest, _context: Context) -> pb.DetokenizeResponse:
-        """Token ids to text."""
+        """Return the text of token ids."""
         served = self.registry.get(request.model)
         tokens = list(request.tokens)
         requests.check_tokens(tokens, served.info.vocabulary, "tokens")
@@ -213,19 +232,19 @@ class ModelService(Calls, ModelServiceServicer):
 
     @rpc
     async def ListModels(self, _request: pb.ListModelsRequest, _context: Context) -> pb.ListModelsResponse:
-        """Every name, those being loaded or unloaded too."""
+        """List every model, also those being loaded or unloaded."""
         entries = self.registry.entries()
         return pb.ListModelsResponse(models=[replies.model_of(e, e.served.digest_so_far() if e.served else "") for e in entries])
 
     @rpc
     async def GetModel(self, request: pb.GetModelRequest, _context: Context) -> pb.Model:
-        """One model, with its digest."""
+        """Return one model, with its digest."""
         entry = self.registry.entry(request.model)
         return replies.model_of(entry, await entry.served.digest() if entry.served else "")
 
     @rpc
     async def PullModel(self, request: pb.PullModelRequest, context: Context) -> None:
-        """Into this machine's store; the last message carries the file."""
+        """Pull a model into this machine's store; the last message carries the file."""
         self._check_free()
         async for step in self._pulls.pull(request.source):
             await context.write(replies.pull_of(step))
@@ -251,7 +270,8 @@ class ModelService(Calls, ModelServiceServicer):
             latest[:] = [pb.LoadModelResponse(stage=stage, progress=fraction)]
             changed.set()
 
-        load = asyncio.create_task(self.registry.load(name, settings, report, defaults))
+        settings = with_embedded_threads(settings)
+        load = asyncio.create_task(self.registry.load(name, settings, report, defaults, checked=is_foreign(settings)))
         load.add_done_callback(lambda _: changed.set())
         try:
             while not load.done():
@@ -261,20 +281,20 @@ class ModelService(Calls, ModelServiceServicer):
                     await context.write(latest.pop())
             served = await load
         finally:
-            load.cancel()  # the wait for it; the load itself goes on in the registry
+            load.cancel()  # cancels the wait for the load only; the load itself goes on in the registry
         digest = await served.digest()
         model = replies.model_of(self.registry.entry(name), digest)
         await context.write(pb.LoadModelResponse(stage="ready", progress=1.0, model=model))
 
     @rpc
     async def UnloadModel(self, request: pb.UnloadModelRequest, _context: Context) -> pb.UnloadModelResponse:
-        """Drain, then free."""
+        """Drain a model for the grace period, free it, and return how many requests were cancelled."""
         self._check_free()
         cancelled = await self.registry.unload(request.model, requests.grace_of(request))
         return pb.UnloadModelResponse(cancelled_requests=cancelled)
 
     def _check_free(self) -> None:
-        """Raises PlacedByMeshError where whoever reaches this agent has no say in what it loads."""
+        """Check that this agent may be told what to load. Raises PlacedByMeshError where it serves one model for a mesh."""
         if self.for_model:
             raise PlacedByMeshError(
                 f"this agent serves {self.for_model!r} for a mesh and loads what that says; change the Model instead, "
@@ -283,13 +303,13 @@ class ModelService(Calls, ModelServiceServicer):
 
     @rpc
     async def ListSlots(self, request: pb.ListSlotsRequest, _context: Context) -> pb.ListSlotsResponse:
-        """What each slot does now."""
+        """Return what each slot does now."""
         engine = self.registry.get(request.model).engine
         return replies.slots_of(engine.slots_state(), engine.slots) if engine is not None else pb.ListSlotsResponse()
 
     @rpc
     async def WatchStats(self, request: pb.WatchStatsRequest, context: Context) -> None:
-        """Counters at once and then at every interval, until the model or the server goes."""
+        """Stream counters at once and then at every interval, until the model or the server goes."""
         interval_s = requests.interval_of(request)
         served = self.registry.get(request.model)
         if served.engine is None:
@@ -309,7 +329,7 @@ class ModelService(Calls, ModelServiceServicer):
 
 
 def _measure(model: str, event: Event, usage: pb.Usage) -> None:
-    """A request that ended well, in metrics and as spans of its trace."""
+    """Record a request that ended well in the metrics, and as spans of its trace."""
     metrics.queue_wait.labels(model).observe(usage.queue_s)
     metrics.first_token.labels(model).observe(usage.time_to_first_token_s)
     if usage.tokens_per_s:

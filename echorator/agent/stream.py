@@ -1,7 +1,7 @@
-"""What one request receives from its engine, between the pump that fills it and the call that sends it on.
+"""The events of one request, between the pump that receives them from the engine and the call that sends them on.
 
-The pump runs once an engine step for all streams, so this is the hot path: no queue and no object per token. All that
-is pending is taken at once, so a client that reads slowly gets fewer and longer messages.
+The pump runs once per engine step for all streams, so this is the hot path: no queue and no object per token. All pending
+events are taken at once, so a client that reads slowly gets fewer and longer messages.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from echorator._native.engine import Event
 
 
 def merged(events: list[Event]) -> Event:
-    """Several events of one request as one: texts, tokens and logprobs joined, the rest as the last one says."""
+    """Merge several events of one request: texts, tokens and logprobs are joined, the rest is the last event's."""
     last = events[-1]
     return last._replace(
         text="".join([e.text for e in events]),
         tokens=[t for e in events for t in e.tokens],
         logprobs=[position for e in events for position in e.logprobs],
+        prompt_logprobs=[position for e in events for position in e.prompt_logprobs],
     )
 
 
 class Stream:
-    """One request's events, for one reader. `finished` once its last event has arrived."""
+    """The events of one request, for one reader. `finished` is true once the last event has arrived."""
 
     __slots__ = ("_events", "_loop", "_waiter", "finished", "request")
 
@@ -34,7 +35,7 @@ class Stream:
         self._waiter: Future[None] | None = None
 
     def push(self, event: Event) -> None:
-        """Called by the pump, on the event loop."""
+        """Append an event and wake the reader; called by the pump, on the event loop."""
         self._events.append(event)
         if event.finish:
             self.finished = True
@@ -45,7 +46,7 @@ class Stream:
                 waiter.set_result(None)
 
     async def next(self) -> Event:
-        """Wait until something is pending and take all of it; after an event with a `finish` there is no further one."""
+        """Wait until events are pending and return all of them as one; after an event with a `finish` there is no further one."""
         if not self._events:
             self._waiter = waiter = self._loop.create_future()
             await waiter

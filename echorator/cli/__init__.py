@@ -1,1 +1,1 @@
-"""The `echorator` command: reads arguments and the environment, runs a role or calls one, chooses exit codes."""
+"""The command lines: they read arguments and the environment, run a role or call one, and choose exit codes."""

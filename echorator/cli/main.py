@@ -1,6 +1,6 @@
 """The `echorator` command line: parses, runs one command, and turns every failure into one line and an exit code.
 
-Commands are imported when they run, so that `--help` and mistakes answer at once.
+Commands are imported when they run, so that `--help` and usage errors answer at once.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from echorator.cli.cluster_options import add_cluster_commands
-from echorator.cli.engine_options import add_engine_options
-from echorator.cli.exits import CommandError, Exit
-from echorator.cli.kube_options import (
+from echorator.cli.options.cluster import add_cluster_commands
+from echorator.cli.options.engine import add_engine_options
+from echorator.cli.options.kube import (
     COGNITION_EXAMPLES,
     MANIFESTS_EXAMPLES,
     OPERATOR_EXAMPLES,
@@ -25,8 +24,8 @@ from echorator.cli.kube_options import (
     add_manifests_options,
     add_operator_options,
 )
-from echorator.cli.memory_options import add_memory_commands, add_memory_options
-from echorator.cli.mesh_options import (
+from echorator.cli.options.memory import add_memory_commands, add_memory_options
+from echorator.cli.options.mesh import (
     BOOTSTRAP_EXAMPLES,
     CONTROLLER_EXAMPLES,
     GATEWAY_EXAMPLES,
@@ -36,10 +35,13 @@ from echorator.cli.mesh_options import (
     add_gateway_options,
     add_join_options,
     add_mesh_options,
+    add_prefix_scope,
 )
-from echorator.cli.store_options import add_store_options, add_stored_models_commands
-from echorator.cli.telemetry_options import add_metrics_port, add_telemetry_options
+from echorator.cli.options.store import add_store_options, add_stored_models_commands
+from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.errors import DrainingError, EchoratorError
+from echorator.host.exits import CommandError, Exit
+from echorator.ports import AGENT_PORT, DEFAULT_AGENT
 
 WITH_BOTH_POLLERS = ("1.85.",)
 
@@ -109,7 +111,7 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says a mistake in one line, without the usage before it."""
+    """A parser that reports a usage error in one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(Exit.USAGE, f"echorator: error: {message}; see `{self.prog} --help`\n")
@@ -124,20 +126,24 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", metavar="HOST:PORT", help="a running server [the `up` that runs, else one of this process]")
     parser.add_argument("--file", type=Path, metavar="GGUF", help="without --server: the model to use [the embedded one]")
-    parser.add_argument("--model", default="", metavar="NAME", help="which of the server's models [the only one]")
+    parser.add_argument("--model", default="", metavar="NAME", help="name of one of the server's models [the only one]")
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="SOURCE", help="files, or what `echorator pull` understands [the embedded model]")
-    parser.add_argument("--name", action="append", default=[], help="of the model, in the order of the sources [as the source has it]")
+    parser.add_argument(
+        "--name", action="append", default=[], help="name of the model; repeated in the order of the sources [as the source has it]"
+    )
     add_store_options(parser)
     parser.add_argument(
         "--mount", action="append", default=[], metavar="SOURCE=PATH", help="a model's file, or its folder, is there already"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
-    parser.add_argument("--port", type=int, default=50051, metavar="N", help="0: any free one, printed [50051]")
-    parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="for running calls after a signal [30]")
-    parser.add_argument("--receive-limit-bytes", type=int, default=4 << 20, metavar="N", help="of one request [4194304]")
+    parser.add_argument(
+        "--port", type=int, default=AGENT_PORT, metavar="N", help=f"port to listen on; 0: any free one, which is printed [{AGENT_PORT}]"
+    )
+    parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="time for running calls after a signal [30]")
+    parser.add_argument("--receive-limit-bytes", type=int, default=4 << 20, metavar="N", help="largest size of one request [4194304]")
     add_metrics_port(parser)
     add_telemetry_options(parser, "warning")
     memory = parser.add_argument_group("memory")
@@ -145,56 +151,63 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add_memory_options(memory)
     memory.add_argument("--summarise-with", default="", metavar="MODEL", help="the served model that makes gists of old talk [extracts]")
     memory.add_argument("--memory-server", metavar="HOST:PORT", help="let chats name a memory of this server's CognitionService")
+    add_prefix_scope(parser)
     add_join_options(parser)
     add_engine_options(parser)
 
 
 def _add_chat(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="without it: a dialogue on a terminal, else stdin")
+    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="text of the user's turn [a dialogue on a terminal, else stdin]")
     _add_target(parser)
     parser.add_argument("--system", default="", metavar="TEXT", help="the system message")
-    parser.add_argument("--temperature", type=float, metavar="T", help="0..2, 0 is greedy [0.8]")
-    parser.add_argument("--top-k", type=int, metavar="N", help="0 is off [40]")
-    parser.add_argument("--top-p", type=float, metavar="P", help="0..1 [0.95]")
-    parser.add_argument("--min-p", type=float, metavar="P", help="0..1 [0.05]")
+    parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..2; 0 is greedy [0.8]")
+    parser.add_argument("--top-k", type=int, metavar="N", help="only the N most likely tokens are candidates; 0 is off [40]")
+    parser.add_argument("--top-p", type=float, metavar="P", help="probability that the candidates reach together, 0..1 [0.95]")
+    parser.add_argument("--min-p", type=float, metavar="P", help="least probability of a candidate, relative to the best, 0..1 [0.05]")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed and prompt give the same text [random]")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="[to the end of the context]")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="largest number of tokens of the answer [to the end of the context]")
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before this text; may be repeated")
     parser.add_argument("--usage", action="store_true", help="print token counts and times to stderr")
     memory = parser.add_argument_group("memory")
     memory.add_argument("--user", default="", metavar="NAME", help="remember what this user tells [nobody: nothing is remembered]")
     memory.add_argument("--no-memory", action="store_true", help="with --user: neither recall nor remember")
-    memory.add_argument("--session", default="", metavar="NAME", help="of the dialogue [a new one]")
+    memory.add_argument("--session", default="", metavar="NAME", help="name of the dialogue [a new one]")
     add_memory_options(memory)
 
 
 def _add_embed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="without it: one a line from stdin")
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="text to embed [one a line from stdin]")
     _add_target(parser)
-    parser.add_argument("--pooling", choices=("mean", "cls", "last"), help="[the model's own]")
+    parser.add_argument("--pooling", choices=("mean", "cls", "last"), help="how token vectors become one vector [the model's own, or mean]")
+    parser.add_argument("--dimensions", type=int, metavar="N", help="only the first so many values of each vector [all]")
     parser.add_argument("--normalize", action=argparse.BooleanOptionalAction, default=True, help="scale to length 1 [yes]")
-    parser.add_argument("--output", choices=("text", "json"), default="text", help="[text]")
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="format of the output [text]")
 
 
 def _add_pull(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="phi, registry.example.com/ns/phi:tag, oci://..., https://...#sha256=..."
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="source of a model: phi, registry.example.com/ns/phi:tag, oci://..., https://...#sha256=...",
     )
     parser.add_argument("--into", type=Path, metavar="DIR", help="put the file there too, under a name that says what it is")
     parser.add_argument("--any-size", action="store_true", help="also a model that is larger than this machine's memory")
-    parser.add_argument("--serve", default="", metavar="HOST:PORT", help="then give it to others, until a signal")
-    parser.add_argument("--from", dest="upstream", default="", metavar="URL", help="ask another one's --serve before the source")
+    parser.add_argument("--serve", default="", metavar="HOST:PORT", help="then serve the pulled files to others, until a signal")
+    parser.add_argument("--from", dest="upstream", default="", metavar="URL", help="ask the --serve of another machine before the source")
     add_store_options(parser)
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", default="", metavar="HOST:PORT", help="[the `up` that runs, else 127.0.0.1:50051]")
-    parser.add_argument("--output", choices=("table", "json"), default="table", help="[table]")
+    parser.add_argument(
+        "--server", default="", metavar="HOST:PORT", help=f"address of the server [the `up` that runs, else {DEFAULT_AGENT}]"
+    )
+    parser.add_argument("--output", choices=("table", "json"), default="table", help="format of the output [table]")
     add_stored_models_commands(parser)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """Build the parser of the whole command line."""
     top = _Parser(
         prog="echorator",
         description="Serve llama.cpp models over gRPC, and talk to them.",
@@ -238,7 +251,7 @@ def _run(arguments: argparse.Namespace) -> int:
     log_to_stderr(getattr(arguments, "log_level", "warning"), getattr(arguments, "log_format", "text"))
     try:
         module = getattr(arguments, "module", arguments.command)
-        command = importlib.import_module(f"echorator.cli.{module}")
+        command = importlib.import_module(f"echorator.cli.echorator.{module}")
         return int(command.run(arguments))
     except EchoratorError as error:
         return _fail(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
@@ -249,9 +262,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _choose_poller() -> None:
-    """gRPC's older poller hands a call from thread to thread less often: 8 % more calls through a gateway (`bench.mesh_throughput`).
+    """Make gRPC use its older poller, which hands calls between threads less often: 8 % more calls per second through a gateway.
 
-    Only for versions of grpcio that are known to have both; GRPC_EXPERIMENTS of the environment goes before.
+    Measured by `bench.mesh_throughput`. Done only for versions of grpcio that are known to have both pollers; GRPC_EXPERIMENTS of the
+    environment takes precedence.
     """
     if version("grpcio").startswith(WITH_BOTH_POLLERS):
         os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
@@ -263,7 +277,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line, return the exit code."""
+    """Run the command line and return the exit code."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC reads its variables when it is imported
     top = parser()
     arguments = top.parse_args(argv)
@@ -281,5 +295,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what the interpreter would still flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # drop what the interpreter would still flush into the closed pipe
         return Exit.PIPE_CLOSED

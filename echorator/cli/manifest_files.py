@@ -1,4 +1,4 @@
-"""The files of -f, read and checked before anything is done with them."""
+"""Reads and checks the files of -f before a command does anything with them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from echorator.cli.exits import CommandError, Exit
 from echorator.cluster.documents import Wish
 from echorator.cluster.manifests import ManifestError, parse_manifests, read_manifests
+from echorator.host.exits import CommandError, Exit
 
 
 def wishes_of(files: Sequence[Path]) -> list[Wish]:
-    """What the files ask for; "-" is stdin. Raises CommandError, a line for each mistake."""
+    """Return the resources in the files; "-" is stdin. Raises CommandError with a line for each mistake."""
     try:
         return list(_wishes(files))
     except ManifestError as error:

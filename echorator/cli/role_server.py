@@ -1,4 +1,4 @@
-"""A server of one role, from its start to the end of its last call: what `controller` and `cognition` have in common."""
+"""Serves one role from its start to the end of its last call: what `controller` and `cognition` have in common."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from echorator.cli.exits import CommandError, Exit
-from echorator.cli.telemetry_options import telemetry
+from echorator.cli.options.telemetry import telemetry
 from echorator.errors import InvalidRequestError
+from echorator.host.exits import CommandError, Exit
 from echorator.serving.server import Role, Server, ServerSettings
 
 
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
-    """Raises CommandError."""
+    """Return the server's settings of the options. Raises CommandError for a value that is out of its range."""
     try:
         return ServerSettings(arguments.host, arguments.port, arguments.grace)
     except InvalidRequestError as error:
@@ -28,7 +28,11 @@ async def serve_role(
     greeting: Callable[[str], str],
     observe: Callable[[], None] = lambda: None,
 ) -> int:
-    """Until a signal; returns the exit code. `greeting` of the address is printed once it listens."""
+    """Serve the role until a signal and return the exit code.
+
+    `greeting` turns the server's address into the line that is printed once it listens; `observe` brings gauges up to date before metrics
+    are read. The role is closed if the server cannot start.
+    """
     server = Server(settings)
     server.host(role)
     try:

@@ -1,4 +1,4 @@
-"""The local cluster as a Python API: resources in, containers running, messages to them.
+"""The local cluster as a Python API: it takes resources, runs their containers, and passes messages to them.
 
     with Cluster([Path("workers")]) as cluster:
         cluster.apply(parse_manifests(text, "calculator.yaml"))
@@ -28,28 +28,38 @@ from echorator.cluster.resources import ContainerSpec, Key, Kind, ReplicaSetSpec
 from echorator.cluster.runs import AgentRuns
 from echorator.cluster.services import NoContainerError, Services
 from echorator.cluster.store import Outcome, Store
-from echorator.cluster.workers import Workers
+from echorator.cluster.workers.loader import Workers
 from echorator.errors import InvalidRequestError
-from echorator.images.reference import SourceError, parse
-from echorator.model.schema import Fault, SpecError
-from echorator.model.spec import MOST_REPLICAS, ModelSpec
+from echorator.model_files.reference import SourceError, parse
+from echorator.model_resource.schema import Fault, SpecError
+from echorator.model_resource.spec import ModelSpec
+from echorator.ranged import within
+from echorator.settings import MOST_REPLICAS
 
 _log = logging.getLogger(__name__)
 
-INTERVAL_S = 1.0  # between two passes where nothing changed
-REST = 5.0  # of the time that a pass took, before the next one
+INTERVAL_S = 1.0  # between two reconcile passes while nothing changes
+REST = 5.0  # the pause after a pass, as a multiple of the time that the pass took
 REST_MOST_S = 0.1
-POLL_S = 0.02  # while the cluster closes
-CATCH_UP_S = 5.0  # that a message waits for containers which were asked for just now
+POLL_S = 0.02  # between two looks at the containers while the cluster closes
+CATCH_UP_S = 5.0  # how long a message waits for containers that were applied just now
 
 
 class Cluster:
-    """`start`, then `close`; or a `with` block."""
+    """A local cluster, to be used by `start` and then `close`, or as a context manager."""
 
     def __init__(self, workers: Iterable[Path] = (), journal: Journal | None = None, agents: AgentRuns | None = None) -> None:
-        """`workers` are the folders where workers' modules lie; `agents` runs agents, where there is a mesh.
+        """Load the resources of `journal` and build the controllers, without starting them.
 
-        Raises JournalDamagedError, ResourceError.
+        Args:
+            workers: the folders of the workers' modules; without folders there are no workers.
+            journal: keeps what users apply across restarts; None keeps it in memory only.
+            agents: starts agents of a mesh; None where there is no mesh.
+
+        Raises:
+            JournalDamagedError: the journal cannot be read.
+            ResourceError: the journal cannot be written.
+            InvalidRequestError: one of `workers` is not a folder.
         """
         self.store = Store(journal)
         self._journal = journal
@@ -57,7 +67,7 @@ class Cluster:
         self._agents = agents
         self._woken = threading.Event()
         self._passed = threading.Condition()
-        self._seen = 0  # version of the store when the last pass began that has ended
+        self._seen = 0  # the store's version at the beginning of the last pass that has ended
         self._closing = threading.Event()
         self._models: Models | None = None
         self._replica_sets = ReplicaSets(self.store)
@@ -67,7 +77,7 @@ class Cluster:
         self.store.listen(self.wake)
 
     def start(self, mesh: Mesh | None = None) -> None:
-        """Reconcile from now on. `mesh`: what Models need; there are none without it."""
+        """Start the thread that reconciles. `mesh` is what Models need; without it the cluster has no Models."""
         self._models = Models(self.store, mesh, time.time) if mesh is not None else None
         self._thread.start()
 
@@ -81,7 +91,7 @@ class Cluster:
     # Resources
 
     def apply(self, wishes: Sequence[Wish]) -> list[tuple[Resource, Outcome, str]]:
-        """Create or change, all or none; what is said with each is a warning, or "".
+        """Create or change all of these resources or, after an error, none; return each with its outcome and a warning ("" for none).
 
         Raises SpecError, ConflictError, InvalidRequestError, ResourceError.
         """
@@ -91,7 +101,7 @@ class Cluster:
         return [(r, outcome, self._services.warning(r) if r.kind is Kind.SERVICE else "") for r, outcome in applied]
 
     def _check(self, wish: Wish) -> None:
-        """What only this cluster can know. Raises SpecError."""
+        """Check what only this cluster knows: its workers, its mesh, and whether sources can be parsed. Raises SpecError."""
         container = wish.spec
         path: tuple[str, ...] = ("spec",)
         if isinstance(container, ReplicaSetSpec):
@@ -112,31 +122,38 @@ class Cluster:
             raise SpecError([Fault((), "this cluster has no mesh to serve models; start it with `echorator up`")], f"{wish.key}: ")
 
     def get(self, kind: Kind, name: str) -> Resource:
-        """Raises ResourceNotFoundError."""
+        """Return one resource with its current counts. Raises ResourceNotFoundError."""
         return self.shown(self.store.get(Key(kind, name)))
 
     def list(self, kind: Kind | None = None) -> list[Resource]:
-        """By kind and name."""
+        """Return all resources of a kind, or of all kinds for None, sorted by kind and name."""
         return [self.shown(resource) for resource in self.store.all(kind)]
 
     def shown(self, resource: Resource) -> Resource:
-        """With what changes too often to be part of the stored status."""
+        """Return the resource with its message counts, which change too often to be part of the stored status."""
         counts = self.containers.counts(resource.name) if resource.kind is Kind.CONTAINER else {}
         return replace(resource, status={**resource.status, **counts}) if counts else resource
 
     def scale(self, kind: Kind, name: str, replicas: int) -> Resource:
-        """Raises ResourceNotFoundError, InvalidRequestError."""
+        """Change the number of replicas of a replica set or a model and return the changed resource.
+
+        Raises:
+            ResourceNotFoundError: there is no such resource.
+            InvalidRequestError: its kind has no replicas, another resource owns it, or the number is out of range.
+        """
         resource = self.store.get(Key(kind, name))
         if not isinstance(resource.spec, ReplicaSetSpec | ModelSpec):
             raise InvalidRequestError(f"{resource.key} has no replicas; scale a replicaset or a model")
-        if not 0 <= replicas <= MOST_REPLICAS:
-            raise InvalidRequestError(f"replicas must be 0..{MOST_REPLICAS}, not {replicas}")
+        within(replicas, 0, MOST_REPLICAS, "replicas")
         if resource.owner is not None:
             raise InvalidRequestError(f"{resource.key} is made by {resource.owner}; scale that")
         return self.store.respecify(resource.key, resource.spec.model_copy(update={"replicas": replicas}))
 
     def delete(self, kind: Kind, name: str) -> Resource:
-        """It ends its work, then it goes. One that a controller made is made again. Raises ResourceNotFoundError."""
+        """Begin the deletion of a resource, which is removed once its containers have ended. Raises ResourceNotFoundError.
+
+        A container that a replica set or a model owns is created again by its controller.
+        """
         return self.store.begin_delete(Key(kind, name))
 
     # Messages
@@ -165,12 +182,12 @@ class Cluster:
         return reply
 
     def send_to_service(self, name: str, value: Any, expect_response: bool = True) -> Future[Any] | None:
-        """As `send_to_container`, to one of the containers that the service's selector matches.
+        """Put a message into the queue of one of the containers that the service's selector matches; see `send_to_container`.
 
         Raises:
             ResourceNotFoundError: there is no such service.
             NoContainerError: no container matches.
-            QueueFullError: the queue of the one that was chosen is full.
+            QueueFullError: the queue of the chosen container is full.
         """
         try:
             mailbox = self._services.choose(name)
@@ -184,16 +201,16 @@ class Cluster:
     # Reconciling
 
     def wake(self) -> None:
-        """Look again now."""
+        """Start the next reconcile pass now instead of after INTERVAL_S."""
         self._woken.set()
 
     @property
     def caught_up(self) -> bool:
-        """Everything that is in the store was looked at, so that nothing waits for it."""
+        """Whether a reconcile pass has seen everything in the store, so that a message need not wait for `_catch_up`."""
         return self._seen >= self.store.version
 
     def _catch_up(self) -> None:
-        """What was applied just now is looked at first: a container that it asks for may not be there yet."""
+        """Wait, at most CATCH_UP_S, until a pass has seen what is in the store now: a container of a fresh resource may not exist yet."""
         version = self.store.version
         with self._passed:
             self._passed.wait_for(lambda: self._seen >= version or self._closing.is_set() or not self._thread.is_alive(), CATCH_UP_S)
@@ -211,7 +228,7 @@ class Cluster:
             self._woken.wait(max(0.0, min(INTERVAL_S, due_s - now_s)))
 
     def _pass(self, now_s: float) -> float:
-        """Every controller once; returns when the next pass is due at the latest."""
+        """Run every controller once; return the latest time at which the next pass is due."""
         due_s = float("inf")
 
         def containers() -> None:
@@ -229,7 +246,7 @@ class Cluster:
         return due_s
 
     def close(self) -> None:
-        """End every container, each after its queue or its grace period; what was asked for stays in the journal."""
+        """Stop reconciling and end every container, each after its queue or its grace period. The journal keeps what was applied."""
         with self._passed:
             self._closing.set()
             self._passed.notify_all()
@@ -238,9 +255,10 @@ class Cluster:
             self._thread.join()
         while not self.containers.stop_all(time.monotonic()):
             time.sleep(POLL_S)
+        self._workers.close()
         if self._journal is not None:
             self._journal.close()
 
     def hurry(self) -> None:
-        """Let `close` wait for nothing."""
+        """Make `close` kill the containers instead of waiting for their grace periods."""
         self.containers.hurry()

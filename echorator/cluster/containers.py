@@ -1,6 +1,6 @@
-"""The container controller: starts what is asked for, starts again what failed, ends what is not asked for any more.
+"""The container controller: starts containers that were applied, restarts failed ones, and ends those that were deleted or changed.
 
-Level-based: each pass compares the resources with what runs. Fed by `store` and by the runs' ends; feeds the containers' status.
+It is level-based: each pass compares the resources with what runs. Fed by `store` and by the ends of runs; feeds the containers' status.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from echorator.cluster.mailbox import Mailbox
@@ -16,7 +17,7 @@ from echorator.cluster.resources import ContainerPhase, ContainerSpec, Kind, Res
 from echorator.cluster.restarts import Restarts
 from echorator.cluster.runs import AgentRuns, Run, ThreadRun
 from echorator.cluster.store import Store
-from echorator.cluster.workers import Api, WorkerContext, Workers
+from echorator.cluster.workers.loader import Api, WorkerContext, Workers
 from echorator.errors import EchoratorError
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ _NEVER = float("inf")
 
 @dataclass
 class _Hosted:
-    """A container that this controller has taken up. `spec` is the one it was started with."""
+    """The state of a container that this controller runs. `spec` is the one that it was started with."""
 
     uid: str
     spec: ContainerSpec
@@ -39,7 +40,7 @@ class _Hosted:
 
 
 class Containers:
-    """`reconcile` from one thread; the mailboxes may be asked for from any."""
+    """The controller of containers. One thread calls `reconcile`; any thread may ask for a mailbox."""
 
     def __init__(self, store: Store, workers: Workers, agents: AgentRuns | None, api: Api, on_change: Callable[[], None]) -> None:
         self._store = store
@@ -52,7 +53,7 @@ class Containers:
         self._patient = True
 
     def mailbox(self, container: Resource) -> Mailbox:
-        """Of a container, also where it is not started yet."""
+        """Return the mailbox of a container, creating it if the container has not been started yet."""
         hosted = self._hosted.get(container.name)
         return hosted.mailbox if hosted is not None else self._host(container).mailbox
 
@@ -63,14 +64,17 @@ class Containers:
             return self._hosted.setdefault(container.name, made)
 
     def counts(self, name: str) -> dict[str, Any]:
-        """What changes with every message, and is therefore no part of the stored status."""
+        """Return the numbers of queued and handled messages of a worker's container; {} for agents and unknown containers.
+
+        They change with every message and are therefore no part of the stored status.
+        """
         hosted = self._hosted.get(name)
         if hosted is None or hosted.spec.worker is None:
             return {}
         return {"queued": len(hosted.mailbox), "handled": hosted.mailbox.handled}
 
     def reconcile(self, now_s: float) -> float:
-        """One pass; returns when the next one is due at the latest."""
+        """Compare all containers with what runs, start or end what differs, and return the latest time at which the next pass is due."""
         due_s = _NEVER
         containers = self._store.all(Kind.CONTAINER)
         for container in containers:
@@ -120,10 +124,10 @@ class Containers:
             return self._agents.start(name, spec.agent, self._on_change)
         assert spec.worker is not None
         context = WorkerContext(name, self._api, threading.Event())
-        return ThreadRun(name, self._workers.find(spec.worker), hosted.mailbox, context, self._on_change)
+        return ThreadRun(name, partial(self._workers.find, spec.worker), hosted.mailbox, context, self._on_change)
 
     def _end(self, name: str, hosted: _Hosted, now_s: float) -> bool:
-        """Bring it to its end; True once it is there. A worker that fails on the way is started again for what waits."""
+        """Stop a container; return True once it has ended. A worker that fails meanwhile is restarted while messages wait in its queue."""
         if not hosted.stopping_s:
             hosted.stopping_s = now_s
             hosted.mailbox.close()
@@ -162,10 +166,10 @@ class Containers:
         self._store.set_status(container.key, status)
 
     def hurry(self) -> None:
-        """From now on nothing is waited for that is to end."""
+        """Stop waiting for grace periods: from the next pass on, containers that are to end are killed."""
         self._patient = False
 
     def stop_all(self, now_s: float) -> bool:
-        """The cluster closes: end everything, whatever is asked for; True once nothing runs. To be called again until then."""
+        """End all containers, whatever the store says; return True once none runs. The closing cluster repeats the call until then."""
         ended = [self._end(name, hosted, now_s) for name, hosted in list(self._hosted.items())]
         return all(ended)

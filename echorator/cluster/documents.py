@@ -1,10 +1,11 @@
-"""Between resources and the documents that people and messages have: apiVersion, kind, metadata, spec, status. Pure.
+"""Converts between resources and the documents of YAML and JSON: apiVersion, kind, metadata, spec, status. Pure.
 
-Fed by `manifests` (YAML) and `messages` (gRPC); both get the same errors for the same mistakes.
+Fed by `manifests` (YAML) and `messages` (gRPC), so that both report the same errors for the same mistakes.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,15 +14,19 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from echorator.cluster.resources import API_VERSION, NAME, SPECS, AnySpec, Key, Kind, Resource, label_fault
-from echorator.model.kube_spec import KubeModelSpec
-from echorator.model.schema import Fault, Spec, SpecError, check, document, nearest
-from echorator.model.spec import CognitionSpec, ModelSpec
+from echorator.model_resource.kube_spec import KubeModelSpec
+from echorator.model_resource.schema import Fault, Spec, SpecError, check, document, nearest
+from echorator.model_resource.spec import CognitionSpec, ModelSpec
 
+_VERSION = re.compile(r"[0-9]{1,18}")
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
 class MetadataGiven(Spec):
-    """What may be said in a manifest. What `get -o yaml` shows beside it may be there too, and is not read but for the version."""
+    """The metadata of a manifest.
+
+    The fields that `get -o yaml` prints are accepted too; of these only `resource_version` is used.
+    """
 
     name: str
     labels: dict[str, str] = Field(default_factory=dict)
@@ -50,7 +55,7 @@ class MetadataGiven(Spec):
 
 @dataclass(frozen=True)
 class Wish:
-    """One resource as somebody asks for it. `resource_version` 0: whatever it is now."""
+    """A resource as a user applies it. `resource_version` is the version that it must still have; 0 accepts any."""
 
     key: Key
     spec: AnySpec
@@ -59,7 +64,7 @@ class Wish:
 
 
 def wish_of(given: object) -> Wish:
-    """Of a document. Raises SpecError with every mistake in it."""
+    """Return the wish in a document. Raises SpecError with every mistake in it."""
     if not isinstance(given, Mapping):
         raise SpecError([Fault((), "a resource is a mapping with apiVersion, kind, metadata and spec")])
     faults = [Fault((str(name),), f"there is no such field; {nearest(str(name), _FIELDS)}") for name in given if name not in _FIELDS]
@@ -88,7 +93,7 @@ def wish_of(given: object) -> Wish:
     except SpecError as error:
         faults += error.faults
     version_given = metadata.resource_version if metadata is not None else None
-    if version_given is not None and not version_given.isdigit():
+    if version_given is not None and not _VERSION.fullmatch(version_given):
         faults.append(Fault(("metadata", "resourceVersion"), f"{version_given!r} is not one that this cluster gave"))
     if faults or metadata is None or spec is None:
         raise SpecError(faults)
@@ -96,7 +101,10 @@ def wish_of(given: object) -> Wish:
 
 
 def _model(given: object) -> ModelSpec:
-    """Of a YAML that may be for Kubernetes too: what is about pods there is checked, and of no meaning here."""
+    """Check the spec of a Model, which may be written for Kubernetes; return it without its fields about pods, which are ignored here.
+
+    Raises SpecError for fields that would have another effect than here, such as servedName.
+    """
     spec = check(KubeModelSpec, given)
     if spec.served_name is not None:
         raise SpecError([Fault(("spec", "servedName"), "is for Kubernetes; here a Model is asked for by its metadata.name")])
@@ -107,7 +115,7 @@ def _model(given: object) -> ModelSpec:
 
 
 def document_of(resource: Resource) -> dict[str, Any]:
-    """As YAML and JSON show it."""
+    """Return the resource as a mapping for YAML and JSON."""
     metadata: dict[str, Any] = {"name": resource.name}
     if resource.labels:
         metadata["labels"] = dict(resource.labels)
@@ -131,5 +139,5 @@ def document_of(resource: Resource) -> dict[str, Any]:
 
 
 def stamp(seconds: float) -> str:
-    """Seconds since 1970 as RFC 3339."""
+    """Format seconds since 1970 as RFC 3339 in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -11,7 +11,7 @@ from echorator.cluster.store import Change, Event
 
 @dataclass(frozen=True)
 class Happening:
-    """One line; `at_s` is seconds since 1970."""
+    """One line of a resource's history; `at_s` is seconds since 1970."""
 
     at_s: float
     key: Key
@@ -19,7 +19,7 @@ class Happening:
 
 
 def history_of(key: Key, events: Iterable[Event]) -> list[Happening]:
-    """Of a resource and of what it made, directly or not; oldest first."""
+    """Return the history of a resource and of the resources it owns, directly or not, oldest first."""
     family = {key}
     before: dict[Key, Resource] = {}
     told = []

@@ -1,4 +1,4 @@
-"""What users asked for, on disk: one SQLite file in a folder that one process holds. Fed by `store`.
+"""Keeps what users applied on disk: one SQLite file in a folder that one process holds. Fed by `store`.
 
 Rows are the documents of the resources, so that a later version reads what an earlier one wrote.
 """
@@ -13,45 +13,54 @@ from pathlib import Path
 from echorator.cluster.documents import document_of, wish_of
 from echorator.cluster.resources import Key, Kind, Resource
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
+from echorator.private_files import private_folder
+from echorator.sqlite import NewerSchemaError, is_damaged, open_database, transaction
 
-BLOCK = 100_000  # resource versions that are reserved at once: those of a killed process are not given again
+FILES = ("resources.db*", "cluster.lock")  # the files of the journal's folder
+BLOCK = 100_000  # resource versions that are reserved at once, so that those of a killed process are never used again
 
-_SCHEMA = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
+# The first migration says IF NOT EXISTS because earlier versions made these tables without setting `user_version`.
+MIGRATIONS = (
+    """
 CREATE TABLE IF NOT EXISTS resources (
   kind TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, created_s REAL NOT NULL, deleting_s REAL NOT NULL,
   PRIMARY KEY (kind, name));
 CREATE TABLE IF NOT EXISTS versions (reserved INTEGER NOT NULL);
 INSERT INTO versions SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM versions);
-"""
+""",
+)
 
 
 class JournalDamagedError(EchoratorError):
-    """The file cannot be read; the message says what to do."""
+    """The journal's file cannot be read; the message says what to do."""
 
 
 class Journal:
-    """One file. Not thread-safe: the store's lock guards it."""
+    """The journal of one cluster, one SQLite file. It is not thread-safe: the store's lock guards it."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ResourceError, JournalDamagedError."""
+        """Open the journal in `folder`, creating both where they are absent. Raises ResourceError, JournalDamagedError."""
         self._path = folder / "resources.db"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            self._db.executescript(_SCHEMA)
+            private_folder(folder, FILES)
+            self._db = open_database(self._path, MIGRATIONS)
+        except NewerSchemaError as error:
+            raise JournalDamagedError(str(error)) from error
         except (OSError, sqlite3.Error) as error:
             raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> EchoratorError:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        if isinstance(error, sqlite3.Error) and is_damaged(error):
             return JournalDamagedError(f"{self._path}: {error}; move it away to start without what was applied")
         text = error.strerror if isinstance(error, OSError) else str(error)
         return ResourceError(f"{self._path}: {text}; nothing was changed, see that the folder can be written and has space")
 
     def reserve(self, beyond: int) -> int:
-        """Versions up to the returned one plus BLOCK are this process's; at first call `beyond` is 0. Raises as `write`."""
+        """Reserve resource versions for this process and return where they begin. Raises what `write` raises.
+
+        The first call, with `beyond` 0, returns a number n and reserves the versions from n + 1 to n + BLOCK. A later call, with the last
+        version used as `beyond`, returns the highest version that may be used from now on.
+        """
         try:
             before = int(self._db.execute("SELECT reserved FROM versions").fetchone()[0])
             top = max(before, beyond) + BLOCK
@@ -61,14 +70,14 @@ class Journal:
         return before if not beyond else top
 
     def fresh(self) -> bool:
-        """Nothing was ever kept in it."""
+        """Return whether no process has used this journal before. Raises ResourceError, JournalDamagedError."""
         try:
             return int(self._db.execute("SELECT reserved FROM versions").fetchone()[0]) == 0
         except sqlite3.Error as error:
             raise self._translated(error) from error
 
     def load(self) -> list[Resource]:
-        """All of them. Raises JournalDamagedError."""
+        """Return all stored resources. Raises JournalDamagedError, ResourceError."""
         try:
             rows = self._db.execute("SELECT kind, name, document, created_s, deleting_s FROM resources").fetchall()
         except sqlite3.Error as error:
@@ -79,26 +88,20 @@ class Journal:
             raise JournalDamagedError(f"{self._path}: {error}; move it away to start without what was applied") from error
 
     def write(self, put: Iterable[Resource], gone: Iterable[Key]) -> None:
-        """All or nothing; durable when it returns. Raises ResourceError, JournalDamagedError."""
+        """Write `put` and remove `gone` in one transaction, durable on return. Raises ResourceError, JournalDamagedError."""
         rows = [(r.kind.value, r.name, json.dumps(document_of(r)), r.created_s, r.deleting_s) for r in put]
         keys = [(key.kind.value, key.name) for key in gone]
         if not rows and not keys:
             return
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._db):
                 self._db.executemany("INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?)", rows)
                 self._db.executemany("DELETE FROM resources WHERE kind = ? AND name = ?", keys)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             raise self._translated(error) from error
 
     def close(self) -> None:
-        """Nothing is written any more."""
+        """Close the file; the journal cannot be used afterwards."""
         self._db.close()
 
 

@@ -1,6 +1,6 @@
-"""The queue of one container: messages wait here, also while its worker is started again.
+"""The queue of one container, in which messages wait, also while its worker is restarted.
 
-What was accepted is handled or its sender is told; the lock is held for one append only.
+An accepted message is handled, or its sender gets an error; the lock is held for one append only.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from echorator.errors import EchoratorError, QueueFullError
 
 
 class ContainerGoneError(EchoratorError):
-    """The container takes no messages any more, or ended before it came to this one."""
+    """The container takes no messages any more, or ended before it handled this one."""
 
     retryable = True
 
 
 class _End:
-    """Comes after the last message."""
+    """The type of END, the mark after the last message of a closed mailbox."""
 
 
 END = _End()
-Message = tuple[Any, "Future[Any] | None"]  # the value, and where the reply goes
+Message = tuple[Any, "Future[Any] | None"]  # the value, and the future of the reply; None where no reply is wanted
 
 
 class Mailbox:
-    """Many senders, one worker."""
+    """The queue of one container: many threads put messages, its worker gets them."""
 
     def __init__(self, name: str, limit: int) -> None:
         self._name = name
@@ -39,11 +39,11 @@ class Mailbox:
         self.handled = 0
 
     def __len__(self) -> int:
-        """Messages that wait."""
+        """Return the number of messages that wait."""
         return max(0, self._queue.qsize() - (not self._open))
 
     def put(self, value: Any, reply: Future[Any] | None) -> None:
-        """Raises ContainerGoneError, QueueFullError."""
+        """Append a message. Raises ContainerGoneError if the mailbox is closed, QueueFullError if `limit` messages wait."""
         with self._lock:
             if not self._open:
                 raise ContainerGoneError(f"container {self._name} is ending and takes no more messages")
@@ -52,18 +52,18 @@ class Mailbox:
             self._queue.put((value, reply))
 
     def get(self) -> Message | _End:
-        """Wait for the next one; END after the last."""
+        """Wait for the next message and remove it; return END after the last one of a closed mailbox."""
         return self._queue.get()
 
     def close(self) -> None:
-        """Take no more; what waits is still handled, then comes END."""
+        """Refuse further messages; those that wait are still handled, and END follows them."""
         with self._lock:
             if self._open:
                 self._open = False
                 self._queue.put(END)
 
     def abandon(self) -> int:
-        """Take no more, tell every sender that waits; returns how many messages were lost."""
+        """Refuse further messages and fail those that wait with ContainerGoneError; return how many messages were lost."""
         self.close()
         lost = 0
         while True:

@@ -1,4 +1,4 @@
-"""YAML files of resources: every mistake with its file, line and field. Pure; feeds `echorator apply`, `delete` and `up`."""
+"""Reads resources from YAML files and reports every mistake with its file, line and field. Feeds `echorator apply`, `delete` and `up`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ import yaml
 
 from echorator.cluster.documents import Wish, wish_of
 from echorator.errors import InvalidRequestError
-from echorator.images.reference import File, SourceError, parse
-from echorator.model.schema import Path as FieldPath
-from echorator.model.schema import SpecError
-from echorator.model.spec import ModelSpec
+from echorator.model_files.reference import File, SourceError, parse
+from echorator.model_resource.schema import Path as FieldPath
+from echorator.model_resource.schema import SpecError
+from echorator.model_resource.spec import ModelSpec
 
 MOST_BYTES = 8 << 20
-MOST_NODES = 200_000  # of one document, aliases written out
+MOST_DEPTH = 100
+MOST_NODES = 200_000  # values in one document, counted with its aliases expanded
+
+
+# The exceptions of PyYAML; those after YAMLError escape it by mistake, for values that do not fit their tags.
+_NOT_YAML = (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
 
 
 class ManifestError(InvalidRequestError):
@@ -25,7 +30,19 @@ class ManifestError(InvalidRequestError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses what plain YAML would take without a word: a key twice, an alias within itself."""
+    """A YAML loader that refuses duplicate keys, which YAML accepts silently, and deep nesting, which takes PyYAML quadratic time."""
+
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        self._refuse_deep(self.flow_level)
+        super().fetch_flow_collection_start(token)
+
+    def add_indent(self, column: int) -> bool:
+        self._refuse_deep(len(self.indents))
+        return bool(super().add_indent(column))
+
+    def _refuse_deep(self, depth: int) -> None:
+        if depth >= MOST_DEPTH:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
@@ -38,7 +55,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_manifests(path: Path) -> list[Wish]:
-    """All resources of a file; relative paths of models are meant from its folder. Raises ManifestError."""
+    """Return all resources of a file; relative paths of models start at its folder. Raises ManifestError."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ManifestError(f"{path}: larger than {MOST_BYTES >> 20} MiB; this is no manifest")
@@ -51,14 +68,14 @@ def read_manifests(path: Path) -> list[Wish]:
 
 
 def parse_manifests(text: str, source: str) -> list[Wish]:
-    """All resources of a text; `source` is its name in errors. Raises ManifestError."""
+    """Return all resources of a YAML text; `source` names it in errors. Raises ManifestError."""
     faults: list[str] = []
     wishes: dict[object, Wish] = {}
     for node in _documents(text, source):
         try:
             _limit(node)
             given = _loader_of("").construct_document(node)
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
+        except _NOT_YAML as error:
             raise ManifestError(_of_yaml(error, source)) from error
         try:
             wish = wish_of(given)
@@ -76,7 +93,7 @@ def parse_manifests(text: str, source: str) -> list[Wish]:
 
 
 def _loader_of(text: str) -> Any:
-    """Untyped in its package."""
+    """Return a loader of `text`, typed as Any because PyYAML has no types."""
     return _Loader(text)
 
 
@@ -87,7 +104,7 @@ def _documents(text: str, source: str) -> Iterator[yaml.Node]:
             node = loader.get_node()
             if not (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
                 yield node
-    except (yaml.YAMLError, RecursionError) as error:
+    except _NOT_YAML as error:
         raise ManifestError(_of_yaml(error, source)) from error
 
 
@@ -98,11 +115,13 @@ def _of_yaml(error: Exception, source: str) -> str:
         return f"{source}:{mark.line + 1 if mark is not None else 1}: {said}"
     if isinstance(error, yaml.reader.ReaderError):
         return f"{source}: character {error.position} is {error.character!r}: {error.reason}"
-    return f"{source}: {'nested too deeply' if isinstance(error, RecursionError) else error}"
+    if isinstance(error, RecursionError):
+        return f"{source}: nested too deeply"
+    return f"{source}: {error}" if type(error) is ValueError else f"{source}: a value that is none of its tag ({type(error).__name__})"
 
 
 def _limit(root: yaml.Node) -> None:
-    """Raises ValueError for a document that becomes huge, or never ends, once its aliases are written out."""
+    """Raise ValueError for a document that becomes huge or infinite once its aliases are expanded."""
     waiting, seen = [root], 0
     while waiting:
         node = waiting.pop()
@@ -116,7 +135,7 @@ def _limit(root: yaml.Node) -> None:
 
 
 def _line(node: yaml.Node, path: FieldPath) -> int:
-    """Of the field that `path` names, or of the last one on the way that is there."""
+    """Return the line of the field that `path` names, or of its nearest ancestor in the document."""
     line = node.start_mark.line + 1
     for step in path:
         if isinstance(node, yaml.MappingNode):
@@ -146,5 +165,5 @@ def _source_from(source: str, folder: Path) -> str:
     try:
         reference = parse(source)
     except SourceError:
-        return source  # whoever checks the wish says so
+        return source  # the cluster reports this when it checks the wish
     return str((folder / reference.path).absolute()) if isinstance(reference, File) and not reference.embedded else source

@@ -1,34 +1,31 @@
-"""Between resources and their protobuf messages, and between Python values and `google.protobuf.Value`. Pure; feeds `service`."""
+"""Converts resources to their protobuf messages and back. Pure; feeds `service`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from echorator.cluster.documents import Wish, wish_of
 from echorator.cluster.history import Happening
 from echorator.cluster.resources import API_VERSION, Kind, Resource
 from echorator.errors import InvalidRequestError
-from echorator.model.schema import document, nearest
+from echorator.model_resource.schema import document, nearest
 from echorator.rpc.v1 import cluster_pb2 as pb
-
-MOST_DEPTH = 90  # protobuf itself refuses 100
+from echorator.values import python_of_struct, struct_of
 
 
 def wish_from(message: pb.Resource) -> Wish:
-    """Raises SpecError."""
+    """Return the wish in a message of an Apply call. Raises SpecError."""
     metadata: dict[str, Any] = {"name": message.metadata.name, "labels": dict(message.metadata.labels)}
     if message.metadata.resource_version:
         metadata["resourceVersion"] = str(message.metadata.resource_version)
-    given = {"apiVersion": message.api_version, "kind": message.kind, "metadata": metadata, "spec": plain(Value(struct_value=message.spec))}
+    given = {"apiVersion": message.api_version, "kind": message.kind, "metadata": metadata, "spec": python_of_struct(message.spec)}
     return wish_of(given)
 
 
 def message_of_wish(wish: Wish) -> pb.Resource:
-    """To be applied."""
+    """Return the message by which a client applies a wish."""
     made = pb.Resource(api_version=API_VERSION, kind=wish.key.kind.value)
     made.metadata.name = wish.key.name
     made.metadata.labels.update(wish.labels)
@@ -38,7 +35,7 @@ def message_of_wish(wish: Wish) -> pb.Resource:
 
 
 def message_of(resource: Resource, history: list[Happening] | None = None) -> pb.Resource:
-    """As everyone is shown it."""
+    """Return the message of a resource for clients, with `history` where it is given."""
     metadata = pb.ResourceMetadata(
         name=resource.name,
         labels=dict(resource.labels),
@@ -60,7 +57,7 @@ def message_of(resource: Resource, history: list[Happening] | None = None) -> pb
 
 
 def document_of_message(message: pb.Resource) -> dict[str, Any]:
-    """As YAML and JSON show it."""
+    """Return the received resource as a mapping for YAML and JSON."""
     metadata = MessageToDict(message.metadata)
     for was, called in (("created", "creationTimestamp"), ("deleting", "deletionTimestamp")):
         if was in metadata:
@@ -71,13 +68,13 @@ def document_of_message(message: pb.Resource) -> dict[str, Any]:
         "apiVersion": message.api_version,
         "kind": message.kind,
         "metadata": metadata,
-        "spec": plain(Value(struct_value=message.spec)),
-        "status": plain(Value(struct_value=message.status)),
+        "spec": python_of_struct(message.spec),
+        "status": python_of_struct(message.status),
     }
 
 
 def kind_from(name: str) -> Kind:
-    """Of "ReplicaSet", "replicaset", "replicasets" or "rs". Raises InvalidRequestError."""
+    """Return the kind of a name: "ReplicaSet", "replicaset", "replicasets" or "rs". Raises InvalidRequestError."""
     short = {"rs": Kind.REPLICA_SET, "svc": Kind.SERVICE, "co": Kind.CONTAINER, "mdl": Kind.MODEL}
     low = name.lower()
     for kind in Kind:
@@ -86,54 +83,3 @@ def kind_from(name: str) -> Kind:
     if low in short:
         return short[low]
     raise InvalidRequestError(f"there is no kind {name!r}; {nearest(name, [kind.value for kind in Kind])}")
-
-
-def plain(value: Value) -> Any:
-    """As Python has it. Whole numbers are ints: JSON does not tell 3 from 3.0."""
-    match value.WhichOneof("kind"):
-        case "struct_value":
-            return {key: plain(inner) for key, inner in value.struct_value.fields.items()}
-        case "list_value":
-            return [plain(inner) for inner in value.list_value.values]
-        case "number_value":
-            number = value.number_value
-            return int(number) if number.is_integer() and abs(number) <= 1 << 53 else number
-        case "string_value":
-            return value.string_value
-        case "bool_value":
-            return value.bool_value
-        case _:
-            return None
-
-
-def value_of(given: Any, depth: int = 0) -> Value:
-    """Of what JSON can say. Raises InvalidRequestError for anything else."""
-    if depth > MOST_DEPTH:
-        raise InvalidRequestError(f"a value of more than {MOST_DEPTH} levels")
-    match given:
-        case None:
-            return Value(null_value=0)  # type: ignore[arg-type]  # NULL_VALUE, the enum's only number
-        case bool():
-            return Value(bool_value=given)
-        case int() | float():
-            try:
-                return Value(number_value=float(given))
-            except OverflowError as error:
-                raise InvalidRequestError("a number beyond those of JSON") from error
-        case str():
-            return Value(string_value=given)
-        case Mapping():
-            return Value(struct_value=struct_of(given, depth))
-        case list() | tuple():
-            return Value(list_value=ListValue(values=[value_of(inner, depth + 1) for inner in given]))
-    raise InvalidRequestError(f"a {type(given).__name__} is no value of JSON")
-
-
-def struct_of(given: Mapping[str, Any], depth: int = 0) -> Struct:
-    """Of a mapping with names. Raises InvalidRequestError."""
-    made = Struct()
-    for key, inner in given.items():
-        if not isinstance(key, str):
-            raise InvalidRequestError(f"a {type(key).__name__} is no name of a field in JSON")
-        made.fields[key].CopyFrom(value_of(inner, depth + 1))
-    return made

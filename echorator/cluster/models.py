@@ -1,7 +1,7 @@
-"""The model controller: a Model becomes a replica set of agents and a model of the mesh. The local back end of `echorator.model`.
+"""The model controller of the local cluster: a Model becomes a replica set of agents and a model of the mesh.
 
-It observes (the file, the replica set, the controller, the memory), asks the pure functions what that means and what is to be done next,
-and does it. Level-based, once a pass.
+It is the local back end of `model_resource.lifecycle`. A pass observes the files, the replica set, the controller and the memory, takes
+the step of `model_resource.lifecycle`, performs its actions, and writes the status.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from echorator.cluster.documents import stamp
 from echorator.cluster.resources import (
@@ -24,33 +24,40 @@ from echorator.cluster.resources import (
     TemplateMetadata,
 )
 from echorator.cluster.store import Store
-from echorator.errors import EchoratorError, class_of
-from echorator.model.conditions import Failure, Observed
-from echorator.model.mesh_spec import failure_of, mesh_spec, serving_of
-from echorator.model.plan import Plan, plan
-from echorator.model.spec import ModelSpec
-from echorator.model.status import judged
-from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.errors import EchoratorError
+from echorator.model_resource.conditions import Failure, Observed
+from echorator.model_resource.lifecycle import (
+    Action,
+    Asked,
+    Deploy,
+    Deregister,
+    DropFiles,
+    Fetch,
+    Hold,
+    Link,
+    Memory,
+    Register,
+    Registration,
+    Release,
+    RemoveWorkload,
+    Scale,
+    failed,
+    last_error,
+    step,
+)
+from echorator.model_resource.mesh_spec import mesh_spec
+from echorator.model_resource.spec import ModelSpec
+from echorator.model_resource.status import judged
 
 _log = logging.getLogger(__name__)
 
 MODEL_LABEL = "echorator.dev/model"
-LEAVE_S = 5.0  # beyond its grace, an agent has this long to leave and to free what it has
-
-
-class Link(Protocol):
-    """The controller; see MeshLink."""
-
-    synced: bool
-
-    def find(self, name: str) -> pb.MeshModel | None: ...
-    def apply(self, spec: pb.ModelSpec) -> pb.MeshModel: ...
-    def delete(self, name: str) -> None: ...
+LEAVE_S = 5.0  # time beyond its grace in which an agent leaves the mesh and frees its memory
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """How far the file of a source is. `failure` is of the last attempt, while another one is to come or none helps."""
+    """The progress of the file of a source. `failure` is that of the last attempt, while another one is due or none would help."""
 
     done: bool
     done_bytes: int = 0
@@ -59,22 +66,22 @@ class Fetched:
 
 
 class Images(Protocol):
-    """Model files by their source."""
+    """The model files of the local cluster, by their sources."""
 
     def look(self, source: str) -> Fetched:
-        """Without waiting."""
+        """Return how far the file of a source is, without waiting for it."""
         ...
 
     def fetch(self, source: str) -> None:
-        """See that it comes; asking again changes nothing."""
+        """Begin to fetch the file of a source; a second call for the same source changes nothing."""
         ...
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """What models need beside the store. `endpoint` is where clients reach them; `memory_ready` None: there is no memory.
+    """The mesh as models need it. `endpoint` returns where clients reach a model; `memory_ready` None: there is no memory.
 
-    `grace_s` is how long an agent's running answers may take when it is to end.
+    `grace_s` is how long the running answers of an agent may take when the agent is stopped.
     """
 
     link: Link
@@ -85,111 +92,118 @@ class Mesh:
 
 
 class Models:
-    """`reconcile` from one thread."""
+    """The reconciler of all Models of the store; call `reconcile` from one thread."""
 
     def __init__(self, store: Store, mesh: Mesh, clock: Callable[[], float]) -> None:
         self._store = store
         self._mesh = mesh
         self._clock = clock
-        self._told: dict[str, pb.MeshModel] = {}  # as the controller had it when it last was as this cluster wants it
-        self._failures: dict[str, Failure] = {}
+        self._memories: dict[str, Memory] = {}  # by the name of the Model
 
     def reconcile(self) -> None:
-        """One pass."""
+        """Reconcile every Model of the store once."""
         for model in self._store.all(Kind.MODEL):
             self._reconcile(model)
 
     def _reconcile(self, model: Resource) -> None:
-        model = self._woken(model)
+        """Observe, take the step, perform it, and write the status."""
         spec = model.spec
         assert isinstance(spec, ModelSpec)
-        workload = self._store.find(_workload_key(model.name))
-        observed = self._observe(model, spec, workload)
         deleting = bool(model.deleting_s)
+        decided = step(Asked(spec.replicas, deleting), self._observe(model, spec), self._memories.get(model.name, Memory()))
+        self._memories[model.name] = decided.memory
+        failure: Failure | None = None
         try:
-            self._carry_out(model, spec, plan(spec, observed, deleting))
-            self._failures.pop(model.name, None)
+            for action in decided.actions:
+                self._perform(action, model, spec)
         except EchoratorError as error:
-            self._failures[model.name] = Failure(class_of(error), str(error))
-        if self._store.find(model.key) is not None:
-            self._tell(model, self._observe(model, spec, self._store.find(_workload_key(model.name))), deleting)
+            failure = failed(error)
+        there = self._store.find(model.key)
+        if there is not None and failure is None and decided.supersedes:
+            self._reconcile(there)  # in the same pass, because a caller waits for the replicas
+        elif there is not None:
+            self._tell(model, self._observe(model, spec, failure), deleting)
 
-    def _woken(self, model: Resource) -> Resource:
-        """With the replicas that somebody asked the controller for: a gateway that holds requests for a model at zero."""
-        known, told = self._mesh.link.find(model.name), self._told.get(model.name)
-        assert isinstance(model.spec, ModelSpec)
-        if known is None or told is None or model.deleting_s or known.generation <= told.generation:
-            return model
-        if known.spec.replicas == told.spec.replicas or model.spec.replicas != told.spec.replicas:
-            return model  # in the second case it was changed here too, and here is the place to change it
-        return self._store.respecify(model.key, model.spec.model_copy(update={"replicas": known.spec.replicas}))
-
-    def _observe(self, model: Resource, spec: ModelSpec, workload: Resource | None) -> Observed:
-        known = self._mesh.link.find(model.name)
+    def _observe(self, model: Resource, spec: ModelSpec, attempt: Failure | None = None) -> Observed:
+        """Return what is observed of a Model; `attempt` is why this pass's actions could not be performed."""
+        workload = self._store.find(_workload_key(model.name))
         status: Mapping[str, Any] = workload.status if workload is not None else {}
         images = [self._mesh.images.look(source) for source in spec.sources()]
-        failure = self._failures.get(model.name) or next((image.failure for image in images if image.failure), None)
-        wanted = mesh_spec(model.name, spec.image, spec)
-        current = known is not None and known.spec == wanted
-        serving, outdated = serving_of(known, wanted)
-        if known is not None and current and known.status.observed_generation == known.generation and known.status.HasField("last_error"):
-            failure = failure or failure_of(known.status.last_error)
+        fetched = all(image.done for image in images)
+        registration = self._registration(model.name, spec)
         return Observed(
             looked_at=self._mesh.link.synced,
-            fetched=all(image.done for image in images),
+            fetched=fetched,
             fetched_bytes=sum(image.done_bytes for image in images),
             image_bytes=sum(image.total_bytes for image in images),
+            files_asked_for=fetched,
             replicas=spec.replicas,
             running=int(status.get("readyReplicas", 0)),
             trouble=self._trouble(workload),
             workload_made=workload is not None,
-            registered=known is not None if model.deleting_s else current,
-            serving=serving,
-            outdated=outdated,
+            workload_as_asked=workload is not None and workload.owner == model.key and workload.spec == self._replica_set(model.name, spec),
+            workload_leaving=workload is not None and bool(workload.deleting_s),
+            registered=registration.known is not None if model.deleting_s else registration.current,
+            mesh_generation=registration.generation,
+            mesh_replicas=registration.replicas,
+            serving=registration.serving,
+            outdated=registration.outdated,
             cognition_wanted=spec.cognition.enabled and self._mesh.memory_ready is not None,
             cognition_ready=self._mesh.memory_ready is not None and self._mesh.memory_ready(),
-            failure=failure,
+            failure=last_error(attempt, next((image.failure for image in images if image.failure), None), registration),
+            carried_out=attempt is None,
         )
 
+    def _registration(self, name: str, spec: ModelSpec) -> Registration:
+        return Registration(mesh_spec(name, spec.image, spec), self._mesh.link.find(name))
+
     def _trouble(self, workload: Resource | None) -> str:
-        """What the first agent says that does not run."""
+        """Return the last error of the first agent that is not ready; "" for none."""
         made = [c for c in self._store.all(Kind.CONTAINER) if workload is not None and c.owner == workload.key]
         return next((f"{c.name}: {c.status['lastError']}" for c in made if c.status.get("lastError") and not c.status.get("ready")), "")
 
-    def _carry_out(self, model: Resource, spec: ModelSpec, todo: Plan) -> None:
-        """Raises EchoratorError."""
-        if todo.fetch:
-            for source in spec.sources():
-                if not self._mesh.images.look(source).done:
-                    self._mesh.images.fetch(source)
-        if todo.replicas is not None:
-            self._deploy(model, spec)
-        if todo.register:
-            known = self._mesh.link.find(model.name)
-            wanted = mesh_spec(model.name, spec.image, spec)
-            self._told[model.name] = known if known is not None and known.spec == wanted else self._mesh.link.apply(wanted)
-        if todo.deregister:
-            self._mesh.link.delete(model.name)
-        if todo.remove_workload:
-            self._store.begin_delete(_workload_key(model.name))
-        if todo.gone:
-            self._told.pop(model.name, None)
-            self._failures.pop(model.name, None)
-            self._store.remove(model.key)
+    def _perform(self, action: Action, model: Resource, spec: ModelSpec) -> None:
+        """Perform one action of a step. Raises EchoratorError."""
+        match action:
+            case Scale():
+                self._store.respecify(model.key, spec.model_copy(update={"replicas": action.replicas}))
+            case Fetch():
+                for source in spec.sources():
+                    if not self._mesh.images.look(source).done:
+                        self._mesh.images.fetch(source)
+            case Deploy():
+                self._deploy(model, spec)
+            case Register():
+                known = self._mesh.link.apply(self._registration(model.name, spec).wanted)
+                self._memories[model.name] = self._memories[model.name].become_agreed(known)
+            case Deregister():
+                self._mesh.link.delete(model.name)
+            case RemoveWorkload():
+                self._store.begin_delete(_workload_key(model.name))
+            case Release():
+                self._memories.pop(model.name, None)
+                self._store.remove(model.key)
+            case Hold() | DropFiles():
+                pass  # never returned here: the store keeps what is being deleted, and files are kept for other Models
+            case _:
+                assert_never(action)
+
+    def _replica_set(self, name: str, spec: ModelSpec) -> ReplicaSetSpec:
+        return replica_set_of(name, spec, self._mesh.grace_s)
 
     def _deploy(self, model: Resource, spec: ModelSpec) -> None:
         key = _workload_key(model.name)
-        wanted = replica_set_of(model.name, spec, self._mesh.grace_s)
+        wanted = self._replica_set(model.name, spec)
         there = self._store.find(key)
         if there is None:
             self._store.create(key, wanted, wanted.template.metadata.labels, model.key)
         elif there.owner != model.key:
             raise EchoratorError(f"{key} is there already and is not of {model.key}; delete it, or name the model otherwise")
-        elif there.spec != wanted:
+        else:
             self._store.respecify(key, wanted)
 
     def _tell(self, model: Resource, observed: Observed, deleting: bool) -> None:
-        """Conditions and phase; every phase on the way is a status of its own."""
+        """Write conditions and phase; each phase on the way is written as a status of its own."""
         conditions, way = judged(dict(model.status), observed, model.generation, deleting, stamp(self._clock()))
         status: dict[str, Any] = {
             "observedGeneration": model.generation,
@@ -211,7 +225,7 @@ def _workload_key(name: str) -> Key:
 
 
 def replica_set_of(name: str, spec: ModelSpec, grace_s: float) -> ReplicaSetSpec:
-    """The agents of a model. Pure."""
+    """Return the spec of the replica set of a model's agents; `grace_s` is for their running answers. Pure."""
     labels = {MODEL_LABEL: name}
     agent = AgentSpec(model=name, isolation=spec.isolation, cognition=spec.cognition.enabled)
     template = Template(

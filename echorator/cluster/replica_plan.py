@@ -1,4 +1,4 @@
-"""Which containers a replica set makes and deletes now. Pure."""
+"""Decides which containers a replica set creates and deletes now. Pure; feeds `replica_sets`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Replica:
-    """A container of the set. `current`: it is what the template says now."""
+    """A container of the replica set. `current` says whether its spec is the template's spec."""
 
     name: str
     index: int
@@ -18,15 +18,15 @@ class Replica:
 
 
 def plan_replicas(name: str, replicas: int, there: Sequence[Replica], taken: Collection[str]) -> tuple[list[str], list[str]]:
-    """Names to create and names to delete.
+    """Return the names of the containers to create and of those to delete.
 
-    Of too many, those go first that are not ready, then those of an older template, then the highest numbers. Where their number is
-    right and all are ready, one of an older template goes at a time; the next pass makes its successor.
+    Surplus containers are deleted in this order: not ready, then of an older template, then by the highest index. If the number is right
+    and all are ready, one container of an older template is deleted at a time; the next pass creates its successor.
 
     Args:
-        name: of the set; its containers are NAME-0, NAME-1, ...
-        replicas: how many there are to be.
-        there: its containers.
+        name: the name of the replica set; its containers are NAME-0, NAME-1, ...
+        replicas: the wanted number of containers.
+        there: the existing containers.
         taken: names that cannot be used, those of `there` included.
     """
     kept = [r for r in there if not r.deleting]
@@ -45,6 +45,6 @@ def plan_replicas(name: str, replicas: int, there: Sequence[Replica], taken: Col
 
 
 def index_of(name: str) -> int:
-    """The number at its end; -1 for none."""
+    """Return the number at the end of a container's name; -1 for none."""
     tail = name.rpartition("-")[2]
     return int(tail) if tail.isdigit() else -1

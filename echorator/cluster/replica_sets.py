@@ -1,4 +1,4 @@
-"""The replica-set controller: makes and deletes containers until there are as many as asked for. Carries out `replica_plan`."""
+"""The replica-set controller: creates and deletes containers until their number and template are as applied. Carries out `replica_plan`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from echorator.cluster.store import Store
 
 
 class ReplicaSets:
-    """`reconcile` from one thread."""
+    """The controller of replica sets. One thread calls `reconcile`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def reconcile(self) -> None:
-        """One pass."""
+        """Create and delete containers of all replica sets by `plan_replicas`, and delete those whose replica set is gone."""
         containers = self._store.all(Kind.CONTAINER)
         owned: dict[Key, list[Resource]] = defaultdict(list)
         for container in containers:

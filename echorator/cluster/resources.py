@@ -1,6 +1,6 @@
-"""The resources of a local cluster as values: what was asked for, and how it stands.
+"""The resources of a local cluster as values: a spec, which users apply, and a status, which controllers write.
 
-Immutable: a change makes another value, so that whoever holds one may read it without a lock. Feeds `store`.
+They are immutable: a change makes another value, so that a thread reads the one it holds without a lock. Feeds `store`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from echorator.model.schema import Spec
-from echorator.model.spec import MOST_REPLICAS, ModelSpec
+from echorator.model_resource.schema import Spec
+from echorator.model_resource.spec import ModelSpec
+from echorator.settings import MOST_REPLICAS
 
 API_VERSION = "echorator.dev/v1"
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
@@ -24,7 +25,7 @@ _WORKER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*
 
 
 class Kind(enum.StrEnum):
-    """Of a resource. The value is written in YAML."""
+    """The kind of a resource; the value is its name in YAML."""
 
     CONTAINER = "Container"
     REPLICA_SET = "ReplicaSet"
@@ -33,17 +34,17 @@ class Kind(enum.StrEnum):
 
 
 def meets(labels: Mapping[str, str], selector: Mapping[str, str]) -> bool:
-    """All of the selector's labels are there."""
+    """Return whether `labels` contain all labels of the selector."""
     return all(labels.get(key) == value for key, value in selector.items())
 
 
 def written(selector: Mapping[str, str]) -> str:
-    """As on a command line: a=b,c=d."""
+    """Format a selector as on a command line: a=b,c=d."""
     return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
 
 
 class AgentSpec(Spec):
-    """A container that is an agent of the mesh and serves one model."""
+    """The spec of a container that is an agent of the mesh and serves one model."""
 
     model: str
     isolation: Literal["Process", "Thread"] = "Process"
@@ -51,12 +52,12 @@ class AgentSpec(Spec):
 
 
 class ContainerSpec(Spec):
-    """Either a worker, "package.module:name" of a function or a class, or an agent."""
+    """The spec of a container: either a worker, "package.module:name" of a function or a class, or an agent."""
 
     worker: str | None = None
     agent: AgentSpec | None = None
-    queue_limit: int = Field(10_000, ge=1, le=1 << 24)  # messages that may wait; more are refused
-    grace_s: float = Field(30.0, ge=0.0, le=100_000.0, alias="terminationGracePeriodSeconds")  # for the queue to drain
+    queue_limit: int = Field(10_000, ge=1, le=1 << 24)  # messages that may wait; further ones are refused
+    grace_s: float = Field(30.0, ge=0.0, le=100_000.0, alias="terminationGracePeriodSeconds")  # within which the queue is drained
 
     @field_validator("worker")
     @classmethod
@@ -73,12 +74,12 @@ class ContainerSpec(Spec):
 
 
 class Selector(Spec):
-    """All of these labels."""
+    """A selector of resources that have all of these labels."""
 
     match_labels: dict[str, str] = Field(min_length=1)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether a resource with these labels is meant."""
+        """Return whether a resource with these labels is selected."""
         return meets(labels, self.match_labels)
 
     def __str__(self) -> str:
@@ -86,7 +87,7 @@ class Selector(Spec):
 
 
 class TemplateMetadata(Spec):
-    """Of the containers that are made."""
+    """The metadata of the containers that a replica set creates."""
 
     labels: dict[str, str] = Field(default_factory=dict)
 
@@ -100,14 +101,14 @@ class TemplateMetadata(Spec):
 
 
 class Template(Spec):
-    """What the containers of a replica set are."""
+    """The template of a replica set's containers."""
 
     metadata: TemplateMetadata = TemplateMetadata()
     spec: ContainerSpec
 
 
 class ReplicaSetSpec(Spec):
-    """So many containers of one template."""
+    """The spec of a replica set: a number of containers of one template."""
 
     replicas: int = Field(1, ge=0, le=MOST_REPLICAS)
     selector: Selector
@@ -121,12 +122,12 @@ class ReplicaSetSpec(Spec):
 
 
 class ServiceSpec(Spec):
-    """One name for all containers that the selector matches."""
+    """The spec of a service: one name for all containers that the selector matches."""
 
     selector: dict[str, str] = Field(min_length=1)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether a container with these labels is behind it."""
+        """Return whether a container with these labels belongs to the service."""
         return meets(labels, self.selector)
 
     def __str__(self) -> str:
@@ -143,7 +144,7 @@ SPECS: dict[Kind, type[ContainerSpec] | type[ReplicaSetSpec] | type[ServiceSpec]
 
 
 class ContainerPhase(enum.StrEnum):
-    """Of a container."""
+    """The phase of a container, as its status shows it."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -154,7 +155,7 @@ class ContainerPhase(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Key:
-    """Names one resource."""
+    """The kind and name that identify one resource."""
 
     kind: Kind
     name: str
@@ -165,9 +166,11 @@ class Key:
 
 @dataclass(frozen=True)
 class Resource:
-    """`generation` counts changes of the spec; `resource_version` is the store's, of the last change of anything.
+    """A resource with its metadata, spec and status.
 
-    `owner` made it and takes it along when it goes. Times are seconds since 1970; `deleting_s` 0: it is not being deleted.
+    `generation` counts changes of the spec; `resource_version` is the store's version at the last change of any field. When the resource
+    `owner`, which created this one, is deleted, this one is deleted too. Times are seconds since 1970; `deleting_s` is 0 unless the
+    resource is being deleted.
     """
 
     key: Key
@@ -183,17 +186,17 @@ class Resource:
 
     @property
     def kind(self) -> Kind:
-        """Of its key."""
+        """The kind of the resource, from its key."""
         return self.key.kind
 
     @property
     def name(self) -> str:
-        """Of its key."""
+        """The name of the resource, from its key."""
         return self.key.name
 
 
 def label_fault(labels: Mapping[str, str]) -> str:
-    """What is wrong with labels, by Kubernetes' rules; "" for nothing."""
+    """Return what is wrong with labels by Kubernetes' rules; "" for nothing."""
     for key, value in labels.items():
         if not _LABEL_KEY.fullmatch(key):
             return f"{key!r} is not a label's name: letters, digits and -_. of at most 63 characters, maybe after a domain and /"

@@ -1,4 +1,4 @@
-"""The local cluster as a role of a server. A `Server` hosts it; who starts the cluster closes it."""
+"""The local cluster as a role of a server. A `Server` hosts the role; whoever started the cluster closes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from echorator.rpc.v1.cluster_pb2_grpc import add_ClusterServiceServicer_to_serv
 
 
 class ClusterRole:
-    """ClusterService over a cluster."""
+    """The server role that offers ClusterService for a cluster."""
 
     names = (NAME,)
 
@@ -19,19 +19,19 @@ class ClusterRole:
         self.calls = self._service
 
     def add_to(self, server: aio.Server) -> None:
-        """Register the handlers."""
+        """Register the handlers of ClusterService on a gRPC server."""
         add_ClusterServiceServicer_to_server(self._service, server)
 
     async def leave(self) -> None:
-        """Clients of a cluster learn of its end from its health service."""
+        """Do nothing: the cluster is registered nowhere; its clients learn of its end from the health service."""
 
     def stop_admission(self) -> None:
-        """End the streams that would last for ever."""
+        """End the Watch streams, which would last for ever, and refuse further Apply calls."""
         self._service.end_watches()
 
     def cancel_all(self) -> int:
-        """What waits for a worker is told when its container ends."""
+        """Cancel nothing and return 0: calls that wait for a worker get their error when its container ends."""
         return 0
 
     async def close(self) -> None:
-        """Who started the cluster closes it."""
+        """Do nothing: whoever started the cluster closes it."""

@@ -1,6 +1,6 @@
 """Services: which containers a name stands for, and which of them gets the next message.
 
-The selector decides at every message; a set that was found is kept until anything in the store changes. Of two ready containers drawn
+The selector decides at every message; its result is cached until anything in the store changes. Of two ready containers drawn
 at random the one with the shorter queue gets the message (Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
 """
 
@@ -17,7 +17,7 @@ from echorator.errors import EchoratorError
 
 
 class NoContainerError(EchoratorError):
-    """No container is behind the service now; the message says why."""
+    """No container matches the service's selector now; the message says which labels there are."""
 
     retryable = True
 
@@ -29,7 +29,7 @@ class _Found:
 
 
 class Services:
-    """`choose` from any thread, `reconcile` from one."""
+    """The controller of services. Any thread may call `choose`; one thread calls `reconcile`."""
 
     def __init__(self, store: Store, mailbox: Callable[[Resource], Mailbox]) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Services:
         self._found: dict[str, _Found] = {}
 
     def choose(self, name: str) -> Mailbox:
-        """Raises ResourceNotFoundError, NoContainerError."""
+        """Return the mailbox for the next message to a service. Raises ResourceNotFoundError, NoContainerError."""
         found = self._found.get(name)
         if found is None or found.version != self._store.version:
             found = self._find(name)
@@ -53,7 +53,8 @@ class Services:
         matched = self._matched(service)
         if not matched:
             raise NoContainerError(self._nothing(service))
-        ready = [c for c in matched if c.status.get("ready")] or matched  # messages for those that still start wait in their queues
+        # Without a ready container, messages wait in the queues of those that still start.
+        ready = [c for c in matched if c.status.get("ready")] or matched
         self._found[name] = _Found(version, tuple(self._mailbox(c) for c in ready))
         return self._found[name]
 
@@ -67,7 +68,7 @@ class Services:
         return f"{service.key}: no container matches its selector {service.spec}; labels of containers: {', '.join(labels[:20]) or 'none'}"
 
     def warning(self, service: Resource) -> str:
-        """What is to be said of a service that was applied; "" for nothing."""
+        """Return a warning for a service whose selector matches neither a container nor a replica set's template; "" for none."""
         assert isinstance(service.spec, ServiceSpec)
         templates = [r.spec.template.metadata.labels for r in self._store.all(Kind.REPLICA_SET) if isinstance(r.spec, ReplicaSetSpec)]
         if self._matched(service) or any(service.spec.matches(labels) for labels in templates):
@@ -75,7 +76,7 @@ class Services:
         return f"{self._nothing(service)}; it serves once one does"
 
     def reconcile(self) -> None:
-        """Say of each service what is behind it."""
+        """Write into the status of each service how many containers it has, and remove deleted services."""
         for service in self._store.all(Kind.SERVICE):
             if service.deleting_s:
                 self._found.pop(service.name, None)

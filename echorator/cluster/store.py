@@ -1,7 +1,8 @@
-"""All resources of a local cluster, in memory: what was asked for, how it stands, and every change in the order it came.
+"""All resources of a local cluster in memory, with the history of their changes.
 
-One lock; resources are immutable, so readers take them away. What users asked for is durable before it is visible, where there is a
-journal; what controllers made is made again by them. Fed by `cluster` and the controllers, feeds watchers.
+One lock guards it; resources are immutable, so readers keep them without the lock. Where there is a journal, what users apply is durable
+before it is visible; what controllers created is not stored, because they create it again. Fed by `cluster` and the controllers; feeds
+watchers.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ from echorator.cluster.journal import Journal
 from echorator.cluster.resources import AnySpec, Key, Kind, Resource
 from echorator.errors import EchoratorError, InvalidRequestError
 
-HISTORY = 8192  # changes that a watcher may be behind
+HISTORY = 8192  # changes that are kept, and that a watcher may be behind
 
 
 class ResourceNotFoundError(EchoratorError):
-    """There is no such resource; the message names those that are."""
+    """There is no such resource; the message names the existing ones of its kind."""
 
 
 class ConflictError(EchoratorError):
-    """Someone else changed the resource since it was read."""
+    """The resource was changed, or deleted, since it was read."""
 
 
 class HistoryGoneError(EchoratorError):
-    """A watcher asks for changes that are kept no more: list again, and watch from there."""
+    """A watcher asks for changes that are no longer kept: it must list again and watch from there."""
 
 
 class Change(enum.StrEnum):
-    """What happened to a resource."""
+    """The kind of change of a resource, as watchers see it."""
 
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
@@ -45,7 +46,7 @@ class Change(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One change; `resource` is as it was after it."""
+    """One change; `resource` is its state after the change."""
 
     change: Change
     resource: Resource
@@ -53,7 +54,7 @@ class Event:
 
 
 class Outcome(enum.StrEnum):
-    """What `apply` did."""
+    """What `apply` did with a resource."""
 
     CREATED = "created"
     CONFIGURED = "configured"
@@ -61,10 +62,10 @@ class Outcome(enum.StrEnum):
 
 
 class Store:
-    """Thread-safe. `listen` for changes; listeners are called with the lock held and must only note that something changed."""
+    """A thread-safe store of resources. Listeners run with the lock held and must only note that something changed."""
 
     def __init__(self, journal: Journal | None = None) -> None:
-        """Raises what `Journal.load` raises."""
+        """Load the resources of the journal. Raises what `Journal.reserve` and `Journal.load` raise."""
         self._journal = journal
         self._lock = threading.RLock()
         self._resources: dict[Key, Resource] = {}
@@ -72,17 +73,17 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         self._version = journal.reserve(0) if journal is not None else 0
         self._reserved = self._version
-        self._oldest = self._version  # changes after this one are in the history
+        self._oldest = self._version  # the history holds all changes after this version
         for resource in journal.load() if journal is not None else ():
             self._resources[resource.key] = replace(resource, resource_version=self._version)
 
     @property
     def version(self) -> int:
-        """Of the last change."""
+        """The resource version of the last change."""
         return self._version
 
     def listen(self, on_change: Callable[[], None]) -> Callable[[], None]:
-        """From now on; returns what ends it."""
+        """Call `on_change` after every change from now on; return a function that ends this."""
         with self._lock:
             self._listeners.append(on_change)
         return lambda: self._listeners.remove(on_change)
@@ -90,7 +91,7 @@ class Store:
     # Reading
 
     def get(self, key: Key) -> Resource:
-        """Raises ResourceNotFoundError."""
+        """Return a resource. Raises ResourceNotFoundError."""
         found = self._resources.get(key)
         if found is None:
             known = ", ".join(sorted(k.name for k in list(self._resources) if k.kind is key.kind)[:20]) or "none"
@@ -98,22 +99,22 @@ class Store:
         return found
 
     def find(self, key: Key) -> Resource | None:
-        """None where it is not there."""
+        """Return a resource; None if there is no such resource."""
         return self._resources.get(key)
 
     def all(self, kind: Kind | None = None) -> list[Resource]:
-        """By kind and name."""
+        """Return all resources of a kind, or of all kinds for None, sorted by kind and name."""
         return self.snapshot(kind)[0]
 
     def snapshot(self, kind: Kind | None = None) -> tuple[list[Resource], int]:
-        """By kind and name, and the version of which they are: to watch from there misses nothing."""
+        """Return the resources sorted by kind and name, and their version: a watch from that version misses no change."""
         with self._lock:
             found = [r for r in self._resources.values() if kind is None or r.kind is kind]
             version = self._version
         return sorted(found, key=lambda r: (r.kind.value, r.name)), version
 
     def since(self, version: int) -> list[Event]:
-        """Changes after `version`, oldest first. Raises HistoryGoneError."""
+        """Return the changes after `version`, oldest first. Raises HistoryGoneError."""
         with self._lock:
             if not self._oldest <= version <= self._version:
                 raise HistoryGoneError(f"changes after {version} are kept no more; list again and watch from there")
@@ -125,14 +126,14 @@ class Store:
         return newer[::-1]
 
     def recent(self) -> list[Event]:
-        """All changes that are kept, oldest first."""
+        """Return all changes that are kept, oldest first."""
         with self._lock:
             return list(self._history)
 
     # What users ask for
 
     def apply(self, wishes: Sequence[Wish]) -> list[tuple[Resource, Outcome]]:
-        """All or none; durable when it returns. Raises ConflictError, InvalidRequestError, and what the journal raises."""
+        """Apply all wishes or none; durable on return. Raises ConflictError, InvalidRequestError, and what the journal raises."""
         with self._lock:
             made = [self._applied(wish) for wish in wishes]
             changed = [resource for resource, outcome in made if outcome is not Outcome.UNCHANGED]
@@ -158,7 +159,7 @@ class Store:
         return replace(known, spec=wish.spec, labels=dict(wish.labels), generation=generation), Outcome.CONFIGURED
 
     def respecify(self, key: Key, spec: AnySpec) -> Resource:
-        """Change the spec; durable when it returns. Raises ResourceNotFoundError and what the journal raises."""
+        """Change the spec of a resource and return it; durable on return. Raises ResourceNotFoundError and what the journal raises."""
         with self._lock:
             known = self.get(key)
             if known.spec == spec:
@@ -169,7 +170,10 @@ class Store:
             return self._put(changed)
 
     def begin_delete(self, key: Key) -> Resource:
-        """It goes once its controller has cleaned up; durable when it returns. Raises ResourceNotFoundError."""
+        """Mark a resource as being deleted; its controller removes it later. Durable on return.
+
+        Raises ResourceNotFoundError and what the journal raises.
+        """
         with self._lock:
             known = self.get(key)
             if known.deleting_s:
@@ -182,21 +186,21 @@ class Store:
     # What controllers do
 
     def create(self, key: Key, spec: AnySpec, labels: Mapping[str, str], owner: Key) -> Resource | None:
-        """A resource that a controller makes; None where the name is taken."""
+        """Create a resource that a controller owns and return it; None if the name is taken."""
         with self._lock:
             if key in self._resources:
                 return None
             return self._put(replace(_new(key, spec, labels), owner=owner))
 
     def set_status(self, key: Key, status: Mapping[str, Any]) -> None:
-        """How it stands; a change like any other, where it is one."""
+        """Set the status of a resource; an unchanged status is no change, and a missing resource is ignored."""
         with self._lock:
             known = self._resources.get(key)
             if known is not None and known.status != status:
                 self._put(replace(known, status=status))
 
     def remove(self, key: Key) -> None:
-        """Nothing of it is left."""
+        """Remove a resource for good; a missing resource is ignored."""
         with self._lock:
             known = self._resources.get(key)
             if known is None:
@@ -223,7 +227,7 @@ class Store:
             listener()
 
     def _next_version(self) -> int:
-        """Never one that another process gave before, with the same journal."""
+        """Return the next version, never one that another process with the same journal has used."""
         if self._journal is not None and self._version >= self._reserved:
             self._reserved = self._journal.reserve(self._version)
         self._version += 1

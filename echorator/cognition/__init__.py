@@ -1,1 +1,1 @@
-"""Deep Tree Echo: remember, recall, build context, learn from experience, consolidate, forget."""
+"""The memory, Deep Tree Echo: it remembers, recalls, builds contexts, learns from experience, consolidates and forgets."""

@@ -1,7 +1,7 @@
-"""The calls of CognitionService as plain coroutines over messages: what gRPC serves and what an agent of the same process calls.
+"""The calls of CognitionService as plain coroutines over protobuf messages, so that an agent in the same process needs no gRPC.
 
-Each checks (`requests`), does (`cognition`, `turns`, `upkeep`) and answers (`replies`). Errors are EchoratorErrors; `service` makes
-statuses of them.
+Each call validates its request (`requests`), does the work (`cognition`, `turns`, `upkeep`) and converts the result (`replies`). Errors
+are EchoratorErrors; `service` serves the calls over gRPC and turns the errors into statuses.
 """
 
 from __future__ import annotations
@@ -12,53 +12,60 @@ from collections.abc import AsyncIterator
 from itertools import islice
 
 from echorator.cognition import replies, requests
-from echorator.cognition.affect import decayed
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.memory import Filter, Memory
-from echorator.cognition.opened import OpenNamespace
-from echorator.cognition.recalling import Owner
+from echorator.cognition.recall.affect import decayed
+from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.stages import STAGES
 from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
 from echorator.cognition.turns import Count, Turns, estimated_tokens
 from echorator.cognition.upkeep import Summarise, Upkeep
 from echorator.errors import InvalidRequestError
+from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
 
-EXPORT_LINES = 200  # of one chunk
-RESONANT = 3
+EXPORT_LINES = 200  # lines in one chunk of an export
+RESONANT = 3  # resonant sessions that a state shows
 
 
 class CognitionApi:
-    """One for a `Cognition`."""
+    """The handlers of CognitionService over one `Cognition`; the method names are those of the service."""
 
     def __init__(self, cognition: Cognition, count: Count = estimated_tokens, summarise: Summarise | None = None) -> None:
-        """`count` counts tokens, `summarise` makes gists by a model; both are those of a server beside the memory, where there is one."""
+        """Serve `cognition`.
+
+        Args:
+            cognition: the memory; `close` closes it too.
+            count: counts a model's tokens; by default an estimate from the bytes.
+            summarise: makes one gist of several texts with a model; without it a gist is an extract.
+        """
         self.cognition = cognition
         self.turns = Turns(cognition, count)
         self.upkeep = Upkeep(cognition, summarise)
 
     async def close(self) -> None:
-        """Finish what was accepted."""
+        """Cancel background re-embedding, then finish accepted writes and close the memory."""
         await self.upkeep.close()
         await self.cognition.close()
 
     async def Remember(self, request: pb.RememberRequest) -> pb.RememberResponse:
-        """Store memories, all or none."""
+        """Store the memories, all or none; they are durable when it returns."""
         ids, superseded = await self.cognition.remember(requests.owner_of(request.scope), requests.all_told(request))
         return pb.RememberResponse(ids=ids, superseded_ids=superseded)
 
     async def Recall(self, request: pb.RecallRequest) -> pb.RecallResponse:
-        """The best by all signals."""
+        """Return the best `k` memories (10 by default) by the weighted sum of all signals, best first."""
         asked = requests.asked_of(request, self.cognition.settings.weights)
         return replies.answer_of(await self.cognition.recall(requests.owner_of(request.scope), asked))
 
     async def GetMemory(self, request: pb.GetMemoryRequest) -> pb.Memory:
-        """One."""
+        """Return one memory by its id. Raises MemoryNotFoundError."""
         return replies.memory_of(await self.cognition.get(requests.owner_of(request.scope), requests.number_of(request.id)))
 
     async def ListMemories(self, request: pb.ListMemoriesRequest) -> pb.ListMemoriesResponse:
-        """A page."""
-        size = int(requests.within(request.page_size or 100, 1, 1000, "page_size"))
+        """Return one page of memories in the order of their ids, with a token for the next page where there is one."""
+        size = within(request.page_size or 100, 1, 1000, "page_size")
         lifecycle, filter_ = requests.lifecycle_of(request.lifecycle), requests.filter_of(request.filter)
         after = requests.page_of(request.page_token)
         opened = await self.cognition.existing(requests.owner_of(request.scope))
@@ -68,12 +75,17 @@ class CognitionApi:
         return pb.ListMemoriesResponse(memories=[replies.memory_of(m) for m in found[:size]], next_page_token=token)
 
     async def UpdateMemory(self, request: pb.UpdateMemoryRequest) -> pb.Memory:
-        """Change fields."""
+        """Change the fields of one memory that the request sets, and return the memory as it is afterwards."""
         fields = requests.update_of(request)
         return replies.memory_of(await self.cognition.update(requests.owner_of(request.scope), requests.number_of(request.id), fields))
 
     async def Forget(self, request: pb.ForgetRequest) -> pb.ForgetResponse:
-        """Erase."""
+        """Erase memories by id, by filter, or the whole namespace.
+
+        Raises:
+            InvalidRequestError: the request names none of these, or its filter has no condition.
+            MemoryNotFoundError: the namespace does not exist.
+        """
         owner, what = requests.owner_of(request.scope), request.WhichOneof("what")
         if what == "everything" and request.everything:
             return pb.ForgetResponse(forgotten=await self.cognition.forget(owner, None), erased=True)
@@ -98,8 +110,8 @@ class CognitionApi:
             after = found[-1].id
 
     async def History(self, request: pb.HistoryRequest) -> pb.HistoryResponse:
-        """Newest first."""
-        limit, number = int(requests.within(request.limit or 100, 1, 1000, "limit")), requests.number_of
+        """Return the changes of one memory, or of the whole namespace where `id` is 0, newest first."""
+        limit, number = within(request.limit or 100, 1, 1000, "limit"), requests.number_of
         opened = await self.cognition.existing(requests.owner_of(request.scope))
         found = await asyncio.to_thread(
             self.cognition.store.history, opened.namespace, number(request.id), number(request.before_seq), limit
@@ -107,21 +119,21 @@ class CognitionApi:
         return pb.HistoryResponse(changes=[replies.change_of(c) for c in found])
 
     async def BuildContext(self, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
-        """Messages with memories."""
+        """Return the conversation with the memories relevant to its last user turn put in, within the token budget."""
         given = request.HasField
         built = await self.turns.build_context(
             requests.owner_of(request.scope),
             requests.messages_of(request),
             request.model,
-            int(requests.within(request.budget_tokens, 0, 1 << 20, "budget_tokens")) if given("budget_tokens") else None,
-            int(requests.within(request.max_memories, 0, 1000, "max_memories")) if given("max_memories") else None,
-            requests.within(request.min_confidence, 0, 1, "min_confidence") if given("min_confidence") else None,
+            within(request.budget_tokens, 0, 1 << 20, "budget_tokens") if given("budget_tokens") else None,
+            within(request.max_memories, 0, 1000, "max_memories") if given("max_memories") else None,
+            within(request.min_confidence, 0, 1, "min_confidence") if given("min_confidence") else None,
             requests.time_of(request.now_s, "now_s") if given("now_s") else None,
         )
         return replies.built_of(built)
 
     async def RecordExperience(self, request: pb.RecordExperienceRequest) -> pb.RecordExperienceResponse:
-        """Learn from a turn."""
+        """Store a finished turn: its statements become memories, the memories recalled for it are reinforced."""
         if "\0" in request.user_text or "\0" in request.answer:
             raise InvalidRequestError("user_text and answer must not have NUL characters; remove them")
         recorded = await self.turns.record(
@@ -131,7 +143,7 @@ class CognitionApi:
             request.model,
             [requests.number_of(i) for i in request.recalled_ids],
             request.outcome,
-            requests.within(request.feedback, -1, 1, "feedback") if request.HasField("feedback") else None,
+            within(request.feedback, -1, 1, "feedback") if request.HasField("feedback") else None,
             requests.time_of(request.at_s, "at_s") if request.HasField("at_s") else None,
         )
         return pb.RecordExperienceResponse(
@@ -139,14 +151,12 @@ class CognitionApi:
         )
 
     async def Consolidate(self, request: pb.ConsolidateRequest) -> AsyncIterator[pb.ConsolidateProgress]:
-        """Merge, summarise, forget."""
+        """Merge near-duplicates, summarise old talk, archive faded memories and purge old archived ones; yield the progress."""
         opened = await self.cognition.existing(requests.owner_of(request.scope))
         similarity = (
-            requests.within(request.duplicate_similarity, 0.5, 1, "duplicate_similarity")
-            if request.HasField("duplicate_similarity")
-            else None
+            within(request.duplicate_similarity, 0.5, 1, "duplicate_similarity") if request.HasField("duplicate_similarity") else None
         )
-        bound = int(requests.within(request.max_memories, 0, 1 << 40, "max_memories")) if request.HasField("max_memories") else None
+        bound = within(request.max_memories, 0, 1 << 40, "max_memories") if request.HasField("max_memories") else None
         async for progress in self.upkeep.consolidate(opened, similarity, bound, request.dry_run):
             yield pb.ConsolidateProgress(
                 stage=progress.stage,
@@ -158,25 +168,25 @@ class CognitionApi:
             )
 
     async def ListPatterns(self, request: pb.ListPatternsRequest) -> pb.ListPatternsResponse:
-        """What recurs, the weightiest first."""
-        limit = int(requests.within(request.limit or 20, 1, 1000, "limit"))
+        """Return the prototypes of recurring memories, at most `limit` (20 by default), by falling weight."""
+        limit = within(request.limit or 20, 1, 1000, "limit")
         opened = await self.cognition.existing(requests.owner_of(request.scope))
         patterns = await self.upkeep.patterns(opened)
         return pb.ListPatternsResponse(patterns=patterns[:limit])
 
     async def SetGoals(self, request: pb.SetGoalsRequest) -> pb.SetGoalsResponse:
-        """Replace the goals."""
+        """Replace all goals of the namespace, which is created if needed; return the new goals."""
         goals = requests.goals_of(request)
         await self.cognition.set_goals(requests.owner_of(request.scope), goals)
         return pb.SetGoalsResponse(goals=[replies.goal_of(g) for g in goals])
 
     async def GetState(self, request: pb.GetStateRequest) -> pb.State:
-        """What each stage knows."""
+        """Return counts, index, mood, focus, resonance, stage times and calibration of a namespace and session."""
         owner = requests.owner_of(request.scope)
         return await self._state(owner, await self.cognition.existing(owner))
 
     async def WatchState(self, request: pb.WatchStateRequest) -> AsyncIterator[pb.State]:
-        """At once, then after changes."""
+        """Yield the state at once; then compare it every `interval_ms` with the last one sent and yield it where it differs."""
         interval_s = requests.interval_of(request.interval_ms)
         owner = requests.owner_of(request.scope)
         sent = None
@@ -227,25 +237,32 @@ class CognitionApi:
         )
 
     async def GetMap(self, request: pb.GetMapRequest) -> pb.Map:
-        """Two stable dimensions."""
-        limit = int(requests.within(request.limit or 5000, 1, 100_000, "limit"))
+        """Return the latest `limit` memories (5000 by default) as points on the two stable axes of the map."""
+        limit = within(request.limit or 5000, 1, 100_000, "limit")
         return await self.upkeep.map(await self.cognition.existing(requests.owner_of(request.scope)), limit)
 
     async def ListNamespaces(self, request: pb.ListNamespacesRequest) -> pb.ListNamespacesResponse:
-        """Of one tenant."""
+        """Return one page of a tenant's namespaces by agent and user, with their counts. Raises InvalidRequestError without a tenant."""
         if not request.tenant:
             raise InvalidRequestError('tenant is empty; name one ("default" is that of scopes which name none)')
+        size = within(request.page_size or 100, 1, 1000, "page_size")
+        after = requests.namespace_page_of(request.page_token)
+        return await asyncio.to_thread(self._namespaces, request.tenant, after, size)
+
+    def _namespaces(self, tenant: str, after: tuple[str, str], size: int) -> pb.ListNamespacesResponse:
         store, response = self.cognition.store, pb.ListNamespacesResponse()
-        for namespace in await asyncio.to_thread(store.namespaces, request.tenant):
-            counts = await asyncio.to_thread(store.counts, namespace, self.cognition.embedder_id)
-            scope = replies.scope_of(Owner(*namespace.key))
+        found = store.namespaces(tenant, after, size + 1)
+        for namespace in found[:size]:
+            counts, scope = store.counts(namespace, self.cognition.embedder_id), replies.scope_of(Owner(*namespace.key))
             response.namespaces.append(
                 pb.Namespace(scope=scope, memories=counts.active, archived=counts.archived, last_change_s=counts.last_change_s)
             )
+        if len(found) > size:
+            response.next_page_token = requests.namespace_token(found[size - 1].agent, found[size - 1].user)
         return response
 
     async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportChunk]:
-        """JSON lines."""
+        """Yield the active and archived memories as JSON lines, in chunks of `EXPORT_LINES` whole lines."""
         opened = await self.cognition.existing(requests.owner_of(request.scope))
         memories = await asyncio.to_thread(lambda: list(self.cognition.store.everything(opened.namespace, request.embeddings)))
         lines = exported(memories, self.cognition.embedder.name, request.embeddings)
@@ -253,7 +270,11 @@ class CognitionApi:
             yield pb.ExportChunk(lines=chunk)
 
     async def Import(self, chunks: AsyncIterator[pb.ImportChunk]) -> pb.ImportResponse:
-        """All or nothing."""
+        """Read a whole export and store its memories, all or none; memories whose key is known are skipped.
+
+        Raises:
+            InvalidRequestError: there is no chunk, a line is damaged, or the chunks exceed `MAX_IMPORT_BYTES`.
+        """
         owner: Owner | None = None
         parts: list[bytes] = []
         size = 0
@@ -272,7 +293,7 @@ class CognitionApi:
         return pb.ImportResponse(imported=fresh, skipped=len(memories) - fresh)
 
     async def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """Verify the store and the open indexes."""
+        """Verify the store, and every open index against it; `repair` mends what can be mended."""
         findings, count = await self.upkeep.check(request.repair)
         shown = [pb.Finding(severity="error" if f.error else "note", what=f.what, repaired=f.repaired) for f in findings]
         return pb.CheckResponse(clean=not any(f.error for f in findings), findings=shown, memories=count)

@@ -1,8 +1,8 @@
-"""The memory itself: remember, recall, change, forget, over a store, an embedder and one open index a namespace.
+"""The core of the memory: remember, recall, update and forget, over a store, an embedder and one in-memory index per namespace.
 
-Called by `api` (and through it by gRPC or an agent of the same process) with plain values. A write is: embed outside the lock,
-then in the namespace's lock decide (coherence), write durably, and only then change the index; so the index never shows what
-was not acknowledged, and what is acknowledged is found by the next recall.
+`api`, `turns` and `upkeep` call it with plain values. A write embeds outside the namespace's lock; then, holding the lock, it decides
+what supersedes what (`coherence`), writes durably, and only then changes the index. So the index never shows a memory that was
+not written, and the next recall finds every acknowledged one.
 """
 
 from __future__ import annotations
@@ -18,36 +18,37 @@ from typing import Any
 
 import numpy as np
 
-from echorator.cognition.coherence import Topic, decide, topic_of
-from echorator.cognition.confidence import fit_of
-from echorator.cognition.embedders import Embedder
-from echorator.cognition.facts import fact_of, topic_asked
-from echorator.cognition.indexing import session_hash, speaker_hash
+from echorator.cognition.embedders.hashed import Embedder
+from echorator.cognition.learning.facts import fact_of, topic_asked
+from echorator.cognition.learning.writing import Told, check_text, embedded_text, memory_of, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt, Vector
-from echorator.cognition.opened import OpenNamespace
-from echorator.cognition.recalling import NO_SIGNALS, Answer, Asked, Owner, Recalled, admits, judged, unit
-from echorator.cognition.session import SessionState
+from echorator.cognition.off_loop import off_loop
+from echorator.cognition.recall.coherence import Topic, decide, topic_of
+from echorator.cognition.recall.confidence import fit_of
+from echorator.cognition.recall.indexing import session_hash, speaker_hash
+from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.recalling import NO_SIGNALS, Answer, Asked, Owner, Recalled, admits, judged, unit
+from echorator.cognition.recall.session import SessionState
 from echorator.cognition.settings import CognitionSettings
-from echorator.cognition.snapshots import GraphSnapshots
 from echorator.cognition.stages import Stages
-from echorator.cognition.store import MemoryNotFoundError, Store
+from echorator.cognition.storing.snapshots import GraphSnapshots
+from echorator.cognition.storing.store import MemoryNotFoundError, Store
 from echorator.cognition.text import date_words, ids_of, query_ids, words
-from echorator.cognition.writing import Told, check_text, embedded_text, memory_of, with_vectors
 
 _log = logging.getLogger(__name__)
 
 
 class Cognition:
-    """All namespaces of one store. Made by `open`, ended by `close`."""
+    """The namespaces of one store, each with its index; made by `open`, ended by `close`."""
 
     def __init__(self, store: Store, embedder: Embedder, settings: CognitionSettings, folder: Path | None) -> None:
-        """Use `open`. `folder` is where graphs are saved; None: nowhere."""
+        """Use `open` instead. Graphs are saved in `folder`; None saves none."""
         self.store = store
         self.embedder = embedder
         self.settings = settings
         self.stages = Stages()
         self.embedder_id = 0
-        self.on_erased: list[Callable[[str], None]] = []  # called with the tenant
+        self.on_erased: list[Callable[[str], None]] = []  # called with the tenant after an erasure by this process
         self.on_opened: list[Callable[[OpenNamespace], None]] = []
         self._snapshots = GraphSnapshots(folder) if folder is not None else None
         self._opened: dict[int, OpenNamespace] = {}
@@ -56,7 +57,7 @@ class Cognition:
 
     @classmethod
     async def open(cls, store: Store, embedder: Embedder, settings: CognitionSettings, folder: Path | None) -> Cognition:
-        """The memory over an open store, whose `close` it takes over."""
+        """Return a memory over an open store and follow the changes of other replicas; the memory's `close` closes the store."""
         cognition = cls(store, embedder, settings, folder)
         cognition.embedder_id = await asyncio.to_thread(store.embedder, embedder.name, embedder.dimension)
         loop = asyncio.get_running_loop()
@@ -68,7 +69,7 @@ class Cognition:
         return cognition
 
     async def _changed(self, namespace: int, ids: list[int] | None, documents: Sequence[str]) -> None:
-        """Another replica wrote: read again what is open here."""
+        """Bring open namespaces up to date after another replica's write; `ids` None drops them all."""
         if ids is None:
             self._by_key.clear()
             self._opened.clear()
@@ -77,7 +78,7 @@ class Cognition:
         if opened is None:
             return
         async with opened.lock:
-            if "*" in documents:  # an erasure
+            if "*" in documents:  # the store's mark of an erasure
                 self.drop(opened)
                 return
             await asyncio.to_thread(opened.refresh, ids)
@@ -89,7 +90,7 @@ class Cognition:
                 await asyncio.to_thread(opened.load_curve)
 
     async def close(self) -> None:
-        """Finish what was accepted."""
+        """Wait for graphs that are being built, then close the store, which finishes accepted writes, and the embedder."""
         for opened in self._by_key.values():
             await asyncio.to_thread(opened.finish)
         await asyncio.to_thread(self.store.close)
@@ -98,7 +99,7 @@ class Cognition:
     # Namespaces
 
     async def opened(self, owner: Owner, create: bool = False) -> OpenNamespace | None:
-        """The namespace with its index; None where it does not exist and is not to be made."""
+        """Return the namespace with its index, loaded from the store on first use; None where it does not exist and `create` is false."""
         key = (owner.tenant, owner.agent, owner.user)
         found = self._by_key.get(key)
         if found is not None:
@@ -118,7 +119,7 @@ class Cognition:
         return opened
 
     async def existing(self, owner: Owner) -> OpenNamespace:
-        """Raises MemoryNotFoundError."""
+        """Return the namespace with its index. Raises MemoryNotFoundError where nothing was ever remembered for the owner."""
         opened = await self.opened(owner)
         if opened is None:
             raise MemoryNotFoundError(
@@ -127,16 +128,16 @@ class Cognition:
         return opened
 
     def all_opened(self) -> list[OpenNamespace]:
-        """Those whose index is in memory."""
+        """Return the namespaces whose index is in memory."""
         return list(self._by_key.values())
 
     def drop(self, opened: OpenNamespace) -> None:
-        """Forget the index; the next call reads the store again."""
+        """Drop the index from memory; the next call loads it from the store again."""
         self._by_key.pop(opened.namespace.key, None)
         self._opened.pop(opened.namespace.id, None)
 
     async def session(self, opened: OpenNamespace, name: str) -> SessionState:
-        """The state of a conversation; a new one for no name or a damaged state."""
+        """Return the state of a conversation; a fresh state for an empty name or where the stored one is damaged."""
         if not name:
             return SessionState()
         state = opened.sessions.get(name)
@@ -153,7 +154,15 @@ class Cognition:
     # Writing
 
     async def remember(self, owner: Owner, told: Sequence[Told], now_s: float | None = None) -> tuple[list[int], list[int]]:
-        """Store all or none; durable when it returns. (ids, superseded ids). Raises InvalidRequestError, ResourceError."""
+        """Store memories, all or none; they are durable when it returns.
+
+        Returns:
+            (ids, superseded ids): one id per entry of `told`, that of the older memory where it already says the same.
+
+        Raises:
+            InvalidRequestError: a text or an embedding cannot be taken.
+            ResourceError: the disk or the memory is full; nothing was written.
+        """
         now_s = time.time() if now_s is None else now_s
         memories = await self.prepared(told, owner.session, now_s)
         opened = await self.opened(owner, create=True)
@@ -162,9 +171,9 @@ class Cognition:
         return ids, superseded
 
     async def prepared(self, told: Sequence[Told], session: str, now_s: float) -> list[Memory]:
-        """Contextualised, coloured and embedded, not stored. Raises InvalidRequestError."""
+        """Return memories with facts, entities, affect, terms and vectors, not yet stored. Raises InvalidRequestError."""
         with self.stages.timed("contextualise"):
-            memories = [memory_of(one, session, now_s) for one in told]
+            memories = await off_loop(sum(len(one.text) for one in told), lambda: [memory_of(one, session, now_s) for one in told])
         missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
         with self.stages.timed("embed"):
             made = await self.embedder.embed([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
@@ -178,7 +187,11 @@ class Cognition:
     async def written(
         self, opened: OpenNamespace, memories: Sequence[Memory], batch: Batch, now_s: float
     ) -> tuple[list[int], list[int], Receipt]:
-        """Decide about `memories`, add them to `batch`, store and index. (ids, superseded ids, receipt)."""
+        """Check `memories` for repeats and contradictions, add them to `batch`, write it and update the index.
+
+        Returns:
+            (ids, superseded ids, receipt), the ids as in `remember`.
+        """
         async with opened.lock:
             work = asyncio.to_thread(self._write, opened, memories, batch, now_s)
             ids, superseded, receipt = await asyncio.shield(asyncio.ensure_future(work))
@@ -212,7 +225,10 @@ class Cognition:
         return [repeat or next(ids) for repeat in decision.repeats], list(decision.superseded), receipt
 
     def _entity_links(self, opened: OpenNamespace, memories: Sequence[Memory]) -> list[Link]:
-        """Each new memory with the last ones that name the same thing; the more there are, the weaker (the fan effect, Anderson 1974)."""
+        """Link each new memory to the latest earlier ones that name the same entity.
+
+        The gain falls with the number of memories that name the entity (the fan effect, Anderson 1974).
+        """
         links: list[Link] = []
         for place, memory in enumerate(memories):
             for entity in memory.entities:
@@ -221,7 +237,7 @@ class Cognition:
         return links
 
     async def adopt(self, owner: Owner, memories: Sequence[Memory]) -> int:
-        """Store memories of an export as they are, all or none. Returns how many were new: a known key is skipped."""
+        """Store the memories of an export unchanged, all or none, and return how many were new; known keys are skipped."""
         if not memories:
             return 0
         missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
@@ -244,7 +260,14 @@ class Cognition:
             return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
 
     async def update(self, owner: Owner, memory_id: int, fields: Mapping[str, Any], now_s: float | None = None) -> Memory:
-        """Change fields of one memory; a new text is read, embedded and indexed anew. Raises MemoryNotFoundError, InvalidRequestError."""
+        """Change fields of one memory and return it as it is afterwards.
+
+        A new text gets a new vector, terms and fact; entities, importance and affect stay those of the old text.
+
+        Raises:
+            MemoryNotFoundError: the namespace or the memory does not exist.
+            InvalidRequestError: the new text cannot be taken.
+        """
         now_s = time.time() if now_s is None else now_s
         opened = await self.existing(owner)
         old = await self.get(owner, memory_id)
@@ -278,7 +301,10 @@ class Cognition:
         return await self.get(owner, memory_id)
 
     async def forget(self, owner: Owner, ids: Sequence[int] | None, now_s: float | None = None) -> int:
-        """Erase memories, or the namespace for None. Returns how many were erased."""
+        """Erase memories, or the whole namespace for None, and return how many were erased. Raises MemoryNotFoundError.
+
+        The namespace's graph snapshot and its index are dropped too, and every callback of `on_erased` is called.
+        """
         opened = await self.existing(owner)
 
         def apply() -> int:
@@ -296,7 +322,7 @@ class Cognition:
         return erased
 
     async def set_goals(self, owner: Owner, goals: Sequence[Goal]) -> None:
-        """Replace them."""
+        """Embed the goals and replace those of the namespace, which is created if needed."""
         opened = await self.opened(owner, create=True)
         assert opened is not None
         vectors = await self.embedder.embed([goal.text for goal in goals])
@@ -308,7 +334,7 @@ class Cognition:
     # Reading
 
     async def get(self, owner: Owner, memory_id: int) -> Memory:
-        """Raises MemoryNotFoundError."""
+        """Return one memory without its vector and terms. Raises MemoryNotFoundError."""
         opened = await self.existing(owner)
         found = await asyncio.to_thread(self.store.memories, opened.namespace, [memory_id])
         if not found:
@@ -316,11 +342,16 @@ class Cognition:
         return found[0]
 
     async def recall(self, owner: Owner, asked: Asked) -> Answer:
-        """The best `k`, best first. Raises MemoryNotFoundError, InvalidRequestError."""
+        """Return the best `asked.k` memories, best first, and the seconds that embedding and search took.
+
+        Raises:
+            MemoryNotFoundError: the namespace does not exist.
+            InvalidRequestError: the caller's query vector has another dimension, is zero or is not finite.
+        """
         return await self.recall_in(await self.existing(owner), asked)
 
     async def recall_in(self, opened: OpenNamespace, asked: Asked) -> Answer:
-        """As `recall`, where the namespace is open already."""
+        """Recall as `recall` does, in a namespace that is already open."""
         begin_s = time.perf_counter()
         if asked.embedding is not None:
             vector = unit(asked.embedding, self.embedder.dimension, "embedding")
@@ -363,7 +394,10 @@ class Cognition:
         return self._with_facts(opened, asked, vector, found, now_s)
 
     def _with_facts(self, opened: OpenNamespace, asked: Asked, vector: Vector, found: list[Recalled], now_s: float) -> list[Recalled]:
-        """Where the question asks for one fact: what states it comes first, whatever its words; what states another is not sure."""
+        """Rank memories that state the fact asked for first, whatever their words, and lower the confidence of those that state another.
+
+        Return `found` unchanged where the query does not ask for a single fact.
+        """
         topic = topic_asked(asked.query)
         if topic is None:
             return found

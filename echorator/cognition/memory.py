@@ -1,7 +1,7 @@
-"""The nouns of the memory: namespaces, memories, experiences, and the batch of effects that a store applies at once.
+"""The values of the memory: namespaces, memories, experiences, and the batch of effects that a store applies at once.
 
-Plain frozen values; times are seconds since 1970. What is decided about a memory is decided over these, then a `Batch`
-says what is to change, and a `store` applies it whole or not at all.
+All are plain frozen values; times are seconds since 1970. Pure modules decide over these values and put their decisions into a
+`Batch`, which a `store` applies whole or not at all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NO_TERMS: Ids = np.zeros(0, np.uint64)
 
 
 class Kind(enum.IntEnum):
-    """Tulving's three long-term systems; the numbers are those of the API."""
+    """The kind of a memory: one of Tulving's three long-term systems; the numbers are those of the API."""
 
     EPISODIC = 1
     SEMANTIC = 2
@@ -30,14 +30,14 @@ class Kind(enum.IntEnum):
 
 
 class Lifecycle(enum.IntEnum):
-    """Active memories are recalled; archived ones have faded or were merged, and are only listed."""
+    """The stage of a memory: active ones are recalled; archived ones have faded or were merged, and are only listed."""
 
     ACTIVE = 1
     ARCHIVED = 2
 
 
 class Action(enum.StrEnum):
-    """What the history says of a memory."""
+    """The action that a line of the history records for a memory."""
 
     REMEMBERED = "remembered"
     UPDATED = "updated"
@@ -50,7 +50,7 @@ class Action(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """Whose memory. `id` is the store's."""
+    """The memories of one user with one agent of a tenant. `id` is the store's number for it."""
 
     id: int
     tenant: str
@@ -59,13 +59,13 @@ class Namespace:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes it unique."""
+        """Return the names that make the namespace unique: tenant, agent and user."""
         return self.tenant, self.agent, self.user
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One memory. `id` is 0 until the store gives one, and never used again after it."""
+    """One memory. `id` is 0 until the store assigns one; an id is never used again after its memory was erased."""
 
     text: str
     kind: Kind
@@ -75,13 +75,13 @@ class Memory:
     speaker: str = ""
     session: str = ""
     valid_from_s: float = 0.0
-    valid_to_s: float = 0.0  # 0: it holds
+    valid_to_s: float = 0.0  # 0: it is still valid
     importance: float = 0.3
     valence: float = 0.0
     arousal: float = 0.0
     pinned: bool = False
     lifecycle: Lifecycle = Lifecycle.ACTIVE
-    changed_s: float = 0.0  # of the lifecycle
+    changed_s: float = 0.0  # when the lifecycle changed last
     source: str = "api"
     subject: str = ""
     attribute: str = ""
@@ -89,23 +89,23 @@ class Memory:
     exclusive: bool = False  # a later value for the same subject and attribute supersedes it
     derived_from: tuple[int, ...] = ()
     superseded_by: int = 0
-    uses: int = 1  # the creation counts
+    uses: int = 1  # the creation counts as one
     last_used_s: float = 0.0
     key: str = ""
     entities: tuple[str, ...] = ()
-    embedder: int = 0  # the store's number for what made the vector
+    embedder: int = 0  # the store's number of the embedder that made the vector
     embedding: Vector = field(default_factory=lambda: NO_VECTOR, compare=False)
     terms: Ids = field(default_factory=lambda: NO_TERMS, compare=False)
 
     @property
     def holds(self) -> bool:
-        """Whether its validity is still open."""
+        """Whether the validity of the memory is still open."""
         return self.valid_to_s == 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Fields of one memory that get new values, and what the history says of it; an empty action says nothing."""
+    """New values for fields of one memory, and the action that the history records; an empty action records nothing."""
 
     id: int
     fields: Mapping[str, Any]
@@ -115,7 +115,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Strengthens the association of two memories: w becomes w + gain * (1 - w), so it stays below 1 (bounded Hebbian rule).
+    """A strengthening of the association of two memories: w becomes w + gain * (1 - w), so it stays below 1 (bounded Hebbian rule).
 
     An end below 0 is the memory at index -1 - end of the batch's `add`.
     """
@@ -128,7 +128,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """One turn of a chat and how it went."""
+    """One turn of a chat: what was said, recalled and learned, and how it went."""
 
     session: str
     at_s: float
@@ -144,7 +144,7 @@ class Experience:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the user is after; memories near it are recalled more readily."""
+    """A goal of the user; memories near it are recalled more readily."""
 
     text: str
     priority: float = 1.0
@@ -153,12 +153,12 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Effects on one namespace, applied whole or not at all. None leaves a thing as it is."""
+    """Effects on one namespace, applied whole or not at all. None leaves what the field names as it is."""
 
     add: tuple[Memory, ...] = ()
     patch: tuple[Patch, ...] = ()
     links: tuple[Link, ...] = ()
-    uses: tuple[tuple[int, float], ...] = ()  # memory id, when
+    uses: tuple[tuple[int, float], ...] = ()  # (memory id, time of use)
     experience: Experience | None = None
     goals: tuple[Goal, ...] | None = None
     documents: Mapping[str, bytes] = field(default_factory=dict)  # small states by name; empty bytes delete
@@ -166,17 +166,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the store gave: ids of what was added (an existing one's where its key was known), and the last change's seq."""
+    """The store's answer to a batch: an id for each added memory (the stored one's where its key was known) and the last change's seq."""
 
     ids: tuple[int, ...]
-    fresh: tuple[bool, ...]  # False: the key was there, nothing was added
+    fresh: tuple[bool, ...]  # False: the key was known, so nothing was added
     seq: int
     experience_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line of the history."""
+    """One line of the history of a namespace."""
 
     seq: int
     at_s: float
@@ -187,7 +187,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which memories; an unset field admits all."""
+    """Conditions on memories; an unset field admits all."""
 
     kinds: frozenset[Kind] = frozenset()
     session: str = ""
@@ -197,11 +197,11 @@ class Filter:
 
     @property
     def empty(self) -> bool:
-        """Whether it admits everything."""
+        """Whether no condition is set, so that every memory is admitted."""
         return not (self.kinds or self.session or self.speaker) and self.since_s is None and self.before_s is None
 
     def admits(self, memory: Memory) -> bool:
-        """Whether the memory is among them."""
+        """Return whether the memory meets every condition."""
         return (
             (not self.kinds or memory.kind in self.kinds)
             and (not self.session or memory.session == self.session)
@@ -213,7 +213,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Of a check of the store."""
+    """One fault that a check of the store found."""
 
     what: str
     error: bool = True

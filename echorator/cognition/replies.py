@@ -1,10 +1,10 @@
-"""From plain values to reply messages. Pure; feeds `api`."""
+"""Convert plain values to reply messages. Pure; feeds `api`."""
 
 from __future__ import annotations
 
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Change, Goal, Memory
-from echorator.cognition.recalling import Answer, Owner, Recalled
+from echorator.cognition.recall.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
 from echorator.cognition.turns import Built
 from echorator.rpc.v1 import cognition_pb2 as pb
@@ -12,12 +12,12 @@ from echorator.rpc.v1 import common_pb2
 
 
 def scope_of(owner: Owner) -> common_pb2.Scope:
-    """The scope with its defaults filled in."""
+    """Return the scope of an owner, with its defaults filled in."""
     return common_pb2.Scope(tenant=owner.tenant, agent=owner.agent, user=owner.user, session=owner.session)
 
 
 def memory_of(memory: Memory) -> pb.Memory:
-    """Without vector and terms."""
+    """Return the message of a memory, without its vector and terms."""
     message = pb.Memory(
         id=memory.id,
         kind=int(memory.kind),  # type: ignore[arg-type]
@@ -45,7 +45,7 @@ def memory_of(memory: Memory) -> pb.Memory:
 
 
 def recalled_of(recalled: Recalled) -> pb.Recalled:
-    """With every signal."""
+    """Return the message of a recalled memory with its score, every signal and its confidence."""
     return pb.Recalled(
         memory=memory_of(recalled.memory),
         score=recalled.score,
@@ -56,12 +56,12 @@ def recalled_of(recalled: Recalled) -> pb.Recalled:
 
 
 def answer_of(answer: Answer) -> pb.RecallResponse:
-    """Of a recall."""
+    """Return the reply to a recall, with the seconds of embedding and search."""
     return pb.RecallResponse(memories=[recalled_of(r) for r in answer.memories], embed_s=answer.embed_s, search_s=answer.search_s)
 
 
 def built_of(built: Built) -> pb.BuildContextResponse:
-    """Of a context."""
+    """Return the reply of a built context: the messages, the chosen memories and the text of the new block."""
     return pb.BuildContextResponse(
         messages=conversation(built.messages),
         chosen=[pb.Chosen(recalled=recalled_of(c.recalled), tokens=c.tokens, reason=c.reason) for c in built.chosen],
@@ -74,10 +74,10 @@ def built_of(built: Built) -> pb.BuildContextResponse:
 
 
 def change_of(change: Change) -> pb.Change:
-    """A line of the history."""
+    """Return the message of one line of the history."""
     return pb.Change(seq=change.seq, at_s=change.at_s, memory_id=change.memory_id, action=change.action, detail=change.detail)
 
 
 def goal_of(goal: Goal) -> pb.Goal:
-    """Without its vector."""
+    """Return the message of a goal, without its vector."""
     return pb.Goal(text=goal.text, priority=goal.priority)

@@ -1,38 +1,33 @@
-"""From request messages to plain values; everything a client can get wrong is said here.
+"""Convert request messages to plain values, and refuse whatever a client can get wrong.
 
-Pure: InvalidRequestError with the field and its range otherwise. Feeds `api`.
+Pure: every fault is an InvalidRequestError with the field and its range. Feeds `api`.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import fields
 
 import numpy as np
 
-from echorator.cognition.affect import Affect
-from echorator.cognition.context import Message
-from echorator.cognition.facts import Fact
+from echorator.cognition.learning.facts import Fact
+from echorator.cognition.learning.writing import Told, check_text
 from echorator.cognition.memory import NO_VECTOR, Filter, Goal, Kind, Lifecycle, Vector
-from echorator.cognition.recalling import Asked, Owner
+from echorator.cognition.recall.affect import Affect
+from echorator.cognition.recall.context import Message
+from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import MAX_BATCH, MAX_GOALS, MAX_K, MAX_TEXT_BYTES, Weights
-from echorator.cognition.writing import Told, check_text
 from echorator.errors import InvalidRequestError
+from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2, model_pb2
+from echorator.serving.bounds import MOST_MESSAGES
 
 MAX_NAME = 128
 MAX_KEY = 256
-MAX_MESSAGES = 4096
 MAX_MESSAGE_BYTES = 4 << 20
 MAX_TIME_S = 32_503_680_000.0  # the year 3000
-
-
-def within(value: float, low: float, high: float, name: str) -> float:
-    """Raises InvalidRequestError; NaN is within nothing."""
-    if not low <= value <= high:
-        raise InvalidRequestError(f"{name} must be {low:g}..{high:g}, not {value:g}")
-    return value
 
 
 def _name(value: str, where: str, default: str) -> str:
@@ -45,19 +40,19 @@ def _name(value: str, where: str, default: str) -> str:
 
 
 def owner_of(scope: common_pb2.Scope) -> Owner:
-    """Whose memory."""
+    """Return the owner that a scope names; an empty tenant or agent is "default". Raises InvalidRequestError without a user."""
     session = _name(scope.session, "scope.session", "") if scope.session else ""
     tenant, agent = _name(scope.tenant, "scope.tenant", "default"), _name(scope.agent, "scope.agent", "default")
     return Owner(tenant, agent, _name(scope.user, "scope.user", ""), session)
 
 
 def time_of(value: float, name: str) -> float:
-    """Seconds since 1970, from the year 1 on."""
+    """Return `value`, seconds since 1970. Raises InvalidRequestError outside of the years 1 to 3000."""
     return within(value, -62_135_596_800.0, MAX_TIME_S, name)
 
 
 def vector_of(values: Sequence[float], name: str) -> Vector:
-    """Numbers of a caller, or an empty vector."""
+    """Return a caller's numbers as a float32 vector, empty for none. Raises InvalidRequestError for NaN or infinite numbers."""
     if not values:
         return NO_VECTOR
     vector = np.array(values, np.float32)
@@ -67,7 +62,7 @@ def vector_of(values: Sequence[float], name: str) -> Vector:
 
 
 def kind_of(value: int, name: str) -> Kind | None:
-    """None for an unspecified one."""
+    """Return the kind of memory; None for an unspecified one. Raises InvalidRequestError for an unknown number."""
     if not value:
         return None
     try:
@@ -77,7 +72,7 @@ def kind_of(value: int, name: str) -> Kind | None:
 
 
 def lifecycle_of(value: int) -> Lifecycle | None:
-    """None for an unspecified one."""
+    """Return the lifecycle; None for an unspecified one. Raises InvalidRequestError for an unknown number."""
     if not value:
         return None
     try:
@@ -87,7 +82,7 @@ def lifecycle_of(value: int) -> Lifecycle | None:
 
 
 def told_of(memory: pb.NewMemory, where: str) -> Told:
-    """One memory to be stored."""
+    """Return one memory to be stored; `where` names it in errors. Raises InvalidRequestError."""
     check_text(memory.text, f"{where}.text")
     if len(memory.key) > MAX_KEY or "\0" in memory.key:
         raise InvalidRequestError(f"{where}.key must be at most {MAX_KEY} characters without NUL")
@@ -111,20 +106,20 @@ def told_of(memory: pb.NewMemory, where: str) -> Told:
 
 
 def all_told(request: pb.RememberRequest) -> list[Told]:
-    """What is to be stored."""
+    """Return the memories to be stored. Raises InvalidRequestError unless there are 1 to `MAX_BATCH` valid ones."""
     if not 1 <= len(request.memories) <= MAX_BATCH:
         raise InvalidRequestError(f"memories: 1..{MAX_BATCH} at once, not {len(request.memories)}; send several requests")
     return [told_of(m, f"memories[{i}]") for i, m in enumerate(request.memories)]
 
 
 def weights_of(message: pb.Weights, defaults: Weights) -> Weights:
-    """The defaults with what is set."""
+    """Return the weights that the message sets, and `defaults` for the others."""
     chosen = {f.name: getattr(message, f.name) for f in fields(Weights) if message.HasField(f.name)}
     return Weights(**{f.name: chosen.get(f.name, getattr(defaults, f.name)) for f in fields(Weights)})
 
 
 def filter_of(message: pb.Filter) -> Filter:
-    """Which memories."""
+    """Return the filter that the message describes. Raises InvalidRequestError for an unknown kind or a time out of range."""
     kinds = frozenset(k for value in message.kinds if (k := kind_of(value, "filter.kinds")) is not None)
     return Filter(
         kinds,
@@ -136,7 +131,7 @@ def filter_of(message: pb.Filter) -> Filter:
 
 
 def query_text(text: str, name: str) -> str:
-    """Something to look for."""
+    """Return `text`. Raises InvalidRequestError where it is blank or longer than `MAX_TEXT_BYTES`."""
     if not text.strip():
         raise InvalidRequestError(f"{name} is empty; say what to recall")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
@@ -145,11 +140,11 @@ def query_text(text: str, name: str) -> str:
 
 
 def asked_of(request: pb.RecallRequest, defaults: Weights) -> Asked:
-    """A recall."""
+    """Return the parameters of a recall; unset weights are `defaults`. Raises InvalidRequestError."""
     vector = vector_of(request.embedding, "embedding")
     return Asked(
         query_text(request.query, "query"),
-        int(within(request.k or 10, 1, MAX_K, "k")),
+        within(request.k or 10, 1, MAX_K, "k"),
         filter_of(request.filter),
         time_of(request.as_of_s, "as_of_s") if request.HasField("as_of_s") else None,
         request.include_superseded,
@@ -161,7 +156,7 @@ def asked_of(request: pb.RecallRequest, defaults: Weights) -> Asked:
 
 
 def update_of(request: pb.UpdateMemoryRequest) -> dict[str, object]:
-    """Fields and their new values."""
+    """Return the new values by field name. Raises InvalidRequestError where the request sets no field or a wrong value."""
     values: dict[str, object] = {}
     if request.HasField("text"):
         values["text"] = check_text(request.text, "text")
@@ -187,9 +182,9 @@ def update_of(request: pb.UpdateMemoryRequest) -> dict[str, object]:
 
 
 def messages_of(request: pb.BuildContextRequest) -> list[Message]:
-    """A conversation."""
-    if not 1 <= len(request.messages) <= MAX_MESSAGES:
-        raise InvalidRequestError(f"messages: 1..{MAX_MESSAGES}, not {len(request.messages)}")
+    """Return the conversation of a request. Raises InvalidRequestError where it is empty, too long or has a turn without a role."""
+    if not 1 <= len(request.messages) <= MOST_MESSAGES:
+        raise InvalidRequestError(f"messages: 1..{MOST_MESSAGES}, not {len(request.messages)}")
     if sum(len(m.content) for m in request.messages) > MAX_MESSAGE_BYTES:
         raise InvalidRequestError(f"messages: more than {MAX_MESSAGE_BYTES} characters; shorten the conversation")
     for i, message in enumerate(request.messages):
@@ -199,12 +194,12 @@ def messages_of(request: pb.BuildContextRequest) -> list[Message]:
 
 
 def conversation(messages: Sequence[Message]) -> list[model_pb2.Message]:
-    """The other way."""
+    """Return the messages as protobuf messages; the inverse of `messages_of`."""
     return [model_pb2.Message(role=m.role, content=m.content) for m in messages]
 
 
 def goals_of(request: pb.SetGoalsRequest) -> list[Goal]:
-    """Goals; no goals are fine."""
+    """Return the goals, of which there may be none. Raises InvalidRequestError for more than `MAX_GOALS`."""
     if len(request.goals) > MAX_GOALS:
         raise InvalidRequestError(f"goals: at most {MAX_GOALS}, not {len(request.goals)}")
     return [
@@ -214,12 +209,12 @@ def goals_of(request: pb.SetGoalsRequest) -> list[Goal]:
 
 
 def number_of(value: int) -> int:
-    """An id or a sequence number that any store can look up: none is as large as a uint64 may be."""
+    """Return an id or a sequence number cut to what any store can look up: no stored number is as large as a uint64 may be."""
     return min(value, (1 << 63) - 1)
 
 
 def page_of(token: str) -> int:
-    """The id after which the page begins."""
+    """Return the id after which the page begins, 0 for the first page. Raises InvalidRequestError for a foreign token."""
     if not token:
         return 0
     if not token.isascii() or not token.isdigit() or len(token) > 18:
@@ -227,6 +222,22 @@ def page_of(token: str) -> int:
     return int(token)
 
 
+def namespace_token(agent: str, user: str) -> str:
+    """Return the page token that stands for the last namespace of a page; `namespace_page_of` reads it."""
+    return base64.urlsafe_b64encode(f"{agent}\0{user}".encode()).decode()
+
+
+def namespace_page_of(token: str) -> tuple[str, str]:
+    """Return the agent and the user after which the page begins. Raises InvalidRequestError for a foreign token."""
+    if not token:
+        return "", ""
+    try:
+        agent, _, user = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode().partition("\0")
+    except ValueError as error:
+        raise InvalidRequestError("page_token must be one that ListNamespaces gave") from error
+    return agent, user
+
+
 def interval_of(milliseconds: int) -> float:
-    """In seconds."""
+    """Return the interval in seconds, 1 s for 0 ms. Raises InvalidRequestError outside of 100 ms to 60 s."""
     return within(milliseconds or 1000, 100, 60_000, "interval_ms") / 1000

@@ -1,6 +1,6 @@
 """`echorator.v1.CognitionService` on grpc.aio, and the server role that hosts it.
 
-The only place of the memory that chooses gRPC status codes; what a call does is in `api`.
+This is the only module of the memory that chooses gRPC status codes; what a call does is in `api`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import grpc
 from grpc import aio
 
 from echorator.cognition.api import CognitionApi
-from echorator.cognition.store import MemoryNotFoundError, StoreBusyError, StoreDamagedError, StoreUnavailableError
-from echorator.errors import DrainingError, EngineError, InvalidRequestError, QueueFullError, ResourceError
+from echorator.cognition.storing.store import MemoryNotFoundError, StoreBusyError, StoreDamagedError, StoreUnavailableError
+from echorator.errors import DrainingError, EngineError, InvalidRequestError, ModelNotFoundError, QueueFullError, ResourceError
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceServicer, add_CognitionServiceServicer_to_server
 from echorator.serving.calls import Calls, Codes, Context, rpc
@@ -22,6 +22,7 @@ NAME: str = pb.DESCRIPTOR.services_by_name["CognitionService"].full_name
 _CODES: Codes = (
     (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (MemoryNotFoundError, grpc.StatusCode.NOT_FOUND),
+    (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),
     (QueueFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (ResourceError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StoreUnavailableError, grpc.StatusCode.UNAVAILABLE),
@@ -33,7 +34,7 @@ _CODES: Codes = (
 
 
 class CognitionService(Calls, CognitionServiceServicer):
-    """The handlers."""
+    """The gRPC handlers of the memory; each passes its request to the method of `CognitionApi` with the same name."""
 
     codes = _CODES
 
@@ -43,72 +44,72 @@ class CognitionService(Calls, CognitionServiceServicer):
 
     @rpc
     async def Remember(self, request: pb.RememberRequest, _context: Context) -> pb.RememberResponse:
-        """Store memories."""
+        """Store memories, all or none."""
         return await self.api.Remember(request)
 
     @rpc
     async def Recall(self, request: pb.RecallRequest, _context: Context) -> pb.RecallResponse:
-        """The most relevant ones."""
+        """Return the most relevant memories, best first."""
         return await self.api.Recall(request)
 
     @rpc
     async def GetMemory(self, request: pb.GetMemoryRequest, _context: Context) -> pb.Memory:
-        """One."""
+        """Return one memory by its id."""
         return await self.api.GetMemory(request)
 
     @rpc
     async def ListMemories(self, request: pb.ListMemoriesRequest, _context: Context) -> pb.ListMemoriesResponse:
-        """A page."""
+        """Return one page of memories in the order of their ids."""
         return await self.api.ListMemories(request)
 
     @rpc
     async def UpdateMemory(self, request: pb.UpdateMemoryRequest, _context: Context) -> pb.Memory:
-        """Change one."""
+        """Change fields of one memory and return it."""
         return await self.api.UpdateMemory(request)
 
     @rpc
     async def Forget(self, request: pb.ForgetRequest, _context: Context) -> pb.ForgetResponse:
-        """Erase."""
+        """Erase memories by id, by filter, or the whole namespace."""
         return await self.api.Forget(request)
 
     @rpc
     async def History(self, request: pb.HistoryRequest, _context: Context) -> pb.HistoryResponse:
-        """What happened."""
+        """Return the changes of one memory or of the namespace, newest first."""
         return await self.api.History(request)
 
     @rpc
     async def BuildContext(self, request: pb.BuildContextRequest, _context: Context) -> pb.BuildContextResponse:
-        """Messages with memories."""
+        """Return the conversation with relevant memories put in."""
         return await self.api.BuildContext(request)
 
     @rpc
     async def RecordExperience(self, request: pb.RecordExperienceRequest, _context: Context) -> pb.RecordExperienceResponse:
-        """Learn from a turn."""
+        """Learn from a finished turn."""
         return await self.api.RecordExperience(request)
 
     @rpc
     async def Consolidate(self, request: pb.ConsolidateRequest, context: Context) -> None:
-        """Stream of progress."""
+        """Merge, summarise, archive and purge memories; stream the progress."""
         await _stream(self.api.Consolidate(request), context)
 
     @rpc
     async def ListPatterns(self, request: pb.ListPatternsRequest, _context: Context) -> pb.ListPatternsResponse:
-        """What recurs."""
+        """Return the prototypes of recurring memories by falling weight."""
         return await self.api.ListPatterns(request)
 
     @rpc
     async def SetGoals(self, request: pb.SetGoalsRequest, _context: Context) -> pb.SetGoalsResponse:
-        """Replace the goals."""
+        """Replace all goals of the namespace."""
         return await self.api.SetGoals(request)
 
     @rpc
     async def GetState(self, request: pb.GetStateRequest, _context: Context) -> pb.State:
-        """The state now."""
+        """Return the present state of the namespace and session."""
         return await self.api.GetState(request)
 
     @rpc
     async def WatchState(self, request: pb.WatchStateRequest, context: Context) -> None:
-        """The state whenever it changed, until the server drains."""
+        """Stream the state whenever it changed, until the server drains."""
         async for state in self.api.WatchState(request):
             await context.write(state)
             if self.draining.is_set():
@@ -116,27 +117,27 @@ class CognitionService(Calls, CognitionServiceServicer):
 
     @rpc
     async def GetMap(self, request: pb.GetMapRequest, _context: Context) -> pb.Map:
-        """Two dimensions."""
+        """Return memories as points in two dimensions."""
         return await self.api.GetMap(request)
 
     @rpc
     async def ListNamespaces(self, request: pb.ListNamespacesRequest, _context: Context) -> pb.ListNamespacesResponse:
-        """Of one tenant."""
+        """Return one page of a tenant's namespaces with their counts."""
         return await self.api.ListNamespaces(request)
 
     @rpc
     async def Export(self, request: pb.ExportRequest, context: Context) -> None:
-        """Stream of JSON lines."""
+        """Stream the namespace as JSON lines."""
         await _stream(self.api.Export(request), context)
 
     @rpc
     async def Import(self, requests: AsyncIterator[pb.ImportChunk], _context: Context) -> pb.ImportResponse:
-        """All of it or nothing."""
+        """Store the memories of an export, all or none."""
         return await self.api.Import(requests)
 
     @rpc
     async def Check(self, request: pb.CheckRequest, _context: Context) -> pb.CheckResponse:
-        """Verify everything."""
+        """Verify the store and every open index."""
         return await self.api.Check(request)
 
 
@@ -146,7 +147,7 @@ async def _stream(replies: AsyncIterator[object], context: Context) -> None:
 
 
 class CognitionRole:
-    """Hosts the service; see `serving.server.Role`."""
+    """The role of a server that hosts the memory; see `serving.server.Role`."""
 
     names = (NAME,)
 
@@ -155,19 +156,19 @@ class CognitionRole:
         self._api = api
 
     def add_to(self, server: aio.Server) -> None:
-        """Register the handlers."""
+        """Register the handlers of CognitionService at the server."""
         add_CognitionServiceServicer_to_server(self.calls, server)
 
     async def leave(self) -> None:
-        """Nobody sends calls here but clients that watch the health service."""
+        """Do nothing: the only clients that send calls here watch the health service."""
 
     def stop_admission(self) -> None:
-        """New calls are refused by `calls`."""
+        """Do nothing: `calls` refuses new calls while it drains."""
 
     def cancel_all(self) -> int:
-        """Calls end with their connections; what was written is durable."""
+        """Return 0: calls end with their connections, and what was written is durable."""
         return 0
 
     async def close(self) -> None:
-        """Finish and let go of the store."""
+        """Finish accepted writes and close the store."""
         await self._api.close()

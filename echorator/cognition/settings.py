@@ -1,18 +1,22 @@
-"""Settings of the memory: frozen, validated once. Weights are in units of the pool's standard score, see `recall_index.hpp`."""
+"""Settings of the memory: frozen and validated once. Weights are in units of the pool's standard score; see `recall_index.hpp`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from echorator.errors import InvalidRequestError
+from echorator.ranged import Range, check_ranges
 
 MAX_TEXT_BYTES = 16_384
 MAX_BATCH = 1024
 MAX_K = 1000
 MAX_GOALS = 32
+
+_WEIGHT = Range(0.0, 10.0)
 
 
 def _check(holds: bool, message: str) -> None:
@@ -22,81 +26,80 @@ def _check(holds: bool, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each signal counts: those of `recall_index.SIGNALS`, in their order, and `fact`, which the store knows.
+    """The weight of each signal in a score: those of `recall_index.SIGNALS`, in their order, and `fact`, which the store finds.
 
     The first four are worth what the bench's ablation shows (`bench/test_retrieval.py`); the others only order what is
     equally relevant, so they are small: a fresh or important memory wins against one that matches as well, not against a better one.
     """
 
-    dense: float = 1.0
-    lexical: float = 1.0
-    neighbours: float = 0.4
-    session: float = 0.3
-    association: float = 0.1
-    activation: float = 0.1
-    importance: float = 0.1
-    affect: float = 0.05
-    goal: float = 0.1
-    fact: float = 4.0  # of a memory that states what the question asks for
+    dense: float = 1.0  # similarity of the embeddings
+    lexical: float = 1.0  # shared words (BM25)
+    neighbours: float = 0.4  # how well the turns before and after match
+    session: float = 0.3  # how well the rest of the memory's session matches
+    association: float = 0.1  # associations with memories that match
+    activation: float = 0.1  # how recently and how often the memory was used (ACT-R)
+    importance: float = 0.1  # the memory's importance
+    affect: float = 0.05  # how near the memory's affect is to the mood of the session
+    goal: float = 0.1  # how near the memory is to a goal of the namespace
+    fact: float = 4.0  # that the memory states the fact that the question asks for
 
     def __post_init__(self) -> None:
-        """Raises InvalidRequestError."""
-        for f in fields(self):
-            value = getattr(self, f.name)
-            _check(0.0 <= value <= 10.0, f"weights.{f.name} must be 0..10, not {value:g}")
+        """Check every weight. Raises InvalidRequestError, naming the weight and its range."""
+        check_ranges(self, {f.name: _WEIGHT for f in fields(self)}, "weights.")
 
     def array(self, trust: float = 1.0) -> npt.NDArray[np.float32]:
-        """Those of the native signals, shape (9,); `trust` of the embedder scales `dense`."""
+        """Return the weights of the native signals, shape (9,); the embedder's `trust` scales `dense`."""
         scaled = {"dense": self.dense * trust}
         return np.array([scaled.get(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "fact"], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """When a memory fades (`forgetting`): its probability of retrieval falls below `archive_below`; purged after `purge_after_s`."""
+    """Limits of `forgetting`: a memory is archived when its probability of retrieval falls below `archive_below`, and purged later."""
 
-    archive_below: float = 0.1
-    grace_s: float = 30 * 86_400.0  # none fades earlier
-    purge_after_s: float = 180 * 86_400.0  # archived for so long, a memory is erased; 0: never
+    archive_below: float = 0.1  # least probability of retrieval of a memory that stays active; below 1
+    grace_s: float = 30 * 86_400.0  # seconds; no memory fades before this age
+    purge_after_s: float = 180 * 86_400.0  # seconds; a memory archived for longer is erased; 0: never
 
     def __post_init__(self) -> None:
-        """Raises InvalidRequestError."""
+        """Check the limits. Raises InvalidRequestError, naming the field and its range."""
         _check(0.0 <= self.archive_below < 1.0, "archive_below must be 0..1")
         _check(self.grace_s >= 0 and self.purge_after_s >= 0, "grace_s and purge_after_s must not be negative")
 
 
+_RANGES: Mapping[str, Range] = {
+    "pool": Range(8, 4096),
+    "budget_tokens": Range(0, 1 << 20),
+    "max_memories": Range(0, 1000),
+    "min_confidence": Range(0, 1),
+    "diversity": Range(0, 1),
+    "mood_half_life_s": Range(1, 1e9),
+    "mood_gain": Range(0, 1),
+    "working_memory": Range(1, 100),
+    "hebbian_gain": Range(0, 1),
+    "entity_links": Range(0, 100),
+    "graph_threads": Range(1, 1024),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class CognitionSettings:
-    """All of one cognition service. Times in seconds."""
+    """All settings of one cognition service. Times in seconds."""
 
-    weights: Weights = field(default_factory=Weights)
-    forgetting: Forgetting = field(default_factory=Forgetting)
-    pool: int = 128  # candidates of the dense and of the lexical signal
-    budget_tokens: int = 1024  # of all memories in a prompt, where the caller says none
-    max_memories: int = 12  # in one block
-    min_confidence: float = 0.2  # of what is put into a context
-    diversity: float = 0.3  # of maximal marginal relevance: 0 looks at relevance only
-    mood_half_life_s: float = 1800.0
-    mood_gain: float = 0.4  # how much of a turn's affect the mood takes on
+    weights: Weights = field(default_factory=Weights)  # weights of the signals in a score
+    forgetting: Forgetting = field(default_factory=Forgetting)  # limits at which memories are archived and purged
+    pool: int = 128  # candidates of the dense and of the lexical signal each
+    budget_tokens: int = 1024  # tokens of all memories in a prompt, unless the request sets them
+    max_memories: int = 12  # memories in one block
+    min_confidence: float = 0.2  # least confidence of a memory that is put into a context
+    diversity: float = 0.3  # of maximal marginal relevance; 0 looks at relevance only
+    mood_half_life_s: float = 1800.0  # seconds until half of a mood is left
+    mood_gain: float = 0.4  # share by which the mood moves towards a turn's affect
     working_memory: int = 7  # memories in the focus of a session (Miller's seven)
-    hebbian_gain: float = 0.05  # of memories recalled together
+    hebbian_gain: float = 0.05  # gain of the association of memories recalled together
     entity_links: int = 3  # earlier memories with the same entity that a new one is associated with
-    graph_threads: int = 1  # that build the graph of a large namespace
+    graph_threads: int = 1  # threads that build the graph of a large namespace
 
     def __post_init__(self) -> None:
-        """Raises InvalidRequestError."""
-        for name, low, high in (
-            ("pool", 8, 4096),
-            ("budget_tokens", 0, 1 << 20),
-            ("max_memories", 0, 1000),
-            ("min_confidence", 0, 1),
-            ("diversity", 0, 1),
-            ("mood_half_life_s", 1, 1e9),
-            ("mood_gain", 0, 1),
-            ("working_memory", 1, 100),
-            ("hebbian_gain", 0, 1),
-            ("entity_links", 0, 100),
-            ("graph_threads", 1, 1024),
-        ):
-            value = getattr(self, name)
-            _check(low <= value <= high, f"{name} must be {low:g}..{high:g}, not {value:g}")
+        """Check every number. Raises InvalidRequestError, naming the field and its range."""
+        check_ranges(self, _RANGES)

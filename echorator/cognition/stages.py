@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# name -> what it is, in the order of the pipeline
+# name -> summary, in the order of the pipeline
 STAGES: dict[str, str] = {
     "contextualise": "speaker, time, facts, entities and references of a turn",
     "embed": "texts to vectors",
@@ -28,14 +28,14 @@ STAGES: dict[str, str] = {
 
 @dataclass(slots=True)
 class Run:
-    """Of one stage."""
+    """The counters of one stage: how often it ran, and for how many seconds."""
 
     runs: int = 0
     total_s: float = 0.0
 
 
 class Stages:
-    """Counters that any thread may raise."""
+    """The counters of all stages; any thread may raise them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class Stages:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Count a run of `name` and its time."""
+        """Count a run of the stage `name` and the time that the body of the `with` block takes."""
         begin_s = time.perf_counter()
         try:
             yield

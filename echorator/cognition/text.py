@@ -1,7 +1,7 @@
-"""Words of a text as the lexical index knows them: lower case, no stop words, stemmed, hashed to 64 bits.
+"""Words of a text as the lexical index knows them: lower case, without stop words, stemmed, hashed to 64 bits.
 
-The ids are stored with each memory, so they must not change between processes or versions; `TERMS_VERSION` says which
-rules made them. Feeds the writing of memories and every query. Stemmer: Snowball's English (Porter 2).
+The ids are stored with each memory, so they must not change between processes or versions; `TERMS_VERSION` is the number of the
+rules that made them. Feeds the writing of memories and every query. Stemmer: Snowball's English (Porter 2).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import snowballstemmer
 
 TERMS_VERSION = 1
-MAX_TERMS = 2048  # of one text
+MAX_TERMS = 2048  # terms of one text
 
 Ids = npt.NDArray[np.uint64]
 
@@ -36,39 +36,39 @@ _stemmer = snowballstemmer.stemmer("english")
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """The stem of a lower-case word."""
+    """Return the stem of a lower-case word."""
     stemmed: str = _stemmer.stemWord(word)
     return stemmed
 
 
 @lru_cache(maxsize=65_536)
 def term_id(term: str) -> int:
-    """64 bits that stand for a term; the same in every process."""
+    """Return the 64 bits that stand for a term; they are the same in every process."""
     return int.from_bytes(blake2b(term.encode(), digest_size=8).digest(), "little")
 
 
 def plain(text: str) -> str:
-    """Lower case, without accents or other marks (NFKD)."""
+    """Return the text in lower case, without accents or other marks (NFKD)."""
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).lower()
 
 
 def words(text: str) -> list[str]:
-    """Stems in order, with repeats, without stop words."""
+    """Return the stems of a text in order, with repeats, without stop words; at most `MAX_TERMS`."""
     return [stem(w) for w in _WORD.findall(_POSSESSIVE.sub("", plain(text))) if w not in _STOP][:MAX_TERMS]
 
 
 def ids_of(terms: list[str]) -> Ids:
-    """Term ids, shape (n,)."""
+    """Return the term ids of stems, uint64 of shape (n,)."""
     return np.array([term_id(t) for t in terms], np.uint64)
 
 
 def date_words(at_s: float) -> list[str]:
-    """Day, month and year as a question would say them."""
+    """Return the day, the month's stem and the year of a time (UTC), as a question would say them."""
     day = datetime.fromtimestamp(at_s, UTC)
     return [str(day.day), stem(day.strftime("%B").lower()), str(day.year)]
 
 
 def query_ids(text: str) -> Ids:
-    """Of a question; one of stop words only is searched by them."""
+    """Return the term ids of a question; one that has only stop words is searched by those."""
     found = words(text)
     return ids_of(found or [stem(w) for w in _WORD.findall(plain(text))][:MAX_TERMS])

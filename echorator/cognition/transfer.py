@@ -1,6 +1,6 @@
-"""Memories as JSON lines, out and in: a header, a line a memory, a footer that counts them, so that a cut file is noticed.
+"""Write and read memories as JSON lines: a header, one line per memory, and a footer that counts them, so that a cut file is noticed.
 
-Import reads everything before it writes anything, and writes it as one batch: a damaged file changes nothing. A memory's id is the
+Import reads everything before it writes anything, and writes one batch: a damaged file changes nothing. A memory's id is the
 exporting store's; a reference to it (`derived_from`, `superseded_by`) is kept by the key "import:<id>" that an unkeyed memory gets.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from echorator.cognition.learning.writing import check_text
 from echorator.cognition.memory import Kind, Lifecycle, Memory
 from echorator.cognition.text import date_words, ids_of, words
-from echorator.cognition.writing import check_text
 from echorator.errors import InvalidRequestError
 
 FORMAT = "echorator-memory"
@@ -28,7 +28,7 @@ _FLAGS = ("pinned", "exclusive")
 
 
 def exported(memories: Iterable[Memory], embedder: str, embeddings: bool) -> Iterator[bytes]:
-    """Lines, each with its newline."""
+    """Yield the lines of an export, each with its newline; vectors are written only where `embeddings` is set."""
     yield _line({"format": FORMAT, "version": VERSION, "embedder": embedder if embeddings else ""})
     count = 0
     for memory in memories:
@@ -48,10 +48,10 @@ def _line(value: dict[str, Any]) -> bytes:
 
 
 def imported(lines: Iterable[bytes], embedder: str, dimension: int) -> list[Memory]:
-    """The memories of a whole file; those whose vector is missing or of another embedder have none.
+    """Return the memories of a whole export; a vector that is missing or of another embedder stays empty.
 
     Raises:
-        InvalidRequestError: with the number of the line; nothing of the file may be used then.
+        InvalidRequestError: a line is damaged (its number is in the message) or the footer is missing; nothing may be imported then.
     """
     memories: list[Memory] = []
     keep_vectors = False
@@ -60,7 +60,7 @@ def imported(lines: Iterable[bytes], embedder: str, dimension: int) -> list[Memo
         where = f"line {number}"
         try:
             said = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidRequestError(f"{where} is no JSON ({error}); nothing was imported") from error
         if not isinstance(said, dict):
             raise InvalidRequestError(f"{where} is no JSON object; nothing was imported")
@@ -115,7 +115,7 @@ def _memory(said: dict[str, Any], where: str, dimension: int) -> Memory:
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines of chunks that may be cut anywhere; a last line without its newline is one too."""
+    """Yield the whole lines of chunks that may be cut anywhere; a last line without its newline counts too, blank lines do not."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")

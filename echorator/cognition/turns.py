@@ -1,4 +1,4 @@
-"""One turn of a conversation: what is recalled into its messages before the answer, and what is learned from it after.
+"""One turn of a conversation: what is recalled into its messages before the answer, and what is learned from it afterwards.
 
 Before: reference resolution -> recall -> packing -> placement (`context`). After: post-processing of the turn -> statements as memories ->
 mood, focus and reservoir of the session -> associations of what was recalled together -> calibration by feedback. Fed by `api`.
@@ -7,6 +7,7 @@ mood, focus and reservoir of the session -> associations of what was recalled to
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,39 +16,44 @@ from itertools import combinations
 
 import numpy as np
 
-from echorator.cognition.affect import affect_of, carried, decayed
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.context import Message, Wording, block_of, line_of, pack, placed, without_blocks, wording_of
-from echorator.cognition.facts import statements
+from echorator.cognition.learning.facts import statements
+from echorator.cognition.learning.reservoir import Reservoir, similarity
+from echorator.cognition.learning.writing import Told
 from echorator.cognition.memory import Batch, Experience, Link
-from echorator.cognition.opened import OpenNamespace
-from echorator.cognition.recalling import Asked, Owner, Recalled
-from echorator.cognition.reservoir import Reservoir, similarity
-from echorator.cognition.session import Block, SessionState, digest_of
+from echorator.cognition.off_loop import off_loop
+from echorator.cognition.recall.affect import affect_of, carried, decayed
+from echorator.cognition.recall.context import Message, Wording, block_of, line_of, pack, placed, without_blocks, wording_of
+from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.recalling import Asked, Owner, Recalled
+from echorator.cognition.recall.session import Block, SessionState, digest_of
 from echorator.cognition.text import words
-from echorator.cognition.writing import Told
 from echorator.errors import InvalidRequestError
 
-MAX_RESONANT = 500  # sessions that are compared
-FULL = 0.8  # of the budget that earlier blocks may hold
-CANDIDATES = 48  # that are packed from
+_log = logging.getLogger(__name__)
+
+MAX_RESONANT = 500  # sessions that are compared with the present one
+MOST_STATEMENTS = 1000  # distinct statements of one turn that become memories; the experience keeps the whole turn
+MOST_QUERY = 8192  # characters of a query; most texts of that length have fewer words than text.MAX_TERMS
+FULL = 0.8  # share of the budget that earlier blocks may hold
+CANDIDATES = 48  # recalled memories that packing chooses from
 _POINTING = re.compile(
     r"\b(?:it|its|he|him|his|she|her|they|them|their|this|that|these|those|there|one|ones|same|and|what about)\b", re.IGNORECASE
 )
 _FEW_WORDS = 3
 
 Count = Callable[[str, Sequence[str]], Awaitable[list[int]]]
-"""(model, texts) to the number of tokens of each."""
+"""A function from (model, texts) to the number of tokens of each text."""
 
 
 async def estimated_tokens(_model: str, texts: Sequence[str]) -> list[int]:
-    """Where no tokenizer can be asked: a token for every 3 bytes, which is more than most need."""
+    """Return one token for every 3 bytes of each text, more than most need; used where no tokenizer can be asked."""
     return [len(text.encode()) // 3 + 1 for text in texts]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A memory in the context, and why."""
+    """A memory that was put into the context, with its tokens and the reason."""
 
     recalled: Recalled
     tokens: int
@@ -56,30 +62,36 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A conversation with its memories."""
+    """A conversation with the memories that were put into it."""
 
     messages: list[Message]
     chosen: list[Chosen]
-    block: str  # that was put in for the last turn
+    block: str  # the text that was put in for the last turn
     block_tokens: int
     embed_s: float = 0.0
     search_s: float = 0.0
-    erasures: int = 0  # of the tenant so far
+    erasures: int = 0  # number of the tenant's erasures so far; see `Store.erasures`
 
 
 def resolved_query(messages: Sequence[Message]) -> str:
-    """The last user turn; one that points back and says little itself brings the turn before it along."""
+    """Return the last user turn, preceded by the turn before where it is short and only points back. Raises InvalidRequestError."""
     said = [without_blocks(m.content) for m in messages if m.role == "user"]
     if not said:
         raise InvalidRequestError("messages: there is no user message to recall for")
-    last = said[-1]
+    last = _ends_of(said[-1])
     if len(said) > 1 and len(words(last)) <= _FEW_WORDS and _POINTING.search(last):
-        return f"{said[-2]} {last}"
+        return f"{_ends_of(said[-2])} {last}"
     return last
 
 
+def _ends_of(text: str) -> str:
+    """Return the beginning and the end of a text that is longer than a query may be: one of them has the question."""
+    half = MOST_QUERY // 2
+    return text if len(text) <= MOST_QUERY else f"{text[:half]} {text[-half:]}"
+
+
 class Turns:
-    """See the module. One for a `Cognition`."""
+    """The conversations of one `Cognition`: contexts before each answer, learning after it."""
 
     def __init__(self, cognition: Cognition, count: Count = estimated_tokens) -> None:
         self._cognition = cognition
@@ -98,9 +110,10 @@ class Turns:
         min_confidence: float | None = None,
         now_s: float | None = None,
     ) -> Built:
-        """The messages with what is relevant to the last user turn; as they are where nothing is known of the user.
+        """Return the messages with the memories relevant to the last user turn; unchanged where the namespace does not exist.
 
-        Raises InvalidRequestError.
+        Raises:
+            InvalidRequestError: there is no user message.
         """
         settings = self._cognition.settings
         now_s = time.time() if now_s is None else now_s
@@ -134,14 +147,14 @@ class Turns:
     async def _block(
         self, opened: OpenNamespace, messages: Sequence[Message], standing: list[Block], fitting: list[Recalled], room: _Room
     ) -> tuple[list[Block], list[Chosen]]:
-        """Before the last user turn; earlier blocks stay as they are while half of the budget holds them."""
+        """Put a block before the last user turn; earlier blocks stay as they are while they hold at most `FULL` of the budget."""
         last = max(i for i, m in enumerate(messages) if m.role == "user")
-        if any(b.place == last for b in standing):  # the same turn again
+        if any(b.place == last for b in standing):  # the same turn is sent again
             return standing, await self._kept(opened, standing)
         present = {i for b in standing for i in b.ids}
         fresh = [r for r in fitting if r.memory.id not in present]
         if fresh and sum(b.tokens for b in standing) > room.budget * FULL:
-            # The older half makes room, at once and not block by block: what follows is computed anew only now and then.
+            # Drop the older half at once and not block by block, so that the prompt behind it is prefilled again only now and then.
             standing = standing[len(standing) // 2 :]
         budget = room.budget - sum(b.tokens for b in standing)
         chosen, tokens = await self._packed(opened, fresh, replace(room, first=not standing), budget, room.limit)
@@ -153,7 +166,7 @@ class Turns:
     async def _lines(
         self, opened: OpenNamespace, messages: Sequence[Message], standing: list[Block], fitting: list[Recalled], room: _Room
     ) -> tuple[list[Block], list[Chosen]]:
-        """In the system turn; they change only when what fits best is not among them."""
+        """Put lines into the system turn; they change only when the best fitting memory is not among them."""
         kept = await self._kept(opened, standing)
         present = {c.recalled.memory.id for c in kept}
         if standing and (not fitting or fitting[0].memory.id in present):
@@ -206,11 +219,14 @@ class Turns:
         feedback: float | None = None,
         at_s: float | None = None,
     ) -> Recorded:
-        """Learn from a turn; durable when it returns. Raises InvalidRequestError, ResourceError."""
+        """Learn from a finished turn; what was learned is durable when it returns. Raises InvalidRequestError, ResourceError."""
         settings = self._cognition.settings
         now_s = time.time() if at_s is None else at_s
         said = without_blocks(user_text)
-        told = [Told(statement, said_s=now_s, source="chat") for statement in statements(said)]
+        found = await off_loop(len(said), lambda: list(dict.fromkeys(statements(said))))
+        if len(found) > MOST_STATEMENTS:
+            _log.warning("a turn has more statements than are remembered", extra={"statements": len(found), "most": MOST_STATEMENTS})
+        told = [Told(statement, said_s=now_s, source="chat") for statement in found[:MOST_STATEMENTS]]
         memories = await self._cognition.prepared(told, owner.session, now_s)
         opened = await self._cognition.opened(owner, create=True)
         assert opened is not None
@@ -242,7 +258,7 @@ class Turns:
         return replace(session, mood=mood, mood_s=now_s, state=state)
 
     async def resonance(self, opened: OpenNamespace, owner: Owner, limit: int = 3) -> list[tuple[str, float]]:
-        """Sessions whose state is most like that of this one, with the cosine."""
+        """Return the sessions whose reservoir states are most like this session's, with their cosines, best first."""
         mine = (await self._cognition.session(opened, owner.session)).state
         if mine is None:
             return []
@@ -266,7 +282,7 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was learned."""
+    """The ids of what was learned from a turn, and of what it superseded."""
 
     experience_id: int
     memory_ids: list[int]
@@ -275,22 +291,22 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """What the memories may take of a prompt."""
+    """The share of a prompt that memories may take, and how they are worded."""
 
     model: str
     wording: Wording
     budget: int
     limit: int
-    first: bool = True  # no block stands in the conversation yet
+    first: bool = True  # the conversation has no block yet
 
 
 def _head(messages: Sequence[Message]) -> Message:
-    """The first user turn: it tells one conversation of a session from the next."""
+    """Return the first user turn, by which one conversation of a session is told from the next."""
     return next(m for m in messages if m.role == "user")
 
 
 def _standing(blocks: Sequence[Block], messages: Sequence[Message], wording: Wording) -> list[Block]:
-    """Blocks of earlier turns whose messages are still those that they were put before."""
+    """Return the blocks of earlier turns whose messages are unchanged since the blocks were put before them."""
     if wording.in_system:
         head = _head(messages)
         return [b for b in blocks if b.place == -1 and b.digest == digest_of(head.role, head.content)]

@@ -1,8 +1,7 @@
 """Background and maintenance work on a namespace: consolidation, forgetting, patterns, the map, re-embedding, checks.
 
-Computes on threads in small steps, writes like everyone else (in the namespace's lock, through the store), so that
-recall goes on meanwhile.
-Fed by `api`; decisions are those of `consolidation`, `forgetting`, `prototypes`, `spatial`.
+It computes on threads in small steps and writes as every caller does (in the namespace's lock, through the store), so that
+recall goes on meanwhile. Fed by `api`; the decisions are those of `consolidation`, `forgetting`, `prototypes` and `spatial`.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.consolidation import Merge, extract, gists, merges
-from echorator.cognition.forgetting import faded, purgeable, retrieval_probability, strengths
+from echorator.cognition.learning.consolidation import Merge, extract, gists, merges
+from echorator.cognition.learning.forgetting import faded, purgeable, retrieval_probability, strengths
+from echorator.cognition.learning.spatial import Basis, fit, project
+from echorator.cognition.learning.writing import Told, embedded_text
 from echorator.cognition.memory import Action, Batch, Finding, Kind, Lifecycle, Memory, Patch
-from echorator.cognition.opened import OpenNamespace
-from echorator.cognition.prototypes import Patterns, PatternSettings, weight_at
-from echorator.cognition.spatial import Basis, fit, project
+from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.prototypes import Patterns, PatternSettings, weight_at
 from echorator.cognition.text import plain, words
-from echorator.cognition.writing import Told, embedded_text
 from echorator.errors import EchoratorError
 from echorator.rpc.v1 import cognition_pb2 as pb
 
@@ -33,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 NEAR = 12  # neighbours looked at for duplicates
 DUPLICATE_SIMILARITY = 0.8
-REFIT_AT = 1.5  # the map's axes are fitted anew when there are so many times the memories they were fitted to
+REFIT_AT = 1.5  # growth of the namespace since the last fit at which the map's axes are fitted again
 EMBED_BATCH = 64
 LABEL_WORDS = 4
 WRITE_BATCH = 500
@@ -44,7 +43,7 @@ Summarise = Callable[[Sequence[str]], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of a consolidation; the counts so far."""
+    """The progress of a consolidation, with the counts so far."""
 
     stage: str
     fraction: float
@@ -55,10 +54,10 @@ class Progress:
 
 
 class Upkeep:
-    """One for a `Cognition`."""
+    """The maintenance of the namespaces of one `Cognition`."""
 
     def __init__(self, cognition: Cognition, summarise: Summarise | None = None) -> None:
-        """`summarise` makes one text of several, by a model; without it gists are extracts."""
+        """Prepare the maintenance; `summarise` makes one gist of several texts with a model, without it gists are extracts."""
         self._cognition = cognition
         self._store = cognition.store
         self._summarise = summarise
@@ -68,7 +67,7 @@ class Upkeep:
         self.pattern_settings = PatternSettings()
 
     async def close(self) -> None:
-        """Stop what goes on in the background; every step of it was written."""
+        """Cancel re-embedding that runs in the background; each of its finished batches is already stored."""
         for task in self._reembedding:
             task.cancel()
         await asyncio.gather(*self._reembedding, return_exceptions=True)
@@ -76,7 +75,15 @@ class Upkeep:
     async def consolidate(
         self, opened: OpenNamespace, similarity: float | None, bound: int | None, dry_run: bool, now_s: float | None = None
     ) -> AsyncIterator[Progress]:
-        """Merge, summarise, archive, purge; yields as it goes."""
+        """Merge duplicates, summarise old talk, archive faded memories and purge old archived ones; yield the progress.
+
+        Args:
+            opened: the namespace.
+            similarity: least cosine of duplicates; None: `DUPLICATE_SIMILARITY`.
+            bound: the most active memories that may stay; None: no bound.
+            dry_run: count what would be done, and write nothing.
+            now_s: the time that ages are measured to; None: the present time.
+        """
         now_s = time.time() if now_s is None else now_s
         done = Progress("merging", 0.0)
         yield done
@@ -168,7 +175,7 @@ class Upkeep:
     # Patterns
 
     async def learn(self, opened: OpenNamespace) -> Patterns:
-        """Take in what came since the last time, and store the prototypes."""
+        """Add the memories that came since the last call to the prototypes, store them and return them."""
         async with self._learning:
             known = opened.patterns
             if known is None:
@@ -193,7 +200,7 @@ class Upkeep:
             return patterns
 
     async def patterns(self, opened: OpenNamespace) -> list[pb.Pattern]:
-        """The weightiest first, with words that tell them apart."""
+        """Return the patterns by falling weight, each with the words that most of its memories share."""
         learned = await self.learn(opened)
         if not learned.prototypes:
             return []
@@ -221,7 +228,7 @@ class Upkeep:
     # The map
 
     async def map(self, opened: OpenNamespace, limit: int) -> pb.Map:
-        """The latest `limit` memories in two dimensions."""
+        """Return the latest `limit` memories as points in two dimensions; refit the axes when the namespace has grown by `REFIT_AT`."""
         labels = (await asyncio.to_thread(opened.index.labels))[-limit:]
         vectors = await asyncio.to_thread(opened.vectors, labels.tolist())
         with self._cognition.stages.timed("map"):
@@ -250,7 +257,7 @@ class Upkeep:
             basis=known.version,
         )
 
-    # Vectors of another embedder
+    # Re-embedding
 
     def _begin_reembedding(self, opened: OpenNamespace) -> None:
         task = asyncio.get_running_loop().create_task(self.reembed(opened))
@@ -263,7 +270,7 @@ class Upkeep:
             _log.warning("vectors could not be made anew; the next start tries again", extra={"error": str(error)})
 
     async def reembed(self, opened: OpenNamespace) -> int:
-        """Give every active memory a vector of the present embedder; recall by words goes on. Returns how many were made."""
+        """Give every active memory and goal a vector of the present embedder; recall by words goes on. Return how many memories changed."""
         made = 0
         present = self._cognition.embedder_id
         if not (await asyncio.to_thread(self._store.counts, opened.namespace, present)).stale_vectors:
@@ -285,7 +292,7 @@ class Upkeep:
     # Checks
 
     async def check(self, repair: bool) -> tuple[list[Finding], int]:
-        """The store, and every open index against it."""
+        """Verify the store, and every open index against it; return the findings and the number of memories."""
         findings, count = await asyncio.to_thread(self._store.check, repair)
         for opened in self._cognition.all_opened():
             async with opened.lock:
@@ -319,7 +326,7 @@ def _merge_patches(found: Sequence[Merge], now_s: float) -> list[Patch]:
 
 
 def label_of(texts: Sequence[str]) -> str:
-    """The words that most of the texts share."""
+    """Return the `LABEL_WORDS` words that most of the texts share."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update({word for word in re.findall(r"[\w-]+", plain(text)) if words(word)})

@@ -1,5 +1,5 @@
-"""The controller: which models are to be served, which agents serve them, and what clients are told about it.
+"""The controller: it keeps the models that are to be served, assigns them to agents, and tells clients which agents serve them.
 
-`store` keeps the desired state, `fleet` the observed one; `reconciler` compares both with `placement` and `conditions` (pure) and
-wakes the sessions; `service` speaks `echorator.v1.ControllerService`; `xds` turns the fleet into xDS resources for clients.
+`store` keeps the desired state and `fleet` the observed state. `placer` compares them, with `placement` and `conditions` (pure), and
+wakes the sessions of the agents. `service` serves `echorator.v1.ControllerService`; `xds` turns the fleet into xDS resources for clients.
 """

@@ -1,8 +1,8 @@
-"""The agents as they are: who is connected, what each serves, who fell silent.
+"""The observed state of all agents: which are connected, what each serves, and which have fallen silent.
 
 Silence is counted in ticks of this process, each worth at most two tick intervals: a controller that stood still itself, or whose
-machine slept, does not take its agents for lost. Fed by `sessions` with reports and by `recover` with what the store remembers;
-feeds `reconciler`, `watching` and `xds`. Runs on one event loop.
+machine slept, does not take its agents for lost. Fed by `sessions` with reports and by `role` with the agents that the store remembers;
+feeds `placer`, `watching` and `xds`. Runs on one event loop.
 """
 
 from __future__ import annotations
@@ -21,47 +21,47 @@ TICK_S = 0.1
 
 
 class AgentExistsError(EchoratorError):
-    """Another process with this agent id is connected."""
+    """An agent registers with an id under which another process is connected."""
 
 
 class AgentNotFoundError(EchoratorError):
-    """No agent of that id is known."""
+    """A request names an agent that is not known."""
 
 
-OnChange = Callable[[str, bool], None]  # agent id; whether clients must hear of it at once
+OnChange = Callable[[str, bool], None]  # agent id; True where the change affects routing, so that clients must hear of it at once
 
 
 @dataclass
 class AgentRecord:
-    """One agent. `agent` is what everyone is shown; the rest is the controller's own."""
+    """The record of one agent: `agent` is shown to all clients, the rest is internal to the controller."""
 
     agent: pb.Agent
-    instance: str = ""  # "": known from the store only, not yet back
+    instance: str = ""  # identifies the process; "" for an agent that is known from the store and has not come back yet
     connected: bool = False
     drain_asked: bool = False
-    draining: bool = False  # says the agent itself
-    silent_s: float = 0.0
+    draining: bool = False  # the agent itself reports that it drains
+    silent_s: float = 0.0  # since the last report, or since it was lost
     desired_revision: int = 0
     models: dict[str, pb.AgentModel] = field(default_factory=dict)
 
     @property
     def state(self) -> int:
-        """AgentState."""
+        """The agent's `AgentState`: READY, DRAINING or LOST."""
         return self.agent.state
 
     def serves(self, model: str) -> bool:
-        """Ready for calls of `model` now."""
+        """Tell whether the agent takes calls of `model` now."""
         served = self.models.get(model)
         return served is not None and self.agent.state == pb.AGENT_STATE_READY and served.state == pb.AGENT_MODEL_STATE_READY
 
 
 def _routing_view(models: dict[str, pb.AgentModel]) -> list[tuple[str, int, int]]:
-    """What decides where calls may go."""
+    """Return the part of the models' reports that affects routing, for comparison."""
     return sorted((m.name, m.state, m.slots) for m in models.values())
 
 
 class Fleet:
-    """All agents by id."""
+    """The records of all agents by id, with the listeners that are told of changes."""
 
     def __init__(self, settings: ControllerSettings) -> None:
         self._settings = settings
@@ -70,7 +70,7 @@ class Fleet:
         self.on_report: Callable[[], None] = lambda: None
 
     def listen(self, on_change: OnChange) -> None:
-        """Called after every change, on the event loop; `record(id)` is None where the agent was forgotten."""
+        """Have `on_change` called after every change, on the event loop; `record(id)` is None for a forgotten agent."""
         self._listeners.append(on_change)
 
     def _changed(self, agent_id: str, urgent: bool) -> None:
@@ -78,15 +78,15 @@ class Fleet:
             listener(agent_id, urgent)
 
     def records(self) -> list[AgentRecord]:
-        """In the order of their first registration."""
+        """Return all records, in the order of their first registration."""
         return list(self._records.values())
 
     def record(self, agent_id: str) -> AgentRecord | None:
-        """By id."""
+        """Return the record of an agent; None for an unknown id."""
         return self._records.get(agent_id)
 
     def get(self, agent_id: str) -> AgentRecord:
-        """By id. Raises AgentNotFoundError, naming those that are known."""
+        """Return the record of an agent. Raises AgentNotFoundError with the known ids (at most 20)."""
         found = self._records.get(agent_id)
         if found is None:
             known = ", ".join(sorted(self._records)[:20]) or "none"
@@ -94,22 +94,22 @@ class Fleet:
         return found
 
     def recover(self, agent: pb.Agent, drain_asked: bool) -> None:
-        """An agent that was known before a restart of the controller: as it was then, until it is back or forgotten."""
+        """Add an agent that was known before a restart of the controller, in its last state, until it registers again or is forgotten."""
         record = AgentRecord(agent, drain_asked=drain_asked, models={m.name: m for m in agent.models})
         self._records[agent.id] = record
         self._changed(agent.id, True)
 
     def forget_absent(self) -> None:
-        """The time to come back is over."""
+        """Forget the recovered agents that have not registered again."""
         for record in self.records():
             if not record.instance:
                 self._forget(record, "it did not come back after the controller's restart")
 
     def register(self, asked: pb.Register) -> AgentRecord:
-        """A connected agent. The same process may come back at any time.
+        """Add a connected agent and return its new record. The same process may register again at any time.
 
         Raises:
-            AgentExistsError: another process of that id is connected and not lost.
+            AgentExistsError: another process is connected under the id and is not lost.
         """
         known = self._records.get(asked.id)
         if known is not None and known.connected and known.instance != asked.instance and known.state != pb.AGENT_STATE_LOST:
@@ -138,7 +138,7 @@ class Fleet:
         return record
 
     def report(self, record: AgentRecord, report: pb.Report) -> None:
-        """What an agent says of itself; also that it lives."""
+        """Adopt an agent's report of its models and load, which also ends its silence."""
         self.on_report()
         record.silent_s = 0.0
         record.desired_revision = report.desired_revision
@@ -157,7 +157,7 @@ class Fleet:
         record.agent.state = pb.AGENT_STATE_DRAINING if draining else pb.AGENT_STATE_READY
 
     def disconnected(self, record: AgentRecord) -> None:
-        """Its stream broke. A later `register` of the same id has made another record, which is not touched."""
+        """Mark an agent as lost because its stream broke, or drop it where it had drained by itself; ignores a record that was replaced."""
         if self._records.get(record.agent.id) is record and record.connected:
             record.connected = False
             if record.draining and not record.drain_asked:
@@ -167,7 +167,7 @@ class Fleet:
                 self._lose(record, "its stream broke")
 
     def drain(self, agent_id: str, asked: bool) -> AgentRecord:
-        """Take an agent out of rotation, or let it back. Raises AgentNotFoundError."""
+        """Drain an agent, or with `asked` False end its drain. Raises AgentNotFoundError."""
         record = self.get(agent_id)
         record.drain_asked = asked
         if record.state != pb.AGENT_STATE_LOST:
@@ -176,7 +176,7 @@ class Fleet:
         return record
 
     def tick(self, passed_s: float) -> None:
-        """Time passes; who was silent for too long is lost, then forgotten."""
+        """Count `passed_s` of silence; agents that are silent for too long become lost, and later are forgotten."""
         passed_s = min(passed_s, 2 * TICK_S)
         for record in self.records():
             if not record.instance:
@@ -195,7 +195,7 @@ class Fleet:
         self._changed(record.agent.id, True)
 
     def _forget(self, record: AgentRecord, why: str) -> None:
-        expected = logging.WARNING if self._settings.rebuild_s else logging.INFO  # with no time to come back, nobody waits for it
+        expected = logging.WARNING if self._settings.rebuild_s else logging.INFO  # with rebuild_s = 0 nobody waits for it
         _log.log(expected, "agent forgotten", extra={"agent": record.agent.id, "why": why})
         self._drop(record)
 

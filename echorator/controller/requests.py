@@ -1,26 +1,26 @@
-"""From messages to values that hold: what may be a model's spec and an agent's registration. Pure; feeds `service`."""
+"""Validates the messages that the controller receives: model specs and registrations of agents. Pure; used by `service` and `sessions`."""
 
 from __future__ import annotations
 
 import re
 
 from echorator.errors import EchoratorError, InvalidRequestError
+from echorator.ranged import within
+from echorator.rpc import SESSION_PROTOCOL
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.serving.address import host_port
-
-PROTOCOL = 1
-MAX_REPLICAS = 10_000
+from echorator.settings import MOST_REPLICAS
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}")
 
 
 class ProtocolError(EchoratorError):
-    """The other side speaks another version of the Session protocol, or not the Session protocol at all."""
+    """An agent speaks another version of the Session protocol, or violates the protocol."""
 
 
 def check_spec(spec: pb.ModelSpec) -> None:
-    """Raises InvalidRequestError, naming the field and what it may be."""
+    """Check a model's spec; raises InvalidRequestError that names the field and its valid values."""
     if not _MODEL.fullmatch(spec.name):
         raise InvalidRequestError(f"spec.name {spec.name[:140]!r} is not fit: 1..128 letters, digits or -_.:/ and a letter or digit first")
     if not spec.source:
@@ -31,22 +31,21 @@ def check_spec(spec: pb.ModelSpec) -> None:
     routing = spec.routing
     if routing.load_balancing not in pb.LoadBalancing.values():
         raise InvalidRequestError(f"spec.routing.load_balancing must be 1 (weighted) or 2 (session), not {routing.load_balancing}")
-    for field, high in (("queue_per_agent", 100_000), ("retries", 4), ("ejection_failures", 10_000)):
-        if routing.HasField(field) and not 0 <= getattr(routing, field) <= high:
-            raise InvalidRequestError(f"spec.routing.{field} must be 0..{high}, not {getattr(routing, field)}")
+    for field, high in (("queue_per_agent", 100_000), ("retries", 1), ("ejection_failures", 10_000)):
+        if routing.HasField(field):
+            within(getattr(routing, field), 0, high, f"spec.routing.{field}")
 
 
 def check_replicas(replicas: int, field: str = "replicas") -> None:
-    """Raises InvalidRequestError when out of range."""
-    if not 0 <= replicas <= MAX_REPLICAS:
-        raise InvalidRequestError(f"{field} must be 0..{MAX_REPLICAS}, not {replicas}")
+    """Check a number of replicas; raises InvalidRequestError outside 0..`MOST_REPLICAS`."""
+    within(replicas, 0, MOST_REPLICAS, field)
 
 
 def check_register(asked: pb.Register) -> None:
-    """Raises ProtocolError for another protocol version, InvalidRequestError naming the field."""
-    if asked.protocol != PROTOCOL:
+    """Check a registration; raises ProtocolError for another protocol version, InvalidRequestError that names a wrong field."""
+    if asked.protocol != SESSION_PROTOCOL:
         raise ProtocolError(
-            f"this controller speaks version {PROTOCOL} of the session protocol, the agent {asked.protocol} "
+            f"this controller speaks version {SESSION_PROTOCOL} of the session protocol, the agent {asked.protocol} "
             f"(Echorator {asked.version or '?'}); update the older of the two"
         )
     if not _AGENT.fullmatch(asked.id):
@@ -56,10 +55,9 @@ def check_register(asked: pb.Register) -> None:
     host_port(asked.address, "register.address")
     if asked.for_model and not _MODEL.fullmatch(asked.for_model):
         raise InvalidRequestError(f"register.for_model {asked.for_model[:140]!r} is no name of a model")
-    if not 0 <= asked.priority <= 127:
-        raise InvalidRequestError(f"register.priority must be 0..127, not {asked.priority}")
+    within(asked.priority, 0, 127, "register.priority")
 
 
 def loads_again(before: pb.ModelSpec, after: pb.ModelSpec) -> bool:
-    """Whether agents have to load the model again: another file or other engine options; replicas and routing do not matter."""
+    """Tell whether agents have to load the model again: its file or engine options changed; replicas and routing do not matter."""
     return before.source != after.source or before.options != after.options

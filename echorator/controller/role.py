@@ -1,6 +1,6 @@
-"""The controller as a role of a server: opens its state, runs its loops, serves its three services.
+"""The controller as a role of a server: opens its state, runs its loops, and serves its three services and the refusals.
 
-Start order: state first, then the loops, then the services answer. A `Server` hosts it; `open` before `start`.
+Start order: state first, then the loops, then the services answer. A `Server` hosts it; `open` comes before the server's `start`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from grpc import aio
 
 from echorator.controller.fleet import TICK_S, Fleet
 from echorator.controller.gateways import Gateways
-from echorator.controller.reconciler import Reconciler
+from echorator.controller.placement.placer import Placer
 from echorator.controller.service import NAME, ControllerService
 from echorator.controller.sessions import Sessions
 from echorator.controller.settings import ControllerSettings
 from echorator.controller.store import Store
 from echorator.controller.xds import ads, csds
 from echorator.controller.xds.mesh_view import view_of
+from echorator.controller.xds.refusals import Refusals
 from echorator.controller.xds.snapshot import Snapshot
 from echorator.errors import EchoratorError
 from echorator.rpc.v1 import controller_pb2 as pb
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class ControllerRole:
-    """Made by `open`, on a running event loop."""
+    """The role of one controller process; create it with `open`, on a running event loop."""
 
     names = (NAME, ads.NAME, csds.NAME)
 
@@ -43,14 +44,15 @@ class ControllerRole:
         self._settings = settings
         self.fleet = Fleet(settings)
         self.gateways = Gateways(lambda: self.discovery.changed())
-        self.reconciler = Reconciler(store, self.fleet, self.gateways, settings)
-        self._sessions = Sessions(self.fleet, self.reconciler, settings, uuid.uuid4().hex)
-        self.calls = ControllerService(store, self.fleet, self.reconciler, self._sessions, self.gateways, settings)
-        view = Snapshot(lambda: view_of(self.fleet.records(), self.reconciler.models(), self.gateways.addresses()))
+        self.placer = Placer(store, self.fleet, self.gateways, settings)
+        self._sessions = Sessions(self.fleet, self.placer, settings, uuid.uuid4().hex)
+        self.calls = ControllerService(store, self.fleet, self.placer, self._sessions, self.gateways, settings)
+        view = Snapshot(lambda: view_of(self.fleet.records(), self.placer.models(), self.gateways.addresses()))
         self.discovery = ads.DiscoveryService(view)
+        self._refusals = Refusals(view.names)
         self._status = csds.ClientStatus(self.discovery)
         self._tasks: list[asyncio.Task[None]] = []
-        self.reconciler.on_pass = metrics.reconcile.observe
+        self.placer.on_pass = metrics.reconcile.observe
         self.fleet.on_report = metrics.reports.inc
         self.discovery.on_push = lambda url: metrics.xds_pushes.labels(_short(url)).inc()
         self.discovery.on_nack = lambda url: metrics.xds_nacks.labels(_short(url)).inc()
@@ -58,7 +60,7 @@ class ControllerRole:
 
     @classmethod
     async def open(cls, folder: Path, settings: ControllerSettings) -> ControllerRole:
-        """Read the state and start the loops. Raises what `Store` raises."""
+        """Open the store in `folder`, recover models and agents, and start the loops. Raises what `Store` raises."""
         store = await asyncio.to_thread(Store, folder)
         role = cls(store, settings)
         try:
@@ -70,11 +72,11 @@ class ControllerRole:
 
     async def _recover(self) -> None:
         for stored in await asyncio.to_thread(self._store.models):
-            self.reconciler.adopt(stored)
+            self.placer.adopt(stored)
         for agent, drain_asked in await asyncio.to_thread(self._store.agents):
             if agent.state != pb.AGENT_STATE_LOST:
                 self.fleet.recover(agent, drain_asked)
-        loops = (self.reconciler.run(), self._tick(), self._end_rebuild(), self._push_models())
+        loops = (self.placer.run(), self._tick(), self._end_rebuild(), self._push_models())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     def _fleet_changed(self, _agent_id: str, urgent: bool) -> None:
@@ -82,8 +84,8 @@ class ControllerRole:
             self.discovery.changed()
 
     async def _push_models(self) -> None:
-        """Clients are told of models as they come, change and go."""
-        with self.reconciler.model_changes.watch() as watch:
+        """Push xDS resources whenever a model is added, changed or removed."""
+        with self.placer.model_changes.watch() as watch:
             while True:
                 await watch.next(0.0)
                 self.discovery.changed()
@@ -102,11 +104,11 @@ class ControllerRole:
         self.discovery.settle()
 
     def observe(self) -> None:
-        """Bring the gauges up to date."""
+        """Set all gauges of the controller to their current values."""
         for state, name in ((pb.AGENT_STATE_READY, "ready"), (pb.AGENT_STATE_DRAINING, "draining"), (pb.AGENT_STATE_LOST, "lost")):
             metrics.agents.labels(name).set(sum(record.state == state for record in self.fleet.records()))
         metrics.xds_clients.set(len(self.discovery.clients))
-        known = self.reconciler.models()
+        known = self.placer.models()
         metrics.models.set(len(known))
         for gauge in (metrics.replicas, metrics.ready_replicas):
             gauge.clear()
@@ -115,31 +117,32 @@ class ControllerRole:
             metrics.ready_replicas.labels(model.spec.name).set(model.status.ready)
 
     def add_to(self, server: aio.Server) -> None:
-        """Register the handlers."""
+        """Register the handlers of the three services, and those that refuse ModelService calls."""
         add_ControllerServiceServicer_to_server(self.calls, server)
         ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(self.discovery, server)
         csds_pb2_grpc.add_ClientStatusDiscoveryServiceServicer_to_server(self._status, server)
+        server.add_generic_rpc_handlers((self._refusals,))
 
     async def leave(self) -> None:
-        """Clients come back by themselves."""
+        """Do nothing: clients reconnect by themselves."""
 
     def stop_admission(self) -> None:
-        """End the streams that would last for ever."""
+        """End the sessions, watches and xDS streams, which would otherwise last for ever and hold the drain up."""
         self._sessions.close()
         for service in (self.calls, self.discovery):
             service.closing.set()
 
     def cancel_all(self) -> int:
-        """Nothing here outlives its stream."""
+        """Return 0: the controller has no requests that outlive their streams."""
         return 0
 
     async def close(self) -> None:
-        """Save what is known, free the folder."""
+        """Stop the loops, save the agents that changed, and close the store."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await self.reconciler.save_agents()
+            await self.placer.save_agents()
         except EchoratorError as error:
             _log.error("the known agents cannot be saved", extra={"error": str(error)})
         self._store.close()

@@ -1,6 +1,7 @@
-"""One agent's stream: it registers, is welcomed, reports, and is told what it has to serve whenever that changes.
+"""The session of an agent with the controller: the agent registers and reports, and is sent what it has to serve whenever that changes.
 
-Fed by `service` with the stream; feeds `fleet` with reports. What an agent missed needs no memory here: every `pb.Desired` is all of it.
+Fed by `service` with the stream and by `placer` with `pb.Desired`; feeds `fleet` with reports. Every `pb.Desired` is complete, so an
+agent that missed one needs no replay.
 """
 
 from __future__ import annotations
@@ -10,41 +11,42 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from echorator.controller.fleet import AgentRecord, Fleet
-from echorator.controller.reconciler import Reconciler
-from echorator.controller.requests import PROTOCOL, ProtocolError, check_register
+from echorator.controller.placement.placer import Placer
+from echorator.controller.requests import ProtocolError, check_register
 from echorator.controller.settings import ControllerSettings
 from echorator.errors import DrainingError
+from echorator.rpc import SESSION_PROTOCOL
 from echorator.rpc.v1 import controller_pb2 as pb
 
-REGISTER_S = 10.0  # an agent that says nothing for this long after it connected is none
+REGISTER_S = 10.0  # longest wait for `register` after an agent has connected
 
 Write = Callable[[pb.ControllerMessage], Awaitable[None]]
 
 
 class Sessions:
-    """All streams of one controller process."""
+    """The agents' sessions with one controller process."""
 
-    def __init__(self, fleet: Fleet, reconciler: Reconciler, settings: ControllerSettings, controller: str) -> None:
+    def __init__(self, fleet: Fleet, placer: Placer, settings: ControllerSettings, controller: str) -> None:
         self._fleet = fleet
-        self._reconciler = reconciler
+        self._placer = placer
         self._settings = settings
         self._controller = controller
         self._closing = asyncio.Event()
 
     def close(self) -> None:
-        """End every stream with DrainingError: the agents come back to the next controller."""
+        """End every session with DrainingError; the agents then connect to the next controller."""
         self._closing.set()
 
     async def run(self, messages: AsyncIterator[pb.AgentMessage], write: Write) -> None:
-        """Until the agent leaves.
+        """Serve one session until the agent ends its stream.
 
         Raises:
-            ProtocolError, InvalidRequestError, AgentExistsError: it is not let in.
+            ProtocolError, InvalidRequestError, AgentExistsError: the registration is refused, or the agent violates the protocol.
             DrainingError: this controller shuts down.
         """
         record = self._fleet.register(await self._registration(messages))
         try:
-            welcome = pb.Welcome(protocol=PROTOCOL, report_interval_s=self._settings.report_interval_s, controller=self._controller)
+            welcome = pb.Welcome(protocol=SESSION_PROTOCOL, report_interval_s=self._settings.report_interval_s, controller=self._controller)
             await write(pb.ControllerMessage(welcome=welcome))
             ends: tuple[asyncio.Task[Any], ...] = (
                 asyncio.create_task(self._read(record, messages)),
@@ -62,7 +64,7 @@ class Sessions:
             if self._closing.is_set():
                 raise DrainingError("the controller is shutting down; connect again")
         finally:
-            if not self._closing.is_set():  # else nobody is lost but this controller
+            if not self._closing.is_set():  # else the agent is not lost: this controller ends the session
                 self._fleet.disconnected(record)
 
     async def _registration(self, messages: AsyncIterator[pb.AgentMessage]) -> pb.Register:
@@ -86,10 +88,10 @@ class Sessions:
 
     async def _tell(self, record: AgentRecord, write: Write) -> None:
         told = 0
-        with self._reconciler.desired_changes.watch() as watch:
-            self._reconciler.wake()
+        with self._placer.desired_changes.watch() as watch:
+            self._placer.wake()
             while True:
-                desired = self._reconciler.desired_of(record.agent.id)
+                desired = self._placer.desired_of(record.agent.id)
                 if desired is not None and desired.revision != told:
                     told = desired.revision
                     await write(pb.ControllerMessage(desired=desired))

@@ -1,7 +1,7 @@
-"""What survives the controller: the models that were asked for, and the agents that were known.
+"""The durable state of the controller: the desired models and the known agents.
 
-One SQLite file in WAL mode, synchronous = FULL: what was acknowledged is on the disk. The folder is held by one process. Calls block
-for a flush, so `service` makes them on a thread; one at a time.
+One SQLite file in WAL mode with synchronous = FULL: every acknowledged write is on the disk. One process holds the folder. Writes block
+for a flush, so `service` and `placer` call them on a thread; a mutex runs one transaction at a time. `role` reads it at a start.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from echorator.errors import EchoratorError, ResourceError
+from echorator.private_files import private_folder
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.serving.folder_lock import hold
+from echorator.sqlite import NewerSchemaError, is_unwritable, open_database, transaction
 
+FILES = ("mesh.db*", "mesh.lock")  # the store's files in its folder
 MIGRATIONS: tuple[str, ...] = (
     """
 CREATE TABLE models (
@@ -33,12 +36,12 @@ INSERT INTO generations VALUES (0);
 
 
 class StateDamagedError(EchoratorError):
-    """The state file cannot be read."""
+    """The state file cannot be read, or was written by a newer version."""
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model that was asked for. `load_generation` is the generation that changed what agents load."""
+    """A desired model. `load_generation` is the last generation that changed what agents load."""
 
     spec: pb.ModelSpec
     generation: int
@@ -47,61 +50,43 @@ class StoredModel:
 
 
 class Store:
-    """`close` frees the folder."""
+    """The open state file of one controller; `close` releases the lock on the folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Open or make it. Raises FolderBusyError, StateDamagedError, ResourceError."""
+        """Lock `folder` and open its state file, creating both where missing. Raises FolderBusyError, StateDamagedError, ResourceError."""
         self.path = folder / "mesh.db"
         self._mutex = threading.Lock()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder, FILES)
             self._lock = hold(folder / "mesh.lock")
         except OSError as error:
             raise ResourceError(f"cannot use {folder}: {error.strerror or error}") from error
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30.0)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._migrate()
-        except sqlite3.Error as error:
+            self._db = open_database(self.path, MIGRATIONS)
+        except BaseException as error:
             os.close(self._lock)
-            raise self._translated(error) from error
-        except BaseException:
-            os.close(self._lock)
+            if isinstance(error, NewerSchemaError):
+                raise StateDamagedError(str(error)) from error
+            if isinstance(error, sqlite3.Error):
+                raise self._translated(error) from error
             raise
 
-    def _migrate(self) -> None:
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if version > len(MIGRATIONS):
-            raise StateDamagedError(
-                f"{self.path} was written by a newer version of Echorator (schema {version}, this one knows {len(MIGRATIONS)}); update it"
-            )
-        for number, migration in enumerate(MIGRATIONS[version:], version + 1):
-            self._db.executescript(f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {number}; COMMIT;")
-
     def _translated(self, error: sqlite3.Error) -> EchoratorError:
-        text = str(error)
-        if any(part in text for part in ("full", "disk I/O", "unable to open", "readonly")):
-            return ResourceError(f"cannot write {self.path}: {text}; nothing of this request was stored, free some space and try again")
-        return StateDamagedError(f"{self.path}: {text}; move it away to start without it: agents report what they serve")
+        if is_unwritable(error):
+            return ResourceError(f"cannot write {self.path}: {error}; nothing of this request was stored, free some space and try again")
+        return StateDamagedError(f"{self.path}: {error}; move it away to start without it: agents report what they serve")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._mutex:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
+                with transaction(self._db):
                     yield self._db
-                    self._db.execute("COMMIT")
-                except BaseException:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
-                    raise
             except sqlite3.Error as error:
                 raise self._translated(error) from error
 
     def models(self) -> list[StoredModel]:
-        """By name. Raises StateDamagedError."""
+        """Return all models, sorted by name. Raises StateDamagedError where one cannot be read."""
         with self._transaction() as db:
             rows = db.execute("SELECT spec, generation, load_generation, created_s FROM models ORDER BY name").fetchall()
         try:
@@ -110,7 +95,7 @@ class Store:
             raise StateDamagedError(f"{self.path}: a model cannot be read ({error}); move the file away to start without it") from error
 
     def put_model(self, spec: pb.ModelSpec, load_again: bool, now_s: float) -> StoredModel:
-        """Create or replace; durable when it returns. `load_again`: what agents load has changed."""
+        """Create or replace a model under a new generation; durable on return. `load_again`: what agents load has changed."""
         with self._transaction() as db:
             db.execute("UPDATE generations SET last = last + 1")
             generation = int(db.execute("SELECT last FROM generations").fetchone()[0])
@@ -122,12 +107,12 @@ class Store:
         return StoredModel(spec, generation, load_generation, created_s)
 
     def delete_model(self, name: str) -> None:
-        """Durable when it returns."""
+        """Delete a model, if it exists; durable on return."""
         with self._transaction() as db:
             db.execute("DELETE FROM models WHERE name = ?", (name,))
 
     def agents(self) -> list[tuple[pb.Agent, bool]]:
-        """The known ones, and whether each was asked to drain. A row that cannot be read is left out: its agent comes back by itself."""
+        """Return the known agents, and whether each was asked to drain; skips unreadable rows, as those agents register again."""
         with self._transaction() as db:
             rows = db.execute("SELECT agent, drain_asked FROM agents ORDER BY id").fetchall()
         found = []
@@ -139,14 +124,14 @@ class Store:
         return found
 
     def put_agents(self, agents: Iterable[tuple[pb.Agent, bool]], gone: Iterable[str]) -> None:
-        """Durable when it returns."""
+        """Write agents with their drain requests, and delete the agents with the ids `gone`; durable on return."""
         with self._transaction() as db:
             rows = [(agent.id, agent.SerializeToString(), int(drain)) for agent, drain in agents]
             db.executemany("INSERT OR REPLACE INTO agents VALUES (?, ?, ?)", rows)
             db.executemany("DELETE FROM agents WHERE id = ?", [(name,) for name in gone])
 
     def close(self) -> None:
-        """Nothing is written any more."""
+        """Close the state file and release the lock on the folder."""
         with self._mutex:
             self._db.close()
             os.close(self._lock)

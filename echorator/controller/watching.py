@@ -1,6 +1,7 @@
-"""Who wants to hear of changes: keys that changed since the watcher last looked, urgent ones at once, others gathered for a while.
+"""Change notification by key: a watcher gets the keys that changed since its last look, urgent keys at once, others gathered for a while.
 
-A slow watcher loses nothing and holds nothing up: a key that changes twice is one key. Runs on one event loop.
+It works like a work queue: a key that changes twice is delivered once, so a slow watcher loses no key and delays no other watcher. Used by
+`service`, `sessions`, `placer` and `xds`. Runs on one event loop.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 
 
 class Watch:
-    """One watcher."""
+    """The pending changes of one watcher."""
 
     def __init__(self) -> None:
         self._changed: dict[str, None] = {}
@@ -19,14 +20,14 @@ class Watch:
         self._urgent = asyncio.Event()
 
     def notify(self, key: str, urgent: bool) -> None:
-        """`key` has changed."""
+        """Add `key` to the pending changes; `urgent` wakes the watcher without gathering."""
         self._changed[key] = None
         self._any.set()
         if urgent:
             self._urgent.set()
 
     async def next(self, gather_s: float) -> list[str]:
-        """Wait for a change; take all keys. What is not urgent waits `gather_s` for more."""
+        """Wait for a change, then remove and return all pending keys; without an urgent key waits `gather_s` more seconds for others."""
         await self._any.wait()
         if not self._urgent.is_set():
             try:
@@ -41,19 +42,19 @@ class Watch:
 
 
 class Watchers:
-    """All of one kind of thing."""
+    """The watchers of one kind of key, such as the ids of agents."""
 
     def __init__(self) -> None:
         self._watches: set[Watch] = set()
 
     def notify(self, key: str, urgent: bool = True) -> None:
-        """Tell every watcher."""
+        """Add `key` to the pending changes of every watcher."""
         for watch in self._watches:
             watch.notify(key, urgent)
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
-        """A watcher while the context lasts; what changes from its first line on is heard."""
+        """Register a watcher while the context lasts; it hears of every change from the context's begin on."""
         watch = Watch()
         self._watches.add(watch)
         try:

@@ -1,1 +1,1 @@
-"""The Python face of the native engine: templates, schemas, vetting and digests of model files."""
+"""The Python side of the native engine: opening and digesting weights, the memory they need, log lines, the embedder's queue."""

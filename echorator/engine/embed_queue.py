@@ -1,7 +1,10 @@
-"""Embeds in batches across concurrent calls: one worker takes all that waits while the last batch was computed.
+"""Embeds the inputs of concurrent calls in batches, here called steps; each takes one input of each call in turn, until it is full.
 
-Fed by the agent's `served_model` and the memory's `gguf_embedder`; runs the native embedder on a thread of its own, so that
-the event loop never waits for it.
+So a call of two thousand texts delays a call of a single text by one batch, not by its whole work. A batch has at most `ubatch_tokens`:
+attention computes all pairs of a batch's tokens, so larger batches cost more. A longer input is computed alone; one that the
+context has no room for, in a larger context that is made on demand and freed when no call waits, since the buffers of
+a context grow with its longest input. Fed by the agent's `embedding` and the memory's `embedders.gguf`; runs the native embedder on a
+thread of its own, so that the event loop never waits for it.
 """
 
 from __future__ import annotations
@@ -10,10 +13,14 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from echorator._native.engine import Embedder, Model
-from echorator.errors import ContextOverflowError, DrainingError, EngineError, InvalidRequestError, QueueFullError
+from echorator import machine
+from echorator._native.engine import Embedder, Model, most_embed_tokens
+from echorator.engine.digest import Identity, identity
+from echorator.engine.memory_needs import check_embed_room, embed_needs
+from echorator.errors import ContextOverflowError, DrainingError, EngineError, InvalidRequestError, QueueFullError, ResourceError
 from echorator.settings import EngineSettings
 
 if TYPE_CHECKING:  # 20 MB that a server which only generates does not need
@@ -22,58 +29,88 @@ if TYPE_CHECKING:  # 20 MB that a server which only generates does not need
 
     Vectors = npt.NDArray[np.float32]
 
+STEP_INPUTS = 64  # the number of sequences in a context of the native embedder
+MOST_WAITING_TOKENS = 4 << 20  # tokens of all waiting calls together
 _CLOSING = "the model is being unloaded"
 
 
-class _Waiting(NamedTuple):
+@dataclass(eq=False)
+class _Call:
+    """One call of `embed`.
+
+    Invariant: the first `taken` inputs have been computed into `out` or are in the batch that is computed now.
+    """
+
     inputs: Sequence[Sequence[int]]
     normalize: bool
+    out: Vectors  # (inputs, dimensions)
     result: asyncio.Future[Vectors]
+    taken: int = 0
+    computed: int = 0
 
 
 class EmbedQueue:
-    """The embedder of one model and one pooling, made on the first call."""
+    """The queue of one model and one pooling; its embedder is made on the first call."""
 
-    def __init__(self, model: Model, settings: EngineSettings, pooling: str) -> None:
+    def __init__(self, model: Model, settings: EngineSettings, pooling: str, file: Identity) -> None:
+        """Keep the model. `pooling` "" is the model's own, or else the mean; `file` identifies the file as it was loaded."""
+        self.longest = most_embed_tokens(settings, model.info)
         self._model = model
         self._settings = settings
         self._pooling = pooling
+        self._file = file
         self._embedder: Embedder | None = None
+        self._larger: Embedder | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_inputs = 0
+        self._calls: deque[_Call] = deque()
+        self._waiting_tokens = 0
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def embed(self, inputs: Sequence[Sequence[int]], normalize: bool) -> Vectors:
-        """(n, length) float32, in order.
+    @property
+    def pooling(self) -> str:
+        """Return the pooling in use, mean, cls or last; before the first call, the pooling that was asked for."""
+        return self._embedder.pooling if self._embedder is not None else self._pooling
+
+    async def embed(self, inputs: Sequence[Sequence[int]], normalize: bool, dimensions: int = 0) -> Vectors:
+        """Return (n, `dimensions`) float32: the first values of each vector (0: all), scaled to length 1 if `normalize`.
 
         Raises:
-            ContextOverflowError, InvalidRequestError: an input is too long or empty; no other call is touched.
-            QueueFullError: more inputs wait than `queue_limit`.
+            ContextOverflowError, InvalidRequestError: an input is too long or empty; other calls are not affected.
+            QueueFullError: `queue_limit` calls wait, or calls with MOST_WAITING_TOKENS tokens.
+            ResourceError: there is no memory for an input of such a length.
         """
         loop = asyncio.get_running_loop()
         if self._closed:
             raise DrainingError(_CLOSING)
+        self._check(inputs)
         if self._embedder is None:
             await self._create(loop)
-        self._check(inputs)
-        if self._waiting and self._waiting_inputs + len(inputs) > self._settings.queue_limit:
-            raise QueueFullError(f"{self._waiting_inputs} inputs wait to be embedded, the limit is {self._settings.queue_limit}")
-        waiting = _Waiting(inputs, normalize, loop.create_future())
-        self._waiting.append(waiting)
-        self._waiting_inputs += len(inputs)
+        if self._closed or self._embedder is None:
+            raise DrainingError(_CLOSING)
+        size = sum(map(len, inputs))
+        if len(self._calls) >= self._settings.queue_limit:
+            raise QueueFullError(f"{len(self._calls)} calls wait to be embedded, the limit is {self._settings.queue_limit}")
+        if self._calls and self._waiting_tokens + size > MOST_WAITING_TOKENS:
+            raise QueueFullError(f"{self._waiting_tokens} tokens wait to be embedded, {size} more would exceed {MOST_WAITING_TOKENS}")
+        import numpy as np
+
+        out = np.zeros((len(inputs), dimensions or self._embedder.length), np.float32)
+        if not inputs:
+            return out
+        call = _Call(inputs, normalize, out, loop.create_future())
+        self._calls.append(call)
+        self._waiting_tokens += size
         if self._worker is None:
             self._worker = loop.create_task(self._work(loop))
-        return await waiting.result
+        return await call.result
 
     async def close(self) -> None:
-        """Let the running batch end, refuse what waits, free the context."""
+        """Let the running batch end, fail the waiting calls and free the contexts."""
         self._closed = True
-        while self._waiting:
-            waiting = self._take()
-            if not waiting.result.done():
-                waiting.result.set_exception(DrainingError(_CLOSING))
+        for call in self._calls:
+            if not call.result.done():
+                call.result.set_exception(DrainingError(_CLOSING))
         if self._worker is not None:
             await self._worker
         loop = asyncio.get_running_loop()
@@ -88,58 +125,96 @@ class EmbedQueue:
         await loop.run_in_executor(self._thread, create)
 
     def _free(self) -> None:
+        self._free_larger()
         if self._embedder is not None:
             self._embedder.close()
             self._embedder = None
 
+    def _free_larger(self) -> None:
+        if self._larger is not None:
+            self._larger.close()
+            self._larger = None
+
     def _check(self, inputs: Sequence[Sequence[int]]) -> None:
-        embedder = self._embedder
-        if embedder is None:
-            raise DrainingError(_CLOSING)
         for i, tokens in enumerate(inputs):
             if not tokens:
                 raise InvalidRequestError(f"inputs[{i}] has no tokens")
-            if len(tokens) > embedder.max_tokens:
-                raise ContextOverflowError(
-                    f"inputs[{i}] has {len(tokens)} tokens and the model embeds at most {embedder.max_tokens}; split or shorten it"
-                )
+            check_length(len(tokens), self.longest, f"inputs[{i}]")
 
-    def _take(self) -> _Waiting:
-        waiting = self._waiting.popleft()
-        self._waiting_inputs -= len(waiting.inputs)
-        return waiting
-
-    def _next_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        while self._waiting and (not batch or self._waiting[0].normalize == batch[0].normalize):
-            waiting = self._take()
-            if not waiting.result.done():
-                batch.append(waiting)
-        return batch
+    def _next_step(self, room: int) -> list[tuple[_Call, int]]:
+        """Return the next batch as (call, index of its input): inputs of at most `room` tokens together, or one longer input alone."""
+        step: list[tuple[_Call, int]] = []
+        tokens = 0
+        while self._calls and len(step) < STEP_INPUTS:
+            call = self._calls[0]
+            if call.result.done():  # the client has gone, or the call failed
+                self._calls.popleft()
+                self._waiting_tokens -= sum(map(len, call.inputs[call.taken :]))
+                continue
+            size = len(call.inputs[call.taken])
+            if step and tokens + size > room:
+                break
+            step.append((call, call.taken))
+            tokens += size
+            call.taken += 1
+            self._waiting_tokens -= size
+            self._calls.popleft()
+            if call.taken < len(call.inputs):
+                self._calls.append(call)
+        return step
 
     async def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            while batch := self._next_batch():
-                await self._compute(loop, batch)
+            while self._embedder is not None and (step := self._next_step(min(self._settings.ubatch_tokens, self._embedder.max_tokens))):
+                computed = loop.run_in_executor(self._thread, self._compute, step)
+                await asyncio.wait((computed,))
+                error = computed.exception()
+                for call, _ in step:
+                    call.computed += 1
+                    if call.result.done():
+                        continue
+                    if error is not None:
+                        call.result.set_exception(error)
+                    elif call.computed == len(call.inputs):
+                        call.result.set_result(call.out)
+                if not self._calls and self._larger is not None:
+                    await loop.run_in_executor(self._thread, self._free_larger)
         finally:
             self._worker = None
 
-    async def _compute(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting]) -> None:
-        embedder = self._embedder
-        if embedder is None:
-            raise EngineError("the embedder was freed under a running batch")
-        inputs = [tokens for waiting in batch for tokens in waiting.inputs]
-        computed = loop.run_in_executor(self._thread, embedder.embed, inputs, batch[0].normalize)
-        await asyncio.wait((computed,))
-        if (error := computed.exception()) is not None:
-            for waiting in batch:
-                if not waiting.result.done():
-                    waiting.result.set_exception(error)
-            return
-        vectors = computed.result()
-        start = 0
-        for waiting in batch:
-            end = start + len(waiting.inputs)
-            if not waiting.result.done():
-                waiting.result.set_result(vectors[start:end])
-            start = end
+    def _compute(self, step: Sequence[tuple[_Call, int]]) -> None:
+        """Compute a batch on the thread and write its vectors into the calls' `out`."""
+        import numpy as np
+
+        inputs = [call.inputs[i] for call, i in step]
+        vectors = self._embedder_for(max(map(len, inputs))).embed(inputs, False)
+        for (call, i), vector in zip(step, vectors, strict=True):
+            cut = vector[: call.out.shape[1]]
+            length = float(np.linalg.norm(cut.astype(np.float64))) if call.normalize else 0.0
+            call.out[i] = cut / length if length > 0 else cut
+
+    def _embedder_for(self, tokens: int) -> Embedder:
+        """Return an embedder for inputs of `tokens`, made if needed. Raises ResourceError where memory does not suffice."""
+        if self._embedder is None:
+            raise EngineError("the embedder was freed under a running step")
+        if tokens <= self._embedder.max_tokens:
+            return self._embedder
+        if self._larger is None or self._larger.max_tokens < tokens:
+            self._free_larger()
+            room = min(self.longest, 1 << (tokens - 1).bit_length())
+            if self._settings.memory_check:
+                self._check_memory(room)
+            self._larger = Embedder(self._model, self._settings, self._embedder.pooling, room)
+        return self._larger
+
+    def _check_memory(self, tokens: int) -> None:
+        if identity(self._settings.path) != self._file:
+            raise ResourceError(f"{self._settings.path} has changed since it was loaded; load the model again to embed {tokens} tokens")
+        free_bytes, reserve_bytes = machine.memory_room(machine.ROOT)
+        check_embed_room(tokens, embed_needs(self._settings, tokens), max(0, free_bytes - reserve_bytes))
+
+
+def check_length(tokens: int, longest: int, called: str) -> None:
+    """Check an input's length. Raises ContextOverflowError, with both numbers."""
+    if tokens > longest:
+        raise ContextOverflowError(f"{called} has {tokens} tokens and the model embeds at most {longest}; split or shorten it")

@@ -1,13 +1,14 @@
-"""What this gateway knows of the mesh: agents and models, as the controller tells them, kept where the controller goes away.
+"""The gateway's informer: the agents and models that the controller reports, kept while the controller is away.
 
-After a break the controller's first word is taken as news, not as truth: an agent it does not name yet has some time to come back to
-it, for it may have been started anew itself. Fed by two watches; feeds `dispatcher` through its listener, and the controller with what that
-holds.
+After a reconnect the first snapshot may be incomplete, for the controller may have restarted and its agents may not have registered again:
+agents missing from the snapshot are kept for `RETURN_S`. Fed by the controller's WatchAgents and WatchModels streams; feeds `dispatcher`
+through a listener (`model_health`), and reports the number of waiting requests and the convicted requests to the controller.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -15,44 +16,44 @@ from typing import Protocol
 
 from grpc import aio
 
+from echorator.backoff import Backoff
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
 _log = logging.getLogger(__name__)
 
-FIRST_RETRY_S = 0.1
-LONGEST_RETRY_S = 2.0
-RETURN_S = 5.0  # for agents that a controller does not name after a break
-REPORT_S = 0.5  # the controller is told of what waits here at most this often
+RETRY = Backoff(first_s=0.1, longest_s=2.0, jitter=(0.5, 1.0))
+RETURN_S = 5.0  # agents missing from the first snapshot after a reconnect are kept for this long
+REPORT_S = 0.5  # waiting requests are reported to the controller at most this often
 CHANNEL_OPTIONS = [("grpc.max_reconnect_backoff_ms", 1000), ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.keepalive_time_ms", 30_000)]
 
 
 class Listener(Protocol):
-    """Told of every change, and asked for what the controller is to know."""
+    """A consumer of the fleet's changes, which also supplies the numbers that are reported to the controller."""
 
     def held(self) -> dict[str, int]:
-        """Requests that wait here, by model."""
+        """Return the number of requests that wait for a slot, by model."""
         ...
 
     def agent_changed(self, agent: pb.Agent) -> None:
-        """It is new or another one now."""
+        """Handle an agent that is new or whose report has changed."""
         ...
 
     def agent_removed(self, agent_id: str) -> None:
-        """It is no more."""
+        """Handle an agent that has left the mesh."""
         ...
 
     def model_changed(self, model: pb.MeshModel) -> None:
-        """It is new or another one now."""
+        """Handle a model that is new or whose spec or status has changed."""
         ...
 
     def model_removed(self, name: str) -> None:
-        """It is asked for no more."""
+        """Handle a model that was deleted from the mesh."""
         ...
 
 
 class FleetView:
-    """`start`, then `close`. `synced` is set once the controller has told all it knows, and stays so."""
+    """The watches of one gateway: `start`, then `close`. `synced` is set after the first snapshot of agents and models, for good."""
 
     def __init__(self, controller: str, gateway_id: str, listener: Listener) -> None:
         self.controller = controller
@@ -65,11 +66,14 @@ class FleetView:
         self._models: set[str] = set()
         self._models_synced = asyncio.Event()
         self._agents_synced = asyncio.Event()
+        self._told = asyncio.Event()
+        self.convicted: Callable[[], dict[bytes, float]] = dict  # digests refused here, with the seconds left; see `suspects`
+        self.on_convicted: Callable[[bytes, float], None] = lambda _digest, _for_s: None  # another gateway convicted a request
         self._channel: aio.Channel | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, address: str) -> None:
-        """Watch from now on; `address` is where this gateway serves, "" for one that others are not to be sent to."""
+        """Start the watches and the report; `address` is where this gateway serves, "" where no client is to be sent to it."""
         self._address = address
         self._channel = aio.insecure_channel(self.controller, options=CHANNEL_OPTIONS)
         stub = ControllerServiceStub(self._channel)
@@ -83,37 +87,46 @@ class FleetView:
         self.synced.set()
 
     async def scale_from_zero(self, model: str) -> None:
-        """Ask for one agent; raises aio.AioRpcError."""
+        """Ask the controller for at least one agent of `model`; raises aio.AioRpcError."""
         assert self._channel is not None
         await ControllerServiceStub(self._channel).ScaleModel(pb.ScaleModelRequest(name=model, replicas=1, at_least=True))
+
+    def tell(self) -> None:
+        """Report newly convicted requests to the controller at once, without waiting for `REPORT_S`."""
+        self._told.set()
 
     async def _report(self, stub: ControllerServiceStub) -> None:
         call = stub.ReportGateway()
         told: dict[str, int] = {}
+        convicts: set[bytes] = set()
         try:
             while not call.done():
-                held = self._listener.held()
-                if held != told:
-                    await call.write(pb.GatewayReport(waiting=held))
-                    told = held
-                await asyncio.sleep(REPORT_S)
+                held, convicted = self._listener.held(), self.convicted()
+                fresh = [pb.Conviction(digest=digest, for_s=for_s) for digest, for_s in convicted.items() if digest not in convicts]
+                if held != told or fresh:
+                    await call.write(pb.GatewayReport(waiting=held, convicted=fresh))
+                    told, convicts = held, set(convicted)
+                self._told.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(REPORT_S):
+                        await self._told.wait()
             await call
         finally:
             call.cancel()
 
     async def _forever(self, stream: Callable[[], Awaitable[None]]) -> None:
-        wait_s = FIRST_RETRY_S
+        failures = 0
         while True:
             try:
                 await stream()
-                wait_s = FIRST_RETRY_S
+                failures = 0
             except aio.AioRpcError as error:
                 if self.connected:
-                    wait_s = FIRST_RETRY_S
+                    failures = 0
                     _log.warning("the controller is gone; going on with what is known", extra={"error": error.details()})
                 self.connected = False
-            await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
-            wait_s = min(LONGEST_RETRY_S, wait_s * 2.0)
+            failures += 1
+            await asyncio.sleep(RETRY.jittered_s(failures, random.random()))
 
     async def _watch_agents(self, stub: ControllerServiceStub) -> None:
         unnamed: asyncio.TimerHandle | None = None
@@ -131,6 +144,8 @@ class FleetView:
                         missing.discard(agent.id)
                 for name in event.removed:
                     self._remove(name)
+                for conviction in event.convicted:
+                    self.on_convicted(conviction.digest, conviction.for_s)
                 if event.synced:
                     self._agents_synced.set()
         finally:
@@ -165,7 +180,7 @@ class FleetView:
                 self._models_synced.set()
 
     async def close(self) -> None:
-        """Watch no more."""
+        """End the watches and close the channel to the controller."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

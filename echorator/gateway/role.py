@@ -1,54 +1,82 @@
-"""The gateway as a role of a server. A `Server` hosts it; `start` once the server's own address is known."""
+"""The gateway as a role of a server: wires its modules together and gives them one life cycle.
+
+A `Server` hosts it and calls `start` once the server's own address is known.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 import uuid
 
 from grpc import aio
 
 from echorator.gateway import stopwatch
+from echorator.gateway.balancing.suspects import Standing
 from echorator.gateway.dispatcher import Dispatcher
 from echorator.gateway.fleet_view import FleetView
 from echorator.gateway.forwarding import Forwarding
+from echorator.gateway.front_end import FrontEnd
 from echorator.gateway.memory_route import MemoryRoute
+from echorator.gateway.model_health import ModelHealth
 from echorator.gateway.passthrough import NAMES, Passthrough
 from echorator.gateway.settings import GatewaySettings
+from echorator.serving.health import Health
 from echorator.telemetry import gateway_metrics as metrics
 from echorator.telemetry.exposition import shared
+
+_log = logging.getLogger(__name__)
 
 OBSERVE_S = 1.0
 
 
 class GatewayRole:
-    """ModelService and CognitionService for clients without xDS."""
+    """The role that offers ModelService and CognitionService to clients without xDS."""
 
     names = NAMES
 
     def __init__(self, controller: str, settings: GatewaySettings, memory_server: str = "") -> None:
         self.id = uuid.uuid4().hex
         self.dispatcher = Dispatcher(settings, self.id)
-        self.view = FleetView(controller, self.id, self.dispatcher)
+        self._models = ModelHealth(self.dispatcher)
+        self.view = FleetView(controller, self.id, self._models)
         self.dispatcher.scale_from_zero = self.view.scale_from_zero
         self.forwarding = Forwarding(self.dispatcher, settings, self.id, self.view.synced)
+        suspects = self.forwarding.suspects
+        self.view.convicted = lambda: suspects.convicted(time.monotonic())
+        self.view.on_convicted = self._convict
+        self.forwarding.on_convicted = self.view.tell
         self._memory = MemoryRoute(memory_server, self.dispatcher.agents)
-        self.calls = Passthrough(self.forwarding, self.dispatcher, self._memory)
+        self.calls = FrontEnd(self.forwarding, self.dispatcher, self._memory)
         self._observing: asyncio.Task[None] | None = None
 
-    def start(self, address: str) -> None:
-        """Watch the mesh; `address` is where this gateway serves, "" where others are not to be sent to it."""
+    def _convict(self, digest: bytes, for_s: float) -> None:
+        suspects, now_s = self.forwarding.suspects, time.monotonic()
+        if suspects.standing(digest, now_s) is not Standing.CONVICTED:
+            suspects.convict(digest, for_s, now_s)
+            _log.warning("another gateway found that a request ends agents; it is refused here too", extra={"digest": digest.hex()})
+
+    def start(self, address: str, health: Health) -> None:
+        """Start to watch the mesh.
+
+        Args:
+            address: where this gateway serves; "" where no client is to be sent to it.
+            health: the health service, which gets an entry for each model.
+        """
+        self._models.start(health)
         self.view.start(address)
         if shared():
             self._observing = asyncio.create_task(self._keep_observed())
 
     async def _keep_observed(self) -> None:
-        """Whichever process is asked for metrics has only the last values of the others."""
+        """Set the gauges every `OBSERVE_S`: where processes share metrics, a scrape of one reads only the last values of the others."""
         while True:
             self.observe()
             await asyncio.sleep(OBSERVE_S)
 
     async def ready(self, within_s: float) -> bool:
-        """Wait for the controller's first word. False where it did not come."""
+        """Wait for the controller's first snapshot; return False where it did not arrive within `within_s`."""
         try:
             async with asyncio.timeout(within_s):
                 await self.view.synced.wait()
@@ -57,28 +85,28 @@ class GatewayRole:
         return True
 
     def add_to(self, server: aio.Server) -> None:
-        """Register the handlers."""
-        server.add_generic_rpc_handlers((self.calls,))
+        """Register the handlers of ModelService and CognitionService."""
+        server.add_generic_rpc_handlers((Passthrough(self.calls),))
 
     async def leave(self) -> None:
-        """Clients of a gateway learn of its end from its health service."""
+        """Do nothing: the clients of a gateway learn of its end from its health service."""
 
     def observe(self) -> None:
-        """Bring the gauges up to date."""
+        """Set all gauges of the gateway to their current values."""
         self.dispatcher.observe()
         stopwatch.observe()
         metrics.connected.set(self.view.connected)
 
     def stop_admission(self) -> None:
-        """New calls are refused; those that wait still get an agent."""
+        """Do nothing: `FrontEnd` refuses new calls itself, and calls that wait may still get an agent."""
 
     def cancel_all(self) -> int:
-        """Refuse what waits and break off what runs."""
+        """Fail the requests that wait for an agent, and refuse new ones; return how many waited."""
         self.dispatcher.stop_admission()
         return self.dispatcher.cancel_waiting()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close the connections to the controller, the agents and the memories."""
         self.dispatcher.stop_admission()
         if self._observing is not None:
             self._observing.cancel()

@@ -1,4 +1,4 @@
-"""What the metrics say of one call of a client."""
+"""Records the metrics of each client call: time to first message, time between messages, duration and status. Fed by `front_end`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from functools import lru_cache
 import prometheus_client
 from prometheus_client import Histogram
 
-from echorator.errors import EchoratorError
-from echorator.serving.calls import Calls
 from echorator.telemetry import gateway_metrics as metrics
 
 _running: Counter[str] = Counter()  # calls under way, by method
 
 
 def observe() -> None:
-    """Bring the gauge of calls under way up to date."""
+    """Set the gauge of the calls under way, by method."""
     for method, calls in _running.items():
         metrics.in_flight.labels(method).set(calls)
 
@@ -38,7 +36,7 @@ def _ended(method: str, model: str, code: str) -> prometheus_client.Counter:
 
 
 class Stopwatch:
-    """From a call's arrival to its end."""
+    """A stopwatch that runs from a call's arrival to its end, and records its metrics."""
 
     __slots__ = ("_begin_s", "_code", "_last_s", "_method", "_model")
 
@@ -51,7 +49,7 @@ class Stopwatch:
         _running[self._method] += 1
 
     def message(self) -> None:
-        """One has come."""
+        """Record a message of the answer: the time since the call began, or since the message before."""
         now_s = time.monotonic()
         first, between = _of_model(self._model)
         if self._last_s:
@@ -60,13 +58,13 @@ class Stopwatch:
             first.observe(now_s - self._begin_s)
         self._last_s = now_s
 
-    def failed(self, error: BaseException, service: Calls) -> None:
-        """It ended with this."""
-        self._code = service.code_of(error).name if isinstance(error, EchoratorError) else "CANCELLED"
+    def failed(self, code: str) -> None:
+        """Set the status code with which the call ends; OK unless this was called."""
+        self._code = code
 
     def end(self) -> None:
-        """It is over."""
+        """Record the duration and the status of the call that has ended."""
         _running[self._method] -= 1
         _duration(self._method).observe(time.monotonic() - self._begin_s)
-        known = "" if self._code == "NOT_FOUND" else self._model  # a name that a client made up is no label
+        known = "" if self._code == "NOT_FOUND" else self._model  # a client's made-up name must not become a label
         _ended(self._method, known, self._code).inc()

@@ -1,1 +1,1 @@
-"""The operator: Models of a Kubernetes cluster become pods, services and a place in the mesh. See `operator`."""
+"""The operator: it turns the Models of a Kubernetes cluster into pods, Services and a place in the mesh. See `operator`."""

@@ -1,4 +1,4 @@
-"""The operator as a process: leads or stands by, keeps what it knows current, has workers reconcile, and says how it is itself."""
+"""The operator's process: it leads or stands by, keeps its caches current, has workers reconcile, and reports its own state."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from echorator.errors import EchoratorError
-from echorator.kube.autoscaling import CUSTOM_METRICS, GPU_METRIC, ignored
-from echorator.kube.client import AbsentError, ApiError, Client, UnreachableError
-from echorator.kube.election import Election, ElectionSettings
-from echorator.kube.events import Events
-from echorator.kube.install import STORE_PORT, Install
-from echorator.kube.memory_health import MemoryHealth
-from echorator.kube.observation import Download
-from echorator.kube.reconciler import Reconciler
-from echorator.kube.resources import GRPC_ROUTE, POD, Kind, Name, Object, name_of
-from echorator.kube.work_queue import WorkQueue
-from echorator.kube.world import World
-from echorator.model.kube_spec import KubeModelSpec
-from echorator.model.mesh_link import MeshLink
-from echorator.model.schema import SpecError, check
+from echorator.kube.api.client import AbsentError, ApiError, Client, UnreachableError
+from echorator.kube.api.election import Election, ElectionSettings
+from echorator.kube.api.events import Events
+from echorator.kube.api.resources import GRPC_ROUTE, POD, Kind, Name, Object, name_of
+from echorator.kube.api.work_queue import WorkQueue
+from echorator.kube.installation import STORE_PORT, Install
+from echorator.kube.models.autoscaling import CUSTOM_METRICS, GPU_METRIC, ignored
+from echorator.kube.models.memory_health import MemoryHealth
+from echorator.kube.models.observation import Download
+from echorator.kube.models.reconciler import Reconciler
+from echorator.kube.models.world import World
+from echorator.mesh_client.link import MeshLink
+from echorator.model_resource.kube_spec import KubeModelSpec
+from echorator.model_resource.schema import SpecError, check
 from echorator.telemetry import operator_metrics as metrics
 
 _log = logging.getLogger(__name__)
@@ -37,20 +37,20 @@ IMAGE_VOLUMES_SINCE = (1, 36)
 
 @dataclass(frozen=True)
 class OperatorSettings:
-    """`watched` "": Models of all namespaces. `identity` is this process among its like."""
+    """The settings of one replica of the operator."""
 
-    install: Install
-    identity: str
-    watched: str = ""
-    workers: int = 8
-    election: ElectionSettings = field(default_factory=ElectionSettings)
-    lease: str = "echorator-operator"
-    controller_through: str = ""  # where this process reaches the controller, if not where pods do
-    resync_s: float = 600.0  # all Models are looked at again after it, whatever was heard
+    install: Install  # the installation that the Models become part of
+    identity: str  # tells this replica from the others, in the lease and in events
+    watched: str = ""  # namespace whose Models are reconciled; "": all
+    workers: int = 8  # Models that are reconciled at the same time
+    election: ElectionSettings = field(default_factory=ElectionSettings)  # times of the leader election
+    lease: str = "echorator-operator"  # name of the election's Lease in the installation's namespace
+    controller_through: str = ""  # the controller's address for this process, if it is not the one for pods
+    resync_s: float = 600.0  # all Models are reconciled again after this time, even without a change
 
 
 class Operator:
-    """`run` until cancelled. One client for all of it."""
+    """A replica of the operator. Call `run` until it is cancelled; all of its calls use one client."""
 
     def __init__(self, client: Client, settings: OperatorSettings) -> None:
         self._client = client
@@ -60,17 +60,17 @@ class Operator:
         self.election = Election(client, settings.install.namespace, settings.lease, settings.identity, settings.election)
         self._queue = WorkQueue(CONTROLLER)
         self._world: World | None = None
-        self._heard: dict[str, tuple[object, ...]] = {}  # of the mesh, by served name
+        self._heard: dict[str, tuple[object, ...]] = {}  # by served name: the last state of the mesh that led to a reconcile
         self._reconciler: Reconciler | None = None
         self.synced = False
 
     async def run(self) -> None:
-        """Lead whenever that is possible; from the beginning where the cluster has more than before."""
+        """Lead whenever that is possible, and start afresh when the cluster has got a feature that it lacked before."""
         while True:
             await self.election.run(self._lead)
 
     def trouble(self) -> str:
-        """Why it is not ready; "" where it is. Who stands by is ready to."""
+        """Return why this replica is not ready; "" if it is. A replica that stands by is ready."""
         if not self.election.leading or self.synced:
             return ""
         return self._world.trouble() if self._world is not None else "what this cluster can do is not known yet"
@@ -82,7 +82,7 @@ class Operator:
         self._world = world = World(self._client, install, self._settings.watched, self._queue.add)
 
         def heard(name: str) -> None:
-            if self._reconciler is not None:  # before, nobody missed anything: all Models are looked at in the beginning
+            if self._reconciler is not None:  # before that nothing is missed: all Models are reconciled at the start
                 self._mesh_changed(world, link, self._reconciler, name)
 
         def told(name: str) -> None:
@@ -106,7 +106,7 @@ class Operator:
                 tasks.append(asyncio.create_task(self._resync(world, install)))
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    task.result()  # raise what ended it; only the resync ends by itself
+                    task.result()  # raises the error of the task that ended; only the resync ends without one
             finally:
                 self.synced, self._reconciler = False, None
                 for task in tasks:
@@ -115,7 +115,7 @@ class Operator:
                 await asyncio.to_thread(link.close)
 
     async def _known_install(self) -> Install:
-        """With what this cluster can do. Tried until it answers."""
+        """Return the installation with the features of this cluster; unreachable API servers are asked again."""
         while True:
             try:
                 version = await self._client.call("GET", "/version")
@@ -134,7 +134,7 @@ class Operator:
             )
 
     async def _serves(self, kind: Kind) -> bool:
-        """Whether the API server has it in this version: of a group there may be others only."""
+        """Return whether the API server has this kind in this version; a group alone may have other versions only."""
         try:
             found = await self._client.call("GET", f"/apis/{kind.api_version}")
         except AbsentError:
@@ -142,7 +142,7 @@ class Operator:
         return any(resource["name"] == kind.plural for resource in found["resources"])
 
     async def _says_gpu_metrics(self, versions: Sequence[Object]) -> bool:
-        """Whether an adapter has them for pods: there may be one for other metrics, or one that is down."""
+        """Return whether an adapter serves GPU metrics of pods; there may be one for other metrics, or one that is down."""
         for version in versions:
             with suppress(ApiError):
                 found = await self._client.call("GET", f"/apis/{version['groupVersion']}")
@@ -151,7 +151,10 @@ class Operator:
         return False
 
     def _mesh_changed(self, world: World, link: MeshLink, reconciler: Reconciler, served: str) -> None:
-        """Told to whom it matters; how busy a model is, does where another number of replicas follows from it."""
+        """Queue the Models that a change in the mesh concerns.
+
+        Mere changes of load queue a Model only if its recommended number of replicas changes.
+        """
         model = link.find(served) if served else None
         if model is None:
             self._heard.pop(served, None)
@@ -178,7 +181,7 @@ class Operator:
         self._enqueue(world, served)
 
     def _enqueue(self, world: World, served: str) -> None:
-        """The Models of a name in the mesh; all of them for ""."""
+        """Queue the Models that serve a name in the mesh; all Models for ""."""
         for model in world.models.indexed(served) if served else list(world.models.all()):
             self._queue.add(name_of(model))
 
@@ -199,7 +202,7 @@ class Operator:
                 self._queue.done(key)
 
     async def _reconcile(self, reconciler: Reconciler, key: Name) -> str:
-        """How it ended, by controller-runtime's words."""
+        """Reconcile one Model and return the result as controller-runtime names it."""
         try:
             again_s = await reconciler.reconcile(key, self._queue.failures(key))
         except EchoratorError as error:
@@ -209,7 +212,7 @@ class Operator:
             extra = {"model": "/".join(key), "error": str(error), "after_s": round(after_s, 3)}
             _log.log(level, "not reconciled", extra=extra)
             return "error"
-        except Exception:  # noqa: BLE001  one Model's surprise is not the end of all others
+        except Exception:  # noqa: BLE001  an unexpected error of one Model must not end the others
             metrics.reconcile_errors.labels(CONTROLLER).inc()
             metrics.reconcile_panics.labels(CONTROLLER).inc()
             _log.exception("not reconciled", extra={"model": "/".join(key)})
@@ -222,9 +225,9 @@ class Operator:
         return "success"
 
     async def _resync(self, world: World, install: Install) -> None:
-        """Everything once in a while, whatever was heard; and the queue's own state for the metrics.
+        """Queue all Models every `resync_s`, and update the queue's metrics every second.
 
-        Returns where the cluster has by now what a Model wanted and `install` said it lacks: the Gateway API, metrics of GPUs.
+        Returns once the cluster has a feature that a Model wants and `install` lacks: the Gateway API, or metrics of GPUs.
         """
         last = time.monotonic()
         while True:
@@ -241,7 +244,7 @@ class Operator:
 
 
 async def _download(session: aiohttp.ClientSession, pods: Sequence[Object]) -> Download:
-    """What the first pod says that can be asked."""
+    """Return the progress of the first pod that answers."""
     for pod in pods:
         address = (pod.get("status") or {}).get("podIP")
         if not address:
@@ -255,13 +258,13 @@ async def _download(session: aiohttp.ClientSession, pods: Sequence[Object]) -> D
 
 
 def _lacking(world: World, install: Install) -> bool:
-    """A Model wants what the cluster did not have when it was looked at."""
+    """Return whether a Model wants a feature that the cluster did not have at the start."""
     for model in world.models.all():
         spec = model["spec"]
         if not install.grpc_routes and (spec.get("expose") or {}).get("type") == GRPC_ROUTE.name:
             return True
         if spec.get("autoscaling"):
-            with suppress(SpecError):  # of what cannot be read nothing is known to lack
+            with suppress(SpecError):  # an invalid spec lacks nothing that is known
                 if ignored(check(KubeModelSpec, spec), install):
                     return True
     return False

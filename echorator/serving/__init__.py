@@ -1,1 +1,1 @@
-"""What every role's gRPC server has: calls counted and refused while draining, errors as statuses, health, reflection, channelz."""
+"""The common part of every role's gRPC server: call counting, draining, errors as statuses, health, reflection and channelz."""

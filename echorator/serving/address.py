@@ -1,4 +1,4 @@
-"""HOST:PORT as people and other processes write it, into its parts. Feeds the command line, agents and the controller."""
+"""Splits HOST:PORT, as people and other processes write it, into its parts. Feeds the command line, agents and the controller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})
 
 
 def host_port(address: str, name: str) -> tuple[str, int]:
-    """The host without brackets, as xDS and sockets want it. Raises InvalidRequestError, which says by `name` what the address is of."""
+    """Return the host without brackets, as xDS and sockets want it, and the port. Raises InvalidRequestError, which names the address."""
     found = _ADDRESS.fullmatch(address)
     if not found or not 1 <= int(found[3]) <= 65535:
         raise InvalidRequestError(f"{name} {address[:140]!r} is not HOST:PORT")

@@ -1,6 +1,6 @@
-"""The life of a call, for the servicers of all roles: counted, refused while draining, its errors turned into statuses.
+"""The base of all roles' servicers: calls are counted, refused while draining, and their errors turned into statuses.
 
-Which code an error has is said by the servicer's own table; here is only the mechanism.
+Each servicer has its own table of status codes; this module has the mechanism only. `life` is the life of one call.
 """
 
 from __future__ import annotations
@@ -8,20 +8,40 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar, cast
 
 import grpc
+from google.protobuf.message import Message
 from grpc import aio
 
-from echorator.errors import DrainingError, EchoratorError
+from echorator.errors import DrainingError, EchoratorError, InvalidRequestError, ModelNotFoundError
+from echorator.serving import bounds
+from echorator.serving.decoding import Undecodable
+from echorator.serving.life import Life
 from echorator.serving.statuses import Trailers, message_of, trailers_of
 from echorator.telemetry import tracing
 from echorator.telemetry.serving_metrics import requests
 
 _log = logging.getLogger(__name__)
 
+
+class ServerBehindError(EchoratorError):
+    """A server that was asked for this call returned an error that no handler understood."""
+
+    retryable = True
+
+    def __init__(self, error: aio.AioRpcError) -> None:
+        super().__init__(f"a server behind this one answered {error.code().name}: {error.details() or 'no reason given'}")
+
+
+OF_ALL: Sequence[tuple[type[EchoratorError], grpc.StatusCode]] = (  # errors raised by this module, for servicers that do not list them
+    (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),
+    (DrainingError, grpc.StatusCode.UNAVAILABLE),
+    (ServerBehindError, grpc.StatusCode.UNAVAILABLE),
+)
 Context = aio.ServicerContext[Any, Any]
 Codes = Sequence[tuple[type[EchoratorError], grpc.StatusCode]]
 Request = TypeVar("Request")
@@ -33,8 +53,20 @@ class DeadlineError(EchoratorError):
     """The call's deadline passed before its answer was complete."""
 
 
+_CLIENTS: dict[grpc.StatusCode, type[EchoratorError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
+    grpc.StatusCode.NOT_FOUND: ModelNotFoundError,
+}
+
+
+def error_behind(error: aio.AioRpcError) -> EchoratorError:
+    """Return what another server's error means for a call that needed it: the client's mistake, in that server's words, or its absence."""
+    kind = _CLIENTS.get(error.code())
+    return kind(error.details() or error.code().name) if kind is not None else ServerBehindError(error)
+
+
 class Calls:
-    """Base of a servicer. `draining` refuses what comes from then on; `idle` is set while no call runs."""
+    """Base class of a servicer. `draining` refuses calls that begin after it is set; `idle` is set while no call runs."""
 
     codes: ClassVar[Codes] = ()
 
@@ -45,71 +77,84 @@ class Calls:
         self._calls = 0
 
     def enter(self) -> None:
-        """A call begins."""
+        """Count a call that begins."""
         self._calls += 1
         self.idle.clear()
 
     def leave(self) -> None:
-        """A call has ended."""
+        """Count a call as ended; after the last one the servicer is idle."""
         self._calls -= 1
         if not self._calls:
             self.idle.set()
 
     def check_admission(self) -> None:
-        """Raises DrainingError while the server shuts down."""
+        """Check that calls may begin. Raises DrainingError while the server shuts down."""
         if self.draining.is_set():
             raise DrainingError("the server is shutting down; try another one")
 
     def code_of(self, error: EchoratorError) -> grpc.StatusCode:
-        """The status of an error; INTERNAL for one that nothing here expects."""
-        return next((code for kind, code in self.codes if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+        """Return the status of an error; INTERNAL for an error that no table lists."""
+        return next((code for kind, code in (*self.codes, *OF_ALL) if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
-    async def refuse(self, context: Context, error: EchoratorError, trace: tracing.Trace) -> NoReturn:
+    def status_of(self, error: BaseException) -> str:
+        """Return the name of the status of a call in which `error` is raised: UNKNOWN for an error that nobody expected."""
+        if isinstance(error, aio.AioRpcError):
+            return self.code_of(error_behind(error)).name
+        if isinstance(error, EchoratorError):
+            return self.code_of(error).name
+        return "CANCELLED" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "UNKNOWN"
+
+    async def refuse(self, context: Context, error: EchoratorError | aio.AioRpcError, trace: tracing.Trace) -> NoReturn:
         """End the call with the status of `error`."""
+        if isinstance(error, aio.AioRpcError):
+            _log.warning("a server behind this one failed a call", extra={"code": error.code().name, "error": error.details()})
+            error = error_behind(error)
         code, message = self.code_of(error), message_of(error)
         if code is grpc.StatusCode.INTERNAL:
             _log.error("call failed", extra={"error": message})
         await context.abort(code, message, self.trailers_of(error, code, message, trace.trace_id))
 
     def trailers_of(self, error: EchoratorError, code: grpc.StatusCode, message: str, trace_id: str) -> Trailers:
-        """What goes with the status of an error."""
+        """Return the trailers that are sent with the status of an error."""
         return trailers_of(error, code.value[0], message, trace_id)
 
 
 def rpc(
     handler: Callable[[S, Request, Context], Awaitable[Reply]], name: str = ""
 ) -> Callable[[S, Request, Context], Coroutine[Any, Any, Reply]]:
-    """Counts the call, refuses it while draining, and turns errors into statuses; `name` is that of its span [the handler's]."""
-
+    """Wrap a handler so that each of its calls has a `Life` and checked fields; `name` is the name of the span [the handler's]."""
     span = name or handler.__name__
 
     @wraps(handler)
     async def call(service: S, request: Request, context: Context) -> Reply:
-        service.enter()
-        trace = tracing.begin(span, metadata_of(context, tracing.TRACEPARENT))
-        failed = ""
-        try:
-            service.check_admission()
-            return await handler(service, request, context)
-        except EchoratorError as error:
-            failed = service.code_of(error).name
-            return await service.refuse(context, error, trace)
-        except BaseException as error:
-            failed = "CANCELLED" if isinstance(error, asyncio.CancelledError) else "UNKNOWN"
-            raise
-        finally:
-            trace.end(failed)
-            requests.labels(span, failed or "OK").inc()
-            service.leave()
+        with Life(service, span, metadata_of(context, tracing.TRACEPARENT), lambda code: requests.labels(span, code).inc()) as life:
+            return await life.answer(context, lambda: handler(service, checked(request), context))
 
     return call
 
 
-def deadline_of(context: Context) -> float:
-    """On CLOCK_MONOTONIC, 0 for none.
+def checked(request: Request) -> Request:
+    """Return the request, or the stream of requests, with every field checked against `bounds`. Raises InvalidRequestError."""
+    if isinstance(request, Message):
+        bounds.check(request)
+        return request
+    if isinstance(request, Undecodable):
+        raise InvalidRequestError(f"the request is not a {request.kind}: {request.reason}")
+    if isinstance(request, AsyncIterator):
+        return cast("Request", _checked_stream(request))
+    return request
 
-    gRPC tells it by the wall clock. One that seems to have passed is none either: gRPC's own timer ends the call if that is true, and
-    if the wall clock has just been set, it is not.
+
+async def _checked_stream(parts: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async for part in parts:
+        yield checked(part)
+
+
+def deadline_of(context: Context) -> float:
+    """Return the call's deadline on CLOCK_MONOTONIC; 0 for none.
+
+    gRPC computes the remaining time from the wall clock. A deadline that seems to have passed counts as none: if it has passed, gRPC's own
+    timer ends the call; if the wall clock has just been set, it has not passed.
     """
     remaining_s = context.time_remaining()
     if remaining_s is None or remaining_s <= 0.0:
@@ -118,5 +163,5 @@ def deadline_of(context: Context) -> float:
 
 
 def metadata_of(context: Context, key: str) -> str:
-    """The first value of a metadata key, "" where there is none."""
+    """Return the first value of a metadata key; "" if the key is absent."""
     return next((str(value) for name, value in context.invocation_metadata() or () if name == key), "")

@@ -1,4 +1,4 @@
-"""A folder that one process at a time may write: a lock file that names its holder."""
+"""Lets one process at a time write a folder, by a lock file that names its holder."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import os
 from pathlib import Path
 
 from echorator.errors import EchoratorError
+from echorator.private_files import FILE_MODE, mended
 
 
 class FolderBusyError(EchoratorError):
-    """Another process holds the folder."""
+    """Another process holds the lock of the folder."""
 
 
 def hold(path: Path) -> int:
-    """An open, locked file that names this process; closing it frees the folder.
+    """Lock a folder and return the descriptor of the lock file, which names this process; closing the descriptor frees the folder.
 
     Raises:
-        FolderBusyError: with the holder's process id.
+        FolderBusyError: another process has the lock; the message has its id.
         OSError: the file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = mended(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

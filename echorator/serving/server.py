@@ -1,7 +1,7 @@
-"""Binds the port, serves the services of one or more roles with health, reflection and channelz, and drains.
+"""One listening server: hosts the services of one or more roles with health, reflection and channelz, and drains them.
 
-Draining: health turns NOT_SERVING, new calls get UNAVAILABLE, running ones have the grace period to end, then they are
-cancelled; a second signal cancels them at once. Fed by the command line, which has the exit codes.
+Draining: health turns NOT_SERVING, new calls get UNAVAILABLE, running calls have the grace period to end and are then
+cancelled; a second signal cancels them at once. Fed by the command line, which chooses the exit codes.
 """
 
 from __future__ import annotations
@@ -10,106 +10,110 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from grpc import aio
 from grpc_channelz.v1 import channelz
 from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
-from echorator.errors import InvalidRequestError, ResourceError
-from echorator.serving import health
+from echorator.errors import ResourceError
+from echorator.ports import AGENT_PORT
+from echorator.ranged import Range, check_ranges
+from echorator.serving import health, heap
 from echorator.serving.calls import Calls
+from echorator.serving.decoding import DecodingServer
+from echorator.serving.reflection import add_reflection
 
 _log = logging.getLogger(__name__)
 
 CHANNELZ = "grpc.channelz.v1.Channelz"
-SEND_LIMIT_BYTES = 256 << 20  # 2048 embeddings of 8192 numbers, and room
-FLUSH_S = 0.5  # for the last statuses to reach their clients
+SEND_LIMIT_BYTES = 256 << 20  # 2048 embeddings of 8192 numbers, with room to spare
+FLUSH_S = 0.5  # time for the last statuses to reach their clients
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-CANCEL_S = 10.0  # for cancelled calls to end; a step is shorter
+CANCEL_S = 10.0  # time for cancelled calls to end; an engine step is shorter
+
+
+_RANGES: Mapping[str, Range] = {
+    "port": Range(0, 65535),
+    "grace_s": Range(0, 86_400),
+    "receive_limit_bytes": Range(1024, (1 << 31) - 1),
+    "keepalive_s": Range(1, 86_400),
+}
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where and how a role is reached. Times in seconds."""
+    """The address and the limits of a server. Times in seconds."""
 
-    host: str = "127.0.0.1"
-    port: int = 50051  # 0: any free one
-    grace_s: float = 30.0  # running calls may take this long after a signal
-    receive_limit_bytes: int = 4 << 20  # of one request; larger ones are RESOURCE_EXHAUSTED
-    keepalive_s: float = 30.0  # a silent connection is probed after this, and closed 10 s later
-    port_option: str = "--port"  # by which a user chooses it
+    host: str = "127.0.0.1"  # address or name to listen on
+    port: int = AGENT_PORT  # 0: any free port
+    grace_s: float = 30.0  # time that running calls have after a signal
+    receive_limit_bytes: int = 4 << 20  # largest request; a larger one gets RESOURCE_EXHAUSTED
+    keepalive_s: float = 30.0  # a silent connection is probed after this time, and closed 10 s later
+    port_option: str = "--port"  # the option by which a user chooses the port
     shared_port: bool = False  # other processes listen on the same port; the kernel gives each connection to one of them
 
     def __post_init__(self) -> None:
-        """Raises InvalidRequestError, naming the field and its range."""
-        for name, low, high in (
-            ("port", 0, 65535),
-            ("grace_s", 0, 86_400),
-            ("receive_limit_bytes", 1024, (1 << 31) - 1),
-            ("keepalive_s", 1, 86_400),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InvalidRequestError(f"{name} must be {low}..{high}, not {value}")
+        """Check the numbers. Raises InvalidRequestError, naming the field and its range."""
+        check_ranges(self, _RANGES)
 
     def channel_options(self) -> list[tuple[str, int]]:
-        """gRPC's channel arguments."""
+        """Return the server's settings as gRPC channel arguments."""
         return [
-            ("grpc.so_reuseport", int(self.shared_port)),  # else a port in use is an error, not a second server behind it
+            ("grpc.so_reuseport", int(self.shared_port)),  # without it a port in use is an error, not a second server behind it
             ("grpc.max_receive_message_length", self.receive_limit_bytes),
             ("grpc.max_send_message_length", SEND_LIMIT_BYTES),
             ("grpc.keepalive_time_ms", int(self.keepalive_s * 1000)),
             ("grpc.keepalive_timeout_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", 1_000),  # clients that probe a silent stream are no attack
+            ("grpc.http2.min_ping_interval_without_data_ms", 1_000),  # clients that probe a silent stream are not an attack
         ]
 
 
 class Role(Protocol):
-    """A service that a server hosts, and what has to end with it."""
+    """A service that a server hosts, with what has to end together with it."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of its services, with their package."""
+        """Return the fully qualified gRPC service names of this role."""
         ...
 
     @property
     def calls(self) -> Calls:
-        """Its servicer."""
+        """Return the servicer whose calls are counted and drained."""
         ...
 
     def add_to(self, server: aio.Server) -> None:
-        """Register the handlers."""
+        """Register the role's handlers with the server."""
         ...
 
     async def leave(self) -> None:
-        """The server is about to drain: returns once those who send calls here know it."""
+        """Tell the senders of calls that the server will drain, and return once they know."""
         ...
 
     def stop_admission(self) -> None:
-        """The server drains: refuse what would begin."""
+        """Refuse new work: the server drains."""
         ...
 
     def cancel_all(self) -> int:
-        """Cancel what runs; returns how much that was."""
+        """Cancel the running requests and return how many there were."""
         ...
 
     async def close(self) -> None:
-        """Free everything; no call runs any more."""
+        """Free everything that the role holds; no call runs any more."""
         ...
 
 
 class Server:
-    """One listening server and its roles. `start`, then `close`; or `catch_signals` and `run_until_signal`."""
+    """One listening server and its roles: `start`, then `close`; or `catch_signals` and `run_until_signal`."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.port = settings.port
         self.health = health.Health()
+        self._welcomes = False
         self._roles: list[Role] = []
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -118,8 +122,8 @@ class Server:
         channelz.add_channelz_servicer(self._server)
 
     def host(self, role: Role) -> None:
-        """Serve a role too; before `start`."""
-        role.add_to(self._server)
+        """Add a role to the server; call it before `start`."""
+        role.add_to(cast("aio.Server", DecodingServer(self._server)))
         self._roles.append(role)
 
     def _names(self) -> list[str]:
@@ -127,13 +131,13 @@ class Server:
 
     @property
     def address(self) -> str:
-        """host:port as clients write it."""
+        """Return the address as clients write it, host:port."""
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
         return f"{host}:{self.port}"
 
     async def start(self) -> int:
-        """Listen; not serving before `serve`. Returns the port. Raises ResourceError when it cannot be had."""
-        reflection.enable_server_reflection((*self._names(), health.SERVICE, CHANNELZ, reflection.SERVICE_NAME), self._server)
+        """Listen and return the port; health is NOT_SERVING until `serve`. Raises ResourceError when the port is not available."""
+        add_reflection((*self._names(), health.SERVICE, CHANNELZ), self._server)
         self.port = self.settings.port or self.port
         if not self.settings.shared_port:
             probe(self.settings.host, self.settings.port, self.settings.port_option)
@@ -141,20 +145,32 @@ class Server:
             self.port = self._server.add_insecure_port(self.address)
         except RuntimeError as error:
             raise ResourceError(f"cannot listen on {self.address}: {error}") from error
-        await self._server.start()
+        starting = asyncio.ensure_future(self._server.start())
+        try:
+            await asyncio.shield(starting)  # grpc.aio prints a traceback where its start is cancelled
+        except asyncio.CancelledError:
+            await starting
+            await self._server.stop(None)
+            raise
         self._set_serving(False)
         return self.port
 
     def serve(self) -> None:
-        """Say to health checks that calls are welcome."""
+        """Report SERVING to health checks."""
+        self._welcomes = True
         self._set_serving(True)
+
+    def hinder(self, hindered: bool) -> None:
+        """Report NOT_SERVING to health checks while `hindered`, as during a stalled engine step, once `serve` was called."""
+        if self._welcomes:
+            self._set_serving(not hindered)
 
     def _set_serving(self, serving: bool) -> None:
         for name in ("", *self._names()):
             self.health.set(name, serving)
 
     async def drain(self, grace_s: float) -> bool:
-        """Refuse what is new and wait for what runs. True when all of it ended within the grace period."""
+        """Refuse new calls and wait for the running ones. Return whether all ended within the grace period."""
         self.health.shut_down()
         await asyncio.gather(*(role.leave() for role in self._roles))
         for role in self._roles:
@@ -169,7 +185,7 @@ class Server:
         return True
 
     async def close(self) -> None:
-        """Cancel what still runs, stop listening, free what the roles hold: the first hosted goes first."""
+        """Cancel what still runs, stop listening and free the roles, in the order in which they were hosted."""
         await self.drain(0.0)
         cancelled = sum(role.cancel_all() for role in self._roles)
         if cancelled:
@@ -180,21 +196,28 @@ class Server:
             await role.close()
 
     def catch_signals(self) -> None:
-        """From here on SIGTERM and SIGINT no longer end the process: `run_until_signal` sees them."""
+        """Catch SIGTERM and SIGINT from here on: they no longer end the process, `run_until_signal` sees them."""
         on_signals(self._on_signal)
 
     def _on_signal(self) -> None:
         (self._hurry if self._stop.is_set() else self._stop).set()
 
     async def run_until_signal(self, or_until: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Serve until a signal, drain, close. A second signal ends the grace period. Needs `catch_signals` before.
+        """Serve until a signal, drain, close. A second signal ends the grace period. Call `catch_signals` first.
 
-        The end of `or_until` is as good as a signal.
+        When `or_until` returns, the server drains as after a signal.
         """
         ends = [asyncio.ensure_future(end()) for end in (self._stop.wait, or_until) if end is not None]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for end in ends:
-            end.cancel()
+        heap.freeze()
+        giving_back = asyncio.create_task(heap.give_memory_back())
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # of a Ctrl-C that came before `catch_signals`
+            await self.close()
+            raise
+        finally:
+            for end in (*ends, giving_back):
+                end.cancel()
         _log.info("draining", extra={"grace_s": self.settings.grace_s})
         drain = asyncio.create_task(self.drain(self.settings.grace_s))
         hurry = asyncio.create_task(self._hurry.wait())
@@ -205,13 +228,13 @@ class Server:
 
 
 def on_signals(call: Callable[[], None]) -> None:
-    """From here on SIGTERM and SIGINT call this, on the running event loop, and end nothing by themselves."""
+    """Call `call` on the running event loop for SIGTERM and SIGINT, which no longer end the process."""
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, call)
 
 
 def probe(host: str, port: int, option: str = "--port") -> None:
-    """Raises ResourceError where the address cannot be bound; gRPC itself would print its own lines before it fails."""
+    """Check that the address can be bound. Raises ResourceError; gRPC itself would print its own lines before it fails."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:

@@ -1,6 +1,6 @@
-"""What a client sees of an error, without the choice of the code: the message, ErrorInfo, RetryInfo and the pushback.
+"""The details that a client gets with an error, without the choice of the code: message, ErrorInfo, RetryInfo and pushback.
 
-Pure. `service` chooses the gRPC code and sends what is built here.
+Pure. `service` chooses the gRPC code and sends the trailers that are built here.
 """
 
 from __future__ import annotations
@@ -19,19 +19,30 @@ Trailers = tuple[tuple[str, str | bytes], ...]
 
 
 def message_of(error: EchoratorError) -> str:
-    """The error's text, cut to what fits a header."""
+    """Return the error's text, cut to what fits into a header."""
     text = str(error) or type(error).__name__
     return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[: MAX_MESSAGE_CHARS - 4]} ..."
 
 
 def reason_of(error: EchoratorError) -> str:
-    """`ContextOverflowError` becomes CONTEXT_OVERFLOW: the machine-readable half of the message."""
+    """Return the machine-readable reason of an error: `ContextOverflowError` becomes CONTEXT_OVERFLOW."""
     name = type(error).__name__.removesuffix("Error")
     return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(name)).upper()
 
 
+def reason_in(trailers: Trailers) -> str:
+    """Return the reason that another server's trailers name, as `trailers_of` writes it; "" for none."""
+    for key, value in trailers:
+        if key == DETAILS and isinstance(value, bytes):
+            for detail in status_pb2.Status.FromString(value).details:
+                info = error_details_pb2.ErrorInfo()
+                if detail.Unpack(info):
+                    return str(info.reason)
+    return ""
+
+
 def trailers_of(error: EchoratorError, code: int, message: str, trace_id: str = "") -> Trailers:
-    """Trailing metadata: google.rpc.Status with ErrorInfo and the trace id, and when to come back where the error knows it."""
+    """Return trailing metadata: google.rpc.Status with ErrorInfo and the trace id, and the time of a retry where the error has one."""
     status = status_pb2.Status(code=code, message=message)
     known = {"trace_id": trace_id} if trace_id else {}
     _pack(status, error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN, metadata=known))

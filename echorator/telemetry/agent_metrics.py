@@ -1,4 +1,4 @@
-"""Metrics of an agent. Times are seconds. What the engine counts itself is read when it is asked for."""
+"""Metrics of an agent. Times are seconds. The engine's own counters are read when the metrics are collected."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-queue_wait = Histogram("echorator_agent_queue_wait_seconds", "From a request's arrival to its slot", ("model",), buckets=FAST)
+queue_wait = Histogram("echorator_agent_queue_wait_seconds", "Time from a request's arrival to its slot", ("model",), buckets=FAST)
 first_token = Histogram(
-    "echorator_agent_time_to_first_token_seconds", "From a request's arrival to its first token", ("model",), buckets=FAST
+    "echorator_agent_time_to_first_token_seconds", "Time from a request's arrival to its first token", ("model",), buckets=FAST
 )
 inter_token = Histogram("echorator_agent_inter_token_seconds", "Mean time between the tokens of a request", ("model",), buckets=FAST)
 
@@ -24,10 +24,10 @@ _COUNTERS = {
     "steps": ("echorator_agent_engine_steps", "Batches that were computed"),
     "preemptions": ("echorator_agent_preemptions", "Requests that gave up their KV cells to be computed again"),
     "evictions": ("echorator_agent_cache_evictions", "Cached prefixes that were given up"),
-    "decode_s": ("echorator_agent_decode_seconds", "Time in llama_decode"),
+    "decode_s": ("echorator_agent_decode_seconds", "Time spent in llama_decode"),
 }
 _GAUGES = {
-    "busy": ("echorator_agent_slots_busy", "Slots that compute"),
+    "busy": ("echorator_agent_slots_busy", "Slots that compute a request"),
     "queued": ("echorator_agent_queue_requests", "Requests that wait for a slot"),
     "cells": ("echorator_agent_kv_cells", "Cells of the KV cache"),
     "cells_used": ("echorator_agent_kv_cells_used", "Cells in use, by requests and by the prefix cache"),
@@ -36,18 +36,21 @@ _GAUGES = {
 
 @dataclass(frozen=True)
 class EngineReading:
-    """Of one model: what `Engine.stats` says, and its slots."""
+    """A reading of one model's engine: what `Engine.stats` returns, and the number of slots."""
 
     model: str
     slots: int
     stats: Mapping[str, float]
 
 
-class _Engines:
+class EngineCollector:
+    """The metrics of the engines that `read` returns, read anew whenever they are collected."""
+
     def __init__(self, read: Callable[[], Iterable[EngineReading]]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
+        """Yield each metric with one series for each model."""
         readings = list(self._read())
         slots = GaugeMetricFamily("echorator_agent_slots", "Requests that are computed at the same time", labels=["model"])
         for reading in readings:
@@ -64,5 +67,5 @@ class _Engines:
 
 
 def collect_engines(read: Callable[[], Iterable[EngineReading]]) -> None:
-    """From here on /metrics has the engines that `read` returns; once a process."""
-    REGISTRY.register(_Engines(read))
+    """Add the engines that `read` returns to the metrics; call it once per process."""
+    REGISTRY.register(EngineCollector(read))

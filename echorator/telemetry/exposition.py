@@ -1,4 +1,4 @@
-"""Serves the metrics: `http://HOST:PORT/metrics`, in Prometheus' text format."""
+"""Serves the metrics at `http://HOST:PORT/metrics`, in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from echorator.errors import ResourceError
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client: processes of one role share their metrics there
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client: the processes of one role share their metrics in this folder
 
 
 def shared() -> bool:
-    """Whether other processes add to the same metrics."""
+    """Return whether other processes add to the same metrics."""
     return FOLDER_VARIABLE in os.environ
 
 
 def text_of(observe: Callable[[], None]) -> bytes:
-    """All metrics of this process, or of all that share them, in Prometheus' text format."""
+    """Return all metrics of this process, or of all that share them, in Prometheus' text format."""
     observe()
     if not shared():
         return generate_latest()
@@ -30,7 +30,7 @@ def text_of(observe: Callable[[], None]) -> bytes:
 
 
 class _Fresh:
-    """The default registry, with its gauges brought up to date first."""
+    """The default registry, whose gauges are updated before each collection."""
 
     def __init__(self, observe: Callable[[], None]) -> None:
         self._observe = observe
@@ -41,7 +41,7 @@ class _Fresh:
 
 
 def serve_metrics(host: str, port: int, observe: Callable[[], None]) -> tuple[int, Callable[[], None]]:
-    """On a thread; returns the port and what stops it. Raises ResourceError where the port cannot be had."""
+    """Serve the metrics on a thread; return the port and a function that stops it. Raises ResourceError if the port is not available."""
     try:
         server, _ = start_http_server(port, host, registry=_Fresh(observe))
     except OSError as error:

@@ -13,21 +13,24 @@ in_flight = Gauge(
 buffered = Counter("echorator_gateway_buffered_requests_total", "Requests that had to wait for an agent")
 waiting = Gauge("echorator_gateway_buffer_requests", "Requests that wait for an agent now", multiprocess_mode="livesum")
 waiting_bytes = Gauge("echorator_gateway_buffer_bytes", "Bytes of the requests that wait", multiprocess_mode="livesum")
-wait_seconds = Histogram("echorator_gateway_buffer_wait_seconds", "Time that requests waited, for those that did", buckets=FAST)
+wait_seconds = Histogram("echorator_gateway_buffer_wait_seconds", "Time that buffered requests waited for an agent", buckets=FAST)
 shed = Counter("echorator_gateway_shed_requests_total", "Requests refused because the buffer was full")
 retries = Counter("echorator_gateway_retries_total", "Attempts on another agent after one broke before its first message", ("model",))
+poisoned = Counter("echorator_gateway_poisoned_requests_total", "Requests that ended two agents and are refused", ("model",))
 first_message = Histogram(
-    "echorator_gateway_time_to_first_token_seconds", "From a call's arrival to its first message", ("model",), buckets=FAST
+    "echorator_gateway_time_to_first_token_seconds", "Time from a call's arrival to its first message", ("model",), buckets=FAST
 )
 between_messages = Histogram(
     "echorator_gateway_inter_token_seconds",
-    "Between two messages of a stream; one message may carry several tokens",
+    "Time between two messages of a stream; one message may carry several tokens",
     ("model",),
     buckets=FAST,
 )
-duration = Histogram("echorator_gateway_request_duration_seconds", "From a call's arrival to its end", ("method",), buckets=FAST)
+duration = Histogram("echorator_gateway_request_duration_seconds", "Time from a call's arrival to its end", ("method",), buckets=FAST)
 open_breakers = Gauge(
     "echorator_gateway_circuit_breakers_open", "Agents that are left out because they failed", multiprocess_mode="livemax"
 )
 agents = Gauge("echorator_gateway_agents", "Agents that this gateway knows", multiprocess_mode="livemax")
-connected = Gauge("echorator_gateway_controller_connected", "1 while the controller is reached", multiprocess_mode="livemin")
+connected = Gauge(
+    "echorator_gateway_controller_connected", "1 while the gateway is connected to the controller, else 0", multiprocess_mode="livemin"
+)

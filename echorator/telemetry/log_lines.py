@@ -1,4 +1,4 @@
-"""Log records as lines on stderr, with their fields and the trace id of the call: key=value for people, JSON for machines."""
+"""Writes log records as lines on stderr, with their fields and the call's trace id: key=value for people, JSON for machines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 from echorator.telemetry import tracing
 
 FORMATS = ("text", "json")
-NOISY = ("grpc", "urllib3")  # their debug records say nothing of this system
+NOISY = ("grpc", "urllib3")  # their debug records are about their own internals
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -43,7 +43,7 @@ class _Json(logging.Formatter):
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
-    """To whatever stderr is then: a live view puts itself before it."""
+    """A handler that writes to the present `sys.stderr`, since a live view replaces that object."""
 
     @property
     def stream(self) -> TextIO:
@@ -51,11 +51,11 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
     @stream.setter
     def stream(self, _: TextIO) -> None:
-        """As it is."""
+        pass
 
 
 def log_to_stderr(level: str, form: str = "text") -> None:
-    """From here on records of `level` and above are written, as one of FORMATS."""
+    """Write log records of `level` and above from here on, in one of FORMATS."""
     handler = _Stderr()
     handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -1,7 +1,7 @@
-"""Traces across client, gateway, agent and engine: the W3C trace context goes from call to call, spans to an OpenTelemetry collector.
+"""Traces calls across client, gateway, agent and engine by the W3C trace context, and sends spans to an OpenTelemetry collector.
 
-Without a collector a call still has a trace id: the client's own, or one made here; it stands in every log line and every error, so that
-what several processes say of one call can be found. With `export_to` each call is a span too, sent in batches by a thread of the SDK.
+Without a collector a call still has a trace id, the client's or a new one; it is in every log line and every error, so that
+the records of several processes about one call can be found. With `export_to` each call is a span too, sent in batches by an SDK thread.
 
 W3C Trace Context, https://www.w3.org/TR/trace-context/: `traceparent` is version-traceid-spanid-flags, in hexadecimal.
 """
@@ -22,14 +22,14 @@ _FORM = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
 
 _current: ContextVar[Trace | None] = ContextVar("echorator_trace", default=None)
-_random = random.Random()  # of the operating system's entropy, once
+_random = random.Random()  # seeded from the operating system's entropy, once
 _tracer: Tracer | None = None
 _provider: Any = None
 
 
 @dataclass(slots=True)
 class Trace:
-    """One call's place in its trace. `end` it once."""
+    """The place of one call in its trace. Call `end` once."""
 
     trace_id: str
     span_id: str
@@ -38,11 +38,11 @@ class Trace:
 
     @property
     def header(self) -> str:
-        """`traceparent` for the calls that this one makes."""
+        """Return the `traceparent` of the calls that this call makes."""
         return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
 
     def end(self, error: str = "") -> None:
-        """The call has ended, with the name of its status where that is an error."""
+        """End the call's span; `error` is the name of the call's status where that is an error."""
         if self.span is not None:
             if error:
                 from opentelemetry.trace import Status, StatusCode
@@ -52,7 +52,7 @@ class Trace:
 
 
 def parse(traceparent: str) -> tuple[str, str, bool] | None:
-    """Trace id, span id, sampled; None where it is none, as the standard wants a bad one treated."""
+    """Return (trace id, span id, sampled); None for a malformed header, as the standard wants it to be treated."""
     found = _FORM.fullmatch(traceparent)
     if found is None or traceparent.startswith("ff") or found[1] == _ZERO_TRACE or found[2] == _ZERO_SPAN:
         return None
@@ -60,23 +60,23 @@ def parse(traceparent: str) -> tuple[str, str, bool] | None:
 
 
 def current() -> Trace | None:
-    """Of the call that runs in this task."""
+    """Return the trace of the call that runs in this task; None outside of a call."""
     return _current.get()
 
 
 def current_id() -> str:
-    """Its trace id, "" outside of a call."""
+    """Return the trace id of the present call; "" outside of a call."""
     trace = _current.get()
     return trace.trace_id if trace is not None else ""
 
 
 def _new_id(bits: int) -> str:
-    """Random and not zero; ids need not be unguessable, and this takes no system call."""
+    """Return a random non-zero id; ids need not be unguessable, and this generator makes no system call."""
     return f"{_random.getrandbits(bits) or 1:0{bits // 4}x}"
 
 
 def begin(name: str, traceparent: str) -> Trace:
-    """A call begins in this task; `traceparent` is what its client sent, or ""."""
+    """Begin the trace of a call in this task; `traceparent` is what the client sent, or ""."""
     parent = parse(traceparent) if traceparent else None
     trace_id, sampled = (parent[0], parent[2]) if parent is not None else (_new_id(128), True)
     if _tracer is None:
@@ -101,7 +101,7 @@ def _with_span(tracer: Tracer, name: str, trace_id: str, parent_id: str, sampled
 
 
 def child(name: str, begin_s: float, end_s: float, **attributes: str | int | float | bool) -> None:
-    """A part of the current call that is over: from `begin_s` to `end_s` on the clock of time.time()."""
+    """Record a part of the current call that has ended, from `begin_s` to `end_s` on the clock of time.time()."""
     trace = _current.get()
     if _tracer is None or trace is None or trace.span is None:
         return
@@ -128,7 +128,7 @@ def export_to(endpoint: str, service: str, instance: str) -> None:
 
 
 def flush() -> None:
-    """Send what has not been sent; at the end of a process."""
+    """Send the spans that have not been sent; call it at the end of a process."""
     global _tracer, _provider
     if _provider is not None:
         _provider.shutdown()

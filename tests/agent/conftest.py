@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from echorator.agent.embedded import embedded_model
-from tests.agent.serving import Agent, serving
+from echorator.agent.loading.embedded import embedded_model
+from tests.support.agents import Agent, serving
 
 
 @pytest.fixture(scope="session")

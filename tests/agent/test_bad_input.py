@@ -8,12 +8,11 @@ from pathlib import Path
 import grpc
 import pytest
 import pytest_asyncio
-from google.protobuf import json_format, struct_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from bench import random_gguf
 from echorator.rpc.v1 import model_pb2 as pb
-from tests.agent.serving import GREEDY, GREETING, Agent, collected, refused, serving, trailers, user
+from tests.support.agents import GREEDY, GREETING, Agent, collected, refused, serving, trailers, user
+from tests.support.models import random_gguf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,10 +25,6 @@ async def still_serving(agent: Agent) -> AsyncIterator[None]:
     text, _ = await collected(agent.stub.Chat(pb.ChatRequest(messages=GREETING, sampling=GREEDY)))
     assert text
     await agent.idle()
-
-
-def struct(value: dict[str, object]) -> struct_pb2.Struct:
-    return json_format.ParseDict(value, struct_pb2.Struct())
 
 
 async def test_a_prompt_longer_than_the_context_names_both_numbers(agent: Agent) -> None:
@@ -54,7 +49,7 @@ async def test_a_prompt_longer_than_the_context_names_both_numbers(agent: Agent)
         (pb.GenerateRequest(tokens=pb.TokenIds(ids=[-1])), "token ids must be"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(temperature=3)), "temperature must be 0..2, not 3"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(logit_bias={768: 1})), "logit_bias: token ids must be 0..767"),
-        (pb.GenerateRequest(prompt="x", limits=pb.Limits(max_tokens=0)), "max_tokens must be 1 or more"),
+        (pb.GenerateRequest(prompt="x", limits=pb.Limits(max_tokens=-1)), "max_tokens must be 0 or more"),
         (pb.GenerateRequest(prompt="x", limits=pb.Limits(logprobs=21)), "logprobs must be 0..20"),
         (pb.GenerateRequest(prompt="x", limits=pb.Limits(priority=500)), "priority must be -100..100"),
         (pb.GenerateRequest(prompt="x", limits=pb.Limits(stop=[""])), "stop: each text"),
@@ -63,8 +58,12 @@ async def test_a_prompt_longer_than_the_context_names_both_numbers(agent: Agent)
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(grammar='other ::= "a"')), "grammar"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(grammar="root ::= " + "(" * 5000 + '"a"' + ")" * 5000)), "grammar"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(grammar="")), "grammar is empty"),
-        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema=struct({"type": "nonsense"}))), "schema"),
-        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema=struct({"$ref": "#/nowhere"}))), "schema"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema='{"type": "nonsense"}')), "schema"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema='{"$ref": "#/nowhere"}')), "schema"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema="{")), "json_schema is not JSON"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema="[1]")), "json_schema must be a JSON object"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema='{"a":' * 100_000)), "json_schema nests more than"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema='{"const": NaN}')), "json_schema is not JSON"),
     ],
 )
 async def test_generate(agent: Agent, request_: pb.GenerateRequest, says: str) -> None:
@@ -99,11 +98,10 @@ async def test_unknown_model_lists_those_that_are_loaded(agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
-        (pb.EmbedRequest(), "1..2048 texts"),
+        (pb.EmbedRequest(), "1..2048 in one call, not 0"),
         (pb.EmbedRequest(inputs=["x"] * 2049), "not 2049"),
-        (pb.EmbedRequest(inputs=["x", ""]), "inputs[1] is empty"),
+        (pb.EmbedRequest(inputs=["", ""]), "inputs[0] is empty"),
         (pb.EmbedRequest(inputs=["x"], pooling=9), "pooling must be"),  # type: ignore[arg-type]
-        (pb.EmbedRequest(inputs=["x"]), "mean, cls or last"),
         (pb.EmbedRequest(inputs=["word " * 5000], pooling=pb.POOLING_MEAN), "inputs[0] has"),
     ],
 )
@@ -125,7 +123,10 @@ async def test_oversize_message(agent: Agent) -> None:
 
 
 async def test_a_long_error_fits_the_headers(agent: Agent) -> None:
-    await refused(agent.stub.Generate(pb.GenerateRequest(model="é" * 100_000, prompt="x")), grpc.StatusCode.NOT_FOUND, "loaded: echo-nano")
+    await refused(agent.stub.Generate(pb.GenerateRequest(model="é" * 1000, prompt="x")), grpc.StatusCode.NOT_FOUND, "loaded: echo-nano")
+    await refused(
+        agent.stub.Generate(pb.GenerateRequest(model="é" * 100_000, prompt="x")), INVALID, "model must be at most 1024 characters"
+    )
 
 
 @pytest.mark.parametrize(

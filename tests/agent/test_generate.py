@@ -7,11 +7,10 @@ import math
 from pathlib import Path
 
 import pytest
-from google.protobuf import json_format, struct_pb2
 
-from bench import random_gguf
 from echorator.rpc.v1 import model_pb2 as pb
-from tests.agent.serving import GREEDY, Agent, collected, read, serving, user
+from tests.support.agents import GREEDY, Agent, collected, read, serving, user
+from tests.support.models import random_gguf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -106,7 +105,7 @@ async def test_a_schema_shapes_the_text(agent: Agent) -> None:
         "required": ["animal", "age"],
         "additionalProperties": False,
     }
-    sampling = pb.Sampling(temperature=1.0, seed=3, json_schema=json_format.ParseDict(schema, struct_pb2.Struct()))
+    sampling = pb.Sampling(temperature=1.0, seed=3, json_schema=json.dumps(schema))
     for seed in range(5):
         sampling.seed = seed
         text, finish = await collected(agent.stub.Chat(pb.ChatRequest(messages=user("My dog is 3."), sampling=sampling)))
@@ -122,11 +121,13 @@ async def test_a_grammar_shapes_the_text(agent: Agent) -> None:
     assert text in ("yes!", "no!")
 
 
-async def test_any_json(agent: Agent) -> None:
-    sampling = pb.Sampling(temperature=0.0, json=True)
-    text, finish = await collected(agent.stub.Chat(pb.ChatRequest(messages=user("Give me JSON."), sampling=sampling)))
-    if finish.reason == pb.FINISH_REASON_STOP:
-        json.loads(text)
+async def test_a_json_object(agent: Agent) -> None:
+    for seed in range(10):
+        sampling = pb.Sampling(temperature=1.0, seed=seed, json_object=True)
+        text, finish = await collected(agent.stub.Chat(pb.ChatRequest(messages=user("Give me JSON."), sampling=sampling)))
+        assert text.lstrip().startswith("{")
+        if finish.reason == pb.FINISH_REASON_STOP:
+            assert isinstance(json.loads(text), dict)
 
 
 async def test_a_forbidden_token_does_not_come(agent: Agent) -> None:
@@ -141,10 +142,10 @@ async def test_a_forbidden_token_does_not_come(agent: Agent) -> None:
 async def test_template_arguments_reach_the_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random_gguf, "CHATML", "{{ word * times }}")
     path = random_gguf.write(tmp_path / "words.gguf", random_gguf.Shape())
-    arguments = json_format.ParseDict({"word": "abc", "times": 3}, struct_pb2.Struct())
+    arguments = json.dumps({"word": "abc", "times": 3})
     limits = pb.Limits(max_tokens=4, ignore_eos=True)
     async with serving({"words": path}) as words:
-        chat = pb.ChatRequest(messages=user("?"), sampling=GREEDY, limits=limits, template_arguments=arguments)
+        chat = pb.ChatRequest(messages=user("?"), sampling=GREEDY, limits=limits, template_arguments_json=arguments)
         generate = pb.GenerateRequest(prompt="abcabcabc", sampling=GREEDY, limits=limits)
         (rendered, finish), (expected, finish_of_expected) = [
             await collected(words.stub.Chat(chat)), await collected(words.stub.Generate(generate))

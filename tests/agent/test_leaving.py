@@ -13,10 +13,10 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from echorator.cli.client import connected
+from echorator.host.connection import connected
 from echorator.rpc.v1 import model_pb2 as pb
-from tests.agent.polling import eventually
-from tests.agent.serving import Agent, collected, refused, serving, trailers, user
+from tests.support.agents import Agent, collected, refused, serving, trailers, user
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -146,6 +146,7 @@ async def _leave(agent: Agent, rng: random.Random) -> None:
             await embedding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix_cache", [False, True])
 async def test_a_thousand_clients_leave_and_nothing_stays(echo_nano: Path, prefix_cache: bool) -> None:
     rng = random.Random(20)

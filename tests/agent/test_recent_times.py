@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echorator.agent.recent_times import MOST, RecentTimes
-from echorator.model.autoscale import MEASURED_S
+from echorator.model_resource.autoscale import MEASURED_S
 
 
 class Clock:

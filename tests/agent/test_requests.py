@@ -1,17 +1,17 @@
-"""What a client may send: defaults, presence, ranges, and the plain values behind protobuf's."""
+"""What a client may send: defaults, presence, ranges, and what JSON text keeps."""
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from google.protobuf import json_format, struct_pb2
 
 from echorator.agent import requests
 from echorator.errors import InvalidRequestError
-from echorator.images.puller import Image
+from echorator.model_files.puller import Image
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.settings import EngineSettings, Lora, Sampling
 
@@ -39,7 +39,7 @@ def test_every_sampling_field_reaches_the_settings() -> None:
     assert made == Sampling(
         0.5, 7, 0.5, 0.25, 0.5, 1.5, 0.5, 0.25, 8, 0.5, 2.0, 3, 16, ("a", "b"), 0.5, 0.25, 2, 4.0, 0.5, 11, ((3, 1.5),), 'root ::= "x"'
     )
-    shapes = {"json_schema", "json"}
+    shapes = {"json_schema", "json_object"}
     assert {f.name for f in pb.Sampling.DESCRIPTOR.fields} - shapes == {f.name for f, _ in message.ListFields()}
 
 
@@ -85,14 +85,15 @@ def test_a_token_may_be_forbidden() -> None:
 
 
 def test_json_false_is_no_grammar() -> None:
-    assert requests.sampling_of(pb.Sampling(json=False), VOCABULARY, {}).grammar == ""
-    assert requests.sampling_of(pb.Sampling(json=True), VOCABULARY, {}).grammar
+    assert requests.sampling_of(pb.Sampling(json_object=False), VOCABULARY, {}).grammar == ""
+    assert requests.sampling_of(pb.Sampling(json_object=True), VOCABULARY, {}).grammar
 
 
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        (pb.Limits(max_tokens=0), "max_tokens must be 1 or more, not 0"),
+        (pb.Limits(max_tokens=-1), "max_tokens must be 0 or more, not -1"),
+        (pb.Limits(prompt_logprobs=21), "prompt_logprobs must be 0..20, not 21"),
         (pb.Limits(max_tokens=-1), "max_tokens"),
         (pb.Limits(priority=101), "priority must be -100..100, not 101"),
         (pb.Limits(priority=-101), "priority"),
@@ -111,8 +112,8 @@ def test_limits_out_of_range(message: pb.Limits, says: str) -> None:
 
 def test_limits() -> None:
     assert requests.limits_of(pb.Limits()) == requests.Limits()
-    message = pb.Limits(max_tokens=5, stop=["a", "b"], ignore_eos=True, priority=-3, logprobs=0, no_cache=True)
-    assert requests.limits_of(message) == requests.Limits(5, ("a", "b"), True, -3, 0, False)
+    message = pb.Limits(max_tokens=5, stop=["a", "b"], ignore_eos=True, priority=-3, logprobs=0, no_cache=True, prompt_logprobs=2)
+    assert requests.limits_of(message) == requests.Limits(5, ("a", "b"), True, -3, 0, 2, False)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +125,30 @@ def test_empty_prompt(request_: pb.GenerateRequest) -> None:
         requests.prompt_of(request_, VOCABULARY)
 
 
-def test_a_struct_keeps_whole_numbers_whole() -> None:
-    plain = {"a": 3, "b": [1, 2.5, None, True, "x"], "c": {"minimum": -2}, "d": 1e300}
-    struct = json_format.ParseDict(plain, struct_pb2.Struct())
-    made = requests.dict_of(struct)
-    assert made == plain
-    assert type(made["a"]) is int
-    assert type(made["b"][3]) is bool
+def test_json_text_keeps_order_and_whole_numbers() -> None:
+    plain = {"z": 12345678901234567890, "a": [1, 2.5, None, True, "x"], "m": {"minimum": -2, "b": 1, "a": 1}, "d": 1e300, "one": 1.0}
+    made = requests.json_object_of(json.dumps(plain), "field")
+    assert json.dumps(made) == json.dumps(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "field is not JSON"),
+        ("[1]", "field must be a JSON object"),
+        ('{"a": Infinity}', "Infinity is not a JSON value"),
+        ('{"a":' * 65 + "1" + "}" * 65, "nests more than 64 deep"),
+        ('{"a":' * 100_000, "nests more than 64 deep"),
+        ("[" * 100_000 + "]" * 100_000, "field"),
+    ],
+)
+def test_bad_json_text(text: str, says: str) -> None:
+    with pytest.raises(InvalidRequestError, match=says):
+        requests.json_object_of(text, "field")
+
+
+def test_the_deepest_json_text() -> None:
+    assert requests.json_object_of('{"a":' * 64 + "1" + "}" * 64, "field")
 
 
 @pytest.mark.parametrize(
@@ -182,3 +200,12 @@ def test_engine_options_out_of_range(options: pb.EngineOptions, says: str) -> No
     with pytest.raises(InvalidRequestError) as caught:
         requests.engine_settings_of(options, EngineSettings(Path(".")))
     assert says in str(caught.value)
+
+
+def test_a_float32_is_the_number_that_the_client_wrote() -> None:
+    assert requests.sampling_of(pb.Sampling(repeat_penalty=0.01), 768, {}).repeat_penalty == 0.01
+    assert requests.sampling_of(pb.Sampling(temperature=0.7, dry_base=1.1), 768, {}).temperature == 0.7
+    with pytest.raises(InvalidRequestError, match=r"repeat_penalty must be 0\.01\.\.10, not 0\.009"):
+        requests.sampling_of(pb.Sampling(repeat_penalty=0.009), 768, {})
+    with pytest.raises(InvalidRequestError, match="temperature"):
+        requests.sampling_of(pb.Sampling(temperature=float("nan")), 768, {})

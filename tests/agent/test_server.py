@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from grpc import aio
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -20,13 +19,13 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
-from echorator.cli.client import connected
 from echorator.errors import InvalidRequestError, ResourceError
+from echorator.host.connection import connected
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
-from tests.agent.pulling import no_pulls
-from tests.agent.serving import Agent, collected, refused, serving
+from tests.support.agents import Agent, collected, exit_code, refused, serving, subprocess_serving
+from tests.support.models.pulling import no_pulls
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -82,6 +81,34 @@ async def test_reflection_lists_the_services_and_describes_them(agent: Agent) ->
     assert described.file_descriptor_response.file_descriptor_proto
 
 
+async def test_reflection_of_both_versions_says_the_same(agent: Agent) -> None:
+    asked = [
+        reflection_pb2.ServerReflectionRequest(list_services=""),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=NAME),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="grpc.reflection.v1.ServerReflection"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="no.such.Symbol"),
+    ]
+    said = []
+    async with channel_to(agent.address) as channel:
+        for version in ("v1alpha", "v1"):
+            call: Any = channel.stream_stream(
+                f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+                request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+                response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+            )
+            said.append([reply async for reply in call(iter(asked))])
+    assert said[0] == said[1]
+    listed, described, itself, unknown = said[1]
+    services = {service.name for service in listed.list_services_response.service}
+    assert services >= {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", NAME}
+    assert described.file_descriptor_response.file_descriptor_proto
+    (own,) = itself.file_descriptor_response.file_descriptor_proto
+    file = descriptor_pb2.FileDescriptorProto.FromString(own)
+    assert file.package == "grpc.reflection.v1"
+    assert b"v1alpha" not in own
+    assert unknown.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
 async def test_channelz_shows_the_server(agent: Agent) -> None:
     async with channel_to(agent.address) as channel:
         stub = channelz_pb2_grpc.ChannelzStub(channel)
@@ -113,29 +140,6 @@ async def test_the_receive_limit_is_a_setting(echo_nano: Path) -> None:
     async with serving({"echo-nano": echo_nano}, ServerSettings(port=0, receive_limit_bytes=2048)) as agent:
         assert (await agent.stub.Tokenize(pb.TokenizeRequest(text="x" * 1000))).tokens
         await refused(agent.stub.Tokenize(pb.TokenizeRequest(text="x" * 3000)), grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
-
-
-@asynccontextmanager
-async def subprocess_serving(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """`echorator serve` on a free port; yields the process and its address."""
-    command = (sys.executable, "-m", "echorator", "serve", "--port", "0", "--threads", "1", *arguments)
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(60):
-            line = (await process.stdout.readline()).decode()
-        found = re.match(r"listening on (\S+), try: grpcurl", line)
-        assert found is not None, line
-        yield process, found[1]
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def exit_code(process: asyncio.subprocess.Process, within_s: float) -> int:
-    async with asyncio.timeout(within_s):
-        return await process.wait()
 
 
 LONG = pb.GenerateRequest(prompt="a", limits=pb.Limits(ignore_eos=True))
@@ -184,6 +188,7 @@ async def test_a_second_signal_stops_at_once(slow_model: Path) -> None:
         assert await exit_code(process, 10) == 0
 
 
+@pytest.mark.slow
 async def test_a_silent_stream_with_keepalive_is_not_broken(agent: Agent) -> None:
     options = [("grpc.keepalive_time_ms", int(PINGS_S * 1000)), ("grpc.http2.max_pings_without_data", 0)]
     async with aio.insecure_channel(agent.address, options=[*options, ("grpc.use_local_subchannel_pool", 1)]) as channel:

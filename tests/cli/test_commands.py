@@ -12,53 +12,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from bench.random_gguf import Shape, write
 from echorator.cli.main import parser
 from echorator.settings import EngineSettings
-from tests.waiting import looks
-
-COMMAND = (sys.executable, "-m", "echorator")
-MEMORY = "You are Echo, a helpful assistant with a memory.\nMemory:\n- My dog is called Pixel."
-QUESTION = "What is my dog called?"
-ANSWER = "Your dog's name is Pixel."
-TIMEOUT_S = 60
-
-
-def echorator(*arguments: str, text_in: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run((*COMMAND, *arguments), input=text_in, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-
-
-def failed(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
-    """One line on stderr, nothing on stdout, no traceback."""
-    lines = [line for line in done.stderr.splitlines() if not line.startswith(("checking ", "loading "))]
-    assert done.returncode == code, done.stderr
-    assert done.stdout == ""
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("echorator: error: ")
-    for part in parts:
-        assert part in lines[0]
-
-
-@contextmanager
-def server(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`echorator serve` on a free port; yields the process and its address."""
-    process = subprocess.Popen((*COMMAND, "serve", "--port", "0", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        found = re.match(r"listening on (127\.0\.0\.1:\d+), try: grpcurl -plaintext -d '(.+)' \S+ echorator\.v1\.ModelService/Chat", line)
-        assert found is not None, line
-        json.loads(found[2])
-        yield process, found[1]
-    finally:
-        process.kill()
-        process.communicate()
+from tests.support.commands import ANSWER, COMMAND, MEMORY, QUESTION, TIMEOUT_S, commands_of, echorator, failed, in_process, server
+from tests.support.models.random_gguf import Shape, write
+from tests.support.waiting import looks
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +41,7 @@ def test_chat_reads_a_pipe_and_asks_a_server(address: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{ANSWER}\n", "")
 
 
+@pytest.mark.slow
 def test_chat_options_reach_the_server(address: str) -> None:
     arguments = ("chat", "--server", address, "--system", MEMORY)
     assert echorator(*arguments, "--temperature", "0", "--stop", " is", QUESTION).stdout == "Your dog's name\n"
@@ -140,6 +104,7 @@ class Terminal:
         return code
 
 
+@pytest.mark.slow
 def test_embed(address: str) -> None:
     done = echorator("embed", "--server", address, "--pooling", "mean", "--output", "json", "a dog", "a cat")
     made = json.loads(done.stdout)
@@ -149,7 +114,14 @@ def test_embed(address: str) -> None:
         assert math.isclose(math.hypot(*row["values"]), 1.0, abs_tol=1e-4)
     local = echorator("embed", text_in="a dog\n\na cat\n")
     assert [len(line.split()) for line in local.stdout.splitlines()] == [128, 128]
-    failed(echorator("embed", "--server", address, "x"), 1, "mean, cls or last")
+    short = json.loads(echorator("embed", "--server", address, "--dimensions", "8", "--output", "json", "a dog").stdout)
+    assert (len(short["embeddings"][0]["values"]), short["pooling"]) == (8, "mean")
+    failed(echorator("embed", "--server", address, "--dimensions", "129", "x"), 1, "dimensions must be 1..128")
+    failed(echorator("embed", "--server", address, ""), 1, "inputs[0] is empty")
+    among = echorator("embed", "--server", address, "a dog", "", "--output", "json")
+    assert [bool(row["values"]) for row in json.loads(among.stdout)["embeddings"]] == [True, False]
+    assert among.returncode == 1
+    assert among.stderr.splitlines() == ["echorator: error: text 2: the input is empty; there is nothing to embed"]
     failed(echorator("embed"), 2, "there is no text")
 
 
@@ -187,18 +159,32 @@ def test_every_engine_setting_is_an_option_with_its_default() -> None:
     assert arguments["lora"] == [], "sources, until they are found"
 
 
+@pytest.mark.parametrize("command", [*commands_of(parser())], ids=" ".join)
+def test_each_command_says_a_mistake_in_one_line(command: tuple[str, ...]) -> None:
+    failed(echorator(*command, "--no-such-option"), 2, "see `echorator")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nonsense",), "invalid choice"),
+        (("serve", "--slots", "many"), "invalid int value"),
+        (("serve", "--slots", "0"), "slots must be 1..128"),
+        (("serve", "--port", "70000"), "port must be 0..65535"),
+        (("serve", "--tensor-split", "a,b"), "--tensor-split"),
+        (("serve", "--name", "a", "--name", "b"), "more --name options than models"),
+        (("chat",), "there is no prompt"),
+    ],
+)
+def test_what_is_wrong_with_arguments(arguments: tuple[str, ...], says: str) -> None:
+    failed(in_process(COMMAND, *arguments), 2, says)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("nonsense",), 2, "invalid choice"),
-        (("serve", "--slots", "many"), 2, "invalid int value"),
-        (("serve", "--slots", "0"), 2, "slots must be 1..128"),
-        (("serve", "--port", "70000"), 2, "port must be 0..65535"),
-        (("serve", "--tensor-split", "a,b"), 2, "--tensor-split"),
-        (("serve", "--name", "a", "--name", "b"), 2, "more --name options than models"),
         (("serve", "--port", "0", "/nowhere/missing.gguf"), 1, "/nowhere/missing.gguf"),
         (("serve", "--host", "203.0.113.1"), 1, "cannot listen on"),
-        (("chat",), 2, "there is no prompt"),
         (("chat", "--file", "/nowhere/missing.gguf", "Hello"), 1, "/nowhere/missing.gguf"),
         (("chat", "--server", "127.0.0.1:1", "Hello"), 69, "cannot reach 127.0.0.1:1"),
         (("embed", "--server", "127.0.0.1:1", "Hello"), 69, "is `echorator serve` running there?"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 GRPCURL = shutil.which("grpcurl")
-pytestmark = pytest.mark.skipif(GRPCURL is None, reason="grpcurl is absent: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3")
+pytestmark = pytest.mark.needs("grpcurl")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,12 @@ def test_list_and_describe(address: str) -> None:
     assert {"echorator.v1.ModelService", "grpc.health.v1.Health", "grpc.channelz.v1.Channelz"} <= set(services)
     described = grpcurl(address, "describe", "echorator.v1.ModelService")
     assert "rpc Chat ( .echorator.v1.ChatRequest ) returns ( stream .echorator.v1.ChatResponse );" in described
+
+
+def test_reflection_describes_itself(address: str) -> None:
+    for version in ("v1", "v1alpha"):
+        described = grpcurl(address, "describe", f"grpc.reflection.{version}.ServerReflection")
+        assert f"rpc ServerReflectionInfo ( stream .grpc.reflection.{version}.ServerReflectionRequest )" in described
 
 
 def test_a_streamed_chat(address: str) -> None:

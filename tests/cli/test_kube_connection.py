@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-COMMANDS = {"kollama": ("echorator.cli.kollama", "list"), "echorator": ("echorator", "operator")}
+COMMANDS = {"kollama": ("echorator.cli.kollama.program", "list"), "echorator": ("echorator", "operator")}
 NOT_THERE = "no cluster is known here: there is no /nonexistent; set KUBECONFIG, or name a file with --kubeconfig"
 NO_POD = "the service account of this pod does not lead to a cluster: Service host/port is set but empty."
 NO_KUBECONFIG = "{file} is no kubeconfig; correct it, or name another one with --kubeconfig"

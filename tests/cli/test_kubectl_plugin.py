@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kube.control_plane import ControlPlane
-from tests.kube.installed import install_crd
-from tests.kube.kubeconfigs import certificate_user, write_kubeconfig
-from tests.kube.operating import make
+from tests.kube.operating import apply_models
+from tests.support.kube_cluster.control_plane import ControlPlane
+from tests.support.kube_cluster.installed import install_crd
+from tests.support.kube_cluster.kubeconfigs import certificate_user, write_kubeconfig
 
 SCRIPT = """\
 #!{python}
@@ -55,7 +55,7 @@ def kubectl(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Kube
         (tmp_path / name).write_text(SCRIPT.format(python=sys.executable, module=module, function=function))
         (tmp_path / name).chmod(0o755)
     install_crd(control_plane)
-    make(control_plane, namespace, "phi", "qwen")
+    apply_models(control_plane, namespace, "phi", "qwen")
     return Kubectl(control_plane, namespace, tmp_path)
 
 
@@ -69,6 +69,7 @@ def test_kubectl_lists_the_plugin_and_runs_it(kubectl: Kubectl) -> None:
     assert kubectl("get", "mdl", "phi", "-o", "jsonpath={.spec.replicas}").stdout == "2"
 
 
+@pytest.mark.slow
 def test_it_calls_itself_as_it_was_called(kubectl: Kubectl) -> None:
     mistakes = {
         ("status", "absent"): (1, "kubectl echorator: error: "),
@@ -92,6 +93,7 @@ def test_it_calls_itself_as_it_was_called(kubectl: Kubectl) -> None:
     assert kubectl("echorator", "--version").stdout.startswith("kubectl echorator ")
 
 
+@pytest.mark.slow
 def test_kubectl_completes_it(kubectl: Kubectl, namespace: str) -> None:
     no_file, any_file = ":4", ":0"
     assert kubectl.completed("un") == (["undeploy"], no_file)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.random_gguf import Shape, write
-from echorator.agent.embedded import embedded_model
-from tests.cli.test_commands import echorator, failed, server
-from tests.images.servers import registry_server
-from tests.lora_files import write_lora
+from echorator.agent.loading.embedded import embedded_model
+from tests.support.commands import COMMAND, echorator, failed, in_process, server
+from tests.support.models.lora_files import write_lora
+from tests.support.models.random_gguf import Shape, write
+from tests.support.models.servers import registry_server
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,7 @@ def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lora(tmp_path_factory.mktemp("lora") / "nano.gguf", embedded_model())
 
 
+@pytest.mark.needs("docker-registry")
 def test_a_server_applies_its_adapters(lora: Path, tmp_path: Path) -> None:
     with registry_server(tmp_path) as registry:
         layer = {"mediaType": "application/vnd.docker.ai.gguf.v3", **registry.blob("ann/tuned", lora.read_bytes())}
@@ -35,11 +36,12 @@ def test_a_server_applies_its_adapters(lora: Path, tmp_path: Path) -> None:
     assert adapted != plain != ""
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_said(lora: Path, tmp_path: Path) -> None:
-    failed(echorator("serve", "--port", "0", "--lora-scaled", str(lora), "half"), 2, "the scale must be a number")
-    failed(echorator("serve", "--port", "0", "--lora-scaled", str(lora), "1e9"), 2, "a scale must be -100..100")
-    failed(echorator("serve", "--port", "0", "echo-nano", "echo-nano", "--lora", str(lora)), 2, "--lora is of one model")
-    failed(echorator("serve", "--port", "0", "--controller", "127.0.0.1:1", "--lora", str(lora)), 2, "--lora is of one model")
+    failed(in_process(COMMAND, "serve", "--port", "0", "--lora-scaled", str(lora), "half"), 2, "the scale must be a number")
+    failed(in_process(COMMAND, "serve", "--port", "0", "--lora-scaled", str(lora), "1e9"), 2, "a scale must be -100..100")
+    failed(in_process(COMMAND, "serve", "--port", "0", "echo-nano", "echo-nano", "--lora", str(lora)), 2, "--lora is of one model")
+    failed(in_process(COMMAND, "serve", "--port", "0", "--controller", "127.0.0.1:1", "--lora", str(lora)), 2, "--lora is of one model")
     failed(echorator("serve", "--port", "0", "--lora", str(tmp_path / "absent.gguf")), 1, "absent.gguf: No such file")
     other = write(tmp_path / "other.gguf", Shape())
     failed(echorator("serve", "--port", "0", str(other), "--lora", str(lora)), 1, "is no LoRA adapter of this model")

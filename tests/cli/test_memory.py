@@ -77,6 +77,7 @@ def serving(home: Home, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
         process.communicate()
 
 
+@pytest.mark.slow
 def test_what_one_process_was_told_the_next_one_knows(home: Home) -> None:
     assert home.chat(TELLS) == "Got it. I will remember that your dog's name is Pixel.\n"
     assert home.chat(ASKS) == ANSWER
@@ -100,6 +101,7 @@ def test_usage_says_what_was_recalled_and_learned(home: Home) -> None:
     assert re.search(r"recalled 1 \(\d+ tokens\) in [\d.]+ ms, learned nothing", asked.stderr)
 
 
+@pytest.mark.slow
 def test_add_and_search(home: Home) -> None:
     assert home.memory("add", TELLS, "I like [bold]tea[/bold] & <b>\x07cake</b>.") == "remembered 1, 2\n"
     assert home.memory("add", text_in="The port is 4431.\n\nIt rained.\n") == "remembered 3, 4\n"
@@ -118,6 +120,7 @@ def test_add_and_search(home: Home) -> None:
     assert home.memory("search", "zzz", "--kind", "procedural") == "nothing fits\n"
 
 
+@pytest.mark.slow
 def test_forget_export_and_import(home: Home) -> None:
     home.memory("add", TELLS, "I like tea.")
     file = home.folder / "ann.jsonl"
@@ -159,6 +162,7 @@ def test_the_map_is_drawn_in_three_formats(home: Home) -> None:
     home.failed(2, "memory", "map", "--user", "ann", "-o", "map.gif", says=".svg, .html or .png")
 
 
+@pytest.mark.slow
 def test_mistakes_are_said_in_one_line(home: Home) -> None:
     home.memory("add", "x y")
     home.failed(2, "memory", "list", says="--user")
@@ -174,6 +178,7 @@ def test_mistakes_are_said_in_one_line(home: Home) -> None:
     home.failed(2, "serve", "--with-memory", "--memory-server", "127.0.0.1:1", says="exclude each other")
 
 
+@pytest.mark.slow
 def test_a_server_remembers_through_a_kill(home: Home) -> None:
     with serving(home, "--with-memory") as (process, address):
         assert home.chat(TELLS, "ann", "--server", address).startswith("Got it.")

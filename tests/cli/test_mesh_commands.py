@@ -16,12 +16,14 @@ from typing import Any
 import grpc
 import pytest
 
-from echorator.cli.exits import Exit
+from echorator.host.exits import Exit
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.cli.test_commands import echorator, failed
-from tests.mesh_processes import Mesh, Process, free_port, xds_client
-from tests.waiting import until
+from tests.support.commands import COMMAND, echorator, failed, in_process
+from tests.support.mesh import Mesh, xds_client
+from tests.support.ports import free_port
+from tests.support.processes import Process
+from tests.support.waiting import until
 
 GRPCURL = shutil.which("grpcurl")
 
@@ -59,10 +61,10 @@ def test_mistakes(mesh: Mesh) -> None:
         Exit.UNAVAILABLE,
         "is `echorator controller` running there?",
     )
-    failed(echorator("bootstrap", "--controller", "nowhere"), 2, "--controller 'nowhere' is not HOST:PORT")
-    failed(echorator("gateway", "--processes", "0", *at), 2, "--processes must be 1..256")
-    failed(echorator("gateway", "--load-factor", "0.5", *at), 2, "load_factor must be 1..1000")
-    failed(echorator("controller", "--lost-after", "0.1", "--port", "0"), 2, "lost_after_s must be at least twice")
+    failed(in_process(COMMAND, "bootstrap", "--controller", "nowhere"), 2, "--controller 'nowhere' is not HOST:PORT")
+    failed(in_process(COMMAND, "gateway", "--processes", "0", *at), 2, "--processes must be 1..256")
+    failed(in_process(COMMAND, "gateway", "--load-factor", "0.5", *at), 2, "load_factor must be 1..1000")
+    failed(in_process(COMMAND, "controller", "--lost-after", "0.1", "--port", "0"), 2, "lost_after_s must be at least twice")
 
 
 def test_a_bootstrap_file() -> None:
@@ -79,12 +81,14 @@ def test_a_data_directory_has_one_controller(mesh: Mesh) -> None:
     failed(echorator("controller", "--port", str(mesh.port), "--data", str(mesh.folder / "other")), 1, "choose another --port")
 
 
+@pytest.mark.slow
 def test_an_agent_id_is_one_agents(mesh: Mesh) -> None:
     second = echorator("serve", "--port", "0", "--controller", mesh.address, "--agent-id", "a")
     failed(second, 1, "an agent 'a' is connected from", "give this one another --agent-id")
     assert [agent["id"] for agent in json.loads(mesh.command("agents", "--output", "json"))] == ["a"]
 
 
+@pytest.mark.slow
 def test_every_role_waits_for_its_controller_and_says_so_where_none_comes(tmp_path: Path) -> None:
     absent = f"127.0.0.1:{free_port()}"
     for command in (("serve", "--port", "0"), ("gateway", "--port", "0", "--http-port", "-1")):
@@ -113,6 +117,7 @@ def children(pid: int) -> set[int]:
     return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
+@pytest.mark.slow
 def test_gateway_processes_share_a_port(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         mesh.agent("a")
@@ -143,7 +148,7 @@ def test_gateway_processes_share_a_port(tmp_path: Path) -> None:
         assert gateway.log.read_text().endswith("stopped\n")
 
 
-@pytest.mark.skipif(GRPCURL is None, reason="grpcurl is absent: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3")
+@pytest.mark.needs("grpcurl")
 def test_grpcurl_shows_the_mesh(mesh: Mesh) -> None:
     def grpcurl(*arguments: str) -> str:
         return subprocess.run((str(GRPCURL), "-plaintext", *arguments), capture_output=True, text=True, timeout=30, check=True).stdout

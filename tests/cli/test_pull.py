@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from echorator.agent.embedded import embedded_model
-from tests.cli.test_commands import ANSWER, COMMAND, MEMORY, QUESTION, echorator, failed, server
-from tests.images.servers import RegistryServer, registry_server
+from echorator.agent.loading.embedded import embedded_model
+from tests.support.commands import ANSWER, COMMAND, MEMORY, QUESTION, echorator, failed, server
+from tests.support.models.servers import RegistryServer, registry_server
+from tests.support.programs import needing
 
 NANO = embedded_model().read_bytes()
 
 
 @pytest.fixture(scope="module")
+@needing("docker-registry")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     with registry_server(tmp_path_factory.mktemp("registry")) as made:
         made.ollama("echo-nano", NANO)

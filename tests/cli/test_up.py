@@ -20,78 +20,18 @@ from typing import Any
 import grpc
 import pytest
 
-from echorator.agent.embedded import embedded_model
-from echorator.cli.exits import Exit
-from echorator.cli.running import born, find
-from echorator.rpc.v1 import common_pb2
+from echorator.agent.loading.embedded import embedded_model
+from echorator.host.exits import Exit
+from echorator.host.running_file import born, find
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.cli.test_commands import COMMAND, echorator, failed
-from tests.mesh_processes import Process, free_port
-from tests.waiting import looks, until
+from tests.cli.up import MODEL, Up
+from tests.support.commands import COMMAND, echorator, failed
+from tests.support.ports import free_port
+from tests.support.processes import Process
+from tests.support.waiting import looks, until
 
-MODEL = """\
-apiVersion: echorator.dev/v1
-kind: Model
-metadata: {name: nano}
-spec:
-  image: echo-nano
-  replicas: 1
-"""
 WITHIN_S = 30.0
-
-
-class Up:
-    """One `echorator up` on free ports, and what one asks of it."""
-
-    def __init__(self, folder: Path, *options: str, manifest: str = MODEL) -> None:
-        self.folder = folder
-        self.data = folder / "data"
-        self.port, self.http, self.controller = free_port(), free_port(), free_port()
-        (folder / "model.yaml").write_text(manifest)
-        ports = ("--port", str(self.port), "--http-port", str(self.http), "--controller-port", str(self.controller))
-        self.arguments = ("up", "-f", str(folder / "model.yaml"), "--data", str(self.data), *ports, *options)
-        self.process = Process(folder / "up.log", *self.arguments)
-
-    def start(self) -> Up:
-        self.process.start()
-        return self
-
-    @property
-    def server(self) -> tuple[str, str]:
-        return ("--server", f"127.0.0.1:{self.controller}")
-
-    def run(self, *arguments: str) -> str:
-        done = echorator(*arguments, *self.server)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def ready(self) -> Up:
-        self.run("status", "--wait", "60")
-        return self
-
-    def resources(self, *what: str) -> Any:
-        return json.loads(self.run("get", *what, "-o", "json"))
-
-    def agents(self) -> dict[str, int]:
-        """Process ids of the agents, by name."""
-        found = {}
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = path.read_bytes().decode("utf-8", "replace").split("\0")
-            except OSError:
-                continue
-            if "--agent-id" in words and f"127.0.0.1:{self.controller}" in words and words[1] == "-P":
-                found[words[words.index("--agent-id") + 1]] = int(path.parent.name)
-        return found
-
-    def chat(self, text: str, user: str = "", model: str = "") -> str:
-        request = pb.ChatRequest(model=model, messages=[pb.Message(role="user", content=text)], sampling=pb.Sampling(temperature=0.0))
-        if user:
-            request.memory.scope.CopyFrom(common_pb2.Scope(user=user))
-        with grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-            stub: Any = ModelServiceStub(channel)  # type: ignore[arg-type]
-            return "".join(reply.text for reply in stub.Chat(request, timeout=30.0))
 
 
 @pytest.fixture
@@ -104,6 +44,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
         made.process.end()
 
 
+@pytest.mark.slow
 def test_scale_heal_delete_and_nothing_is_left(up: Up) -> None:
     assert "model/nano scaled to 3" in up.run("scale", "model", "nano", "3", "--wait", "30")
     assert up.agents().keys() == {"nano-0", "nano-1", "nano-2"}
@@ -140,6 +81,7 @@ def test_a_model_at_zero_is_woken_by_a_request_and_its_file_says_so_no_more(up: 
     up.run("apply", "-f", str(up.folder / "model.yaml"), "--wait", "30")
 
 
+@pytest.mark.slow
 def test_agents_inside_the_process(tmp_path: Path) -> None:
     up = Up(tmp_path, manifest=f"{MODEL}  isolation: Thread\n")
     try:
@@ -156,6 +98,7 @@ def test_agents_inside_the_process(tmp_path: Path) -> None:
         up.process.end()
 
 
+@pytest.mark.slow
 def test_state_and_memory_survive_kills(up: Up) -> None:
     up.run("scale", "model", "nano", "2", "--wait", "30")
     up.chat("My dog is called Pixel.", user="ann")
@@ -169,6 +112,7 @@ def test_state_and_memory_survive_kills(up: Up) -> None:
     assert "Pixel" in up.chat("What is my dog called?", user="ann")
 
 
+@pytest.mark.slow
 def test_one_up_a_folder_and_one_a_port(up: Up) -> None:
     same = echorator("up", "--data", str(up.data))
     assert up.process.popen is not None
@@ -196,6 +140,7 @@ def test_an_answer_is_finished_before_it_ends(up: Up) -> None:
     assert find() is None
 
 
+@pytest.mark.slow
 def test_mistakes_in_files_change_nothing(up: Up, tmp_path: Path) -> None:
     before = up.resources("all")
     bad = tmp_path / "bad.yaml"
@@ -221,6 +166,7 @@ def test_mistakes_in_files_change_nothing(up: Up, tmp_path: Path) -> None:
     assert up.resources("all") == before
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_says_why_and_is_served_once_it_can(up: Up) -> None:
     file = up.folder / "late.gguf"
     late = up.folder / "late.yaml"
@@ -236,6 +182,9 @@ def test_a_model_that_cannot_be_says_why_and_is_served_once_it_can(up: Up) -> No
     late.write_text(late.read_text().replace("late.gguf", str(embedded_model())))
     up.run("apply", "-f", str(late), "--wait", "30")
     assert up.chat("Hello!", model="late")
+    failed(echorator("embed", "a dog"), 1, "name one of the models that are served: late, nano")
+    done = echorator("embed", "--model", "nano", "a dog")
+    assert len(done.stdout.split()) == 128, done.stderr
 
 
 class Screen:
@@ -309,6 +258,7 @@ def test_without_a_terminal_changes_are_lines(up: Up) -> None:
     top.stdout.close()
 
 
+@pytest.mark.slow
 def test_containers_without_a_mesh(tmp_path: Path) -> None:
     (tmp_path / "sums.py").write_text("def add(value):\n    return sum(value)\n")
     (tmp_path / "c.yaml").write_text("""\
@@ -333,6 +283,8 @@ spec: {selector: {app: sums}}
     process = Process(tmp_path / "log", "cluster", "run", "-f", str(tmp_path / "c.yaml"), *options)
     try:
         process.start()
+        assert f"whoever may apply resources here runs the code of {tmp_path}" in process.log.read_text()
+        assert "code of a worker was imported worker=sums:add" in process.log.read_text()
         assert echorator("cluster", "send", "sums", "[1, 2, 39]", *server).stdout == "42\n"
         assert echorator("cluster", "send", "--container", "sums-0", "[1]", "--no-reply", *server).stdout == ""
         failed(echorator("cluster", "send", "sums", "nonsense", *server), 2, "is not JSON", "write a text as '\"text\"'")
@@ -342,9 +294,38 @@ spec: {selector: {app: sums}}
         process = Process(tmp_path / "again", "cluster", "run", *options)
         process.start()
         assert echorator("cluster", "send", "sums", "[4]", *server).stdout == "4\n"
+        (tmp_path / "leaves.py").write_text("import sys\nsys.exit(4)\n")
+        leaves = tmp_path / "leaves.yaml"
+        leaves.write_text((tmp_path / "c.yaml").read_text().split("---")[0].replace("sums", "leaves"))
+        failed(echorator("apply", "-f", str(leaves), *server), 1, "importing leaves failed: SystemExit: 4")
         model = tmp_path / "m.yaml"
         model.write_text(MODEL)
         failed(echorator("apply", "-f", str(model), *server), 1, "this cluster has no mesh to serve models; start it with `echorator up`")
         assert process.terminate() == 0
     finally:
         process.end()
+
+
+def test_workers_are_off_unless_a_folder_is_named(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "sums.py").write_text("def add(value):\n    return sum(value)\n")
+    worker = tmp_path / "worker.yaml"
+    text = 'apiVersion: echorator.dev/v1\nkind: Container\nmetadata: {name: sums}\nspec: {worker: "sums:add"}\n'
+    worker.write_text(text)
+    for name in ("sums:add", "os:system", "antigravity:x"):
+        worker.write_text(text.replace("sums:add", name))
+        failed(echorator("apply", "-f", str(worker), *up.server), 1, "workers are off; start this with --workers DIR")
+    assert "whoever may apply" not in up.process.log.read_text()
+
+
+def test_what_a_worker_prints_goes_above_the_view(tmp_path: Path) -> None:
+    (tmp_path / "talks.py").write_text("def handle(value):\n    print('a worker', end=' ')\n    print('says', value)\n    return value\n")
+    worker = tmp_path / "worker.yaml"
+    worker.write_text('apiVersion: echorator.dev/v1\nkind: Container\nmetadata: {name: talks}\nspec: {worker: "talks:handle"}\n')
+    up = Up(tmp_path, "--workers", str(tmp_path))
+    with closing(Screen(*up.arguments)) as screen:
+        screen.until(r"Ready +1/1 +0/8")
+        up.run("apply", "-f", str(worker), "--wait", "30")
+        assert up.run("cluster", "send", "--container", "talks", "[7]") == "[7]\n"
+        shown = screen.until(r"a worker says \[7\]")
+        assert re.search(r"^a worker says \[7\]$", shown, re.MULTILINE), shown
+        assert screen.interrupt() == 0

@@ -19,18 +19,9 @@ from echorator.cluster.runs import WorkerError
 from echorator.cluster.services import NoContainerError
 from echorator.cluster.store import Change, ConflictError, Outcome, ResourceNotFoundError
 from echorator.errors import InvalidRequestError, QueueFullError
-from echorator.model.schema import SpecError
-from tests.cluster.conftest import (
-    HERE,
-    apply,
-    container,
-    containers,
-    ready,
-    replica_set,
-    service,
-    workers_for_tests_of_clusters,
-)
-from tests.waiting import until
+from echorator.model_resource.schema import SpecError
+from tests.cluster.texts import HERE, apply, container, containers, ready, replica_set, service, workers_for_tests_of_clusters
+from tests.support.waiting import until
 
 workers = workers_for_tests_of_clusters()
 
@@ -143,9 +134,13 @@ def test_a_crashed_worker_is_started_again_with_a_new_state_and_its_queue(cluste
     with pytest.raises(WorkerError, match="the worker of counter failed: ValueError: told to"):
         waiting[0].result(10)  # type: ignore[union-attr]
     assert [reply.result(10) for reply in waiting[1:]] == [1, 2]  # type: ignore[union-attr]
-    until(lambda: cluster.get(Kind.CONTAINER, "counter").status["restarts"] == 1, "its status says so")
-    status = cluster.get(Kind.CONTAINER, "counter").status
-    assert (status["phase"], status["lastError"]) == ("Running", "ValueError: told to")
+
+    def started_again() -> bool:
+        status = cluster.get(Kind.CONTAINER, "counter").status
+        return (status["restarts"], status["phase"]) == (1, "Running")
+
+    until(started_again, "its status says so")
+    assert cluster.get(Kind.CONTAINER, "counter").status["lastError"] == "ValueError: told to"
 
 
 def test_a_worker_that_fails_again_and_again_waits_longer_each_time(cluster: Cluster) -> None:

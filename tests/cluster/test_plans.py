@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from echorator.cluster.history import history_of
 from echorator.cluster.replica_plan import Replica, index_of, plan_replicas
 from echorator.cluster.resources import ContainerSpec, Key, Kind, Resource
-from echorator.cluster.restarts import LONGEST_S, STABLE_S, Restarts
+from echorator.cluster.restarts import RETRY, STABLE_S, Restarts
 from echorator.cluster.store import Change, Event
 
 
@@ -74,7 +74,7 @@ def test_restarts_wait_longer_and_longer_until_a_run_was_stable() -> None:
         waits.append(restarts.next_s - 100.0)
     assert waits[:5] == [0.0, 0.25, 0.5, 1.0, 2.0]
     assert waits == sorted(waits)
-    assert waits[-1] == LONGEST_S
+    assert waits[-1] == RETRY.longest_s
     restarts = restarts.after_failure(STABLE_S, 200.0)
     assert (restarts.next_s, restarts.failures, restarts.count) == (200.0, 1, 13)
 

@@ -16,15 +16,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from echorator.cluster import Cluster
 from echorator.cluster.manifests import parse_manifests
-from echorator.cluster.messages import message_of_wish, plain, value_of
+from echorator.cluster.messages import message_of_wish
 from echorator.cluster.resources import Kind
 from echorator.cluster.role import ClusterRole
 from echorator.cluster.store import HISTORY
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.serving.server import Server, ServerSettings
-from tests.cluster.conftest import HERE, container, replica_set, service, workers_for_tests_of_clusters
-from tests.waiting import until
+from echorator.values import python_of, value_of
+from tests.cluster.texts import HERE, container, replica_set, service, workers_for_tests_of_clusters
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 workers = workers_for_tests_of_clusters()
@@ -45,7 +46,7 @@ class Client:
 
     async def send(self, value: Any, **to: Any) -> Any:
         reply = await self.stub.Send(pb.SendRequest(value=value_of(value), **to), timeout=10)
-        return plain(reply.value)
+        return python_of(reply.value)
 
 
 @asynccontextmanager
@@ -200,7 +201,7 @@ async def test_mistakes_have_their_codes() -> None:
         inner: Value = deep
         for _ in range(40):
             inner = inner.list_value.values.add()
-        assert plain((await stub.Send(pb.SendRequest(container="a", value=deep))).value) is not None
+        assert python_of((await stub.Send(pb.SendRequest(container="a", value=deep))).value) is not None
 
 
 async def test_a_full_queue_and_a_deadline() -> None:

@@ -14,15 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echorator.cluster.documents import Wish
 from echorator.cluster.journal import Journal, JournalDamagedError
 from echorator.cluster.resources import ContainerSpec, Key, Kind
 from echorator.cluster.store import HISTORY, Change, HistoryGoneError, ResourceNotFoundError, Store
 from echorator.errors import ResourceError
-
-
-def wish(name: str, worker: str = "m:f", **labels: str) -> Wish:
-    return Wish(Key(Kind.CONTAINER, name), ContainerSpec(worker=worker), labels)
+from tests.cluster.wishes import wish
+from tests.support.rounds import rounds
 
 
 def names(store: Store) -> list[str]:
@@ -71,7 +68,7 @@ def test_a_watcher_that_is_too_far_behind_is_told_so() -> None:
 changes = st.lists(st.tuples(st.sampled_from(["apply", "status", "delete", "remove"]), st.integers(0, 3), st.integers(0, 2)), max_size=40)
 
 
-@settings(max_examples=100)
+@settings(max_examples=rounds(100))
 @given(changes, st.integers(0, 40))
 def test_a_watcher_that_listed_once_knows_what_the_store_knows(steps: list[tuple[str, int, int]], listed_after: int) -> None:
     store = Store()
@@ -125,7 +122,7 @@ import sys
 from pathlib import Path
 from echorator.cluster.journal import Journal
 from echorator.cluster.store import Store
-from tests.cluster.test_store import wish
+from tests.cluster.wishes import wish
 store = Store(Journal(Path(sys.argv[1])))
 for n in range(100_000):
     store.apply([wish(f"c{n}"), wish(f"d{n}")])

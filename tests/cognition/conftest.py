@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
-from tests.cognition.serving import Memory, remembering
+from tests.support.memories import Memory, remembering
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from bench.echo_nano import corpus
-from echorator.agent.embedded import embedded_model
+from echorator.agent.loading.embedded import embedded_model
 from echorator.agent.server import AgentServer
-from echorator.cli.client import channel_to
-from echorator.cli.hosted_memory import host_memory
-from echorator.cli.local_server import load_file
+from echorator.host.connection import channel_to
+from echorator.host.hosted_memory import host_memory
+from echorator.host.local_server import load_file
 from echorator.rpc.v1 import cognition_pb2 as memory_pb
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
@@ -23,7 +23,7 @@ from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
-from tests.agent.pulling import no_pulls
+from tests.support.models.pulling import no_pulls
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -70,6 +70,7 @@ def revision(fact: corpus.Fact, rng: random.Random) -> tuple[str, str]:
     return f"{subject} {noun} is {value}.", f" {value}."
 
 
+@pytest.mark.slow
 async def test_what_was_told_in_earlier_sessions_is_answered_and_revised(assistant: Assistant) -> None:
     rng = random.Random(20261121)
     facts = corpus.facts(rng, FACTS + DISTRACTORS + UNTOLD)

@@ -11,8 +11,8 @@ import pytest
 
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2, model_pb2
-from tests.agent.serving import refused
-from tests.cognition.serving import Memory
+from tests.support.agents import refused
+from tests.support.memories import Memory
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,6 +52,8 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("a weight NaN", "Recall", {"scope": ME, "query": "x", "weights": pb.Weights(goal=math.nan)}, "weights.goal must be"),
     ("a query vector NaN", "Recall", {"scope": ME, "query": "x", "embedding": [math.nan] * 384}, "NaN or infinite"),
     ("an open quote", "ListMemories", {"scope": ME, "text": '"open'}, "text: "),
+    ("a command of FTS5", "ListMemories", {"scope": ME, "text": " *reads"}, "begins with a word"),
+    ("a lone star", "ListMemories", {"scope": ME, "text": "*"}, "begins with a word"),
     ("a page token", "ListMemories", {"scope": ME, "page_token": "x"}, "page_token must be one that"),
     ("a page size", "ListMemories", {"scope": ME, "page_size": 1001}, "page_size must be 1..1000"),
     ("nothing to change", "UpdateMemory", {"scope": ME, "id": 1}, "nothing is to be changed"),
@@ -72,6 +74,8 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("an interval", "WatchState", {"scope": ME, "interval_ms": 1}, "interval_ms must be"),
     ("a map", "GetMap", {"scope": ME, "limit": 100_001}, "limit must be"),
     ("no tenant", "ListNamespaces", {}, "tenant is empty"),
+    ("a page of namespaces", "ListNamespaces", {"tenant": "t", "page_size": 1001}, "page_size must be 1..1000"),
+    ("a token of namespaces", "ListNamespaces", {"tenant": "t", "page_token": "?"}, "page_token must be one that ListNamespaces gave"),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import tempfile
 import uuid
 from collections.abc import Awaitable
@@ -16,23 +17,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echorator._native import recall_index
-from echorator.agent.embedded import embedded_model
+from echorator.agent.loading.embedded import embedded_model
 from echorator.agent.server import AgentServer
-from echorator.cli.client import connected
-from echorator.cli.hosted_memory import host_memory
 from echorator.cognition.api import CognitionApi
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders import HashedEmbedder
-from echorator.cognition.recalling import Owner
+from echorator.cognition.embedders.hashed import HashedEmbedder
+from echorator.cognition.learning.writing import Told
+from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.settings import CognitionSettings
-from echorator.cognition.sqlite_store import SqliteStore
-from echorator.cognition.store import MemoryNotFoundError
-from echorator.cognition.writing import Told
+from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.cognition.storing.store import MemoryNotFoundError
+from echorator.host.connection import connected
+from echorator.host.hosted_memory import host_memory
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2, model_pb2
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
-from tests.agent.pulling import no_pulls
+from tests.support.models.pulling import no_pulls
+from tests.support.rounds import rounds
 
 SCOPES = (("t1", "a", "u"), ("t2", "a", "u"), ("t1", "b", "u"), ("t1", "a", "v"))  # each differs from the first in one part
 WORDS = ("dog", "server", "port", "house")
@@ -92,7 +94,7 @@ async def operate(api: CognitionApi, place: int, what: str, number: int, ids: di
 
 
 @given(OPERATIONS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=rounds(40), suppress_health_check=[HealthCheck.too_slow])
 def test_no_namespace_ever_sees_another(operations: list[tuple[int, str, int]]) -> None:
     async def run(folder: Path) -> None:
         api = await opened(folder)
@@ -181,11 +183,13 @@ async def test_what_was_forgotten_is_in_no_byte_of_the_folder(tmp_path: Path, ev
     assert secret.encode() not in bytes_of(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_saved_graph_goes_with_what_was_forgotten_and_a_damaged_one_is_built_again(tmp_path: Path) -> None:
     size = recall_index.EXACT_LIMIT + 500
     owner = Owner("default", "default", "ann")
-    vectors = np.random.default_rng(1).normal(size=(size, 64)).astype(np.float32)
+    rng = np.random.default_rng(1)  # few degrees of freedom, as sentences have: else a graph finds too little, and none is kept
+    vectors = (np.tanh(rng.normal(size=(size, 12)) @ rng.normal(size=(12, 64)) / 3) + 0.05 * rng.normal(size=(size, 64))).astype(np.float32)
     api = await opened(tmp_path)
     for start in range(0, size, 1000):
         told = [Told(f"thing{i}", embedding=v) for i, v in enumerate(vectors[start : start + 1000], start)]
@@ -250,3 +254,25 @@ async def test_prefix_caches_are_kept_by_tenant_and_dropped_with_what_was_forgot
         assert await cached("one") == 0
         assert await cached("two") > 20
     await server.close()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_of_an_answer_that_was_continued_the_whole_is_learned(tmp_path: Path) -> None:
+    settings_ = EngineSettings(embedded_model(), threads=1, slots=1, context_tokens=1024)
+    server = AgentServer(ServerSettings(port=0), settings_, no_pulls())
+    await host_memory(server, str(tmp_path), "hashed")
+    await server.start()
+    await server.registry.load("echo-nano", settings_, lambda _stage, _fraction: None, checked=False)
+    server.serve()
+    owner = common_pb2.Scope(user="ann")
+    async with connected(server.address) as stub:
+        request = model_pb2.ChatRequest(sampling=model_pb2.Sampling(temperature=0))
+        request.messages.add(role="user", content="What is my dog called?")
+        request.messages.add(role="assistant", content="Your dog's name")
+        request.limits.max_tokens = 4
+        request.memory.scope.CopyFrom(owner)
+        said = "".join([reply.text async for reply in stub.Chat(request)])
+        assert said
+    await server.close()
+    with sqlite3.connect(tmp_path / "memory.db") as db:
+        assert [row[0] for row in db.execute("SELECT answer FROM experiences")] == [f"Your dog's name{said}"]

@@ -10,8 +10,8 @@ import pytest
 
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2, model_pb2
-from tests.agent.serving import read, refused
-from tests.cognition.serving import Memory
+from tests.support.agents import read, refused
+from tests.support.memories import Memory
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -309,3 +309,20 @@ async def test_an_export_is_imported_by_another_user_and_nothing_of_a_damaged_on
 async def test_the_store_is_clean(memory: Memory) -> None:
     done = await memory.stub.Check(pb.CheckRequest())
     assert (done.clean, list(done.findings)) == (True, [])
+
+
+async def test_namespaces_come_a_page_at_a_time_each_once(memory: Memory) -> None:
+    tenant, users = f"pages-{memory.user}", [f"user {i:02}" for i in range(25)]
+    for user in users:
+        scope = common_pb2.Scope(tenant=tenant, user=user)
+        await memory.stub.Remember(pb.RememberRequest(scope=scope, memories=[pb.NewMemory(text="I like tea.")]))
+    found, sizes, token = list[str](), list[int](), ""
+    while True:
+        page = await memory.stub.ListNamespaces(pb.ListNamespacesRequest(tenant=tenant, page_size=10, page_token=token))
+        found += [n.scope.user for n in page.namespaces]
+        sizes.append(len(page.namespaces))
+        token = page.next_page_token
+        if not token:
+            break
+    assert found == users
+    assert sizes == [10, 10, 5]

@@ -15,11 +15,11 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from envoy.service.status.v3 import csds_pb2, csds_pb2_grpc
 
-from echorator.cli.client import channel_to
 from echorator.controller.settings import ControllerSettings
 from echorator.controller.xds.resources import CLUSTER, ENDPOINT, GATEWAY, LISTENER
-from tests.agent.polling import eventually
-from tests.controller.serving import Controller, StreamAgent, controlling
+from echorator.host.connection import channel_to
+from tests.support.controllers import Controller, StreamAgent, controlling
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

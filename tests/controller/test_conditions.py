@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from echorator.controller.conditions import Observed, Trouble, conditions_of, gravest
+from echorator.controller.placement.conditions import Observed, Trouble, conditions_of, gravest
 from echorator.errors import (
     DrainingError,
     EngineError,

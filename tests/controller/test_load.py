@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from echorator.agent.embedded import embedded_model
-from echorator.agent.mesh_session import MeshSettings
+from echorator.agent.loading.embedded import embedded_model
+from echorator.agent.mesh.mesh_session import MeshSettings
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1 import model_pb2
-from tests.agent.polling import eventually
-from tests.agent.serving import GREEDY, collected, serving
-from tests.controller.serving import Controller, StreamAgent, controlling
+from tests.support.agents import GREEDY, collected, serving
+from tests.support.controllers import Controller, StreamAgent, controlling
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 READY, LOADING = pb.AGENT_MODEL_STATE_READY, pb.AGENT_MODEL_STATE_LOADING

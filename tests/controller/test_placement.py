@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.controller.placement import Host, Wanted, place
+from echorator.controller.placement.placement import Host, Wanted, place
 
 MIB = 1 << 20
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echorator.controller.xds.mesh_view import Endpoint, MeshView, Route
-from echorator.controller.xds.resources import CLUSTER, ENDPOINT, GATEWAY, LISTENER, ROUTE, envoy_resources, grpc_resources, unknown
+from echorator.controller.xds.resources import CLUSTER, ENDPOINT, GATEWAY, LISTENER, ROUTE, envoy_resources, grpc_resources
 from echorator.controller.xds.snapshot import Snapshot
+from echorator.controller.xds.unknown_model import unknown
 
 A, B = Endpoint(0, "east", "10.0.0.1", 50051, 8), Endpoint(0, "west", "10.0.0.2", 50051, 4)
 SECONDARY = Endpoint(7, "east", "10.0.0.3", 50051, 2)
@@ -65,14 +66,16 @@ def test_the_circuit_breaker_is_slots_and_queue() -> None:
 
 def test_sessions_hash_their_header_and_others_are_weighted_by_load() -> None:
     by_load: Any = grpc_resources(view(A))
-    assert by_load[CLUSTER]["m"].load_balancing_policy.policies[0].typed_extension_config.name.endswith("weighted_round_robin")
+    policies = [policy.typed_extension_config for policy in by_load[CLUSTER]["m"].load_balancing_policy.policies]
+    assert [policy.typed_config.type_url.rpartition(".")[2] for policy in policies] == ["ClientSideWeightedRoundRobin", "RoundRobin"]
     sticky: Any = grpc_resources(view(A, by_session=True))
     assert sticky[CLUSTER]["m"].lb_policy == sticky[CLUSTER]["m"].RING_HASH
+    assert not sticky[CLUSTER]["m"].HasField("load_balancing_policy"), "it would win over the ring, and Node would find none in it"
     action = sticky[ROUTE]["m"].virtual_hosts[0].routes[0].route
     assert action.hash_policy[0].header.header_name == "x-echorator-session"
 
 
-@pytest.mark.parametrize("retries", [0, 3])
+@pytest.mark.parametrize("retries", [0, 1])
 def test_retries(retries: int) -> None:
     routes: Any = grpc_resources(view(A, retries=retries))[ROUTE]["m"]
     action = routes.virtual_hosts[0].routes[0].route
@@ -124,15 +127,41 @@ def test_any_mesh(mesh: MeshView) -> None:
 
 def test_a_name_that_nobody_knows_is_answered_once_the_state_is_rebuilt() -> None:
     snapshot = Snapshot(lambda: view(A))
-    assert snapshot.select(LISTENER, frozenset({"x"}), None) == {}
+    assert snapshot.select(LISTENER, frozenset({"x"})) == {}
     snapshot.settle()
-    chosen = snapshot.select(LISTENER, frozenset({"x", "m"}), None)
+    chosen = snapshot.select(LISTENER, frozenset({"x", "m"}))
     assert chosen.keys() == {"x", "m"}
     assert b"fault" in chosen["x"].body.value
-    assert unknown(CLUSTER, "x").name == "x"
+    assert snapshot.names() == ["m"]
+
+
+def routes_of_unknown(controller: tuple[str, int] | None) -> list[tuple[str, str, bool]]:
+    """Prefix, cluster, and whether the fault filter is switched off, of each route."""
+    manager = http_connection_manager_pb2.HttpConnectionManager()
+    assert unknown(LISTENER, "x", controller).api_listener.api_listener.Unpack(manager)
+    assert [f.name for f in manager.http_filters] == ["fault", "router"]
+    (host,) = manager.route_config.virtual_hosts
+    return [(route.match.prefix, route.route.cluster, "fault" in route.typed_per_filter_config) for route in host.routes]
+
+
+def test_calls_to_a_model_that_nobody_knows_go_to_the_controller() -> None:
+    controller = ("controller.example", 50050)
+    assert routes_of_unknown(controller) == [("/echorator.v1.ModelService/", "x", True), ("", "x", False)]
+    cluster = unknown(CLUSTER, "x", controller)
+    assert (cluster.name, cluster.type) == ("x", cluster.LOGICAL_DNS)
+    (endpoint,) = cluster.load_assignment.endpoints[0].lb_endpoints
+    address = endpoint.endpoint.address.socket_address
+    assert (address.address, address.port_value) == controller
+
+
+def test_calls_to_a_model_that_nobody_knows_end_in_a_client_that_did_not_say_where_the_controller_is() -> None:
+    assert routes_of_unknown(None) == [("", "x", False)]
+    cluster = unknown(CLUSTER, "x", None)
+    assert (cluster.name, cluster.type) == ("x", cluster.EDS)
+    assert addresses(unknown(ENDPOINT, "x", None)) == []
 
 
 def test_versions_are_of_the_content() -> None:
     meshes = [view(A), view(A, B), view(A)]
-    snapshots = [Snapshot(lambda mesh=mesh: mesh).select(ENDPOINT, frozenset({"m"}), None)["m"].version for mesh in meshes]  # type: ignore[misc]
+    snapshots = [Snapshot(lambda mesh=mesh: mesh).select(ENDPOINT, frozenset({"m"}))["m"].version for mesh in meshes]  # type: ignore[misc]
     assert snapshots[0] == snapshots[2] != snapshots[1]

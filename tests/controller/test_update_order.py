@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.controller.updates import CHANGING_PART, Holder, going_on
+from echorator.controller.placement.updates import CHANGING_PART, Holder, going_on
 
 NEW = 9
 

@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1 import model_pb2
-from tests.agent.polling import eventually
-from tests.controller.serving import Controller, StreamAgent, controlling
+from tests.support.controllers import Controller, StreamAgent, controlling
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.agent.polling import eventually
-from tests.gateway.http_client import http
-from tests.mesh_processes import Mesh, free_port, xds_client
+from tests.support.http_client import http
+from tests.support.mesh import Mesh, bootstrap_of, xds_client
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
+GRPCURL = shutil.which("grpcurl")
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -37,6 +42,7 @@ def agents(mesh: Mesh, *names: str, **options: tuple[str, ...]) -> dict[str, int
     return ports
 
 
+@pytest.mark.slow
 async def test_calls_are_spread(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         ports = agents(mesh, "a", "b", "c")
@@ -52,6 +58,7 @@ async def test_calls_are_spread(tmp_path: Path) -> None:
             assert told(caller)["failures"] == []
 
 
+@pytest.mark.slow
 async def test_a_session_stays_with_one_agent(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         ports = agents(mesh, "a", "b", "c")
@@ -69,6 +76,7 @@ async def test_a_session_stays_with_one_agent(tmp_path: Path) -> None:
         assert len(homes) > 1, "sessions are spread"
 
 
+@pytest.mark.slow
 async def test_an_unknown_model_is_refused_at_once(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         mesh.controller.end()
@@ -77,9 +85,40 @@ async def test_an_unknown_model_is_refused_at_once(tmp_path: Path) -> None:
         with xds_client(mesh, "xds:///nothing", "--calls", "1") as caller:
             said = told(caller)
         assert said["slowest_s"] < 5.0
+        assert said["failures"] == ["NOT_FOUND: no model 'nothing' is known to this mesh; known: none"]
+
+
+@pytest.mark.slow
+async def test_a_client_that_does_not_say_how_it_reaches_the_controller(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        mesh.controller.end()
+        mesh.controller.arguments = (*mesh.controller.arguments, "--rebuild", "0")
+        mesh.controller.start()
+        bootstrap = json.loads(bootstrap_of(mesh))
+        del bootstrap["node"]["metadata"]
+        with xds_client(mesh, "xds:///nothing", "--calls", "1", bootstrap=json.dumps(bootstrap)) as caller:
+            said = told(caller)
+        assert said["slowest_s"] < 5.0
         assert said["failures"] == ["NOT_FOUND: Fault injected"], "the words are gRPC's own"
 
 
+@pytest.mark.slow
+@pytest.mark.needs("grpcurl")
+async def test_grpcurl_connects_before_it_calls(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        mesh.controller.end()
+        mesh.controller.arguments = (*mesh.controller.arguments, "--rebuild", "0")
+        mesh.controller.start()
+        (tmp_path / "xds.json").write_text(bootstrap_of(mesh), "utf-8")
+        env = {**os.environ, "GRPC_XDS_BOOTSTRAP": str(tmp_path / "xds.json")}
+        protos = ("-import-path", str(Path(__file__).parents[2] / "protos"), "-proto", "echorator/v1/model.proto")
+        command = (str(GRPCURL), "-plaintext", *protos, "-d", '{"model": "nothing"}', "xds:///nothing", "echorator.v1.ModelService/Chat")
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, env=env, check=False)
+        assert "Code: NotFound" in done.stderr
+        assert "no model 'nothing' is known to this mesh" in done.stderr
+
+
+@pytest.mark.slow
 async def test_the_controllers_metrics(tmp_path: Path) -> None:
     mesh = Mesh(tmp_path)
     port = free_port()
@@ -100,6 +139,7 @@ async def test_the_controllers_metrics(tmp_path: Path) -> None:
             assert line in text, line
 
 
+@pytest.mark.slow
 async def test_a_secondary_agent_serves_where_no_primary_is_left(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         ports = agents(mesh, "first", "second", second=("--failover", "1"))
@@ -113,6 +153,7 @@ async def test_a_secondary_agent_serves_where_no_primary_is_left(tmp_path: Path)
         assert await chats(ports["second"]) == 20
 
 
+@pytest.mark.slow
 async def test_a_model_at_zero_is_woken_through_a_gateway(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         ports = agents(mesh, "a")

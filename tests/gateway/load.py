@@ -9,10 +9,10 @@ from typing import Any
 
 from grpc import aio
 
-from echorator.cli.client import channel_to
+from echorator.host.connection import channel_to
 from echorator.rpc.v1 import model_pb2
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.mesh_processes import until
+from tests.support.waiting import eventually
 
 HELLO = [model_pb2.Message(role="user", content="Hello!")]
 
@@ -52,7 +52,7 @@ class Load:
 
     async def more(self, calls: int) -> None:
         before = self.answered
-        await until(lambda: self.answered >= before + calls or bool(self.failures), f"{calls} more answers", 60.0)
+        await eventually(lambda: self.answered >= before + calls or bool(self.failures), f"{calls} more answers", 60.0)
 
     async def stop(self) -> None:
         self._stop.set()

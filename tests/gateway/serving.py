@@ -12,17 +12,18 @@ from typing import Any
 import grpc
 from grpc import aio
 
-from echorator.cli.client import channel_to
 from echorator.gateway.http.api import Api
 from echorator.gateway.http.server import HttpServer
+from echorator.gateway.http.settings import HttpSettings
 from echorator.gateway.role import GatewayRole
 from echorator.gateway.settings import GatewaySettings
+from echorator.host.connection import channel_to
 from echorator.rpc.v1 import controller_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import Server, ServerSettings
-from tests.agent.polling import eventually
-from tests.controller.serving import Controller, StreamAgent, controlling
+from tests.support.controllers import Controller, StreamAgent, controlling
+from tests.support.waiting import eventually
 
 HTTP_LIMIT_BYTES = 1 << 20
 
@@ -91,7 +92,9 @@ class BackEnd(grpc.GenericRpcHandler):
         self.go.set()
         self.first = True  # whether the first message comes before `go`
         self.failures: list[tuple[grpc.StatusCode, str, tuple[tuple[str, str], ...]]] = []  # one a call, before its first message
+        self.garbage = b""  # sent after the first message
         self.breaks = False  # after the first message
+        self.endless = b""  # a text that is sent again and again after the first message
         self._server = aio.server(options=[("grpc.so_reuseport", 0)])
 
     def service(self, details: Any) -> Any:
@@ -118,8 +121,12 @@ class BackEnd(grpc.GenericRpcHandler):
         try:
             if self.first:
                 await context.write(pb.ChatResponse(text="first").SerializeToString())
+            if self.garbage:
+                await context.write(self.garbage)
             if self.breaks:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "broken")
+            while self.endless:
+                await context.write(pb.ChatResponse(text=self.endless.decode()).SerializeToString())
             await self.go.wait()
             await context.write(pb.ChatResponse(text="last", finish=pb.Finish(reason=pb.FINISH_REASON_STOP)).SerializeToString())
         except asyncio.CancelledError:
@@ -145,17 +152,21 @@ class BackEnd(grpc.GenericRpcHandler):
 
 
 @asynccontextmanager
-async def gatewaying(folder: Path, memory_server: str = "", advertise: bool = False, **limits: Any) -> AsyncIterator[Gateway]:
+async def gatewaying(
+    folder: Path, memory_server: str = "", advertise: bool = False, http_limits: HttpSettings | None = None, **limits: Any
+) -> AsyncIterator[Gateway]:
     """`advertise`: others are sent to it."""
+    http_limits = http_limits or HttpSettings()
     async with controlling(folder) as controller:
         role = GatewayRole(controller.address, GatewaySettings(**limits), memory_server)
         server = Server(ServerSettings(port=0))
         server.host(role)
         await server.start()
-        role.start(server.address if advertise else "")
+        role.start(server.address if advertise else "", server.health)
         assert await role.ready(30.0)
         server.serve()
-        http = HttpServer(Api(role.calls, HTTP_LIMIT_BYTES, role.observe).app(), "127.0.0.1", 0)
+        app = Api(role.calls, HTTP_LIMIT_BYTES, role.observe, http_limits).app()
+        http = HttpServer(app, "127.0.0.1", 0, settings=http_limits)
         await http.start()
         async with channel_to(server.address) as channel:
             gateway = Gateway(controller, server, role, channel, ModelServiceStub(channel), http)

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.load import Load, answer, chat, client
-from tests.mesh_processes import Mesh
+from tests.support.mesh import Mesh
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(not LIBRARIES, reason="libfaketime is absent: apt-get install faketime"),
+    pytest.mark.needs("faketime"),
 ]
 
 
+@pytest.mark.slow
 async def test_a_day_forward_and_back(tmp_path: Path) -> None:
     offset = tmp_path / "offset"
     offset.write_text("+0")

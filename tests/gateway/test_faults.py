@@ -13,13 +13,14 @@ import grpc
 import pytest
 from grpc import aio
 
-from echorator.cli.client import channel_to
+from echorator.host.connection import channel_to
 from echorator.rpc.v1 import controller_pb2, model_pb2
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.agent.polling import eventually
 from tests.gateway.load import Load, answer, chat, client
-from tests.mesh_processes import Mesh, free_port, until, xds_client
+from tests.support.mesh import Mesh, xds_client
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -31,6 +32,7 @@ def generate(stub: ModelServiceStub, tokens: int) -> Any:
     return stub.Generate(request, timeout=120.0)
 
 
+@pytest.mark.slow
 async def test_an_agent_is_killed_in_the_middle_of_its_answers(tmp_path: Path, slow_model: Path) -> None:
     with Mesh(tmp_path) as mesh:
         for name in ("a", "b"):
@@ -40,7 +42,7 @@ async def test_an_agent_is_killed_in_the_middle_of_its_answers(tmp_path: Path, s
         async with client(address) as stub:
             calls = [generate(stub, 400) for _ in range(16)]  # 8 run, 8 wait
             first = [asyncio.create_task(call.read()) for call in calls]
-            await until(lambda: sum(f.done() for f in first) >= 8, "the first tokens of 8 streams")
+            await eventually(lambda: sum(f.done() for f in first) >= 8, "the first tokens of 8 streams")
             mesh.agents["a"].kill()
             killed_s = time.monotonic()
 
@@ -62,6 +64,7 @@ async def test_an_agent_is_killed_in_the_middle_of_its_answers(tmp_path: Path, s
                 assert (await answer(generate(stub, 8)))[1] == 1
 
 
+@pytest.mark.slow
 async def test_an_agent_that_is_killed_is_out_of_rotation_within_a_second(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         for name in ("a", "b"):
@@ -91,6 +94,7 @@ async def test_an_agent_that_is_killed_is_out_of_rotation_within_a_second(tmp_pa
                 assert min(took_s) < 1.5, number.name
 
 
+@pytest.mark.slow
 async def test_an_agent_freezes_and_thaws(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         for name in ("a", "b"):
@@ -109,6 +113,7 @@ async def test_an_agent_freezes_and_thaws(tmp_path: Path) -> None:
             assert load.failures == []
 
 
+@pytest.mark.slow
 async def test_the_controller_is_killed_and_started_again_under_load(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         for name in ("a", "b"):
@@ -138,6 +143,7 @@ async def test_the_controller_is_killed_and_started_again_under_load(tmp_path: P
         assert sorted(a["id"] for a in json.loads(mesh.command("agents", "--output", "json"))) == ["a", "b"]
 
 
+@pytest.mark.slow
 async def test_the_gateway_is_restarted(tmp_path: Path, slow_model: Path) -> None:
     with Mesh(tmp_path) as mesh:
         mesh.agent("a")
@@ -160,6 +166,7 @@ async def test_the_gateway_is_restarted(tmp_path: Path, slow_model: Path) -> Non
             assert (await answer(waiting))[1] == 1
 
 
+@pytest.mark.slow
 async def test_gateway_processes_drain_each_in_its_own_time(tmp_path: Path, slow_model: Path) -> None:
     with Mesh(tmp_path) as mesh:
         mesh.agent("a")
@@ -174,6 +181,7 @@ async def test_gateway_processes_drain_each_in_its_own_time(tmp_path: Path, slow
         assert await asyncio.to_thread(gateway.wait) == 0
 
 
+@pytest.mark.slow
 async def test_a_rolling_restart_of_all_agents_loses_nothing(tmp_path: Path) -> None:
     calls, names = 1000, ("a", "b", "c")
     with Mesh(tmp_path) as mesh:
@@ -197,6 +205,7 @@ async def test_a_rolling_restart_of_all_agents_loses_nothing(tmp_path: Path) -> 
         assert json.loads(told)["failures"] == []
 
 
+@pytest.mark.slow
 async def test_from_zero_to_one_to_four_and_back(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         for name in ("a", "b", "c", "d"):

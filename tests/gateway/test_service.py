@@ -16,10 +16,12 @@ from grpc import aio
 from echorator.rpc.v1 import cognition_pb2, common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
-from tests.agent.polling import eventually
-from tests.agent.serving import refused
-from tests.cognition.serving import memory_server
+from tests.gateway.http.raw import CHAT as HTTP_CHAT
 from tests.gateway.serving import Gateway, gatewaying
+from tests.support.agents import refused
+from tests.support.http_client import http
+from tests.support.memories import memory_server
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -28,7 +30,7 @@ CHAT = pb.ChatRequest(model="m", messages=[pb.Message(role="user", content="Hell
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with gatewaying(tmp_path, buffer_requests=4, breaker_open_s=0.2) as running:
+    async with gatewaying(tmp_path, buffer_requests=8, breaker_open_s=0.2) as running:
         yield running
 
 
@@ -281,6 +283,29 @@ async def test_a_priority_that_is_none(gateway: Gateway) -> None:
     for priority in ("high", "101"):
         call = chat(gateway, metadata=(("x-echorator-priority", priority),))
         await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "x-echorator-priority must be -100..100")
+        answer = await http(gateway.url, "POST", "/v1/chat/completions", HTTP_CHAT, {"x-echorator-priority": priority})
+        assert (answer.status, b"x-echorator-priority must be -100..100" in answer.body) == (400, True)
+
+
+async def test_a_priority_in_a_header_over_http(gateway: Gateway) -> None:
+    """A request of a higher priority that came later goes first."""
+    back_end = await gateway.back_end("a")
+    back_end.go.clear()
+    running = asyncio.create_task(http(gateway.url, "POST", "/v1/chat/completions", HTTP_CHAT))
+    await back_end.busy(1)
+    order: list[str] = []
+
+    async def ask(priority: str) -> None:
+        await http(gateway.url, "POST", "/v1/chat/completions", HTTP_CHAT, {"x-echorator-priority": priority})
+        order.append(priority)
+
+    waiting = []
+    for count, priority in enumerate(("0", "5"), 1):
+        waiting.append(asyncio.create_task(ask(priority)))
+        await gateway.waiting(count)
+    back_end.go.set()
+    await asyncio.gather(running, *waiting)
+    assert order == ["5", "0"]
 
 
 async def test_the_memory_behind_it(tmp_path: Path) -> None:

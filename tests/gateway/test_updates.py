@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from echorator.agent.embedded import embedded_model
+from echorator.agent.loading.embedded import embedded_model
 from tests.gateway.load import Load, answer, chat, client
-from tests.mesh_processes import Mesh, until, xds_client
+from tests.support.mesh import Mesh, xds_client
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,6 +22,7 @@ def model(mesh: Mesh) -> Any:
     return json.loads(mesh.command("models", "--output", "json"))[0]
 
 
+@pytest.mark.slow
 async def test_new_options_reach_one_agent_after_the_other(tmp_path: Path) -> None:
     with Mesh(tmp_path) as mesh:
         for name in ("a", "b", "c"):
@@ -51,6 +53,7 @@ async def test_new_options_reach_one_agent_after_the_other(tmp_path: Path) -> No
         assert least >= 2, "more than one agent loaded at the same time"
 
 
+@pytest.mark.slow
 async def test_a_model_that_is_not_there_does_not_take_the_place_of_one_that_serves(tmp_path: Path) -> None:
     absent = tmp_path / "later.gguf"
     with Mesh(tmp_path) as mesh:
@@ -61,7 +64,7 @@ async def test_a_model_that_is_not_there_does_not_take_the_place_of_one_that_ser
             load = Load(lambda: answer(chat(stub)), 2)
             await load.more(10)
             await asyncio.to_thread(mesh.command, "apply", "echo", "--source", str(absent))
-            await until(lambda: "later.gguf: no such file" in str(model(mesh)["status"].get("last_error")), "the error is shown")
+            await eventually(lambda: "later.gguf: no such file" in str(model(mesh)["status"].get("last_error")), "the error is shown")
             await load.more(10)
             status = model(mesh)["status"]
             assert (status["ready"], status.get("updated", 0)) == (1, 0)

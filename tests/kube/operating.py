@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from echorator.kube.client import Client
-from echorator.kube.election import ElectionSettings
-from echorator.kube.install import Install
+from prometheus_client import REGISTRY
+
+from echorator.kube.api.client import Client
+from echorator.kube.api.election import ElectionSettings
+from echorator.kube.installation import Install
 from echorator.kube.operator import Operator, OperatorSettings
-from tests.kube.control_plane import ControlPlane
-from tests.waiting import STEP_S, looks
+from tests.support.kube_cluster.control_plane import ControlPlane
+from tests.support.kube_cluster.fault_proxy import Passed
 
 QUICK = ElectionSettings(lease_s=3, deadline_s=2, renew_s=0.3)
 CHILDREN = "deployments,services,networkpolicies,poddisruptionbudgets,statefulsets,horizontalpodautoscalers,ingresses"
@@ -36,18 +39,13 @@ async def operating(
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(look: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = 30) -> Any:
-    """What a blocking `look` sees once it is as wanted."""
-    seen = None
-    for _ in looks(within_s):
-        if wanted(seen := await asyncio.to_thread(look)):
-            return seen
-        await asyncio.sleep(STEP_S)
-    raise AssertionError(f"still {seen!r}")
+async def make(plane: ControlPlane, namespace: str, *names: str, **spec: Any) -> None:
+    """What `apply_models` does, beside an operator of this event loop, which must renew its lease meanwhile."""
+    await asyncio.to_thread(functools.partial(apply_models, plane, namespace, *names, **spec))
 
 
-def make(plane: ControlPlane, namespace: str, *names: str, **spec: Any) -> None:
-    """Models of one spec."""
+def apply_models(plane: ControlPlane, namespace: str, *names: str, **spec: Any) -> None:
+    """Models of one spec. The first `kubectl apply` after their definition takes 2.5 s."""
     items = [
         {
             "apiVersion": "echorator.dev/v1",
@@ -57,7 +55,8 @@ def make(plane: ControlPlane, namespace: str, *names: str, **spec: Any) -> None:
         }
         for name in names
     ]
-    plane.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    document = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    plane.kubectl("apply", "-f", "-", input=document)
 
 
 def get(plane: ControlPlane, namespace: str, kind: str, name: str = "") -> Any:
@@ -80,3 +79,25 @@ def children(plane: ControlPlane, namespace: str) -> dict[str, Any]:
     """Everything the operator made, by kind and name."""
     found = get(plane, namespace, CHILDREN)
     return {f"{thing['kind']}/{thing['metadata']['name']}": thing for thing in found}
+
+
+def of_models(passed: list[Passed]) -> list[Passed]:
+    """Without the lease and the questions of the beginning."""
+    return [p for p in passed if "/leases" not in p.path and "watch=true" not in p.query and p.path not in ("/version", "/apis")]
+
+
+def but_for_lists(passed: list[Passed]) -> list[Passed]:
+    """What a new operator asks besides one list of each kind, where the server cannot stream lists."""
+    listed, others = set[tuple[str, str]](), []
+    for call in passed:
+        if call.method == "GET" and "limit=" in call.query and (call.path, call.query) not in listed:
+            listed.add((call.path, call.query))
+        else:
+            others.append(call)
+    return others
+
+
+def reconciles(*results: str) -> float:
+    """Of this process, so far."""
+    counts = (REGISTRY.get_sample_value("controller_runtime_reconcile_total", {"controller": "model", "result": r}) for r in results)
+    return sum(count or 0.0 for count in counts)

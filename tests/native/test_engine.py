@@ -14,7 +14,7 @@ import pytest
 from echorator._native import engine as native
 from echorator.errors import ContextOverflowError, DrainingError, InvalidRequestError, ModelFileError, QueueFullError
 from echorator.settings import EngineSettings, Sampling
-from tests.native.conftest import ECHO_NANO, Running, Start
+from tests.support.engines import ECHO_NANO, Running, Start
 
 STORY = "Tell me a story about a fox."
 ALBUM = r"""
@@ -111,7 +111,7 @@ def test_a_grammar_always_parses(echo: Running, seed: int, temperature: float) -
 )
 def test_a_malformed_grammar_is_refused(echo: Running, grammar: str) -> None:
     with pytest.raises(InvalidRequestError, match="grammar"):
-        echo.model.check_grammar(grammar)
+        echo.model.compile_grammar(grammar)
 
 
 def test_a_grammar_with_nothing_allowed_fails_its_own_request_only(echo: Running) -> None:
@@ -121,8 +121,45 @@ def test_a_grammar_with_nothing_allowed_fails_its_own_request_only(echo: Running
     fine = echo.submit(echo.chat("hello"), max_tokens=1)
     answers = echo.answer(failed, fine)
     assert answers[0].end is not None
-    assert (answers[0].end.finish, answers[1].tokens) == ("error", [token])
-    assert "no token is allowed" in answers[0].end.message
+    assert (answers[0].end.finish, answers[1].tokens) == ("refused", [token])
+    assert "no token of the model can go on in the grammar" in answers[0].end.message
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_grammar_that_has_come_to_its_end_ends_the_text_without_an_end_token(echo: Running, temperature: float) -> None:
+    sampling = Sampling(temperature=temperature, seed=1, grammar='root ::= "a" | "b"')
+    answer = echo.ask(echo.chat("hello"), sampling, max_tokens=20, ignore_eos=True, logprobs=1)
+    assert answer.text in ("a", "b")
+    assert answer.end is not None
+    assert (answer.end.finish, answer.end.end_token, answer.end.completion_tokens) == ("stop", -1, 1)
+    ended = echo.ask(echo.chat("hello"), sampling, max_tokens=20)
+    assert ended.end is not None
+    assert (ended.text, ended.end.end_token) == (answer.text, ended.tokens[-1])
+
+
+def test_an_ambiguous_grammar_delays_nobody_and_is_followed_or_refused(echo: Running) -> None:
+    levels = "\n".join(f"s{i} ::= s{i + 1} s{i + 1}" for i in range(1, 14))
+    ambiguous = Sampling(
+        temperature=0, grammar=f'root ::= s1 "z"\n{levels}\ns14 ::= "a" | ""', logit_bias=((echo.model.tokenize("z")[-1], -math.inf),)
+    )
+    slow = echo.submit(echo.chat("hello"), ambiguous, max_tokens=100)
+    other = echo.submit(echo.chat("hello"), max_tokens=5)
+    hostile, fine = echo.answer(slow, other)
+    assert len(fine.tokens) == 5
+    assert hostile.end is not None
+    assert hostile.end.finish == "length" or "too much work" in hostile.end.message
+
+
+def test_a_grammar_names_tokens_and_control_tokens_never_stand_for_their_text(echo: Running) -> None:
+    control = "<|im_start|>"
+    (token,) = echo.model.tokenize(control, False, True)
+    named = echo.ask(echo.chat("hello"), Sampling(temperature=0, grammar=f'root ::= {control} "a"'), max_tokens=5)
+    assert (named.tokens[0], named.text) == (token, "a")
+    spelled = echo.ask(echo.chat("hello"), Sampling(temperature=0, grammar=f'root ::= "{control}"'), max_tokens=30)
+    assert spelled.text == control
+    assert token not in spelled.tokens
+    with pytest.raises(InvalidRequestError, match="the model has no token <nothing>"):
+        echo.model.compile_grammar("root ::= <nothing>")
 
 
 @pytest.mark.parametrize("stop", [["fox"], ["little", "fox"], ["e"], [" fox lived"], ["."], ["never there"]])
@@ -181,7 +218,7 @@ def test_what_cannot_be_served_is_refused_with_numbers(echo: Running) -> None:
     with pytest.raises(InvalidRequestError, match=r"token 768 .*0\.\.767"):
         echo.submit([768])
     with pytest.raises(InvalidRequestError, match="max_tokens"):
-        echo.submit([1], max_tokens=0)
+        echo.submit([1], max_tokens=-2)
     with pytest.raises(InvalidRequestError, match="stop text"):
         echo.submit([1], stop=[""])
 

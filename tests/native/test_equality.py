@@ -11,7 +11,10 @@ import llama_cpp
 import numpy as np
 import pytest
 
-from tests.native.conftest import ECHO_NANO, Running, Start
+from echorator._native import engine as native
+from echorator.settings import EngineSettings
+from tests.support.engines import ECHO_NANO, Running, Start
+from tests.support.models.random_gguf import Shape, write
 
 TOKENS = 24
 ARCHITECTURES = ("echo-nano", "llama", "gemma3", "mamba", "jamba")
@@ -167,3 +170,17 @@ def test_several_models_in_one_process(start: Start, cases: Cases) -> None:
         started.append((running, [running.submit(p, max_tokens=TOKENS) for p in prompts[:8]], expected[:8]))
     for running, requests, expected in started:
         assert [a.tokens for a in running.answer(*requests)] == expected
+
+
+def test_a_long_input_is_embedded_as_llama_cpp_python_embeds_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "encoder.gguf", Shape(arch="bert", context=8192, layers=1))
+    settings = EngineSettings(path, threads=1)
+    model = native.Model(settings)
+    text = "the quick brown fox " * 250
+    tokens = model.tokenize(text, True, False)
+    assert len(tokens) > 4000
+    llama = llama_cpp.Llama(
+        str(path), embedding=True, pooling_type=llama_cpp.LLAMA_POOLING_TYPE_MEAN, n_ctx=8192, n_batch=8192, n_ubatch=8192, verbose=False
+    )
+    expected = np.array(llama.embed(text, normalize=True), np.float32)
+    assert np.allclose(native.Embedder(model, settings, "mean", 8192).embed([tokens])[0], expected, atol=1e-4)

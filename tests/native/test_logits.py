@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echorator._native import planner_harness as native
+from tests.support.rounds import rounds
 
 
 def row(seed: int, n: int, distinct: int) -> np.ndarray:
@@ -24,20 +25,20 @@ rows = st.builds(row, st.integers(0, 1 << 30), st.integers(1, 3000), st.sampled_
 
 
 @given(x=rows)
-@settings(max_examples=300)
+@settings(max_examples=rounds(300))
 def test_argmax_is_the_first_of_the_largest(x: np.ndarray) -> None:
     assert native.argmax(x) == int(np.argmax(x))
 
 
 @given(x=rows, k=st.integers(1, 100))
-@settings(max_examples=300)
+@settings(max_examples=rounds(300))
 def test_top_k_is_sorted_with_the_lower_token_first(x: np.ndarray, k: int) -> None:
     order = sorted(range(len(x)), key=lambda i: (-x[i], i))[:k]
     assert native.top_k(x, k) == [(i, x[i]) for i in order]
 
 
 @given(x=rows)
-@settings(max_examples=100)
+@settings(max_examples=rounds(100))
 def test_log_sum_exp(x: np.ndarray) -> None:
     finite = x.astype(np.float64)
     expected = np.log(np.exp(finite - finite.max()).sum()) + finite.max()

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.random_gguf import Shape, write
 from echorator._native.engine import Embedder, Model
 from echorator.errors import InvalidRequestError, ModelFileError
 from echorator.settings import MOST_ADAPTERS, EngineSettings, Lora
-from tests.lora_files import merge_lora, write_lora
-from tests.native.conftest import ECHO_NANO, Start
+from tests.support.engines import ECHO_NANO, Start
+from tests.support.models.lora_files import merge_lora, write_lora
+from tests.support.models.random_gguf import Shape, write
 
 TEXT = "the cat and the dog are in the garden, and one of them"
 

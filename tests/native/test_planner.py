@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from echorator._native.planner_harness import Planner
+from tests.support.rounds import rounds
 
 VOCABULARY = 5
 STOP = 0
@@ -199,6 +200,11 @@ class PlannerMachine(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         self.sim.cancel(data.draw(st.sampled_from(sorted(self.sim.jobs))))
 
+    @precondition(lambda self: self.sim.jobs)
+    @rule(data=st.data())
+    def promote(self, data: st.DataObject) -> None:
+        self.sim.planner.promote(data.draw(st.sampled_from(sorted(self.sim.jobs))))
+
     @rule(prefill_budget=st.integers(1, 24), fails=st.sampled_from([False] * 7 + [True]))
     def step(self, prefill_budget: int, fails: bool) -> None:
         self.sim.step(prefill_budget, fails)
@@ -215,7 +221,7 @@ class PlannerMachine(RuleBasedStateMachine):
 
 
 PlannerMachine.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=rounds(400), stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 TestPlanner = PlannerMachine.TestCase
 
@@ -279,6 +285,39 @@ def test_priorities_go_first_and_the_others_still_get_on() -> None:
         sim.step()
         finished += sorted(set(sim.done) - before)
     assert 1 < finished.index(1) + 1 <= 5  # after three admissions of later ones at most
+
+
+def test_what_waits_too_long_has_every_second_turn() -> None:
+    sim = make(slots=1, sequences=1, starvation_limit=1000, prefix_cache=False)
+    for i in range(3):
+        sim.submit(i + 1, [1, i], 2, priority=-5)
+    for i in range(20):
+        sim.submit(i + 10, [2, i % 5], 2, priority=5)
+    sim.step()  # the first of the higher priority runs
+    begun: list[int] = []
+    while sim.jobs:
+        for low in (1, 2, 3):
+            sim.planner.promote(low)
+        before = set(sim.done)
+        sim.step()
+        begun += sorted(set(sim.done) - before)
+    assert [begun.index(low) for low in (1, 2, 3)] == [1, 3, 5]
+    sim.check_end()
+
+
+def test_who_runs_or_has_ended_is_not_promoted() -> None:
+    sim = make(slots=1, sequences=1)
+    sim.submit(1, [1, 2], 3)
+    sim.submit(2, [2, 1], 3)
+    sim.step()
+    assert not sim.planner.promote(1), "it runs"
+    assert not sim.planner.promote(99), "nobody"
+    assert sim.planner.promote(2)
+    sim.submit(3, [1, 1], 3)
+    assert not sim.planner.promote(3), "one at a time"
+    sim.cancel(2)
+    assert sim.planner.promote(3), "the one before has gone"
+    sim.drain()
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from echorator._native.planner_harness import PrefixTree
+from tests.support.rounds import rounds
 
 tokens = st.lists(st.integers(0, 2), max_size=12)
 sequences = st.integers(0, 7)
@@ -73,5 +74,5 @@ class TreeMachine(RuleBasedStateMachine):
             assert self.tree.nodes() == 0
 
 
-TreeMachine.TestCase.settings = settings(max_examples=200)
+TreeMachine.TestCase.settings = settings(max_examples=rounds(200))
 TestPrefixTree = TreeMachine.TestCase

@@ -5,63 +5,26 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echorator._native import recall_index
-from echorator._native.recall_index import COLUMNS, SIGNALS, RecallIndex
+from echorator._native.recall_index import SIGNALS, RecallIndex
+from tests.support.recall_rows import NOW_S, Row, Vectors, add, like_text, search, weights
+from tests.support.rounds import rounds
 
-NOW_S = 1.7e9
 DIM = 24
 DENSE, LEXICAL = 0, 1
-Vectors = npt.NDArray[np.float32]
-
-
-@dataclass
-class Row:
-    label: int
-    vector: Vectors
-    terms: list[int]
-    session: int = 0
-    speaker: int = 0
-    columns: dict[str, float] = field(default_factory=dict)
-
-    def numbers(self) -> list[float]:
-        defaults = {"said_s": NOW_S, "created_s": NOW_S, "last_used_s": NOW_S, "uses": 1.0, "kind": 1.0}
-        return [(defaults | self.columns).get(name, 0.0) for name in COLUMNS]
 
 
 def unit(seed: int, dim: int = DIM) -> Vectors:
     vector = np.random.default_rng(seed).normal(size=dim)
     return (vector / np.linalg.norm(vector)).astype(np.float32)
-
-
-def add(index: RecallIndex, rows: list[Row]) -> None:
-    index.add(
-        np.array([r.label for r in rows], np.uint64),
-        np.stack([r.vector for r in rows]).astype(np.float32),
-        np.array([r.numbers() for r in rows], np.float64),
-        np.array([r.session for r in rows], np.uint64),
-        np.array([r.speaker for r in rows], np.uint32),
-        np.array([t for r in rows for t in r.terms], np.uint64),
-        np.cumsum([len(r.terms) for r in rows], dtype=np.int64),
-    )
-
-
-def weights(**chosen: float) -> Vectors:
-    return np.array([chosen.get(name, 0.0) for name in SIGNALS], np.float32)
-
-
-def search(index: RecallIndex, vector: Vectors | None, terms: list[int], **more: Any) -> tuple[Any, ...]:
-    arguments: dict[str, Any] = {"weights": weights(dense=1, lexical=1), "k": 10, "now_s": NOW_S, "as_of_s": NOW_S} | more
-    return index.search(vector, np.array(terms, np.uint64), **arguments)
 
 
 def bm25(rows: list[Row], query: list[int]) -> dict[int, float]:
@@ -127,7 +90,7 @@ def test_words_are_scored_by_bm25() -> None:
     st.lists(st.tuples(st.sampled_from("add remove update use link".split()), st.integers(1, 12), st.integers(0, 5)), max_size=60),
     st.integers(0, 99),
 )
-@settings(max_examples=60)
+@settings(max_examples=rounds(60))
 def test_any_changes_end_in_the_index_that_a_fresh_one_would_be(changes: list[tuple[str, int, int]], query_seed: int) -> None:
     index = RecallIndex(DIM)
     kept: dict[int, Row] = {}
@@ -247,15 +210,6 @@ def test_wrong_shapes_are_refused_and_change_nothing() -> None:
         index.columns(1)
     assert len(index) == 0
     assert search(index, unit(1), [1])[0].tolist() == []
-
-
-def like_text(n: int, dim: int, seed: int) -> Vectors:
-    """Vectors of few degrees of freedom, as those of sentences are."""
-    axes = np.random.default_rng(1).normal(size=(12, dim))
-    rng = np.random.default_rng(seed)
-    vectors = np.tanh(rng.normal(size=(n, 12)) @ axes / 3) + 0.05 * rng.normal(size=(n, dim))
-    scaled: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return scaled
 
 
 def large(n: int = 3000) -> tuple[RecallIndex, Vectors]:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echorator._native.planner_harness import StepPace
+from tests.support.rounds import rounds
 
 
 @given(
@@ -15,7 +16,7 @@ from echorator._native.planner_harness import StepPace
     fixed_share=st.floats(0, 0.5),
     per_token_share=st.floats(1e-3, 1e-2),
 )
-@settings(max_examples=200)
+@settings(max_examples=rounds(200))
 def test_it_settles_at_the_target(factor: float, quiet_s: float, fixed_share: float, per_token_share: float) -> None:
     pace = StepPace(factor, 4096)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echorator._native.planner_harness import TextStream
+from tests.support.rounds import rounds
 
 
 def cut(data: bytes, at: list[int]) -> list[bytes]:
@@ -32,7 +33,7 @@ awkward = st.binary(max_size=40) | texts.map(str.encode)
 
 
 @given(data=awkward, at=st.lists(st.integers(0, 60), max_size=10))
-@settings(max_examples=1000)
+@settings(max_examples=rounds(1000))
 def test_the_text_is_what_python_decodes(data: bytes, at: list[int]) -> None:
     assert stream(cut(data, at), []) == (data.decode("utf-8", "replace"), -1)
 
@@ -42,7 +43,7 @@ def test_the_text_is_what_python_decodes(data: bytes, at: list[int]) -> None:
     stops=st.lists(st.text(alphabet="ab日\n", min_size=1, max_size=5), min_size=1, max_size=3),
     at=st.lists(st.integers(0, 90), max_size=12),
 )
-@settings(max_examples=1000)
+@settings(max_examples=rounds(1000))
 def test_the_text_ends_before_the_first_stop_text(text: str, stops: list[str], at: list[int]) -> None:
     out, which = stream(cut(text.encode(), at), stops)
     found = [text.find(s) for s in stops if s in text]
@@ -55,7 +56,7 @@ def test_the_text_ends_before_the_first_stop_text(text: str, stops: list[str], a
 
 
 @given(text=st.text(alphabet="ab", max_size=30), stop=st.text(alphabet="ab", min_size=1, max_size=4))
-@settings(max_examples=500)
+@settings(max_examples=rounds(500))
 def test_byte_by_byte_the_first_stop_text_in_time_wins(text: str, stop: str) -> None:
     out, which = stream([bytes([b]) for b in text.encode()], [stop])
     at = text.find(stop)

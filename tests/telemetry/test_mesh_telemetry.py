@@ -14,12 +14,14 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from echorator.cli.client import channel_to
+from echorator.host.connection import channel_to
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.agent.serving import refused
-from tests.gateway.http_client import http
-from tests.mesh_processes import Mesh, free_port, until
+from tests.support.agents import refused
+from tests.support.http_client import http
+from tests.support.mesh import Mesh
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -94,9 +96,9 @@ async def test_one_call_seen_from_everywhere(tmp_path: Path) -> None:
                 headers = {"traceparent": f"00-{trace}-{SPAN}-01"}
                 assert (await http(f"http://127.0.0.1:{http_port}", "POST", "/v1/chat/completions", body, headers)).status == 200
             for trace in OVER_HTTP:
-                await until(lambda t=trace: len(collector.spans(t)) == 5, "five spans of the trace")  # type: ignore[misc]
+                await eventually(lambda t=trace: len(collector.spans(t)) == 5, "five spans of the trace")  # type: ignore[misc, arg-type]
                 assert collector.spans(trace)["echorator-gateway", "chat.completions"]["parentSpanId"] == SPAN
-            await until(lambda: len(collector.spans(TRACE)) == 5, "five spans of the trace")
+            await eventually(lambda: len(collector.spans(TRACE)) == 5, "five spans of the trace")
             spans = collector.spans(TRACE)
             gateway, agent = spans["echorator-gateway", "Chat"], spans["echorator-agent", "Chat"]
             assert gateway["parentSpanId"] == SPAN

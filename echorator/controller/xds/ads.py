@@ -1,8 +1,8 @@
-"""`envoy.service.discovery.v3.AggregatedDiscoveryService`, state of the world.
+"""`envoy.service.discovery.v3.AggregatedDiscoveryService`, in the state-of-the-world variant.
 
-One stream a client, several types in it. What was asked for is answered at once and then again whenever it changes; a plain ACK is
-not answered; a request with an old nonce was overtaken and is ignored; a NACK is logged and shown, and the client keeps what it had.
-A client that comes back with an old version and no nonce is answered in full.
+A client has one stream, which carries several resource types. A request is answered at once, and again whenever its resources change. A
+plain ACK gets no answer; a request with an old nonce is stale and is ignored; a NACK is logged and shown by `csds`, and the client keeps
+what it had. A client that reconnects with an old version and no nonce is answered in full. Fed by `snapshot`.
 """
 
 from __future__ import annotations
@@ -18,51 +18,65 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 
 from echorator.controller.watching import Watchers
+from echorator.controller.xds.bootstrap import CONTROLLER
 from echorator.controller.xds.resources import PUSH_ORDER
 from echorator.controller.xds.snapshot import Snapshot, Versioned
-from echorator.errors import DrainingError
+from echorator.errors import DrainingError, InvalidRequestError
+from echorator.ports import GATEWAY_PORT
+from echorator.serving.address import host_port
 from echorator.serving.calls import Calls, Context, rpc
 
 _log = logging.getLogger(__name__)
 
 NAME = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-GATHER_S = 0.01  # changes within this time are one push
+MOST_TYPES = 16  # resource types of one client; gRPC's and Envoy's clients ask for four
+GATHER_S = 0.01  # changes within this time are combined into one push
 
 
 @dataclass
 class Subscription:
-    """One type of one client."""
+    """A client's subscription to one resource type, and what it was sent."""
 
-    names: frozenset[str] | None = None  # None: all of the type
+    names: frozenset[str] | None = None  # None: all resources of the type
     sent: dict[str, Versioned] = field(default_factory=dict)
     sent_any: bool = False
     version: str = ""
     nonce: str = ""
     acked_version: str = ""
-    error: str = ""  # of the last NACK, until the next ACK
+    error: str = ""  # message of the last NACK, cleared by the next ACK
 
 
 @dataclass
 class Client:
-    """One stream."""
+    """The stream of one client, with what its bootstrap says of it."""
 
     node: base_pb2.Node
     listen: tuple[str, int] | None
+    controller: tuple[str, int] | None
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
 
 
 def listen_of(node: base_pb2.Node) -> tuple[str, int] | None:
-    """Where an Envoy is to listen, as its bootstrap says; None for gRPC's own clients."""
+    """Return host and port on which an Envoy is to listen, as its bootstrap says; None for gRPC's own clients."""
     if not node.user_agent_name.startswith("envoy"):
         return None
     fields = node.metadata.fields
     host = fields["listen_host"].string_value if "listen_host" in fields else ""
-    port = int(fields["listen_port"].number_value) if "listen_port" in fields else 0
-    return host or "0.0.0.0", port or 50052
+    port = fields["listen_port"].number_value if "listen_port" in fields else 0.0
+    return host or "0.0.0.0", int(port) if 1.0 <= port <= 65_535.0 else GATEWAY_PORT
+
+
+def controller_of(node: base_pb2.Node) -> tuple[str, int] | None:
+    """Return how a client reaches the controller, as its bootstrap says; None where it says nothing that can be used."""
+    fields = node.metadata.fields
+    try:
+        return host_port(fields[CONTROLLER].string_value, CONTROLLER) if CONTROLLER in fields else None
+    except InvalidRequestError:
+        return None
 
 
 class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
-    """The handlers. `changed` after every change of the mesh."""
+    """The handlers of the ADS service; call `changed` after every change of the mesh."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
@@ -71,28 +85,28 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
         self._nonces = itertools.count(1)
         self.closing = asyncio.Event()
         self.clients: dict[int, Client] = {}
-        self.on_push: Callable[[str], None] = lambda _: None  # told the type of each response
-        self.on_nack: Callable[[str], None] = lambda _: None  # and of each refusal
+        self.on_push: Callable[[str], None] = lambda _: None  # called with the type URL of each response
+        self.on_nack: Callable[[str], None] = lambda _: None  # called with the type URL of each NACK
 
     def settle(self) -> None:
-        """The state is rebuilt: who asks for a model that is not known is told so from now on."""
+        """Answer requests for unknown models from now on, as the state has been rebuilt after the start."""
         self._snapshot.settle()
         self.changed()
 
     def changed(self) -> None:
-        """Push what is different now."""
+        """Rebuild the resources on demand, and push those that differ to all clients within `GATHER_S`."""
         self._snapshot.changed()
         self._changes.notify("mesh", False)
 
     @rpc
     async def StreamAggregatedResources(self, request: AsyncIterator[discovery_pb2.DiscoveryRequest], context: Context) -> None:
-        """One client."""
+        """Serve the stream of one client until it or the control plane ends; DrainingError in the latter case."""
         key = next(self._nonces)
         reader = pusher = closing = None
         with self._changes.watch() as watch:
             try:
                 async for first in request:
-                    client = Client(first.node, listen_of(first.node))
+                    client = Client(first.node, listen_of(first.node), controller_of(first.node))
                     break
                 else:
                     return
@@ -128,6 +142,8 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
 
     async def _asked(self, client: Client, message: discovery_pb2.DiscoveryRequest, context: Context, writing: asyncio.Lock) -> None:
         known = client.subscriptions.get(message.type_url)
+        if known is None and len(client.subscriptions) >= MOST_TYPES:
+            raise InvalidRequestError(f"type_url: one stream asks for at most {MOST_TYPES} types of resources; open another one")
         if known is not None and message.response_nonce and message.response_nonce != known.nonce:
             return
         subscription = client.subscriptions.setdefault(message.type_url, Subscription())
@@ -149,7 +165,7 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
         self, client: Client, type_url: str, subscription: Subscription, context: Context, writing: asyncio.Lock, asked: bool = False
     ) -> None:
         async with writing:
-            resources = self._snapshot.select(type_url, subscription.names, client.listen)
+            resources = self._snapshot.select(type_url, subscription.names, client.listen, client.controller)
             same = resources.keys() == subscription.sent.keys() and all(
                 resource.version == subscription.sent[name].version for name, resource in resources.items()
             )
@@ -157,7 +173,7 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
                 return
             if subscription.names and not resources:
                 subscription.sent_any = True
-                return  # nothing is known yet of what was asked for; it is pushed once it is
+                return  # the requested resources are unknown so far; they are pushed once they exist
             digest = blake2b(digest_size=6)
             for name in sorted(resources):
                 digest.update(f"{name}={resources[name].version};".encode())

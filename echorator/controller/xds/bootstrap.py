@@ -1,4 +1,4 @@
-"""The file an xDS client starts from. Pure; printed by `echorator bootstrap`, used by the gateway to start Envoy."""
+"""Builds the bootstrap file of an xDS client. Pure; printed by `echorator bootstrap`, used by the gateway to start Envoy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from typing import Any
 from echorator.controller.xds.resources import GATEWAY
 from echorator.serving.address import host_port
 
+CONTROLLER = "controller"  # key in a node's metadata: the address by which this client reaches the controller
+
 
 def grpc_bootstrap(controller: str, node_id: str) -> dict[str, Any]:
-    """For GRPC_XDS_BOOTSTRAP. `ignore_resource_deletion` keeps a client's routes while a controller is started anew."""
+    """Return the contents for GRPC_XDS_BOOTSTRAP, the same for gRPC in every language.
+
+    `ignore_resource_deletion` keeps a client's routes while the controller restarts. Node's client demands a `locality`, even an empty one.
+    The metadata tells the controller by which address this client reaches it, because the controller answers calls to unknown models.
+    """
     return {
         "xds_servers": [
             {
@@ -18,12 +24,12 @@ def grpc_bootstrap(controller: str, node_id: str) -> dict[str, Any]:
                 "server_features": ["xds_v3", "ignore_resource_deletion"],
             }
         ],
-        "node": {"id": node_id},
+        "node": {"id": node_id, "locality": {}, "metadata": {CONTROLLER: controller}},
     }
 
 
 def envoy_bootstrap(controller: str, node_id: str, listen: tuple[str, int], admin_port: int) -> dict[str, Any]:
-    """For `envoy -c`: everything else comes from the controller. `listen` is where Envoy serves clients."""
+    """Return the configuration for `envoy -c`, which gets the rest from the controller; `listen` is where Envoy serves clients."""
     host, port = host_port(controller, "controller")
     endpoint = {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}}
     ads = {"resource_api_version": "V3", "ads": {}}

@@ -1,4 +1,4 @@
-"""`envoy.service.status.v3.ClientStatusDiscoveryService`: what each xDS client was sent, has accepted or refused.
+"""`envoy.service.status.v3.ClientStatusDiscoveryService`: shows what each xDS client was sent, and whether it has accepted or refused it.
 
 grpcurl -plaintext HOST:PORT envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus
 """
@@ -16,7 +16,7 @@ NAME = "envoy.service.status.v3.ClientStatusDiscoveryService"
 
 
 class ClientStatus(Calls, csds_pb2_grpc.ClientStatusDiscoveryServiceServicer):  # type: ignore[misc]
-    """The handlers."""
+    """The handlers of the client status service, which read the clients of `discovery`."""
 
     def __init__(self, discovery: DiscoveryService) -> None:
         super().__init__()
@@ -27,12 +27,12 @@ class ClientStatus(Calls, csds_pb2_grpc.ClientStatusDiscoveryServiceServicer):  
 
     @rpc
     async def FetchClientStatus(self, _request: csds_pb2.ClientStatusRequest, _context: Context) -> csds_pb2.ClientStatusResponse:
-        """All clients that are connected now."""
+        """Return the resources and their status of all clients that are connected now."""
         return self._answer()
 
     @rpc
     async def StreamClientStatus(self, request: AsyncIterator[csds_pb2.ClientStatusRequest], context: Context) -> None:
-        """One answer to each request."""
+        """Send the status of all clients once for each request."""
         async for _ in request:
             await context.write(self._answer())
 

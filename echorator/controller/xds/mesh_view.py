@@ -1,4 +1,4 @@
-"""What clients are to know of the mesh, as plain values: one `Route` a model. Reads the fleet and the models that were applied."""
+"""The mesh as xDS clients are to see it, in plain values: one `Route` a model. Reads fleet and models; feeds `snapshot` and `resources`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.serving.address import host_port
 
 QUEUE_PER_AGENT = 16
-RETRIES = 3
+RETRIES = 1  # at most: the call itself may have ended the agent, and clients do not know of each other's attempts
 EJECTION_FAILURES = 5
 
 
 @dataclass(frozen=True, order=True)
 class Endpoint:
-    """One ready agent."""
+    """A ready agent as an endpoint of a model, ordered by priority and zone."""
 
     priority: int
     zone: str
@@ -27,7 +27,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Route:
-    """One model: where it is served and how clients choose."""
+    """One model: its endpoints, and how clients choose among them."""
 
     name: str
     endpoints: tuple[Endpoint, ...]
@@ -39,14 +39,14 @@ class Route:
 
 @dataclass(frozen=True)
 class MeshView:
-    """All models by name, and the gateways that take what no agent can."""
+    """All models by name, and the addresses of the gateways, which take calls that no agent can take."""
 
     routes: tuple[Route, ...]
     gateways: tuple[tuple[str, int], ...]
 
 
 def view_of(records: Sequence[AgentRecord], models: Iterable[pb.MeshModel], gateways: Sequence[str]) -> MeshView:
-    """A model without a ready agent has a route too, so that calls wait or fail at once instead of asking for it for 15 s."""
+    """Return the view; a model without a ready agent has a route too, so that calls wait at a gateway or fail at once, not after 15 s."""
     specs = {model.spec.name: model.spec for model in models}
     names = sorted(specs.keys() | {name for record in records for name in record.models})
     return MeshView(tuple(_route(name, specs.get(name), records) for name in names), tuple(host_port(a, "gateway") for a in gateways))
@@ -64,6 +64,6 @@ def _route(name: str, spec: pb.ModelSpec | None, records: Sequence[AgentRecord])
         tuple(sorted(endpoints)),
         routing.load_balancing == pb.LOAD_BALANCING_SESSION,
         routing.queue_per_agent if routing.HasField("queue_per_agent") else QUEUE_PER_AGENT,
-        routing.retries if routing.HasField("retries") else RETRIES,
+        min(routing.retries, RETRIES) if routing.HasField("retries") else RETRIES,
         routing.ejection_failures if routing.HasField("ejection_failures") else EJECTION_FAILURES,
     )

@@ -1,8 +1,8 @@
-"""xDS v3 messages of a `MeshView`. Pure.
+"""Builds the xDS v3 messages of a `MeshView`. Pure; feeds `snapshot`.
 
-Two flavours, for gRPC's clients and Envoy differ: gRPC refuses LEAST_REQUEST and reads weights from ORCA reports or from localities;
-Envoy needs a listener of its own, HTTP/2 said explicitly, and can hold requests back. Where no agent is ready, the gateways are the
-last priority: they hold the call and ask for an agent.
+There are two flavours, for gRPC's clients and Envoy differ: gRPC refuses LEAST_REQUEST and reads weights from ORCA reports or from
+localities; Envoy needs a listener of its own and explicit HTTP/2, and can hold requests back. The gateways are the last priority, used
+where no agent is ready: they hold the call and ask for an agent.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.listener.v3 import api_listener_pb2, listener_components_pb2, listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.cors.v3 import cors_pb2
-from envoy.extensions.filters.http.fault.v3 import fault_pb2
 from envoy.extensions.filters.http.grpc_web.v3 import grpc_web_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
 from envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3 import client_side_weighted_round_robin_pb2 as wrr_pb2
+from envoy.extensions.load_balancing_policies.round_robin.v3 import round_robin_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
@@ -34,19 +34,19 @@ LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
-PUSH_ORDER = (CLUSTER, ENDPOINT, LISTENER, ROUTE)  # what is named must be there before its name is used
+PUSH_ORDER = (CLUSTER, ENDPOINT, LISTENER, ROUTE)  # a resource must be sent before the resource that names it
 
 GATEWAY = "echorator-gateway"  # Envoy's own route configuration, and the cluster of the Python gateways
 RETRY_ON = "unavailable,resource-exhausted"
 EJECTION_S = 5
-HOLD = 1 << 20  # requests that Envoy may hold for busy agents
-STREAM_IDLE_S = 600  # a stream without a message for this long is ended by Envoy
+HOLD = 1 << 20  # number of requests that Envoy may hold for busy agents
+STREAM_IDLE_S = 600  # Envoy ends a stream without a message for this long
 
 Resources = dict[str, dict[str, Message]]  # by type URL, by name
 
 
 def packed(message: Message) -> any_pb2.Any:
-    """In an Any."""
+    """Return the message packed in a google.protobuf.Any."""
     box = any_pb2.Any()
     box.Pack(message)
     return box
@@ -56,11 +56,13 @@ def _ads() -> config_source_pb2.ConfigSource:
     return config_source_pb2.ConfigSource(ads=config_source_pb2.AggregatedConfigSource(), resource_api_version=config_source_pb2.V3)
 
 
-def _filter(name: str, config: Message) -> hcm_pb2.HttpFilter:
+def http_filter(name: str, config: Message) -> hcm_pb2.HttpFilter:
+    """Return one filter of a listener's HTTP filter chain."""
     return hcm_pb2.HttpFilter(name=name, typed_config=packed(config))
 
 
-def _address(host: str, port: int) -> address_pb2.Address:
+def socket_address(host: str, port: int) -> address_pb2.Address:
+    """Return the socket address of a cluster's endpoint or of a listener."""
     return address_pb2.Address(socket_address=address_pb2.SocketAddress(address=host, port_value=port))
 
 
@@ -68,46 +70,19 @@ def _address(host: str, port: int) -> address_pb2.Address:
 
 
 def grpc_resources(view: MeshView) -> Resources:
-    """Listener, route configuration, cluster and endpoints of each model, all named as the model."""
+    """Return the listener, route configuration, cluster and endpoints of each model, all named after the model."""
     made: Resources = {CLUSTER: {}, ENDPOINT: {}, LISTENER: {}, ROUTE: {}}
     for route in view.routes:
         made[LISTENER][route.name] = _grpc_listener(route.name)
-        made[ROUTE][route.name] = _grpc_route(route)
-        made[CLUSTER][route.name] = _grpc_cluster(route)
+        made[ROUTE][route.name] = grpc_route(route)
+        made[CLUSTER][route.name] = grpc_cluster(route)
         made[ENDPOINT][route.name] = endpoints_of(route, view.gateways)
     return made
 
 
 def _grpc_listener(name: str) -> Any:
     manager = hcm_pb2.HttpConnectionManager(
-        rds=hcm_pb2.Rds(config_source=_ads(), route_config_name=name), http_filters=[_filter("router", router_pb2.Router())]
-    )
-    return listener_pb2.Listener(name=name, api_listener=api_listener_pb2.ApiListener(api_listener=packed(manager)))
-
-
-def unknown(type_url: str, name: str) -> Any:
-    """Of a model that nobody knows: its listener ends every call with NOT_FOUND at once. Without it a client waits for 15 s.
-
-    The cluster behind it is empty, but must be there: gRPC resolves it first.
-    """
-    nowhere = Route(name, ())
-    if type_url == LISTENER:
-        return _unknown_listener(name)
-    if type_url == ROUTE:
-        return _grpc_route(nowhere)
-    return _grpc_cluster(nowhere) if type_url == CLUSTER else endpoints_of(nowhere, ())
-
-
-def _unknown_listener(name: str) -> Any:
-    abort = fault_pb2.FaultAbort(grpc_status=5)
-    abort.percentage.numerator = 100
-    route = route_components_pb2.Route(
-        match=route_components_pb2.RouteMatch(prefix=""), route=route_components_pb2.RouteAction(cluster=name)
-    )
-    host = route_components_pb2.VirtualHost(name=name, domains=["*"], routes=[route])
-    manager = hcm_pb2.HttpConnectionManager(
-        route_config=route_pb2.RouteConfiguration(name=name, virtual_hosts=[host]),
-        http_filters=[_filter("fault", fault_pb2.HTTPFault(abort=abort)), _filter("router", router_pb2.Router())],
+        rds=hcm_pb2.Rds(config_source=_ads(), route_config_name=name), http_filters=[http_filter("router", router_pb2.Router())]
     )
     return listener_pb2.Listener(name=name, api_listener=api_listener_pb2.ApiListener(api_listener=packed(manager)))
 
@@ -126,7 +101,8 @@ def _session_hash() -> route_components_pb2.RouteAction.HashPolicy:
     return policy
 
 
-def _grpc_route(route: Route) -> Any:
+def grpc_route(route: Route) -> Any:
+    """Return the route configuration of a model: every call goes to its cluster."""
     action = route_components_pb2.RouteAction(cluster=route.name)
     if route.retries:
         action.retry_policy.CopyFrom(_retry_policy(route))
@@ -152,7 +128,7 @@ def _outlier_detection(route: Route) -> Any:
     detection.interval.FromTimedelta(timedelta(seconds=1))
     detection.base_ejection_time.FromTimedelta(timedelta(seconds=EJECTION_S))
     detection.max_ejection_time.FromTimedelta(timedelta(seconds=EJECTION_S * 12))
-    detection.max_ejection_percent.value = 50  # the last half of the agents is never left out
+    detection.max_ejection_percent.value = 50  # at most half of the agents are ejected
     detection.failure_percentage_threshold.value = 85
     detection.enforcing_failure_percentage.value = 100
     detection.failure_percentage_minimum_hosts.value = 2
@@ -163,9 +139,11 @@ def _outlier_detection(route: Route) -> Any:
     return detection
 
 
-def _grpc_cluster(route: Route) -> Any:
+def grpc_cluster(route: Route) -> Any:
+    """Return the cluster of a model: how clients choose among its agents, and how many calls each client may have there."""
     cluster = _cluster(route)
     if route.by_session:
+        # Set by the old field: Node's client does not know the ring hash in `load_balancing_policy`, and would skip it.
         cluster.lb_policy = cluster_pb2.Cluster.RING_HASH
         cluster.ring_hash_lb_config.minimum_ring_size.value = 1024
     else:
@@ -173,9 +151,11 @@ def _grpc_cluster(route: Route) -> Any:
         weighted.blackout_period.FromTimedelta(timedelta(seconds=1))
         weighted.weight_update_period.FromTimedelta(timedelta(milliseconds=500))
         weighted.weight_expiration_period.FromTimedelta(timedelta(seconds=30))
-        policy = cluster.load_balancing_policy.policies.add()
-        policy.typed_extension_config.name = "envoy.load_balancing_policies.client_side_weighted_round_robin"
-        policy.typed_extension_config.typed_config.CopyFrom(packed(weighted))
+        # A client takes the first policy that it knows: C++, Go, Java and Python weigh agents by their load, Node uses round robin.
+        for name, policy in (("client_side_weighted_round_robin", weighted), ("round_robin", round_robin_pb2.RoundRobin())):
+            extension = cluster.load_balancing_policy.policies.add().typed_extension_config
+            extension.name = f"envoy.load_balancing_policies.{name}"
+            extension.typed_config.CopyFrom(packed(policy))
     if route.endpoints:
         threshold = cluster.circuit_breakers.thresholds.add()
         threshold.max_requests.value = sum(e.slots + route.queue_per_agent for e in route.endpoints)
@@ -183,7 +163,7 @@ def _grpc_cluster(route: Route) -> Any:
 
 
 def endpoints_of(route: Route, gateways: Iterable[tuple[str, int]]) -> Any:
-    """Localities by priority and zone, weighted by their slots; priorities are numbered without gaps, the gateways come last."""
+    """Return localities by priority and zone, weighted by their slots; priorities have no gaps, and the gateways come last."""
     assignment = endpoint_pb2.ClusterLoadAssignment(cluster_name=route.name)
     priorities = sorted({e.priority for e in route.endpoints})
     for (priority, zone), group in groupby(route.endpoints, key=lambda e: (e.priority, e.zone)):
@@ -197,10 +177,10 @@ def endpoints_of(route: Route, gateways: Iterable[tuple[str, int]]) -> Any:
 def _add_locality(assignment: Any, priority: int, zone: str, endpoints: list[Endpoint]) -> None:
     locality = assignment.endpoints.add(priority=priority)
     locality.locality.CopyFrom(base_pb2.Locality(region="echorator", zone=zone, sub_zone=""))
-    locality.load_balancing_weight.value = sum(e.slots for e in endpoints)  # gRPC leaves out localities without one
+    locality.load_balancing_weight.value = sum(e.slots for e in endpoints)  # gRPC leaves out localities without a weight
     for endpoint in endpoints:
         added = endpoint_components_pb2.LbEndpoint(health_status=health_check_pb2.HEALTHY)
-        added.endpoint.address.CopyFrom(_address(endpoint.host, endpoint.port))
+        added.endpoint.address.CopyFrom(socket_address(endpoint.host, endpoint.port))
         added.load_balancing_weight.value = endpoint.slots
         locality.lb_endpoints.append(added)
 
@@ -209,7 +189,10 @@ def _add_locality(assignment: Any, priority: int, zone: str, endpoints: list[End
 
 
 def envoy_resources(view: MeshView, host: str, port: int) -> Resources:
-    """One listener on `host`:`port`; the model is named by a header, calls without one go to the Python gateway, which reads it."""
+    """Return the resources of an Envoy that listens on `host`:`port`.
+
+    A header names the model of a call; calls without the header go to the Python gateway, which reads the name from the message.
+    """
     made: Resources = {CLUSTER: {}, ENDPOINT: {}, LISTENER: {}, ROUTE: {}}
     made[LISTENER][GATEWAY] = _envoy_listener(host, port)
     made[ROUTE][GATEWAY] = _envoy_routes(view)
@@ -228,9 +211,9 @@ def _envoy_listener(host: str, port: int) -> Any:
         codec_type=hcm_pb2.HttpConnectionManager.AUTO,
         rds=hcm_pb2.Rds(config_source=_ads(), route_config_name=GATEWAY),
         http_filters=[
-            _filter("envoy.filters.http.grpc_web", grpc_web_pb2.GrpcWeb()),
-            _filter("envoy.filters.http.cors", cors_pb2.Cors()),
-            _filter("envoy.filters.http.router", router_pb2.Router()),
+            http_filter("envoy.filters.http.grpc_web", grpc_web_pb2.GrpcWeb()),
+            http_filter("envoy.filters.http.cors", cors_pb2.Cors()),
+            http_filter("envoy.filters.http.router", router_pb2.Router()),
         ],
     )
     manager.stream_idle_timeout.FromTimedelta(timedelta(seconds=STREAM_IDLE_S))
@@ -238,7 +221,7 @@ def _envoy_listener(host: str, port: int) -> Any:
     chain = listener_components_pb2.FilterChain(
         filters=[listener_components_pb2.Filter(name="envoy.filters.network.http_connection_manager", typed_config=packed(manager))]
     )
-    return listener_pb2.Listener(name=GATEWAY, address=_address(host, port), filter_chains=[chain])
+    return listener_pb2.Listener(name=GATEWAY, address=socket_address(host, port), filter_chains=[chain])
 
 
 def _envoy_routes(view: MeshView) -> Any:
@@ -277,7 +260,7 @@ def _envoy_cluster(route: Route) -> Any:
     for field in ("max_pending_requests", "max_requests", "max_retries"):
         getattr(threshold, field).value = HOLD
     if route.endpoints:
-        # A pool has one connection even beyond this limit, never two: an agent gets as many calls as it has slots, the others wait here.
+        # A pool has one connection even beyond this limit, never two: an agent gets as many calls as it has slots, further calls wait here.
         threshold.max_connections.value = 1
         http2.max_concurrent_streams.value = min(e.slots for e in route.endpoints)
         cluster.per_connection_buffer_limit_bytes.value = 1 << 20

@@ -1,7 +1,8 @@
-"""The resources as they are now, each with a version that is a digest of its bytes.
+"""The current resources, each with a version that is a digest of its bytes.
 
-The same mesh gives the same versions, also after a restart of the controller: a client that reconnects is told nothing new. Built
-when a stream asks and the mesh has changed since, so that a burst of changes costs one build.
+The same mesh gives the same versions, also after a restart of the controller, so that a client that reconnects sees no change. The
+resources are built when a stream asks and the mesh has changed since, so that a burst of changes costs one build. Fed by `mesh_view`; feeds
+`ads`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from hashlib import blake2b
 from google.protobuf import any_pb2
 
 from echorator.controller.xds.mesh_view import MeshView
-from echorator.controller.xds.resources import Resources, envoy_resources, grpc_resources, packed, unknown
+from echorator.controller.xds.resources import Resources, envoy_resources, grpc_resources, packed
+from echorator.controller.xds.unknown_model import unknown
 
 
 class Versioned:
-    """One resource, packed."""
+    """A packed resource with its version, a digest of its bytes."""
 
     __slots__ = ("body", "version")
 
@@ -33,7 +35,7 @@ def _packed(resources: Resources) -> Packed:
 
 
 class Snapshot:
-    """For all streams of a controller."""
+    """The resources for all streams of a controller."""
 
     def __init__(self, view: Callable[[], MeshView]) -> None:
         self._view = view
@@ -44,11 +46,11 @@ class Snapshot:
         self._envoy: dict[tuple[str, int], Packed] = {}
 
     def changed(self) -> None:
-        """The mesh is another one."""
+        """Mark the resources as stale, so that the next read rebuilds them."""
         self._stale = True
 
     def settle(self) -> None:
-        """The state is rebuilt: what is not known now is unknown. Before that, nothing is said of it."""
+        """Treat names that are not known as unknown models from now on; before the state was rebuilt, they get no answer."""
         self._settled = True
 
     def _refresh(self) -> None:
@@ -68,10 +70,25 @@ class Snapshot:
             self._envoy[listen] = _packed(envoy_resources(self._mesh, *listen))
         return self._envoy[listen]
 
-    def select(self, type_url: str, names: frozenset[str] | None, listen: tuple[str, int] | None) -> dict[str, Versioned]:
-        """What a client that asked for `names` (None: all) gets of a type.
+    def names(self) -> list[str]:
+        """Return the names of the models, in order."""
+        self._refresh()
+        return [route.name for route in self._mesh.routes]
 
-        `listen` is an Envoy's own address, None for gRPC's clients, which are also told of a model that nobody knows that it is none.
+    def select(
+        self,
+        type_url: str,
+        names: frozenset[str] | None,
+        listen: tuple[str, int] | None = None,
+        controller: tuple[str, int] | None = None,
+    ) -> dict[str, Versioned]:
+        """Return the resources of a type that a client gets.
+
+        Args:
+            type_url: the type of the resources.
+            names: the names that the client asked for; None for all.
+            listen: an Envoy's own address; None for gRPC's clients, which also get the resources of `unknown_model` for unknown names.
+            controller: the address by which such a client reaches the controller; None where its bootstrap does not say.
         """
         found = self._of(listen).get(type_url, {})
         if names is None:
@@ -79,5 +96,5 @@ class Snapshot:
         chosen = {name: found[name] for name in names if name in found}
         if listen is None and self._settled:
             for name in names - found.keys():
-                chosen[name] = Versioned(packed(unknown(type_url, name)))
+                chosen[name] = Versioned(packed(unknown(type_url, name, controller)))
         return chosen

@@ -1,5 +1,5 @@
-"""The OpenAI-compatible HTTP side of the gateway, on Starlette and uvicorn, over the same buffer as its gRPC side.
+"""The OpenAI-compatible HTTP server of the gateway, on Starlette and uvicorn, over the same buffer as its gRPC server.
 
-`bodies` says what a request may hold, `translation` makes gRPC messages of it and OpenAI objects of the answers (both pure), `api` has the
-routes, `server` the listening socket, `failures` the errors.
+`bodies` declares the fields of a request, `translation` converts them to gRPC messages and answers to OpenAI objects (both pure), `api` has
+the routes, `server` the listening socket, `failures` the errors.
 """

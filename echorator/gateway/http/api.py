@@ -1,13 +1,15 @@
-"""The routes: chat, text completions, embeddings, models, health, metrics."""
+"""The routes of the HTTP API: chat, text completions, embeddings, models, health, metrics.
+
+`door` passes requests on to it; it reads bodies with `reading` and `bodies`, sends calls through `front_end`, and answers with `answers`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-import uuid
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,37 +20,45 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from echorator.errors import EchoratorError, EngineError
+from echorator.errors import EchoratorError
+from echorator.gateway.balancing.hash_ring import hash64
 from echorator.gateway.forwarding import Call
-from echorator.gateway.hash_ring import hash64
-from echorator.gateway.http import translation
-from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embeddings
-from echorator.gateway.http.failures import BodyError, body_of, response_of
-from echorator.gateway.passthrough import MODEL_SERVICE, Passthrough
-from echorator.gateway.request_keys import Destination, chat_key, prompt_key
-from echorator.gateway.stopwatch import Stopwatch
+from echorator.gateway.front_end import MODEL_SERVICE, FrontEnd
+from echorator.gateway.http import embeddings, translation
+from echorator.gateway.http.answers import Answer, Replies, Reply, Streamed, Whole, chat_choice, gathered, text_choice, unless_gone
+from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embeddings, Generation, ignored_in, names_of
+from echorator.gateway.http.door import IGNORED
+from echorator.gateway.http.failures import BodyError, refusal_of, response_of
+from echorator.gateway.http.fields import served
+from echorator.gateway.http.parts import merged
+from echorator.gateway.http.reading import Bodies
+from echorator.gateway.http.settings import HttpSettings
+from echorator.gateway.request_keys import Destination, chat_key, priority_of, prompt_key
 from echorator.rpc.v1 import model_pb2 as pb
-from echorator.serving.headers import SESSION
+from echorator.serving import caller
+from echorator.serving.headers import PRIORITY, SESSION
+from echorator.serving.life import Life
 from echorator.telemetry import tracing
 from echorator.telemetry.exposition import text_of
 
+_log = logging.getLogger(__name__)
+
 B = TypeVar("B", bound=Body)
 Generating = pb.ChatRequest | pb.GenerateRequest
-Reply = pb.ChatResponse | pb.GenerateResponse
-EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+CHAT_OPENING = {"role": "assistant", "content": "", "refusal": None}
 
 
 class Api:
-    """Handlers over the gateway's own calls."""
+    """The handlers of all routes of one gateway."""
 
-    def __init__(self, gateway: Passthrough, body_limit_bytes: int, observe: Callable[[], None]) -> None:
-        """`observe` brings gauges up to date before they are read."""
-        self._gateway = gateway
-        self._limit = body_limit_bytes
+    def __init__(self, front: FrontEnd, body_limit_bytes: int, observe: Callable[[], None], settings: HttpSettings | None = None) -> None:
+        """Create the handlers; `observe` sets the gauges and is called before each read of the metrics."""
+        self._front = front
+        self._bodies = Bodies(front.dispatcher.room, body_limit_bytes, settings or HttpSettings())
         self._observe = observe
 
     def app(self) -> Starlette:
-        """The ASGI application."""
+        """Return the ASGI application with all routes."""
         routes = [
             Route("/v1/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),
             Route("/v1/completions", self._handled("completions", self._complete), methods=["POST"]),
@@ -58,236 +68,161 @@ class Api:
             Route("/health", self._health, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _not_served})
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _not_served, Exception: _failed})
+        app.router.redirect_slashes = False
+        return app
 
     def _handled(self, name: str, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
-            trace = tracing.begin(name, request.headers.get(tracing.TRACEPARENT, ""))
-            failed, response = "", Response(status_code=500)
+            caller.CALLER.set(caller.http_caller(request.client))
+            life = request.state.life = Life(self._front, name, request.headers.get(tracing.TRACEPARENT, ""), lambda _: _release(request))
+            streams = False
             try:
-                self._gateway.check_admission()
-                response = await handler(request)
-            except EchoratorError as error:
-                code = self._gateway.code_of(error)
-                failed = code.name
-                response = response_of(error, code, getattr(error, "produced", ""))
-            except ClientDisconnect:
-                failed = "CANCELLED"
-                response = Response(status_code=499)
+                response = await self._answered(life, request, handler)
+                streams = isinstance(response, StreamingResponse)  # a stream ends the life itself, after its last event
+            except BaseException as error:
+                life.fail(error)
+                raise
             finally:
-                if failed or not isinstance(response, StreamingResponse):  # a stream ends its trace itself
-                    trace.end(failed)
-            response.headers["x-request-id"] = trace.trace_id
+                if not streams:
+                    life.end()
+            response.headers["x-request-id"] = life.trace.trace_id
+            if ignored := getattr(request.state, "ignored", ()):
+                response.headers[IGNORED] = _listed(ignored)
             return response
 
         return handle
 
-    async def _body(self, request: Request, kind: type[B]) -> B:
-        """Raises BodyError, naming the field."""
-        raw = bytearray()
-        async for part in request.stream():
-            raw += part
-            if len(raw) > self._limit:
-                raise BodyError(f"the body is larger than {self._limit} bytes", status=413)
+    async def _answered(self, life: Life, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Return the handler's response, or the error response that its exception maps to."""
         try:
-            return kind.model_validate_json(bytes(raw))
+            self._front.check_admission()
+            return await handler(request)
+        except EchoratorError as error:
+            life.fail(error)
+            return response_of(error, self._front.code_of(error), getattr(error, "produced", ""))
+        except ClientDisconnect:
+            life.fail(asyncio.CancelledError())
+            return Response(status_code=499)
+        except Exception as error:  # noqa: BLE001 whatever fails is answered as JSON
+            life.fail(error)
+            _log.exception("a request over HTTP failed", extra={"path": request.url.path})
+            return await _failed(request, error)
+
+    async def _body(self, request: Request, kind: type[B]) -> B:
+        """Return the validated body; its bytes count towards the room until `_release`. Raises BodyError that names the field."""
+        reading = request.state.reading = self._bodies.begin()
+        fields, ignored = served(await self._bodies.json_of(request, reading), names_of(kind))
+        try:
+            body = kind.model_validate(fields)
         except ValidationError as error:
-            first = max(error.errors(include_url=False, include_input=False), key=lambda e: len(e["loc"]))  # of a union, what it meant
-            where = ".".join(str(part) for part in first["loc"] if part != "str" and "[" not in str(part))
-            message = first["msg"]
-            if first["type"] == "json_invalid":
-                raise BodyError(f"the body is not JSON: {first['ctx']['error']}") from error
-            raise BodyError(f"{where}: {message}" if where else message, where) from error
+            raise _invalid(error) from error
+        request.state.ignored = [*ignored, *ignored_in(body)]
+        return body
 
     def _call(self, method: str, message: Generating | pb.EmbedRequest, to: Destination, slot: bool) -> Call:
         trace = tracing.current()
         metadata = ((tracing.TRACEPARENT, trace.header),) if trace is not None else ()
-        return Call(f"/{MODEL_SERVICE.full_name}/{method}", message.SerializeToString(), to, metadata, slot=slot)
+        return Call(f"/{MODEL_SERVICE}/{method}", message.SerializeToString(), to, metadata, slot=slot)
 
     async def _replies(self, request: Generating, to: Destination) -> AsyncGenerator[Reply, None]:
-        """The answer's messages; counted as a call of the gateway's, so that it drains."""
+        """Yield the messages of one answer, measured by a stopwatch."""
         method, kind = ("Chat", pb.ChatResponse) if isinstance(request, pb.ChatRequest) else ("Generate", pb.GenerateResponse)
         call = self._call(method, request, to, True)
-        watch = Stopwatch(call.path, to.model)
-        self._gateway.enter()
-        try:
-            async with aclosing(self._gateway.forwarding.stream(call)) as messages:
+        with self._front.measured(call.path, to.model) as watch:
+            async with aclosing(self._front.forwarding.stream(call)) as messages:
                 async for message in messages:
                     watch.message()
                     yield kind.FromString(message)
-        except BaseException as error:
-            watch.failed(error, self._gateway)
-            raise
-        finally:
-            watch.end()
-            self._gateway.leave()
 
     # Chat and text completions
 
     async def _chat(self, request: Request) -> Response:
         body = await self._body(request, ChatCompletion)
-        message = translation.chat_request(body)
-        to = Destination(body.model, _key(request, body.session or body.prompt_cache_key or "") or chat_key(message), body.priority)
-        answer = _Answer("chatcmpl", "chat.completion", self._name(body.model))
+        session, priority = _key(request, body.session or body.prompt_cache_key or ""), priority_of(request.headers.get(PRIORITY, ""))
+        opens = [partial(self._replies_to, body, make, session, priority) for make in translation.chat_requests(body)]
+        answer = Answer("chatcmpl", "chat.completion", self._name(body.model))
         if body.stream:
-            wants_usage = body.stream_options is not None and body.stream_options.include_usage
-            opening = {"role": "assistant", "content": ""}
-            return await self._streamed(request, answer, self._replies(message, to), _chat_choice, wants_usage, opening)
-        (text, positions, finish), *_ = await _unless_gone(request, [self._whole(self._replies(message, to))])
-        said = {"role": "assistant", "content": text, "refusal": None}
-        reason, logprobs = translation.REASONS.get(finish.reason, "stop"), translation.chat_logprobs(positions)
-        choice = {"index": 0, "message": said, "logprobs": logprobs, "finish_reason": reason}
-        return answer.whole([choice], [finish.usage])
+            _check_streamed(body)
+            streamed = Streamed(answer, chat_choice, CHAT_OPENING, _wants_usage(body), request.state.life, self._front.code_of)
+            return await streamed.response(request, self._merged(request, body.model, opens))
+        wholes = await unless_gone(request, gathered(self._merged(request, body.model, opens), len(opens)))
+        choices = []
+        for index, whole in enumerate(wholes):
+            said = {"role": "assistant", "content": whole.text, "refusal": None}
+            logprobs = translation.chat_logprobs(whole.positions)
+            choice = {"index": index, "message": said, "logprobs": logprobs, "finish_reason": whole.reason}
+            choices.append(choice | _of_prompt(body, whole))
+        return answer.whole(choices, [whole.finish.usage for whole in wholes])
 
     async def _complete(self, request: Request) -> Response:
         body = await self._body(request, Completion)
-        messages = translation.generate_requests(body)
-        answer = _Answer("cmpl", "text_completion", self._name(body.model))
-        session = _key(request, body.session)
-        replies = [self._replies(m, Destination(body.model, session or prompt_key(m), body.priority)) for m in messages]
+        makes = translation.generate_requests(body)
+        session, priority = _key(request, body.session), priority_of(request.headers.get(PRIORITY, ""))
+        opens = [partial(self._replies_to, body, make, session, priority) for make in makes]
+        answer = Answer("cmpl", "text_completion", self._name(body.model))
         if body.stream:
-            wants_usage = body.stream_options is not None and body.stream_options.include_usage
             if body.echo:
                 raise BodyError("echo is not streamed", "echo")
-            return await self._streamed(request, answer, replies[0], _text_choice, wants_usage, None)
-        answers = await _unless_gone(request, [self._whole(r) for r in replies])
+            _check_streamed(body)
+            streamed = Streamed(answer, text_choice, None, _wants_usage(body), request.state.life, self._front.code_of)
+            return await streamed.response(request, self._merged(request, body.model, opens))
+        wholes = await unless_gone(request, gathered(self._merged(request, body.model, opens), len(opens)))
         choices = []
-        for index, (message, (text, positions, finish)) in enumerate(zip(messages, answers, strict=True)):
-            before = message.prompt if body.echo else ""
-            logprobs = translation.text_logprobs(positions, len(before))
-            reason = translation.REASONS.get(finish.reason, "stop")
-            choices.append({"index": index, "text": before + text, "logprobs": logprobs, "finish_reason": reason})
-        return answer.whole(choices, [finish.usage for _, _, finish in answers])
+        for index, (make, whole) in enumerate(zip(makes, wholes, strict=True)):
+            before = (make().prompt or translation.text_of(whole.prompt)) if body.echo else ""
+            logprobs = translation.text_logprobs(whole.positions, len(before))
+            if body.echo and (body.logprobs is not None or body.n_probs):
+                logprobs = translation.echoed_logprobs(whole.prompt, whole.positions, before)
+            choice = {"index": index, "text": before + whole.text, "logprobs": logprobs, "finish_reason": whole.reason}
+            choices.append(choice | _of_prompt(body, whole))
+        return answer.whole(choices, [whole.finish.usage for whole in wholes])
+
+    def _replies_to(
+        self, body: Generation, make: Callable[[], Generating], session: int | None, priority: int
+    ) -> AsyncGenerator[Reply, None]:
+        """Build the request of one answer, which is done as late as this to save memory, and return its messages."""
+        message = make()
+        key = session
+        if key is None:
+            key = chat_key(message) if isinstance(message, pb.ChatRequest) else prompt_key(message)
+        return self._replies(message, Destination(body.model, key, priority or body.priority))
+
+    def _merged(self, request: Request, model: str, opens: Sequence[Callable[[], AsyncGenerator[Reply, None]]]) -> Replies:
+        if len(opens) == 1:
+            _release(request)  # the buffer counts the message's bytes while it waits; do not count them twice
+        places = self._front.dispatcher.find(model).places.values()
+        return merged(opens, sum(place.slots for place in places if place.open))
 
     def _name(self, model: str) -> str:
-        return self._gateway.dispatcher.find(model).name
-
-    async def _whole(self, replies: AsyncGenerator[Reply, None]) -> tuple[str, list[pb.PositionLogprobs], pb.Finish]:
-        texts: list[str] = []
-        positions: list[pb.PositionLogprobs] = []
-        finish = pb.Finish()
-        try:
-            async with aclosing(replies):
-                async for reply in replies:
-                    texts.append(reply.text)
-                    positions.extend(translation.positions_of(reply))
-                    if reply.HasField("finish"):
-                        finish = reply.finish
-        except EchoratorError as error:
-            error.produced = "".join(texts)  # type: ignore[attr-defined]
-            raise
-        return "".join(texts), positions, finish
-
-    async def _streamed(
-        self,
-        request: Request,
-        answer: _Answer,
-        replies: AsyncGenerator[Reply, None],
-        choice: Callable[[Reply, int], dict[str, Any]],
-        wants_usage: bool,
-        opening: dict[str, Any] | None,
-    ) -> Response:
-        """Server-sent events. The first message is waited for here, so that what fails before it has a status of its own."""
-        (first,) = await _unless_gone(request, [_next(replies)])
-        if first is None:
-            raise EngineError("the agent ended its answer before the first word")
-        trace = tracing.current()
-
-        async def events() -> AsyncGenerator[bytes, None]:
-            failed = ""
-            try:
-                async with aclosing(replies):
-                    if opening is not None:
-                        yield answer.chunk([{"index": 0, "delta": opening, "logprobs": None, "finish_reason": None}])
-                    reply, offset = first, 0
-                    while True:
-                        yield answer.chunk([choice(reply, offset)])
-                        offset += len(reply.text)
-                        following = await _next(replies)
-                        if following is None:
-                            break
-                        reply = following
-                    if wants_usage:
-                        yield answer.chunk([], translation.usage_of([reply.finish.usage]))
-                    yield b"data: [DONE]\n\n"
-            except EchoratorError as error:
-                code = self._gateway.code_of(error)
-                failed = code.name
-                yield b"data: " + json.dumps(body_of(error, code)).encode() + b"\n\n"
-            finally:
-                if trace is not None:
-                    trace.end(failed)
-
-        return StreamingResponse(events(), media_type="text/event-stream", headers=EVENT_STREAM)
+        return self._front.dispatcher.find(model).name
 
     # The rest
 
     async def _embed(self, request: Request) -> Response:
         body = await self._body(request, Embeddings)
-        call = self._call("Embed", translation.embed_request(body), Destination(body.model), False)
-        watch = Stopwatch(call.path, body.model)
-        self._gateway.enter()
-        try:
-            (raw,) = await _unless_gone(request, [self._gateway.forwarding.unary(call)])
-        except BaseException as error:
-            watch.failed(error, self._gateway)
-            raise
-        finally:
-            watch.end()
-            self._gateway.leave()
+        call = self._call("Embed", embeddings.embed_request(body), Destination(body.model), False)
+        with self._front.measured(call.path, body.model):
+            raw = await unless_gone(request, self._front.forwarding.unary(call))
         reply = pb.EmbedResponse.FromString(raw)
-        vectors = [translation.vector_of(e.values, body.encoding_format) for e in reply.embeddings]
-        data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
-        usage = {"prompt_tokens": reply.prompt_tokens, "total_tokens": reply.prompt_tokens}
-        return JSONResponse({"object": "list", "data": data, "model": self._name(body.model), "usage": usage})
+        content = await embeddings.answer_of(reply, self._name(body.model), body.encoding_format)
+        return Response(content, media_type="application/json")
 
     async def _models(self, _request: Request) -> Response:
-        models = (await self._gateway.models()).models
+        models = (await self._front.models()).models
         return JSONResponse({"object": "list", "data": [_model(m) for m in models]})
 
     async def _model(self, request: Request) -> Response:
         name = self._name(request.path_params["model"])
-        return JSONResponse(next(_model(m) for m in (await self._gateway.models()).models if m.name == name))
+        return JSONResponse(next(_model(m) for m in (await self._front.models()).models if m.name == name))
 
     async def _health(self, _request: Request) -> Response:
-        draining = self._gateway.draining.is_set()
-        known = {"status": "draining" if draining else "ok", "models": self._gateway.dispatcher.models()}
+        draining = self._front.draining.is_set()
+        known = {"status": "draining" if draining else "ok", "models": self._front.dispatcher.models()}
         return JSONResponse(known, 503 if draining else 200)
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(text_of(self._observe), media_type=CONTENT_TYPE_LATEST)
-
-
-class _Answer:
-    """What all objects of one answer share."""
-
-    def __init__(self, prefix: str, kind: str, model: str) -> None:
-        self._kind = kind
-        self._head = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
-
-    def whole(self, choices: list[dict[str, Any]], usages: Sequence[pb.Usage]) -> Response:
-        return JSONResponse({**self._head, "object": self._kind, "choices": choices, "usage": translation.usage_of(usages)})
-
-    def chunk(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
-        kind = f"{self._kind}.chunk" if self._kind.startswith("chat") else self._kind
-        made = {**self._head, "object": kind, "choices": choices} | ({"usage": usage} if usage is not None else {})
-        return b"data: " + json.dumps(made, ensure_ascii=False).encode() + b"\n\n"
-
-
-def _chat_choice(reply: Reply, _offset: int) -> dict[str, Any]:
-    reason = translation.REASONS.get(reply.finish.reason, "stop") if reply.HasField("finish") else None
-    delta = {"content": reply.text} if reply.text or reason is None else {}
-    return {"index": 0, "delta": delta, "logprobs": translation.chat_logprobs(translation.positions_of(reply)), "finish_reason": reason}
-
-
-def _text_choice(reply: Reply, offset: int) -> dict[str, Any]:
-    reason = translation.REASONS.get(reply.finish.reason, "stop") if reply.HasField("finish") else None
-    return {
-        "index": 0,
-        "text": reply.text,
-        "logprobs": translation.text_logprobs(translation.positions_of(reply), offset),
-        "finish_reason": reason,
-    }
 
 
 def _model(model: pb.Model) -> dict[str, Any]:
@@ -297,35 +232,45 @@ def _model(model: pb.Model) -> dict[str, Any]:
 
 def _key(request: Request, session: str) -> int | None:
     named = request.headers.get(SESSION, "") or session
+    caller.SESSION.set(named)
     return hash64(named.encode()) if named else None
 
 
-R = TypeVar("R")
+def _release(request: Request) -> None:
+    """Stop counting the bytes of the request's body towards the room."""
+    reading = getattr(request.state, "reading", None)
+    if reading is not None:
+        reading.release()
 
 
-async def _unless_gone(request: Request, work: Sequence[Awaitable[R]]) -> list[R]:
-    """All results; breaks the work off where the client goes away before. Raises ClientDisconnect."""
-
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    tasks = [asyncio.ensure_future(w) for w in work]
-    watcher = asyncio.create_task(gone())
-    everything = asyncio.gather(*tasks)
-    try:
-        await asyncio.wait((everything, watcher), return_when=asyncio.FIRST_COMPLETED)
-        if not everything.done():
-            raise ClientDisconnect
-        return await everything
-    finally:
-        for task in (watcher, *tasks):
-            task.cancel()
-        await asyncio.gather(watcher, *tasks, return_exceptions=True)
+def _listed(names: Sequence[str]) -> str:
+    """Return at most 32 names as a header value; other characters than printable ASCII, which a client may send, become "?"."""
+    shown = ", ".join(names[:32])
+    return "".join(c if " " <= c <= "~" else "?" for c in shown)
 
 
-async def _next(replies: AsyncGenerator[Reply, None]) -> Reply | None:
-    return await anext(replies, None)
+def _check_streamed(body: Generation) -> None:
+    if body.prompt_logprobs is not None:
+        raise BodyError("prompt_logprobs are not streamed", "prompt_logprobs")
+
+
+def _of_prompt(body: Generation, whole: Whole) -> dict[str, Any]:
+    return {"prompt_logprobs": translation.prompt_logprobs(whole.prompt)} if body.prompt_logprobs is not None else {}
+
+
+def _wants_usage(body: Generation) -> bool:
+    return body.stream_options is not None and body.stream_options.include_usage
+
+
+def _invalid(error: ValidationError) -> BodyError:
+    """Return the error with the field's name. Of a union's members the deepest error is shown: it is the member that was meant."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    first = max(found, key=lambda e: (e["type"] == "too_long", len(e["loc"])))
+    where = ".".join(str(part) for part in first["loc"] if part not in _UNION_MEMBERS and "[" not in str(part))
+    return BodyError(f"{where}: {first['msg']}" if where else first["msg"], where)
+
+
+_UNION_MEMBERS = ("str", "Texts", "TextParts", "TokenIds", "Prompts")
 
 
 async def _not_served(_request: Request, error: Exception) -> Response:
@@ -335,3 +280,7 @@ async def _not_served(_request: Request, error: Exception) -> Response:
         message = "this path takes another method; see the Allow header"
     found = {"message": message, "type": "invalid_request_error", "param": None, "code": "not_found"}
     return JSONResponse({"error": found}, error.status_code, error.headers)
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return JSONResponse(refusal_of(500, "the gateway failed; its log says why", "internal"), 500)

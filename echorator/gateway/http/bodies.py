@@ -1,62 +1,94 @@
-"""Bodies of requests, as OpenAI's clients send them, with llama.cpp's further sampling parameters. Unknown fields are refused.
+"""The bodies of requests as OpenAI's clients send them, with llama.cpp's further sampling parameters. Unknown fields are refused.
 
-Ranges that the agent checks are not checked here: its messages name them.
+`fields` decides what happens to fields that are not declared here. Ranges that the agent checks are not checked here, as its error messages
+name them. Fed by `api`; feeds `translation` and `embeddings`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from typing_extensions import TypeAliasType
+
+from echorator.gateway.http.fields import without_nulls
+from echorator.serving.bounds import MOST_MESSAGES
+
+MOST_PROMPTS = 2048  # answers to one request: prompts times n
+MOST_ANSWERS = 128  # to one prompt, OpenAI's limit
+MOST_PARTS = 1024  # in one message
+
+# Lists fail at the first wrong element: collecting the errors of a million elements would take seconds. Members of a union need a name.
+TokenIds = TypeAliasType("TokenIds", Annotated[list[int], FailFast()])
+Texts = TypeAliasType("Texts", Annotated[list[str], FailFast()])
 
 
 class Body(BaseModel):
-    """Of any request."""
+    """The base of all objects of a request; a field that is null counts as not given."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_given(cls, value: Any) -> Any:
+        return without_nulls(value)
+
 
 class TextPart(Body):
-    """A part of a message; only text is understood."""
+    """A part of a message: text, or a refusal, which is read as text. Further keys, such as cache_control, have no effect."""
 
-    type: Literal["text"]
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    type: Literal["text", "refusal"]
     text: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refusal(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("type") == "refusal":
+            return {("text" if name == "refusal" else name): part for name, part in value.items()}
+        return value
+
+
+TextParts = TypeAliasType("TextParts", Annotated[list[TextPart], FailFast(), Field(max_length=MOST_PARTS)])
 
 
 class ChatMessage(Body):
-    """One message of a conversation."""
+    """One message of a conversation, with the further fields that a template may read."""
 
     model_config = ConfigDict(extra="allow", strict=True)  # a template may read further fields, such as reasoning_content
 
     role: str
-    content: str | list[TextPart] | None = None
+    content: str | TextParts | None = None
 
 
 class SchemaFormat(Body):
-    """`schema` is a name of pydantic's, so the field is called otherwise."""
+    """The schema of a `json_schema` format, in `definition`, because `schema` is a method of pydantic's BaseModel."""
 
     name: str = ""
     description: str | None = None
     strict: bool | None = None
-    definition: dict[str, Any] = Field(alias="schema", default_factory=dict)
+    definition: dict[str, Any] | None = Field(alias="schema", default=None)
 
 
 class ResponseFormat(Body):
-    """What the text is to be."""
+    """The format that the generated text must have; `schema` of a json_object is llama.cpp's extension."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: SchemaFormat | None = None
+    definition: dict[str, Any] | None = Field(alias="schema", default=None)
 
 
 class StreamOptions(Body):
-    """Of a streamed answer."""
+    """The options of a streamed answer; only `include_usage` has an effect."""
 
     include_usage: bool = False
     include_obfuscation: bool = False
+    continuous_usage_stats: bool = False
 
 
 class MemoryScope(Body):
-    """Whose memory; see Scope in common.proto."""
+    """The scope of the memory that a chat uses; see Scope in common.proto."""
 
     user: str
     session: str = ""
@@ -65,8 +97,28 @@ class MemoryScope(Body):
     read_only: bool = False
 
 
+def _biases(value: Any) -> Any:
+    """Return biases by token: llama.cpp also takes pairs of a token and its bias, and false for a token that is never generated."""
+    if value is False:
+        return {}
+    if isinstance(value, list):
+        if not all(isinstance(pair, list) and len(pair) == 2 and type(pair[0]) in (int, str) for pair in value):
+            raise ValueError("pairs of a token id and its bias are expected")
+        value = {str(token): bias for token, bias in value}
+    if isinstance(value, dict):
+        return {token: float("-inf") if bias is False else bias for token, bias in value.items()}
+    return value
+
+
+def _stops(value: Any) -> Any:
+    """Return the stop texts without empty ones, which would stop nothing."""
+    if isinstance(value, list):
+        return [text for text in value if text != ""]
+    return [] if value == "" else value
+
+
 class Generation(Body):
-    """What chat and text completions share."""
+    """The fields that chats and text completions share."""
 
     model: str = ""
     stream: bool = False
@@ -74,29 +126,43 @@ class Generation(Body):
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
-    stop: str | list[str] | None = None
+    stop: Annotated[str | Texts | None, BeforeValidator(_stops)] = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
+    logit_bias: Annotated[dict[str, float] | None, BeforeValidator(_biases)] = None
     max_tokens: int | None = None
-    n: int | None = None
-    user: str | None = None
+    n: int = Field(default=1, ge=1, le=MOST_ANSWERS)
+    # vLLM's
+    prompt_logprobs: int | None = None
     # llama.cpp's
     top_k: int | None = None
     min_p: float | None = None
     typical_p: float | None = None
     repeat_penalty: float | None = None
+    penalty_last_n: int | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
+    dry_penalty_last_n: int | None = None
+    dry_sequence_breakers: Texts | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    mirostat: int | None = None
+    mirostat_tau: float | None = None
+    mirostat_eta: float | None = None
     grammar: str | None = None
+    json_schema: dict[str, Any] | None = None
     ignore_eos: bool = False
+    cache_prompt: bool = True
     # of this gateway
     priority: int = 0
     session: str = ""
 
 
 class ChatCompletion(Generation):
-    """POST /v1/chat/completions."""
+    """The body of POST /v1/chat/completions."""
 
-    messages: list[ChatMessage]
+    messages: Annotated[list[ChatMessage], FailFast(), Field(max_length=MOST_MESSAGES)]
     max_completion_tokens: int | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
@@ -104,33 +170,55 @@ class ChatCompletion(Generation):
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+    reasoning_effort: str | None = None  # an argument of some templates, like enable_thinking
+    enable_thinking: bool | None = None
+    # vLLM's
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
+    # of this gateway
+    control_tokens_in_messages: bool | None = None
     memory: MemoryScope | None = None
-    # taken and without effect here
-    metadata: dict[str, Any] | None = None
-    store: bool | None = None
-    service_tier: str | None = None
-    parallel_tool_calls: bool | None = None
     prompt_cache_key: str | None = None
-    safety_identifier: str | None = None
-    reasoning_effort: str | None = None
-    verbosity: str | None = None
+
+
+Prompts = TypeAliasType("Prompts", Annotated[list[str | TokenIds], FailFast(), Field(max_length=MOST_PROMPTS)])
 
 
 class Completion(Generation):
-    """POST /v1/completions."""
+    """The body of POST /v1/completions."""
 
-    prompt: str | list[str] | list[int] | list[list[int]]
+    prompt: Annotated[str | TokenIds | Prompts, Field(union_mode="left_to_right")]
     logprobs: int | None = None
+    n_probs: int | None = None  # llama.cpp's name of logprobs
     echo: bool = False
     best_of: int | None = None
-    suffix: str | None = None
 
 
 class Embeddings(Body):
-    """POST /v1/embeddings."""
+    """The body of POST /v1/embeddings."""
 
     model: str = ""
-    input: str | list[str]
+    input: Any  # checked by `embeddings`, whose error messages are shorter than those of a union
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
-    user: str | None = None
+    # llama.cpp's
+    pooling: str | None = None
+    embd_normalize: int | None = None
+
+
+def names_of(kind: type[Body]) -> frozenset[str]:
+    """Return the names of the fields that this kind of body declares."""
+    return frozenset(kind.model_fields)
+
+
+def ignored_in(body: Body) -> list[str]:
+    """Return the names of nested fields that were accepted but have no effect."""
+    found = (
+        []
+        if not isinstance(body, Generation) or body.stream_options is None
+        else [f"stream_options.{name}" for name in ("include_obfuscation", "continuous_usage_stats") if getattr(body.stream_options, name)]
+    )
+    if isinstance(body, ChatCompletion):
+        parts = (part for message in body.messages if isinstance(message.content, list) for part in message.content)
+        found += sorted({f"messages.content.{name}" for part in parts for name in part.model_extra or ()})
+    return found

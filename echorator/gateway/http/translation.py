@@ -1,68 +1,76 @@
-"""OpenAI's objects to gRPC messages and back. Pure."""
+"""Converts OpenAI's objects to gRPC messages and back, so that agents need no HTTP. Pure; fed by `api` and `answers`."""
 
 from __future__ import annotations
 
-import base64
-import struct
-from collections.abc import Sequence
+import codecs
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
-from google.protobuf import struct_pb2
-
-from echorator.gateway.http.bodies import ChatCompletion, ChatMessage, Completion, Embeddings, Generation
+from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Generation
 from echorator.gateway.http.failures import BodyError
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.settings import Sampling
 
 INT32 = 1 << 31
+UINT32 = 1 << 32
+MOST_PROMPT_BYTES = 16 << 20  # of all answers to one request together: its prompts times n
 REASONS = {pb.FINISH_REASON_STOP: "stop", pb.FINISH_REASON_LENGTH: "length"}
-_SAMPLING = (
-    *("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty"),
-    *("top_k", "min_p", "typical_p", "repeat_penalty", "grammar"),
-)
+_SAMPLING = tuple(f.name for f in fields(Sampling) if f.name not in ("seed", "logit_bias", "dry_sequence_breakers"))  # sent as they are
 
 
-def struct_of(value: dict[str, Any], param: str) -> struct_pb2.Struct:
-    """As protobuf holds JSON. Raises BodyError."""
-    made = struct_pb2.Struct()
+def json_of(value: dict[str, Any], param: str) -> str:
+    """Return an object as JSON text with its keys in order. Raises BodyError that names `param`."""
     try:
-        made.update(value)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
         raise BodyError(f"{param} is not a JSON object that can be sent on: {error}", param) from error
-    return made
 
 
-def _shared(body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None) -> None:
-    if body.n not in (None, 1):
-        raise BodyError("n must be 1; send the request again for another answer", "n")
+def _shared(body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, answer: int) -> None:
+    """Fill the fields that chats and text completions share; `answer` is the index of this answer among the n of its prompt."""
     for name in _SAMPLING:
         value = getattr(body, name)
         if value is not None:
-            _set(sampling, name, value)
+            _set(sampling, name, max(value, 0) if name == "top_k" else value)  # llama.cpp's clients turn it off with a negative number
+    sampling.dry_sequence_breakers.extend(body.dry_sequence_breakers or [])
+    if body.seed is not None and body.seed != -1:  # -1 is llama.cpp's random seed
+        _set(sampling, "seed", body.seed if not 0 <= body.seed < UINT32 else (body.seed + answer) % UINT32)
     for token, bias in (body.logit_bias or {}).items():
-        if not token.isascii() or not token.isdigit() or int(token) >= INT32:
+        if not token.isascii() or not token.isdigit() or len(token) > 10 or int(token) >= INT32:
             raise BodyError(f"logit_bias: keys are token ids, not {token[:40]!r}", "logit_bias")
         sampling.logit_bias[int(token)] = bias
-    if max_tokens is not None:
+    if body.json_schema is not None:
+        if body.grammar is not None:
+            raise BodyError("grammar and json_schema exclude each other", "json_schema")
+        sampling.json_schema = json_of(body.json_schema, "json_schema")
+    if max_tokens is not None and max_tokens not in (-1, -2):  # both are llama.cpp's values for no limit
         _set(limits, "max_tokens", max_tokens)
     limits.stop.extend([body.stop] if isinstance(body.stop, str) else body.stop or [])
     limits.ignore_eos = body.ignore_eos
+    limits.no_cache = not body.cache_prompt
     _set(limits, "priority", body.priority)
+    if body.prompt_logprobs is not None:
+        _set(limits, "prompt_logprobs", body.prompt_logprobs)
 
 
 def _set(message: pb.Sampling | pb.Limits, name: str, value: object) -> None:
     try:
         setattr(message, name, value)
     except (ValueError, TypeError) as error:
-        raise BodyError(f"{name} is out of range: {error}", name) from error
+        if not isinstance(value, int):
+            raise BodyError(f"{name} cannot be taken: {error}", name) from error
+        allowed = f"0..{UINT32 - 1}, or -1 for a random one" if name == "seed" else f"{-INT32}..{INT32 - 1}"
+        raise BodyError(f"{name} must be {allowed}, not {str(value)[:40]}", name) from error
 
 
-def chat_request(body: ChatCompletion) -> pb.ChatRequest:
-    """Raises BodyError, naming the field."""
+def chat_request(body: ChatCompletion, answer: int = 0) -> pb.ChatRequest:
+    """Return the request of one answer; only the first of several writes to the chat's memory. Raises BodyError for a field."""
     request = pb.ChatRequest(model=body.model)
-    if body.max_tokens is not None and body.max_completion_tokens is not None:
-        raise BodyError("max_tokens and max_completion_tokens are the same thing; give one of them", "max_completion_tokens")
-    limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens
-    _shared(body, request.sampling, request.limits, limit)
+    limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens  # the newer name wins
+    _shared(body, request.sampling, request.limits, limit, answer)
     if body.logprobs:
         _set(request.limits, "logprobs", body.top_logprobs or 0)
     elif body.top_logprobs is not None:
@@ -70,13 +78,13 @@ def chat_request(body: ChatCompletion) -> pb.ChatRequest:
     for message in body.messages:
         request.messages.append(_message(message))
     _shape(body, request.sampling)
-    arguments = dict(body.chat_template_kwargs or {})
-    if body.tools is not None and body.tool_choice != "none":
-        if body.tool_choice not in (None, "auto"):
-            raise BodyError('tool_choice must be "auto" or "none": the template shows the tools, nothing forces the model', "tool_choice")
-        arguments["tools"] = body.tools
+    arguments = _template_arguments(body)
     if arguments:
-        request.template_arguments.CopyFrom(struct_of(arguments, "tools"))
+        request.template_arguments_json = json_of(arguments, "tools")
+    if body.continue_final_message is not None:
+        request.continue_last_message = body.continue_final_message
+    if body.control_tokens_in_messages is not None:
+        request.control_tokens_in_messages = body.control_tokens_in_messages
     if body.memory is not None:
         scope = request.memory.scope
         scope.user, scope.session, scope.tenant, scope.agent = (
@@ -85,17 +93,38 @@ def chat_request(body: ChatCompletion) -> pb.ChatRequest:
             body.memory.tenant,
             body.memory.agent,
         )
-        request.memory.read_only = body.memory.read_only
+        request.memory.read_only = body.memory.read_only or answer > 0
     return request
+
+
+def _template_arguments(body: ChatCompletion) -> dict[str, Any]:
+    """Return `chat_template_kwargs` with the arguments that have fields of their own. Raises BodyError where one is given twice."""
+    arguments = {name: value for name in ("reasoning_effort", "enable_thinking") if (value := getattr(body, name)) is not None}
+    arguments.update(body.chat_template_kwargs or {})
+    own: dict[str, Any] = {}
+    if body.tool_choice not in (None, "auto", "none"):
+        raise BodyError(
+            "tool_choice: nothing here forces a model to call a tool; leave it out, or have an answer of a given form with "
+            "response_format and a json_schema",
+            "tool_choice",
+        )
+    if body.tools and body.tool_choice != "none":
+        own["tools"] = body.tools
+    if body.add_generation_prompt is not None:
+        own["add_generation_prompt"] = body.add_generation_prompt
+    for name in own:
+        if name in arguments:
+            raise BodyError(f"{name} is given twice: as a field and in chat_template_kwargs", name)
+    return arguments | own
 
 
 def _message(message: ChatMessage) -> pb.Message:
     content = message.content
-    text = content if isinstance(content, str) else "".join(part.text for part in content or [])
+    text = content if isinstance(content, str) else "\n".join(part.text for part in content or [])
     made = pb.Message(role=message.role, content=text)
     further = {name: value for name, value in (message.model_extra or {}).items() if value is not None}
     if further:
-        made.fields.CopyFrom(struct_of(further, "messages"))
+        made.fields_json = json_of(further, "messages")
     return made
 
 
@@ -103,63 +132,77 @@ def _shape(body: ChatCompletion, sampling: pb.Sampling) -> None:
     form = body.response_format
     if form is None or form.type == "text":
         return
-    if body.grammar is not None:
-        raise BodyError("grammar and response_format exclude each other", "response_format")
-    if form.type == "json_object":
-        sampling.json = True
-    elif form.json_schema is None or not form.json_schema.definition:
+    if body.grammar is not None or body.json_schema is not None:
+        raise BodyError("grammar, json_schema and response_format exclude each other", "response_format")
+    if form.type == "json_object" and form.definition:
+        sampling.json_schema = json_of(form.definition, "response_format")
+    elif form.type == "json_object":
+        sampling.json_object = True
+    elif form.json_schema is None or form.json_schema.definition is None:
         raise BodyError("response_format.json_schema.schema is missing", "response_format")
     else:
-        sampling.json_schema.CopyFrom(struct_of(form.json_schema.definition, "response_format"))
+        sampling.json_schema = json_of(form.json_schema.definition, "response_format")
 
 
-def generate_requests(body: Completion) -> list[pb.GenerateRequest]:
-    """One for each prompt. Raises BodyError, naming the field."""
-    if body.suffix:
-        raise BodyError("suffix is not served here: write the prompt as the model wants it", "suffix")
-    if body.best_of not in (None, 1):
-        raise BodyError("best_of must be 1", "best_of")
-    prompts: list[str | list[int]] = []
+def chat_requests(body: ChatCompletion) -> list[Callable[[], pb.ChatRequest]]:
+    """Return functions that build the request of each of the n answers when its turn comes. Raises BodyError that names the field."""
+    first = chat_request(body)
+    _check_work(1, first.ByteSize(), body.n)
+    return [lambda: first, *(partial(chat_request, body, answer) for answer in range(1, body.n))]
+
+
+def generate_requests(body: Completion) -> list[Callable[[], pb.GenerateRequest]]:
+    """Return functions that build the request of each answer (n of each prompt) when its turn comes. Raises BodyError for a field."""
+    if body.best_of not in (None, 1, body.n):
+        raise BodyError("best_of must be 1 or n", "best_of")
+    prompts = _prompts(body)
+    _check_work(len(prompts), sum(len(p.encode()) if isinstance(p, str) else 4 * len(p) for p in prompts), body.n)
+    first = _generate_request(body, prompts[0], 0)
+    later = [partial(_generate_request, body, prompt, answer) for prompt in prompts for answer in range(body.n)]
+    return [lambda: first, *later[1:]]
+
+
+def _check_work(prompts: int, size_bytes: int, n: int) -> None:
+    """Raise BodyError where one request asks for more than `MOST_PROMPTS` answers or `MOST_PROMPT_BYTES`."""
+    if prompts * n > MOST_PROMPTS:
+        raise BodyError(f"{prompts} prompts times n = {n} are {prompts * n} answers, at most {MOST_PROMPTS} are given to one request", "n")
+    if size_bytes * n > MOST_PROMPT_BYTES:
+        raise BodyError(f"the prompts times n = {n} have {size_bytes * n} bytes, at most {MOST_PROMPT_BYTES} are taken", "prompt")
+
+
+def _prompts(body: Completion) -> list[str | list[int]]:
     if isinstance(body.prompt, str):
-        prompts = [body.prompt]
-    elif body.prompt and all(isinstance(part, int) for part in body.prompt):
-        prompts = [[int(part) for part in body.prompt if isinstance(part, int)]]
-    else:
-        prompts = [part for part in body.prompt if not isinstance(part, int)]
-    if not prompts:
+        return [body.prompt]
+    if not body.prompt:
         raise BodyError("prompt is empty", "prompt")
-    if body.stream and len(prompts) > 1:
-        raise BodyError("a streamed completion takes one prompt", "prompt")
-    return [_generate_request(body, prompt) for prompt in prompts]
+    token_ids = [part for part in body.prompt if isinstance(part, int)]
+    prompts: list[str | list[int]] = [token_ids] if token_ids else [part for part in body.prompt if not isinstance(part, int)]
+    for ids in prompts:
+        if ids and isinstance(ids, list) and not -INT32 <= min(ids) <= max(ids) < INT32:
+            raise BodyError("prompt: token ids are whole numbers below 2^31", "prompt")
+    return prompts
 
 
-def _generate_request(body: Completion, prompt: str | list[int]) -> pb.GenerateRequest:
+def _generate_request(body: Completion, prompt: str | list[int], answer: int) -> pb.GenerateRequest:
     request = pb.GenerateRequest(model=body.model)
-    _shared(body, request.sampling, request.limits, 16 if body.max_tokens is None else body.max_tokens)
-    if body.logprobs is not None:
-        _set(request.limits, "logprobs", body.logprobs)
+    _shared(body, request.sampling, request.limits, 16 if body.max_tokens is None else body.max_tokens, answer)
+    logprobs = body.logprobs if body.logprobs is not None else body.n_probs or None  # n_probs 0 means none in llama.cpp
+    if logprobs is not None:
+        _set(request.limits, "logprobs", logprobs)
+    if body.echo and (logprobs is not None or not isinstance(prompt, str)):  # the agent returns the prompt's tokens, whose text is echoed
+        _set(request.limits, "prompt_logprobs", max(logprobs or 0, body.prompt_logprobs or 0))
     if isinstance(prompt, str):
         request.prompt = prompt
     else:
-        try:
-            request.tokens.ids.extend(prompt)
-        except (ValueError, TypeError) as error:
-            raise BodyError(f"prompt: token ids are whole numbers: {error}", "prompt") from error
+        request.tokens.ids.extend(prompt)
     return request
-
-
-def embed_request(body: Embeddings) -> pb.EmbedRequest:
-    """Raises BodyError."""
-    if body.dimensions is not None:
-        raise BodyError("dimensions cannot be chosen; cut the vectors and normalise them again", "dimensions")
-    return pb.EmbedRequest(model=body.model, inputs=[body.input] if isinstance(body.input, str) else body.input)
 
 
 # Answers
 
 
 def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
-    """Token counts of the answers to one request."""
+    """Return the summed token counts of the answers to one request."""
     prompt, completion = sum(u.prompt_tokens for u in usages), sum(u.completion_tokens for u in usages)
     return {
         "prompt_tokens": prompt,
@@ -170,38 +213,78 @@ def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
 
 
 def positions_of(reply: pb.ChatResponse | pb.GenerateResponse) -> list[pb.PositionLogprobs]:
-    """Of its text: the token that ends the answer has none, and OpenAI's clients do not expect it."""
-    ended = reply.finish.reason == pb.FINISH_REASON_STOP and not reply.finish.stop
-    return list(reply.logprobs[:-1] if ended else reply.logprobs)
+    """Return the positions of a message's text, without the token that ends the answer, which OpenAI's clients do not expect."""
+    return list(reply.logprobs[:-1] if reply.finish.HasField("end_token") else reply.logprobs)
 
 
 def chat_logprobs(positions: Sequence[pb.PositionLogprobs]) -> dict[str, Any] | None:
-    """As chat completions have them."""
+    """Return the logprobs in the form of chat completions; None for no positions."""
     if not positions:
         return None
     return {"content": [{**_token(p.chosen), "top_logprobs": [_token(t) for t in p.top]} for p in positions], "refusal": None}
 
 
 def _token(token: pb.TokenLogprob) -> dict[str, Any]:
-    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.text.encode())}
+    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.raw)}
 
 
 def text_logprobs(positions: Sequence[pb.PositionLogprobs], offset: int) -> dict[str, Any] | None:
-    """As text completions have them; `offset` is where the first token begins in the text."""
+    """Return the logprobs in the form of text completions; `offset` is where the first token begins in the text, in characters."""
     if not positions:
         return None
-    offsets = []
-    for position in positions:
-        offsets.append(offset)
-        offset += len(position.chosen.text)
     return {
-        "tokens": [p.chosen.text for p in positions],
+        "tokens": [_spelled(p.chosen) for p in positions],
         "token_logprobs": [p.chosen.logprob for p in positions],
-        "top_logprobs": [{t.text: t.logprob for t in p.top} for p in positions],
-        "text_offset": offsets,
+        "top_logprobs": [{_spelled(t): t.logprob for t in p.top} for p in positions],
+        "text_offset": list(_offsets((p.chosen.raw for p in positions), offset)),
     }
 
 
-def vector_of(values: Sequence[float], encoding: str) -> list[float] | str:
-    """As the request wants it; base64 is of little-endian float32."""
-    return list(values) if encoding == "float" else base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()
+def echoed_logprobs(prompt: Sequence[pb.PositionLogprobs], answer: Sequence[pb.PositionLogprobs], text: str) -> dict[str, Any]:
+    """Return the logprobs of a prompt that is echoed as `text`, and of the answer after it.
+
+    The first token has nothing before it, and so no probability. A begin-of-text token that the model wants before the prompt is the first
+    token, and takes no part of the text.
+    """
+    raws = [p.chosen.raw for p in prompt]
+    if raws and b"".join(raws[1:]).strip() == text.encode().strip():
+        raws[0] = b""
+    known = text_logprobs([*prompt, *answer], len(text))
+    made: dict[str, Any] = known if known is not None else {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+    within = [min(offset, len(text)) for offset in _offsets(raws, 0)]
+    made["text_offset"] = [*within, *_offsets((p.chosen.raw for p in answer), len(text))]
+    if prompt:
+        made["token_logprobs"][0] = made["top_logprobs"][0] = None
+    return made
+
+
+def prompt_logprobs(positions: Sequence[pb.PositionLogprobs]) -> list[dict[str, dict[str, Any]] | None]:
+    """Return vLLM's form of the prompt's logprobs: by token id, the chosen token first; None for the first token of the prompt."""
+
+    def ranked(position: pb.PositionLogprobs) -> dict[str, dict[str, Any]]:
+        tokens = {t.token: t for t in (position.chosen, *position.top)}
+        ranks = {t.token: rank for rank, t in enumerate(position.top, 1)}
+        return {str(token): {"logprob": t.logprob, "rank": ranks.get(token), "decoded_token": _spelled(t)} for token, t in tokens.items()}
+
+    return [ranked(position) if index else None for index, position in enumerate(positions)]
+
+
+def text_of(positions: Sequence[pb.PositionLogprobs]) -> str:
+    """Return the text that the chosen tokens spell together."""
+    return b"".join(p.chosen.raw for p in positions).decode("utf-8", "replace")
+
+
+def _spelled(token: pb.TokenLogprob) -> str:
+    """Return a token's text; a part of a character is spelled as OpenAI does, so that no two tokens look the same."""
+    try:
+        return token.raw.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token.raw)
+
+
+def _offsets(raws: Iterable[bytes], begin: int) -> Iterator[int]:
+    """Yield where each token begins, in characters; a character counts at the token with its last byte."""
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    for raw in raws:
+        yield begin
+        begin += len(decoder.decode(raw))

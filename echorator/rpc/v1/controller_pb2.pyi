@@ -240,14 +240,16 @@ class WatchAgentsRequest(_message.Message):
     def __init__(self, gateway_id: _Optional[str] = ..., gateway_address: _Optional[str] = ...) -> None: ...
 
 class AgentsEvent(_message.Message):
-    __slots__ = ("changed", "removed", "synced")
+    __slots__ = ("changed", "removed", "synced", "convicted")
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
     SYNCED_FIELD_NUMBER: _ClassVar[int]
+    CONVICTED_FIELD_NUMBER: _ClassVar[int]
     changed: _containers.RepeatedCompositeFieldContainer[Agent]
     removed: _containers.RepeatedScalarFieldContainer[str]
     synced: bool
-    def __init__(self, changed: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ..., synced: bool = ...) -> None: ...
+    convicted: _containers.RepeatedCompositeFieldContainer[Conviction]
+    def __init__(self, changed: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ..., synced: bool = ..., convicted: _Optional[_Iterable[_Union[Conviction, _Mapping]]] = ...) -> None: ...
 
 class DrainAgentRequest(_message.Message):
     __slots__ = ("id", "undo")
@@ -377,7 +379,7 @@ class Report(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[AgentModel, _Mapping]]] = ..., memory_free_bytes: _Optional[int] = ..., draining: bool = ..., desired_revision: _Optional[int] = ...) -> None: ...
 
 class GatewayReport(_message.Message):
-    __slots__ = ("waiting",)
+    __slots__ = ("waiting", "convicted")
     class WaitingEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -386,12 +388,22 @@ class GatewayReport(_message.Message):
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     WAITING_FIELD_NUMBER: _ClassVar[int]
+    CONVICTED_FIELD_NUMBER: _ClassVar[int]
     waiting: _containers.ScalarMap[str, int]
-    def __init__(self, waiting: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    convicted: _containers.RepeatedCompositeFieldContainer[Conviction]
+    def __init__(self, waiting: _Optional[_Mapping[str, int]] = ..., convicted: _Optional[_Iterable[_Union[Conviction, _Mapping]]] = ...) -> None: ...
 
 class ReportGatewayResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class Conviction(_message.Message):
+    __slots__ = ("digest", "for_s")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    FOR_S_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    for_s: float
+    def __init__(self, digest: _Optional[bytes] = ..., for_s: _Optional[float] = ...) -> None: ...
 
 class ControllerMessage(_message.Message):
     __slots__ = ("welcome", "desired")

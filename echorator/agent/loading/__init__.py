@@ -1,0 +1,1 @@
+"""From a model's file to a model that serves: checks, loads, room in memory, pulls."""

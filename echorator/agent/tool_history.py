@@ -1,0 +1,60 @@
+"""Checks messages with tool calls, as OpenAI's clients send them, and reads the calls' arguments from JSON text into objects.
+
+Pure. Fed by `requests`; feeds `chat_prompt`, which gives each chat template the form that it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from echorator.errors import InvalidRequestError
+
+MOST_CALLS = 256  # tool calls in one message
+
+ReadObject = Callable[[str, str], dict[str, Any]]  # (JSON text, the field's name) -> object
+
+
+def with_tool_calls(fields: Mapping[str, Any], role: str, where: str, read: ReadObject) -> dict[str, Any]:
+    """Return further fields of a message, with the arguments of its tool calls as objects.
+
+    Args:
+        fields: the message's fields; null stands for a field that is absent.
+        role: the message's role.
+        where: the message's place, such as "messages[3]".
+        read: reads a JSON object from text and raises InvalidRequestError with the field's name.
+
+    Raises:
+        InvalidRequestError: a call is malformed; the message names the message and the call.
+    """
+    made = {name: value for name, value in fields.items() if value is not None}
+    if made.get("function_call"):
+        raise InvalidRequestError(f"{where}.function_call is the old form of tool_calls; send tool_calls")
+    calls = made.pop("tool_calls", [])
+    if not isinstance(calls, Sequence) or isinstance(calls, str):
+        raise InvalidRequestError(f"{where}.tool_calls must be a list")
+    if not calls:
+        return made
+    if role != "assistant":
+        raise InvalidRequestError(f"{where}.tool_calls: only a message of the assistant calls tools, not one of the role {role!r}")
+    if len(calls) > MOST_CALLS:
+        raise InvalidRequestError(f"{where}.tool_calls: at most {MOST_CALLS}, not {len(calls)}")
+    return {**made, "tool_calls": [_call(call, f"{where}.tool_calls[{i}]", read) for i, call in enumerate(calls)]}
+
+
+def _call(call: Any, where: str, read: ReadObject) -> dict[str, Any]:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        raise InvalidRequestError(f'{where} must be {{"id": ..., "type": "function", "function": {{"name": ..., "arguments": ...}}}}')
+    if call.get("type", "function") != "function":
+        raise InvalidRequestError(f'{where}.type must be "function", not {str(call["type"])[:40]!r}')
+    name, given = function.get("name"), function.get("arguments")
+    if not isinstance(name, str) or not name:
+        raise InvalidRequestError(f"{where}.function.name is missing")
+    if not isinstance(call.get("id") or "", str):
+        raise InvalidRequestError(f"{where}.id must be a text")
+    if given is None or isinstance(given, str):
+        given = read(given or "", f"{where}.function.arguments")
+    elif not isinstance(given, Mapping):
+        raise InvalidRequestError(f"{where}.function.arguments must be a JSON object, as text or as it is, not {str(given)[:40]!r}")
+    return {**call, "type": "function", "function": {**function, "arguments": given}}

@@ -1,0 +1,147 @@
+"""`echorator chat`: answers a prompt or stdin, or holds a dialogue, streamed to the terminal over gRPC.
+
+The event loop runs while an answer arrives and stands still while the terminal waits for a line, so that Ctrl-C ends
+the answer, not the dialogue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import uuid
+from contextlib import AsyncExitStack
+
+from grpc import aio
+
+from echorator.host.connection import connected
+from echorator.host.exits import CommandError, Exit
+from echorator.host.failure import of_status
+from echorator.host.local_server import local_server
+from echorator.host.running_file import gateway_of
+from echorator.rpc.v1 import common_pb2
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+
+HINT = "Ctrl-D ends, Ctrl-C stops an answer, /new starts a new dialogue"
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "seed")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Answer the prompt, or hold a dialogue where there is neither a prompt nor a pipe; return the exit code. Raises CommandError."""
+    interactive = not arguments.prompt and sys.stdin.isatty()
+    prompt = "" if interactive else " ".join(arguments.prompt) or sys.stdin.read().strip()
+    if not interactive and not prompt:
+        raise CommandError("there is no prompt: give one, or pipe a text in", Exit.USAGE)
+    with asyncio.Runner() as runner:
+        dialogue = Dialogue(arguments)
+        runner.run(dialogue.open())
+        try:
+            if interactive:
+                return _converse(runner, dialogue)
+            runner.run(dialogue.answer(prompt))
+            return Exit.OK
+        finally:
+            runner.run(dialogue.close())
+
+
+def _converse(runner: asyncio.Runner, dialogue: Dialogue) -> int:
+    import readline  # noqa: F401  line editing and history for input()
+
+    print(HINT, file=sys.stderr)
+    while True:
+        try:
+            text = input("> ").strip()
+        except EOFError:
+            print()
+            return Exit.OK
+        if text == "/new":
+            dialogue.begin()
+            continue
+        if not text:
+            continue
+        try:
+            runner.run(dialogue.answer(text))
+        except KeyboardInterrupt:
+            print(" [stopped]")
+        except CommandError as failure:
+            if failure.code is Exit.UNAVAILABLE:
+                raise
+            print(f"echorator: error: {failure}", file=sys.stderr)
+
+
+class Dialogue:
+    """A dialogue with one server: its turns so far, and the connection."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._stack = AsyncExitStack()
+        self._stub: ModelServiceStub | None = None
+        self._server = ""
+        self._turns: list[pb.Message] = []
+        self._remembers = bool(arguments.user) and not arguments.no_memory
+        self._session = ""
+        self.begin()
+
+    async def open(self) -> None:
+        """Connect to the server; if none is named or found, start one in this process."""
+        memory = (self._arguments.memory, self._arguments.embedder) if self._remembers else None
+        given = self._arguments
+        self._server = gateway_of(given.server, given.file, given.memory)
+        if not self._server:
+            self._server = await self._stack.enter_async_context(local_server(given.file, memory))
+        self._stub = await self._stack.enter_async_context(connected(self._server))
+
+    async def close(self) -> None:
+        """Disconnect, and stop the server of this process if there is one."""
+        await self._stack.aclose()
+
+    def begin(self) -> None:
+        """Start a new dialogue with the system message alone."""
+        self._session = self._arguments.session or uuid.uuid4().hex[:12]
+        self._turns = [pb.Message(role="system", content=self._arguments.system)] if self._arguments.system else []
+
+    async def answer(self, text: str) -> None:
+        """Stream the answer to stdout and keep both turns. Raises CommandError, after which neither turn is kept."""
+        if self._stub is None:
+            raise CommandError("not connected")
+        turns = [*self._turns, pb.Message(role="user", content=text)]
+        parts: list[str] = []
+        try:
+            async for reply in self._stub.Chat(self._request(turns)):
+                parts.append(reply.text)
+                sys.stdout.write(reply.text)
+                sys.stdout.flush()
+                if reply.HasField("finish"):
+                    print()
+                    self._show_usage(reply.finish.usage)
+        except aio.AioRpcError as error:
+            if parts:
+                print()
+            raise of_status(error, self._server) from error
+        self._turns = [*turns, pb.Message(role="assistant", content="".join(parts))]
+
+    def _request(self, turns: list[pb.Message]) -> pb.ChatRequest:
+        chosen = {name: value for name in SAMPLING if (value := getattr(self._arguments, name)) is not None}
+        limits = pb.Limits(stop=self._arguments.stop)
+        if self._arguments.max_tokens is not None:
+            limits.max_tokens = self._arguments.max_tokens
+        request = pb.ChatRequest(model=self._arguments.model, messages=turns, sampling=pb.Sampling(**chosen), limits=limits)
+        if self._remembers:
+            request.memory.scope.CopyFrom(common_pb2.Scope(user=self._arguments.user, session=self._session))
+        return request
+
+    def _show_usage(self, usage: pb.Usage) -> None:
+        if self._arguments.usage:
+            print(
+                f"{usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached), {usage.completion_tokens} new, "
+                f"first after {usage.time_to_first_token_s * 1000:.0f} ms, {usage.tokens_per_s:.0f} tokens/s",
+                file=sys.stderr,
+            )
+        if self._arguments.usage and usage.HasField("memory"):
+            recalled = ", ".join(str(r.id) for r in usage.memory.recalled) or "nothing"
+            print(
+                f"recalled {recalled} ({usage.memory.tokens} tokens) in {usage.memory.recall_s * 1000:.1f} ms, "
+                f"learned {', '.join(map(str, usage.memory.learned_ids)) or 'nothing'}",
+                file=sys.stderr,
+            )

@@ -1,0 +1,62 @@
+"""`echorator embed`: prints the embeddings of texts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+from grpc import aio
+
+from echorator.host.connection import connected
+from echorator.host.exits import CommandError, Exit
+from echorator.host.failure import of_status
+from echorator.host.local_server import local_server
+from echorator.host.running_file import gateway_of
+from echorator.rpc.v1 import model_pb2 as pb
+
+POOLINGS = {"mean": pb.POOLING_MEAN, "cls": pb.POOLING_CLS, "last": pb.POOLING_LAST}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Embed the texts, or the lines of stdin, print the vectors and return the exit code. Raises CommandError."""
+    texts = arguments.texts or ([] if sys.stdin.isatty() else [line for line in sys.stdin.read().splitlines() if line.strip()])
+    if not texts:
+        raise CommandError("there is no text: give some, or pipe one a line in", Exit.USAGE)
+    response = asyncio.run(_embed(arguments, texts))
+    if arguments.output == "json":
+        rows = [_row(text, embedding) for text, embedding in zip(texts, response.embeddings, strict=True)]
+        pooling = next((name for name, number in POOLINGS.items() if number == response.pooling), "")
+        print(json.dumps({"embeddings": rows, "prompt_tokens": response.prompt_tokens, "pooling": pooling}, ensure_ascii=False))
+    else:
+        for embedding in response.embeddings:
+            print(" ".join(f"{v:.6g}" for v in embedding.values))
+    failed = [(i, embedding.error) for i, embedding in enumerate(response.embeddings) if embedding.error]
+    if failed:
+        more = f"; so are {len(failed) - 1} more texts without a vector" if len(failed) > 1 else ""
+        raise CommandError(f"text {failed[0][0] + 1}: {failed[0][1]}{more}")
+    return Exit.OK
+
+
+def _row(text: str, embedding: pb.Embedding) -> dict[str, Any]:
+    row: dict[str, Any] = {"text": text, "values": list(embedding.values)}
+    return row | ({"error": embedding.error} if embedding.error else {})
+
+
+async def _embed(arguments: argparse.Namespace, texts: list[str]) -> pb.EmbedResponse:
+    async with AsyncExitStack() as stack:
+        server = gateway_of(arguments.server, arguments.file)
+        if not server:
+            server = await stack.enter_async_context(local_server(arguments.file))
+        stub = await stack.enter_async_context(connected(server))
+        pooling = POOLINGS.get(arguments.pooling, pb.POOLING_UNSPECIFIED)
+        request = pb.EmbedRequest(
+            model=arguments.model, inputs=texts, pooling=pooling, normalize=arguments.normalize, dimensions=arguments.dimensions
+        )
+        try:
+            return await stub.Embed(request)
+        except aio.AioRpcError as error:
+            raise of_status(error, server) from error

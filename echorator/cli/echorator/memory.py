@@ -1,0 +1,251 @@
+"""`echorator memory ...`: looks into a memory and changes it, on a server or in a folder of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from echorator.cli.output import memory_tables as tables
+from echorator.host.exits import CommandError, Exit
+from echorator.host.opened_memory import memory_of
+from echorator.private_files import open_private
+from echorator.rpc.v1 import cognition_pb2 as pb
+from echorator.rpc.v1 import common_pb2
+
+KINDS = {"episodic": pb.KIND_EPISODIC, "semantic": pb.KIND_SEMANTIC, "procedural": pb.KIND_PROCEDURAL}
+IMPORT_CHUNK_BYTES = 256 * 1024
+ADD_BATCH = 500
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry out one action on the memory and return the exit code. Raises CommandError."""
+    if arguments.action == "forget" and not arguments.yes and sys.stdin.isatty():
+        answer = input("This erases for good. Type yes to go on: ")
+        if answer.strip().lower() != "yes":
+            raise CommandError("nothing was forgotten")
+    return asyncio.run(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    async with memory_of(arguments) as memory:
+        return await _ACTIONS[arguments.action](memory, arguments) or Exit.OK
+
+
+def _scope(arguments: argparse.Namespace) -> common_pb2.Scope:
+    return common_pb2.Scope(tenant=arguments.tenant, agent=arguments.agent, user=arguments.user, session=arguments.session)
+
+
+def _json(message: Any) -> None:
+    print(json.dumps(MessageToDict(message, preserving_proto_field_name=True), ensure_ascii=False))
+
+
+def _show(arguments: argparse.Namespace, message: Any, table: Callable[[Any], None]) -> None:
+    if arguments.output == "json":
+        _json(message)
+    else:
+        table(message)
+
+
+def time_of(text: str) -> float:
+    """Convert an ISO date or time to seconds since 1970, as UTC if it names no zone. Raises CommandError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is no date; write 2026-11-21 or 2026-11-21T18:30", Exit.USAGE) from error
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _filter(arguments: argparse.Namespace) -> pb.Filter:
+    chosen = pb.Filter(session=arguments.session, speaker=arguments.speaker or "", kinds=[KINDS[k] for k in arguments.kind])
+    if arguments.since:
+        chosen.since_s = time_of(arguments.since)
+    if arguments.before:
+        chosen.before_s = time_of(arguments.before)
+    return chosen
+
+
+async def _add(memory: Any, arguments: argparse.Namespace) -> None:
+    texts = arguments.texts or [line for line in sys.stdin.read().splitlines() if line.strip()]
+    if not texts:
+        raise CommandError("there is no text: give some, or pipe one a line in", Exit.USAGE)
+    new = []
+    for text in texts:
+        one = pb.NewMemory(text=text, speaker=arguments.speaker or "", pinned=arguments.pinned)
+        if arguments.kind:
+            one.kind = KINDS[arguments.kind[0]]
+        if arguments.said:
+            one.said_at_s = time_of(arguments.said)
+        if arguments.importance is not None:
+            one.importance = arguments.importance
+        new.append(one)
+    ids: list[int] = []
+    superseded: list[int] = []
+    with tables.progress("remembering", len(new)) as advance:
+        for start in range(0, len(new), ADD_BATCH):
+            done = await memory.Remember(pb.RememberRequest(scope=_scope(arguments), memories=new[start : start + ADD_BATCH]))
+            ids += done.ids
+            superseded += done.superseded_ids
+            advance(min(start + ADD_BATCH, len(new)))
+    _show(arguments, pb.RememberResponse(ids=ids, superseded_ids=superseded), tables.remembered)
+
+
+async def _search(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.RecallRequest(
+        scope=_scope(arguments), query=" ".join(arguments.query), k=arguments.k, filter=_filter(arguments), include_superseded=arguments.all
+    )
+    if arguments.as_of:
+        request.as_of_s = time_of(arguments.as_of)
+    _show(arguments, await memory.Recall(request), tables.search)
+
+
+async def _list(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.ListMemoriesRequest(scope=_scope(arguments), filter=_filter(arguments), text=arguments.text or "", page_size=500)
+    if not arguments.all:
+        request.lifecycle = pb.LIFECYCLE_ACTIVE
+    left = arguments.limit
+    found: list[pb.Memory] = []
+    while left > 0:
+        request.page_size = min(left, 500)
+        page = await memory.ListMemories(request)
+        found += page.memories
+        left -= len(page.memories)
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    _show(arguments, pb.ListMemoriesResponse(memories=found), tables.listing)
+
+
+async def _show_one(memory: Any, arguments: argparse.Namespace) -> None:
+    scope = _scope(arguments)
+    one = await memory.GetMemory(pb.GetMemoryRequest(scope=scope, id=arguments.id))
+    history = await memory.History(pb.HistoryRequest(scope=scope, id=arguments.id))
+    if arguments.output == "json":
+        _json(one)
+    else:
+        tables.one(one, history)
+
+
+async def _forget(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.ForgetRequest(scope=_scope(arguments))
+    if arguments.everything:
+        request.everything = True
+    elif arguments.ids:
+        request.ids.ids.extend(arguments.ids)
+    else:
+        request.filter.CopyFrom(_filter(arguments))
+    _show(arguments, await memory.Forget(request), tables.forgotten)
+
+
+async def _export(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.ExportRequest(scope=_scope(arguments), embeddings=arguments.embeddings)
+    if arguments.file is None or str(arguments.file) == "-":
+        async for chunk in memory.Export(request):
+            sys.stdout.buffer.write(chunk.lines)
+        sys.stdout.flush()
+        return
+    lines = 0
+    part = arguments.file.with_name(arguments.file.name + ".part")
+    try:
+        with open_private(part, "wb") as out:
+            async for chunk in memory.Export(request):
+                out.write(chunk.lines)
+                lines += chunk.lines.count(b"\n")
+        part.replace(arguments.file)
+    except OSError as error:
+        raise CommandError(f"cannot write {arguments.file}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    print(f"{lines - 2} memories in {arguments.file}", file=sys.stderr)
+
+
+async def _import(memory: Any, arguments: argparse.Namespace) -> None:
+    async def chunks() -> AsyncIterator[pb.ImportChunk]:
+        scope = _scope(arguments)
+        try:
+            with sys.stdin.buffer if str(arguments.file) == "-" else arguments.file.open("rb") as source:
+                while lines := source.read(IMPORT_CHUNK_BYTES):
+                    yield pb.ImportChunk(scope=scope, lines=lines)
+                    scope = common_pb2.Scope()
+        except OSError as error:
+            raise CommandError(f"cannot read {arguments.file}: {error.strerror or error}") from error
+
+    _show(arguments, await memory.Import(chunks()), tables.imported)
+
+
+async def _consolidate(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.ConsolidateRequest(scope=_scope(arguments), dry_run=arguments.dry_run)
+    if arguments.similarity is not None:
+        request.duplicate_similarity = arguments.similarity
+    if arguments.max_memories is not None:
+        request.max_memories = arguments.max_memories
+    last = pb.ConsolidateProgress()
+    with tables.progress("consolidating", 100) as advance:
+        async for last in memory.Consolidate(request):
+            advance(int(last.progress * 100), last.stage)
+    _show(arguments, last, tables.consolidated)
+
+
+async def _check(memory: Any, arguments: argparse.Namespace) -> int:
+    done = await memory.Check(pb.CheckRequest(repair=arguments.repair))
+    _show(arguments, done, tables.checked)
+    return Exit.OK if done.clean or all(f.repaired for f in done.findings) else Exit.FAILURE
+
+
+async def _stats(memory: Any, arguments: argparse.Namespace) -> None:
+    request, found = pb.ListNamespacesRequest(tenant=arguments.tenant or "default", page_size=1000), pb.ListNamespacesResponse()
+    while True:
+        page = await memory.ListNamespaces(request)
+        found.namespaces.extend(page.namespaces)
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    _show(arguments, found, tables.namespaces)
+
+
+async def _state(memory: Any, arguments: argparse.Namespace) -> None:
+    _show(arguments, await memory.GetState(pb.GetStateRequest(scope=_scope(arguments))), tables.state)
+
+
+async def _patterns(memory: Any, arguments: argparse.Namespace) -> None:
+    _show(arguments, await memory.ListPatterns(pb.ListPatternsRequest(scope=_scope(arguments))), tables.patterns)
+
+
+async def _goals(memory: Any, arguments: argparse.Namespace) -> None:
+    goals = [pb.Goal(text=text) for text in arguments.goals]
+    _show(arguments, await memory.SetGoals(pb.SetGoalsRequest(scope=_scope(arguments), goals=goals)), tables.goals)
+
+
+async def _map(memory: Any, arguments: argparse.Namespace) -> None:
+    from echorator.cli.output.memory_map import write_map
+
+    drawn = await memory.GetMap(pb.GetMapRequest(scope=_scope(arguments), limit=arguments.limit))
+    write_map(drawn, Path(arguments.out))
+    print(f"{len(drawn.points)} memories in {arguments.out}, {drawn.explained:.0%} of the variance", file=sys.stderr)
+
+
+_ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] = {
+    "add": _add,
+    "search": _search,
+    "list": _list,
+    "show": _show_one,
+    "forget": _forget,
+    "export": _export,
+    "import": _import,
+    "consolidate": _consolidate,
+    "check": _check,
+    "stats": _stats,
+    "state": _state,
+    "patterns": _patterns,
+    "goals": _goals,
+    "map": _map,
+}

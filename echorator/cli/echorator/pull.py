@@ -1,0 +1,140 @@
+"""`echorator pull`: brings a model's files from its source into the store."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+
+from echorator.errors import EchoratorError, ErrorClass, ResourceError, class_of
+from echorator.host.addresses import host_port_of
+from echorator.host.exits import CommandError, Exit
+from echorator.host.model_store import puller_of
+from echorator.model_files.puller import Image, OnProgress, Progress, Puller
+from echorator.model_files.store_server import READY, store_app
+
+SHOWN = 24  # characters of a source that are shown, so that a bar fits 80 columns
+LINE_EVERY = 10  # percent between two lines where there is no terminal
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Pull the sources, and with --serve share the store until a signal; return the exit code. Raises CommandError."""
+    puller = puller_of(arguments.models_folder, arguments.any_size, arguments.upstream)
+    try:
+        if arguments.serve:
+            return asyncio.run(_serve(puller, arguments))
+        for source in arguments.sources:
+            with progress_shown(source) as on_progress:
+                image = puller.pull(source, on_progress)
+            print(copied(image, arguments.into) if arguments.into is not None else image.path)
+    except EchoratorError as error:
+        raise CommandError(str(error), _CODES.get(class_of(error), Exit.FAILURE)) from error
+    return Exit.OK
+
+
+_CODES = {ErrorClass.TRANSIENT: Exit.UNAVAILABLE, ErrorClass.RESOURCE: Exit.RESOURCE}
+
+
+async def _serve(puller: Puller, arguments: argparse.Namespace) -> int:
+    """Pull, and serve the store to others until a signal. Raises what the pull raises."""
+    host, port = host_port_of(arguments.serve, "--serve")
+    latest = Progress("resolving")
+    with progress_shown(", ".join(arguments.sources)) as shown:
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal latest
+            latest = progress
+            shown(progress)
+
+        app = store_app(puller.store, lambda: (latest.stage, latest.done_bytes, latest.total_bytes))
+        settings = uvicorn.Config(app, host, port, log_level="warning", lifespan="off", timeout_graceful_shutdown=3)
+        server = uvicorn.Server(settings)
+        serving = asyncio.create_task(server.serve())
+        pulling = asyncio.create_task(asyncio.to_thread(pull_all, puller, arguments.sources, on_progress))
+        done, _ = await asyncio.wait((serving, pulling), return_when=asyncio.FIRST_COMPLETED)
+        if pulling not in done:  # a signal came, or the port is taken
+            os._exit(Exit.OK if server.started else Exit.FAILURE)
+        try:
+            await pulling
+        except EchoratorError:
+            server.should_exit = True
+            await serving
+            raise
+    print(f"listening on {arguments.serve}", flush=True)
+    await serving
+    return Exit.OK
+
+
+def pull_all(puller: Puller, sources: Sequence[str], on_progress: OnProgress) -> None:
+    """Pull the sources one after the other. Raises what `Puller.pull` raises.
+
+    Bytes in the progress are those of all sources so far; "ready" is reported once, at the end.
+    """
+    before = 0
+
+    def told(progress: Progress) -> None:
+        if progress.stage != READY:
+            on_progress(replace(progress, done_bytes=before + progress.done_bytes, total_bytes=before + progress.total_bytes))
+
+    for source in sources:
+        before += puller.pull(source, told).size_bytes
+    on_progress(Progress(READY, before, before))
+
+
+def copied(image: Image, folder: Path) -> Path:
+    """Link or copy the model's file into the user's folder under a readable name, and return its path. Raises ResourceError."""
+    name = image.source.rpartition("/")[2].partition("#")[0].replace(":", "-").replace("@", "-")
+    path = folder / (name if name.endswith(".gguf") else f"{name}.gguf")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(image.path, fresh)
+        except OSError:
+            shutil.copyfile(image.path, fresh)
+        fresh.rename(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise ResourceError(f"{path}: {error.strerror}; choose another --into") from error
+    return path
+
+
+@contextmanager
+def progress_shown(label: str) -> Iterator[OnProgress]:
+    """Yield the progress callback of one pull; it draws a bar on stderr, or prints a line at each LINE_EVERY percent without a terminal."""
+    if not sys.stderr.isatty():
+        yield _lines(label)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        short = label.partition("#")[0].rpartition("/")[2][:SHOWN]
+        bar = bars.add_task(short, total=None)
+        yield lambda p: bars.update(bar, completed=p.done_bytes, total=p.total_bytes or None)
+
+
+def _lines(label: str) -> OnProgress:
+    told_stage, told_percent = "", 0
+
+    def line(progress: Progress) -> None:
+        nonlocal told_stage, told_percent
+        percent = 100 * progress.done_bytes // progress.total_bytes if progress.total_bytes else 0
+        step = percent // LINE_EVERY * LINE_EVERY
+        if progress.stage == told_stage and step <= told_percent:
+            return
+        told_stage, told_percent = progress.stage, step
+        size = f" {progress.done_bytes >> 20} of {progress.total_bytes >> 20} MiB, {percent} %" if progress.total_bytes else ""
+        print(f"{progress.stage} {label}{size}", file=sys.stderr, flush=True)
+
+    return line

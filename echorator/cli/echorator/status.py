@@ -1,0 +1,87 @@
+"""`echorator status`: prints the state of the mesh once; `echorator top`: prints it again and again."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from grpc import aio
+from rich.console import Console
+from rich.live import Live
+
+from echorator.cli.output.mesh_status import MeshStatus, read_status
+from echorator.cli.output.status_view import changes, view_of
+from echorator.host.connection import channel_to
+from echorator.host.exits import CommandError, Exit
+from echorator.host.failure import of_status
+from echorator.host.running_file import Running, controller_of, find
+
+POLL_S = 0.1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the state, or with `top` until Ctrl-C; return the exit code. Raises CommandError."""
+    return asyncio.run(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "status" and arguments.wait:
+        await _until_ready(arguments.server, arguments.wait)
+    server = controller_of(arguments.server)
+    running = find()
+    if running is not None and running.controller != server:
+        running = None
+    async with channel_to(server) as channel:
+        try:
+            if arguments.command == "top":
+                await show(channel, running, arguments.interval, sys.stdout.isatty())
+            else:
+                Console(soft_wrap=not sys.stdout.isatty()).print(view_of(await _read(channel, running), running))
+        except aio.AioRpcError as error:
+            raise of_status(error, server, "up") from error
+    return Exit.OK
+
+
+async def _until_ready(server: str, wait_s: float) -> None:
+    """Wait until `up` runs and all its models are ready. Raises CommandError after `wait_s`."""
+    says = "no `echorator up` of this user runs"
+    try:
+        async with asyncio.timeout(wait_s):
+            while True:
+                if server or find() is not None:
+                    says = await _lacking(controller_of(server))
+                if not says:
+                    return
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise CommandError(f"not ready within {wait_s:g} s: {says}", Exit.UNAVAILABLE) from None
+
+
+async def _lacking(server: str) -> str:
+    async with channel_to(server) as channel:
+        try:
+            models = (await read_status(channel, "")).models
+        except aio.AioRpcError as error:
+            return f"{server}: {error.details()}"
+    return "; ".join(f"{m.name}: {m.phase}{f', {m.says}' if m.says else ''}" for m in models if m.phase != "Ready")
+
+
+def _read(channel: aio.Channel, running: Running | None) -> asyncio.Future[MeshStatus]:
+    return asyncio.ensure_future(read_status(channel, running.http if running is not None else ""))
+
+
+async def show(channel: aio.Channel, running: Running | None, interval_s: float, live: bool) -> None:
+    """Show the mesh until cancelled: a view that is redrawn if `live`, else a line for each change."""
+    if not live:
+        before: MeshStatus | None = None
+        while True:
+            now = await _read(channel, running)
+            for line in changes(before, now):
+                print(line, flush=True)
+            before = now
+            await asyncio.sleep(interval_s)
+    with Live(console=Console(), auto_refresh=False) as screen:  # the output of workers goes above the view
+        while True:
+            screen.update(view_of(await _read(channel, running), running), refresh=True)
+            await asyncio.sleep(interval_s)

@@ -1,0 +1,1 @@
+"""The program `kollama`, also `kubectl echorator`: its main function in `program`, and one module for each command."""

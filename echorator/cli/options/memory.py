@@ -1,0 +1,105 @@
+"""The arguments of `echorator memory`, and of commands that open a memory; imports nothing heavy, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+KINDS = ("episodic", "semantic", "procedural")
+EMBEDDER_HELP = "model of the vectors: hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
+
+
+def add_memory_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say where the memory is, and what makes its vectors."""
+    where = "folder of the memory, or redis://HOST:PORT/0 [~/.local/share/echorator/memory]"
+    parser.add_argument("--memory", default="", metavar="DIR|URL", help=where)
+    parser.add_argument("--embedder", default="hashed", metavar="NAME", help=EMBEDDER_HELP)
+
+
+def _scope(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--server", metavar="HOST:PORT", help="address of a server with a memory [the `up` that runs, else the folder of --memory]"
+    )
+    add_memory_options(parser)
+    parser.add_argument("--tenant", default="", metavar="NAME", help="tenant of the memory [default]")
+    parser.add_argument("--agent", default="", metavar="NAME", help="agent of the memory [default]")
+    parser.add_argument("--output", choices=("table", "json"), default="table", help="format of the output [table]")
+
+
+def _user(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--user", required=True, metavar="NAME", help="user whose memory it is")
+    parser.add_argument("--session", default="", metavar="NAME", help="name of one conversation")
+
+
+def _filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kind", action="append", default=[], choices=KINDS, help="only memories of this kind; may be repeated")
+    parser.add_argument("--speaker", metavar="NAME", help="only what this speaker said")
+    parser.add_argument("--since", metavar="DATE", help="only what was said on this date or later, such as 2026-11-21")
+    parser.add_argument("--before", metavar="DATE", help="only what was said before this date")
+
+
+def add_memory_commands(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `echorator memory`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, text: str, user: bool = True) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        _scope(made)
+        if user:
+            _user(made)
+        return made
+
+    add = action("add", "remember texts")
+    add.add_argument("texts", nargs="*", metavar="TEXT", help="texts to remember [the lines of stdin]")
+    add.add_argument("--kind", action="append", default=[], choices=KINDS, help="kind of the memories [semantic for a fact, else episodic]")
+    add.add_argument("--speaker", metavar="NAME", help="name of whoever said it")
+    add.add_argument("--said", metavar="DATE", help="time at which it was said [now]")
+    add.add_argument("--importance", type=float, metavar="I", help="importance, 0..1 [estimated]")
+    add.add_argument("--pinned", action="store_true", help="never forget the memories")
+
+    search = action("search", "find the most relevant memories, with scores by signal")
+    search.add_argument("query", nargs="+", metavar="QUERY")
+    search.add_argument("-k", type=int, default=10, metavar="N", help="number of memories [10]")
+    search.add_argument("--as-of", metavar="DATE", help="date at which the memories held [now]")
+    search.add_argument("--all", action="store_true", help="also find memories that no longer hold")
+    _filter(search)
+
+    listing = action("list", "list memories in the order they came")
+    listing.add_argument("--text", metavar="WORDS", help='only memories with all these words, a "phrase" or prefix*')
+    listing.add_argument("--limit", type=int, default=100, metavar="N", help="largest number of memories [100]")
+    listing.add_argument("--all", action="store_true", help="also list archived memories")
+    _filter(listing)
+
+    show = action("show", "show one memory and its history")
+    show.add_argument("id", type=int, metavar="ID")
+
+    forget = action("forget", "erase memories for good")
+    forget.add_argument("ids", nargs="*", type=int, metavar="ID")
+    forget.add_argument("--everything", action="store_true", help="erase all memories of this user")
+    forget.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    _filter(forget)
+
+    export = action("export", "write memories as JSON lines")
+    export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="file to write [stdout]")
+    export.add_argument("--embeddings", action="store_true", help="include the vectors")
+
+    action("import", "read what export wrote; a damaged file changes nothing").add_argument(
+        "file", type=Path, metavar="FILE", help="file to read, - for stdin"
+    )
+
+    consolidate = action("consolidate", "merge duplicates, summarise old talk, archive what has faded")
+    consolidate.add_argument("--similarity", type=float, metavar="S", help="cosine from which two memories may be merged [0.8]")
+    consolidate.add_argument("--max-memories", type=int, metavar="N", help="number of memories above which the weakest are archived")
+    consolidate.add_argument("--dry-run", action="store_true", help="only say what would be done")
+
+    action("check", "verify the store and the indexes", user=False).add_argument(
+        "--repair", action="store_true", help="rebuild the indexes, and what else can be rebuilt"
+    )
+    action("stats", "count the memories of each user", user=False)
+    action("state", "show the state of the memory and of its stages")
+    action("patterns", "list the patterns that recur in the memories")
+    action("goals", "replace the goals").add_argument("goals", nargs="*", metavar="GOAL", help="new goals; without any there are none")
+
+    drawn = action("map", "draw the memory map")
+    drawn.add_argument("-o", "--out", required=True, metavar="FILE", help="file to draw: .svg, .html or .png")
+    drawn.add_argument("--limit", type=int, default=5000, metavar="N", help="number of memories, the latest ones [5000]")

@@ -1,0 +1,1 @@
+"""What commands print for people: tables, maps, progress, and the state of models."""

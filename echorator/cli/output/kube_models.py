@@ -1,0 +1,158 @@
+"""The state of Models as tables and lines, for `kollama list` and `kollama status`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from echorator.kube.api.resources import PART_LABEL, Object
+
+LIST_COLUMNS = ("NAME", "PHASE", "READY", "IMAGE", "ENDPOINT", "AGE")
+LAST_EVENTS = 10
+_BAR = 30
+_COLOURS = {"Ready": "green", "True": "green", "Running": "green", "Failed": "red", "Warning": "red", "Terminating": "yellow"}
+_STEPS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "m"))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A Model with its pods and events; `unseen` says what the user may not read."""
+
+    model: Object
+    pods: Sequence[Object] = ()
+    events: Sequence[Object] = ()
+    unseen: Sequence[str] = ()
+
+
+def age(stamp: str | None, now: datetime) -> str:
+    """Format an age as kubectl does: 45s, 12m, 5d; "" for no time."""
+    if not stamp:
+        return ""
+    seconds = max(0, int((now - datetime.fromisoformat(stamp)).total_seconds()))
+    return next((f"{seconds // size}{unit}" for size, unit in _STEPS if seconds >= 2 * size), f"{seconds}s")
+
+
+def list_row(model: Object, now: datetime) -> tuple[str, ...]:
+    """Return the cells of a Model for LIST_COLUMNS."""
+    status = model.get("status") or {}
+    return (
+        model["metadata"]["name"],
+        _phase(model),
+        _ready(model),
+        model["spec"]["image"],
+        status.get("endpoint", ""),
+        age(model["metadata"].get("creationTimestamp"), now),
+    )
+
+
+def view_of(standing: Standing, now: datetime | None = None) -> RenderableType:
+    """Return the view of one Model: facts, conditions, pods and the latest events."""
+    now = now or datetime.now(UTC)
+    model, status = standing.model, standing.model.get("status") or {}
+    metadata = model["metadata"]
+    head = Text.assemble((f"model/{metadata['name']}", "bold"), "  ", _coloured(_phase(model)), f"  {_ready(model)} ready")
+    parts: list[RenderableType] = [head]
+    facts = (
+        ("namespace", metadata["namespace"]),
+        ("image", model["spec"]["image"]),
+        ("served as", status.get("servedName", "")),
+        ("endpoint", status.get("endpoint", "")),
+        ("file", _file(status.get("model") or {})),
+        ("age", age(metadata.get("creationTimestamp"), now)),
+    )
+    parts += [Text(f"  {name:<10} {value}") for name, value in facts if value]
+    if download := status.get("download"):
+        parts.append(Text(f"  download   {_bar(download)}"))
+    if error := status.get("lastError"):
+        parts.append(Text(f"  last error {error.get('class', '')}: {error.get('message', '')}", "red"))
+    conditions = status.get("conditions") or ()
+    rows = [[c["type"], c["status"], c["reason"], age(c.get("lastTransitionTime"), now), c.get("message", "")] for c in conditions]
+    parts += _section(("CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE"), rows, "no operator has looked at it yet")
+    parts += _section(("POD", "PART", "STATUS", "READY", "RESTARTS", "AGE"), [_pod_row(pod, now) for pod in standing.pods], "no pods")
+    latest = sorted(standing.events, key=_event_time)[-LAST_EVENTS:]
+    parts += _section(("AGE", "TYPE", "REASON", "TIMES", "MESSAGE"), [_event_row(event, now) for event in latest], "no events")
+    parts += [Text(line, "yellow") for line in standing.unseen]
+    return Group(*parts)
+
+
+def _file(loaded: Object) -> str:
+    """Format digest and size of the served file."""
+    size = f"  {loaded['sizeBytes'] / (1 << 20):.1f} MiB" if loaded.get("sizeBytes") else ""
+    return f"{loaded.get('digest', '')}{size}"
+
+
+def _phase(model: Object) -> str:
+    return str((model.get("status") or {}).get("phase", "Pending"))
+
+
+def _ready(model: Object) -> str:
+    return f"{(model.get('status') or {}).get('readyReplicas', 0)}/{model['spec'].get('replicas', 1)}"
+
+
+def _bar(download: Object) -> str:
+    percent = min(100, int(download.get("percent", 0)))
+    full = _BAR * percent // 100
+    done, total = int(download.get("doneBytes", 0)) >> 20, int(download.get("totalBytes", 0)) >> 20
+    return f"{'█' * full}{'░' * (_BAR - full)} {percent} %, {done} of {total} MiB"
+
+
+def _section(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> list[RenderableType]:
+    if not rows:
+        return [Text(), Text(nothing, "dim")]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(Text(str(row[0])), *(_coloured(str(cell)) for cell in row[1:]))
+    return [Text(), table]
+
+
+def _coloured(word: str) -> Text:
+    return Text(word, _COLOURS.get(word, ""))
+
+
+def _pod_row(pod: Object, now: datetime) -> list[object]:
+    status = pod.get("status") or {}
+    containers = status.get("containerStatuses") or ()
+    ready = f"{sum(1 for c in containers if c.get('ready'))}/{len(pod['spec']['containers'])}"
+    restarts = sum(int(c.get("restartCount", 0)) for c in containers)
+    metadata = pod["metadata"]
+    part = (metadata.get("labels") or {}).get(PART_LABEL, "")
+    return [metadata["name"], part, _pod_status(pod), ready, restarts, age(metadata.get("creationTimestamp"), now)]
+
+
+def _pod_status(pod: Object) -> str:
+    """Return the status of a pod as `kubectl get pods` shows it: the reason why a container does not run, else the phase."""
+    if "deletionTimestamp" in pod["metadata"]:
+        return "Terminating"
+    status = pod.get("status") or {}
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(kind) or ():
+            state = container.get("state") or {}
+            ended = state.get("terminated") or {}
+            reason = (state.get("waiting") or {}).get("reason") or (ended.get("reason") if ended.get("exitCode") else None)
+            if reason:
+                return str(reason)
+    unscheduled = any(c["type"] == "PodScheduled" and c["status"] == "False" for c in status.get("conditions") or ())
+    return "Unschedulable" if unscheduled else str(status.get("phase", "Pending"))
+
+
+def _event_time(event: Object) -> str:
+    series = event.get("series") or {}
+    stamps = (
+        series.get("lastObservedTime"),
+        event.get("lastTimestamp"),
+        event.get("eventTime"),
+        event["metadata"].get("creationTimestamp"),
+    )
+    return next((str(stamp) for stamp in stamps if stamp), "")
+
+
+def _event_row(event: Object, now: datetime) -> list[object]:
+    times = (event.get("series") or {}).get("count") or event.get("count") or 1
+    return [age(_event_time(event), now), event.get("type", ""), event.get("reason", ""), times, event.get("message", "")]

@@ -1,0 +1,198 @@
+"""What `echorator memory` prints for people: tables on stdout, progress on stderr. `--output json` does not use it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from echorator.rpc.v1 import cognition_pb2 as pb
+
+SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
+SHORT = ("dense", "words", "near", "sess", "assoc", "activ", "import", "affect", "goal", "fact")
+NARROW = 100  # below so many columns only the total score is shown, without its signals
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=False)
+
+
+def _clean(text: str) -> str:
+    return escape("".join(c if c.isprintable() else " " for c in text))
+
+
+def day(at_s: float) -> str:
+    """Format seconds since 1970 as an ISO date; "" for 0."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d") if at_s else ""
+
+
+def _kind(kind: int) -> str:
+    return pb.Kind.Name(kind).removeprefix("KIND_").lower()
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[..., None]]:
+    """Yield advance(done, label), which draws a bar on a terminal and nothing elsewhere."""
+    if not sys.stderr.isatty() or total < 2:
+        yield lambda _done, _label="": None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done, text=label: bar.update(task, completed=done, description=text)
+
+
+def remembered(response: pb.RememberResponse) -> None:
+    """Print the ids of new memories, and of those that they superseded."""
+    print(f"remembered {_ids(response.ids)}" + (f", superseding {_ids(response.superseded_ids)}" if response.superseded_ids else ""))
+
+
+def _ids(ids: object) -> str:
+    numbers = [str(i) for i in ids]  # type: ignore[attr-defined]
+    return ", ".join(numbers) if len(numbers) < 12 else f"{len(numbers)} memories ({numbers[0]} to {numbers[-1]})"
+
+
+def search(response: pb.RecallResponse) -> None:
+    """Print recalled memories with their score, its signals and their confidence."""
+    if not response.memories:
+        print("nothing fits")
+        return
+    console = _console()
+    wide = console.width >= NARROW
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "said", "score", "sure", *(SHORT if wide else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("memory", overflow="fold", ratio=1)
+    for r in response.memories:
+        signals = [f"{getattr(r.signals, name):.2f}".replace("0.00", "\u00b7") for name in SIGNALS] if wide else []
+        speaker = f"{r.memory.speaker}: " if r.memory.speaker else ""
+        gone = " [dim](no longer holds)[/dim]" if r.memory.valid_to_s else ""
+        row = [str(r.memory.id), day(r.memory.said_at_s), f"{r.score:.2f}", f"{r.confidence:.0%}", *signals]
+        table.add_row(*row, _clean(speaker + r.memory.text) + gone)
+    console.print(table)
+
+
+def listing(response: pb.ListMemoriesResponse) -> None:
+    """Print memories, one in each row."""
+    if not response.memories:
+        print("nothing is remembered")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "said", "kind", "uses"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("id", "uses") else "left")
+    table.add_column("memory", overflow="fold", ratio=1)
+    for m in response.memories:
+        marks = [mark for holds, mark in ((m.pinned, "pinned"), (m.valid_to_s, "no longer holds"), (m.lifecycle == 2, "archived")) if holds]
+        note = f" [dim]({', '.join(marks)})[/dim]" if marks else ""
+        text = _clean(f"{m.speaker}: {m.text}" if m.speaker else m.text)
+        table.add_row(str(m.id), day(m.said_at_s), _kind(m.kind), str(m.uses), text + note)
+    _console().print(table)
+
+
+def one(memory: pb.Memory, history: pb.HistoryResponse) -> None:
+    """Print all fields of a memory, and its history."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = {
+        "memory": str(memory.id),
+        "text": memory.text,
+        "kind": _kind(memory.kind),
+        "speaker": memory.speaker,
+        "session": memory.session,
+        "said": day(memory.said_at_s),
+        "holds": "yes" if not memory.valid_to_s else f"until {day(memory.valid_to_s)}",
+        "fact": f"{memory.fact.subject} / {memory.fact.attribute} = {memory.fact.value}" if memory.HasField("fact") else "",
+        "importance": f"{memory.importance:.2f}" + (", pinned" if memory.pinned else ""),
+        "affect": f"valence {memory.affect.valence:+.2f}, arousal {memory.affect.arousal:.2f}",
+        "used": f"{memory.uses} times, last {day(memory.last_used_s)}",
+        "names": ", ".join(memory.entities),
+        "made of": _ids(memory.derived_from) if memory.derived_from else "",
+        "superseded by": str(memory.superseded_by or ""),
+        "source": memory.source,
+        "key": memory.key,
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, _clean(value))
+    for change in history.changes:
+        detail = f": {_clean(change.detail)}" if change.detail else ""
+        table.add_row("", f"[dim]{day(change.at_s)} {change.action}{detail}[/dim]")
+    _console().print(table)
+
+
+def forgotten(response: pb.ForgetResponse) -> None:
+    """Print how many memories were erased."""
+    print(
+        f"forgot {response.forgotten} memories; no text of them is left" if response.forgotten else "nothing fitted; nothing was forgotten"
+    )
+
+
+def imported(response: pb.ImportResponse) -> None:
+    """Print how many memories were imported and skipped."""
+    print(f"imported {response.imported} memories" + (f", {response.skipped} were there already" if response.skipped else ""))
+
+
+def consolidated(done: pb.ConsolidateProgress) -> None:
+    """Print how many memories were merged, summarised, archived and purged."""
+    print(f"merged {done.merged}, summarised into {done.summaries}, archived {done.archived}, purged {done.purged}")
+
+
+def checked(done: pb.CheckResponse) -> None:
+    """Print the findings of a check, or that there are none."""
+    for finding in done.findings:
+        print(f"{finding.severity}: {finding.what}" + (" (repaired)" if finding.repaired else ""))
+    print(f"{done.memories} memories, " + ("all clean" if done.clean else f"{len(done.findings)} findings"))
+
+
+def namespaces(response: pb.ListNamespacesResponse) -> None:
+    """Print the namespaces, one in each row, with their numbers of memories."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("agent", "user", "memories", "archived", "last change"):
+        table.add_column(name, justify="right" if name in ("memories", "archived") else "left")
+    for n in response.namespaces:
+        table.add_row(_clean(n.scope.agent), _clean(n.scope.user), str(n.memories), str(n.archived), day(n.last_change_s))
+    _console().print(table)
+
+
+def state(s: pb.State) -> None:
+    """Print the state of a memory: counts, index, embedder, mood, goals, and the run times of all stages."""
+    print(f"{s.active} active, {s.superseded} of them no longer hold; {s.archived} archived")
+    print(f"{s.experiences} experiences, {s.associations} associations")
+    building = ", its graph is being built" if s.index.building else ""
+    print(f"index {s.index.kind}, {s.index.size} vectors, {s.index.memory_bytes / 1e6:.1f} MB{building}")
+    print(f"embedder {s.embedder}, {s.dimension} numbers" + (f", {s.reembed_left} memories still to be embedded" if s.reembed_left else ""))
+    print(f"mood: valence {s.mood.valence:+.2f}, arousal {s.mood.arousal:.2f}; in focus: {_ids(s.working_memory) or 'nothing'}")
+    if s.goals:
+        print("goals: " + "; ".join(g.text for g in s.goals))
+    for r in s.resonance:
+        print(f"like session {r.session}: {r.similarity:.2f}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("stage", "runs", "mean ms", "what it does"):
+        table.add_column(name, justify="right" if name in ("runs", "mean ms") else "left")
+    for stage in s.stages:
+        mean = f"{stage.total_s / stage.runs * 1000:.2f}" if stage.runs else ""
+        table.add_row(stage.name, str(stage.runs), mean, stage.summary)
+    _console().print(table)
+
+
+def patterns(response: pb.ListPatternsResponse) -> None:
+    """Print the recurring patterns with the share of recent experiences that they cover."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("share", "count", "alike", "pattern"):
+        table.add_column(name, justify="left" if name == "pattern" else "right")
+    for p in response.patterns:
+        table.add_row(f"{p.weight:.0%}", str(p.count), f"{p.similarity:.2f}", _clean(p.label))
+    _console().print(table)
+
+
+def goals(response: pb.SetGoalsResponse) -> None:
+    """Print the goals, one on each line."""
+    print("\n".join(g.text for g in response.goals) or "no goals")

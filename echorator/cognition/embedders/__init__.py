@@ -1,0 +1,1 @@
+"""Turns texts into vectors: by hashed words, MiniLM or any GGUF encoder."""

@@ -1,0 +1,1 @@
+"""Turns texts into memories, and decides what becomes of them: facts, consolidation, forgetting, the map, resonance."""

@@ -1,0 +1,1 @@
+"""Finds memories for a query: the open namespace with its index, signals, confidence, patterns, contexts."""

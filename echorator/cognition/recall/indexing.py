@@ -1,0 +1,66 @@
+"""Converts memories to rows of the native recall index. Pure; `namespace` fills its index and `cognition` filters by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from echorator._native.recall_index import RecallIndex
+from echorator.cognition.memory import Memory
+from echorator.cognition.text import term_id
+
+LONGEST = 2.0  # largest component that is believed: a unit vector's are at most 1, so more means damage
+
+
+def session_hash(session: str) -> int:
+    """Return the 64-bit hash of a session's name, 0 for no session."""
+    return term_id(session) or 1 if session else 0
+
+
+def speaker_hash(speaker: str) -> int:
+    """Return the 32-bit hash of a speaker's name, 0 for no speaker."""
+    return (term_id(speaker) & 0xFFFFFFFF) or 1 if speaker else 0
+
+
+def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
+    """Return the memory's numbers in the order of `recall_index.COLUMNS`, shape (10,)."""
+    return np.array(
+        [
+            memory.said_s,
+            memory.created_s,
+            memory.last_used_s or memory.created_s,
+            memory.valid_from_s,
+            memory.valid_to_s,
+            memory.uses,
+            memory.importance,
+            memory.valence,
+            memory.arousal,
+            int(memory.kind),
+        ]
+    )
+
+
+def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) -> None:
+    """Add memories with their terms to the index, in their order.
+
+    A vector of another embedder (until the memory is re-embedded) or a damaged one is replaced with zeros: a single NaN, or a number
+    beyond what half precision holds, would make every score of a recall NaN.
+    """
+    if not memories:
+        return
+    vectors = np.zeros((len(memories), index.dim), np.float32)
+    for row, memory in zip(vectors, memories, strict=True):
+        if memory.embedder == embedder and len(memory.embedding) == index.dim:
+            row[:] = memory.embedding
+    vectors[~(np.abs(vectors).max(axis=1, initial=0.0) <= LONGEST)] = 0.0  # NaN compares as false
+    index.add(
+        np.array([m.id for m in memories], np.uint64),
+        vectors,
+        np.stack([columns_of(m) for m in memories]),
+        np.array([session_hash(m.session) for m in memories], np.uint64),
+        np.array([speaker_hash(m.speaker) for m in memories], np.uint32),
+        np.concatenate([m.terms for m in memories]).astype(np.uint64, copy=False),
+        np.cumsum([len(m.terms) for m in memories], dtype=np.int64),
+    )

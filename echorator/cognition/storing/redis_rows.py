@@ -1,0 +1,106 @@
+"""Convert memories to fields of Redis hashes and batches to the flat list that the script reads; search plain texts.
+
+Pure; feeds `redis_store`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from echorator.cognition.memory import Batch, Experience, Kind, Lifecycle, Memory, Patch
+from echorator.cognition.text import words
+from echorator.errors import InvalidRequestError
+
+FIELDS = {f.name: str(f.type) for f in fields(Memory) if f.name != "id"}
+"""The stored fields of a memory, with their types."""
+
+LIGHT = [name for name in FIELDS if name not in ("embedding", "terms")]
+"""The fields that are read where no vector is needed."""
+
+_LISTS = frozenset({"derived_from", "entities"})
+
+
+def _stored(name: str, value: Any) -> bytes:
+    if name in ("embedding", "terms"):
+        return bytes(value.tobytes())
+    if name in _LISTS:
+        return json.dumps(list(value), ensure_ascii=False).encode()
+    if isinstance(value, bool):
+        return b"1" if value else b"0"
+    return str(int(value)).encode() if isinstance(value, int) else repr(value).encode() if isinstance(value, float) else str(value).encode()
+
+
+def read_field(name: str, value: bytes) -> Any:
+    """Return the value of a field from its stored bytes. Raises ValueError where they cannot be read."""
+    kind = FIELDS[name]
+    if name == "embedding":
+        return np.frombuffer(value, np.float32)
+    if name == "terms":
+        return np.frombuffer(value, np.uint64)
+    if name in _LISTS:
+        return tuple(json.loads(value))
+    if kind == "Kind":
+        return Kind(int(value))
+    if kind == "Lifecycle":
+        return Lifecycle(int(value))
+    if kind == "bool":
+        return value == b"1"
+    return int(value) if kind == "int" else float(value) if kind == "float" else value.decode()
+
+
+def operations(batch: Batch) -> list[Any]:
+    """Return the batch as the flat list of operations that `redis_scripts.APPLY` reads."""
+    out: list[Any] = []
+    for memory in batch.add:
+        out += ["add", 1 + 2 * len(FIELDS), memory.key]
+        for name in FIELDS:
+            out += [name, _stored(name, getattr(memory, name))]
+    for patch in batch.patch:
+        out += _patch(patch)
+    for link in batch.links:
+        out += ["link", 4, link.a, link.b, link.kind, repr(float(link.gain))]
+    for memory_id, when_s in batch.uses:
+        out += ["use", 2, memory_id, repr(float(when_s))]
+    if (e := batch.experience) is not None:
+        said = {f.name: getattr(e, f.name) for f in fields(Experience) if f.name != "id"}
+        out += ["experience", 1, json.dumps(said, ensure_ascii=False)]
+    if batch.goals is not None:
+        out += ["goals", 1, json.dumps([[g.text, g.priority, g.embedding.tolist()] for g in batch.goals], ensure_ascii=False)]
+    for name, body in batch.documents.items():
+        out += ["document", 2, name, body]
+    return out
+
+
+def _patch(patch: Patch) -> list[Any]:
+    out: list[Any] = ["patch", patch.id, str(patch.action), patch.detail, len(patch.fields)]
+    for name, value in patch.fields.items():
+        out += [name, _stored(name, value)]
+    return out
+
+
+def text_query(text: str) -> Callable[[str], bool]:
+    """Return a predicate for texts that contain all words, "a phrase" and prefix* of the query.
+
+    It reads queries as the embedded store's full-text search does. Raises InvalidRequestError where a quote is not closed.
+    """
+    if text.count('"') % 2:
+        raise InvalidRequestError('text: a quote is not closed; write words, "a phrase" or prefix*')
+    phrases = [words(part) for part in text.split('"')[1::2]]
+    rest = " ".join(text.split('"')[::2]).split()
+    prefixes = [w[:-1].lower() for w in rest if w.endswith("*") and len(w) > 1]
+    stems = set(words(" ".join(w for w in rest if not w.endswith("*"))))
+
+    def fits(said: str) -> bool:
+        found = words(said)
+        return (
+            stems <= set(found)
+            and all(any(found[i : i + len(p)] == p for i in range(len(found))) for p in phrases if p)
+            and all(any(w.startswith(p) for w in said.lower().split()) for p in prefixes)
+        )
+
+    return fits

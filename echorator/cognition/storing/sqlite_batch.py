@@ -1,0 +1,140 @@
+"""The writer's work within its transaction: applies a batch, or erases memories with everything that may quote them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+from echorator.cognition.memory import Action, Batch, Namespace, Receipt
+from echorator.cognition.storing.sqlite_rows import COLUMNS, INSERT, stored
+from echorator.cognition.storing.store import MemoryNotFoundError
+
+
+def note(connection: sqlite3.Connection, namespace: int, at_s: float, memory: int, action: str, detail: str) -> int:
+    """Add a line to the history and return its seq."""
+    cursor = connection.execute(
+        "INSERT INTO changes (namespace, at_s, memory, action, detail) VALUES (?, ?, ?, ?, ?)", (namespace, at_s, memory, action, detail)
+    )
+    return cursor.lastrowid or 0
+
+
+def apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: float) -> Receipt:
+    """Apply the whole batch and return the receipt. Raises MemoryNotFoundError; the caller then rolls back."""
+    ids: list[int] = []
+    fresh: list[bool] = []
+    seq = 0
+    for memory in batch.add:
+        known = (
+            memory.key and connection.execute("SELECT id FROM memories WHERE namespace = ? AND key = ?", (namespace, memory.key)).fetchone()
+        )
+        if known:
+            ids.append(known[0])
+            fresh.append(False)
+            continue
+        cursor = connection.execute(INSERT, (namespace, *(stored(c, getattr(memory, c)) for c in COLUMNS)))
+        ids.append(cursor.lastrowid or 0)
+        fresh.append(True)
+        seq = note(connection, namespace, at_s, ids[-1], Action.REMEMBERED, "")
+
+    def resolved(end: int) -> int:
+        return ids[-1 - end] if end < 0 else end
+
+    for patch in batch.patch:
+        target = resolved(patch.id)
+        values = {name: resolved(value) if name == "superseded_by" else stored(name, value) for name, value in patch.fields.items()}
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        cursor = connection.execute(
+            f"UPDATE memories SET {assignments} WHERE id = ? AND namespace = ?", (*values.values(), target, namespace)
+        )
+        if not cursor.rowcount:
+            raise MemoryNotFoundError(f"there is no memory {target}")
+        if patch.action:
+            seq = note(connection, namespace, at_s, target, patch.action, patch.detail)
+    for link in batch.links:
+        a, b = sorted((resolved(link.a), resolved(link.b)))
+        if a != b:
+            connection.execute(
+                """INSERT INTO associations (namespace, a, b, kind, weight) VALUES (?, ?, ?, ?, ?)
+                   ON CONFLICT DO UPDATE SET weight = weight + excluded.weight * (1 - weight)""",
+                (namespace, a, b, link.kind, link.gain),
+            )
+    for memory_id, when_s in batch.uses:
+        connection.execute(
+            "UPDATE memories SET uses = uses + 1, last_used_s = max(last_used_s, ?) WHERE id = ? AND namespace = ?",
+            (when_s, memory_id, namespace),
+        )
+    experience_id = 0
+    if batch.experience is not None:
+        e = replace(batch.experience, learned=(*batch.experience.learned, *ids))
+        cursor = connection.execute(
+            """INSERT INTO experiences (namespace, session, at_s, user_text, answer, model, recalled, learned, outcome, feedback)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                namespace,
+                e.session,
+                e.at_s,
+                e.user_text,
+                e.answer,
+                e.model,
+                json.dumps(e.recalled),
+                json.dumps(e.learned),
+                e.outcome,
+                e.feedback,
+            ),
+        )
+        experience_id = cursor.lastrowid or 0
+    if batch.goals is not None:
+        connection.execute("DELETE FROM goals WHERE namespace = ?", (namespace,))
+        rows = [(namespace, place, g.text, g.priority, g.embedding.tobytes()) for place, g in enumerate(batch.goals)]
+        connection.executemany("INSERT INTO goals VALUES (?, ?, ?, ?, ?)", rows)
+    for name, body in batch.documents.items():
+        if body:
+            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (namespace, name, body))
+        else:
+            connection.execute("DELETE FROM documents WHERE namespace = ? AND name = ?", (namespace, name))
+    return Receipt(tuple(ids), tuple(fresh), seq, experience_id)
+
+
+def delete(connection: sqlite3.Connection, namespace: int, memory: int) -> int:
+    """Delete a memory and its associations; return 1, or 0 where there is no such memory."""
+    connection.execute("DELETE FROM associations WHERE namespace = ? AND (a = ? OR b = ?)", (namespace, memory, memory))
+    return connection.execute("DELETE FROM memories WHERE id = ? AND namespace = ?", (memory, namespace)).rowcount
+
+
+def erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
+    """Delete memories and everything that may quote them, the whole namespace for None. Return how many memories were erased."""
+    mine = (namespace.id,)
+    connection.execute("INSERT INTO erasures VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (namespace.tenant,))
+    if ids is None:
+        erased = connection.execute("DELETE FROM memories WHERE namespace = ?", mine).rowcount
+        for table in ("associations", "experiences", "goals", "documents", "changes"):
+            connection.execute(f"DELETE FROM {table} WHERE namespace = ?", mine)
+        connection.execute("DELETE FROM namespaces WHERE id = ?", mine)
+        return erased
+    doomed = {int(i) for i in ids}
+    doomed = {row[0] for row in connection.execute("SELECT id FROM memories WHERE namespace = ?", mine) if row[0] in doomed}
+    while True:  # memories that were made of them, and those that were merged into them
+        more = set(doomed)
+        for row in connection.execute("SELECT id, derived_from FROM memories WHERE namespace = ? AND derived_from <> '[]'", mine):
+            parts = set(json.loads(row["derived_from"]))
+            if parts & doomed:
+                more.add(row["id"])
+            if row["id"] in doomed:
+                more |= parts
+        if more == doomed:
+            break
+        doomed = more
+    erased = 0
+    for memory_id in sorted(doomed):
+        erased += delete(connection, namespace.id, memory_id)
+        connection.execute("UPDATE changes SET detail = '' WHERE namespace = ? AND memory = ?", (namespace.id, memory_id))
+        connection.execute("UPDATE memories SET superseded_by = 0 WHERE namespace = ? AND superseded_by = ?", (namespace.id, memory_id))
+        note(connection, namespace.id, at_s, memory_id, Action.ERASED, "")
+    for row in connection.execute("SELECT id, recalled, learned FROM experiences WHERE namespace = ?", mine).fetchall():
+        if doomed & {*json.loads(row["recalled"]), *json.loads(row["learned"])}:
+            connection.execute("DELETE FROM experiences WHERE id = ?", (row["id"],))
+    # Sessions, patterns and the map are learned again from the memories that stay.
+    connection.execute("DELETE FROM documents WHERE namespace = ?", mine)
+    return erased

@@ -1,0 +1,1 @@
+"""Which agents serve which models: decided purely, then told to the agents."""

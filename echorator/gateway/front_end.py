@@ -1,0 +1,98 @@
+"""The common base of the gateway's gRPC and HTTP servers: it counts the calls, forwards them, and maps errors to status codes.
+
+It is the only place of the gateway that chooses gRPC status codes. `passthrough` and `http.api` use it to answer clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import grpc
+
+from echorator.errors import DrainingError, EchoratorError, InvalidRequestError, ModelNotFoundError, QueueFullError
+from echorator.gateway.balancing.buffer import WaitTimeoutError
+from echorator.gateway.balancing.quarantine import LastAgentError
+from echorator.gateway.dispatcher import Dispatcher, NoAgentError
+from echorator.gateway.forwarding import AgentLostError, Call, Forwarding, StatusError
+from echorator.gateway.memory_route import MemoryRoute, NoMemoryError
+from echorator.gateway.request_keys import Destination
+from echorator.gateway.stopwatch import Stopwatch
+from echorator.rpc.v1 import model_pb2
+from echorator.serving.calls import Calls, Codes, DeadlineError
+from echorator.serving.statuses import Trailers
+
+MODEL_SERVICE = model_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
+DESCRIBED_WITHIN_S = 5.0
+
+
+class NotHereError(EchoratorError):
+    """A method that a gateway does not offer, because an agent or the controller does."""
+
+
+class FrontEnd(Calls):
+    """The calls of one gateway; gRPC and HTTP both count theirs here, so that a drain waits for all of them."""
+
+    codes: ClassVar[Codes] = (
+        (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
+        (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),
+        (NotHereError, grpc.StatusCode.UNIMPLEMENTED),
+        (QueueFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),
+        (NoMemoryError, grpc.StatusCode.FAILED_PRECONDITION),
+        (NoAgentError, grpc.StatusCode.UNAVAILABLE),
+        (WaitTimeoutError, grpc.StatusCode.UNAVAILABLE),
+        (AgentLostError, grpc.StatusCode.UNAVAILABLE),
+        (LastAgentError, grpc.StatusCode.UNAVAILABLE),
+        (DrainingError, grpc.StatusCode.UNAVAILABLE),
+    )
+
+    def __init__(self, forwarding: Forwarding, dispatcher: Dispatcher, memory: MemoryRoute) -> None:
+        super().__init__()
+        self.forwarding = forwarding
+        self.dispatcher = dispatcher
+        self.memory = memory
+
+    def code_of(self, error: EchoratorError) -> grpc.StatusCode:
+        """Return the gRPC status code of an error; an agent's own code is passed on."""
+        return error.code if isinstance(error, StatusError) else super().code_of(error)
+
+    def trailers_of(self, error: EchoratorError, code: grpc.StatusCode, message: str, trace_id: str) -> Trailers:
+        """Return the trailers of an error; an agent's own, with the details, are passed on."""
+        return error.trailers if isinstance(error, StatusError) else super().trailers_of(error, code, message, trace_id)
+
+    @contextmanager
+    def measured(self, path: str, model: str) -> Iterator[Stopwatch]:
+        """Measure the block as one call in the metrics of its method and model; an exception in the block gives the call its status."""
+        watch = Stopwatch(path, model)
+        try:
+            yield watch
+        except BaseException as error:
+            watch.failed(self.status_of(error))
+            raise
+        finally:
+            watch.end()
+
+    async def models(self) -> model_pb2.ListModelsResponse:
+        """Return one entry a model, as an agent describes it; a model that no agent serves now has its name only."""
+        described = [self._described(name) for name in self.dispatcher.models()]
+        return model_pb2.ListModelsResponse(models=await asyncio.gather(*described))
+
+    async def _described(self, name: str) -> model_pb2.Model:
+        pool = self.dispatcher.find(name)
+        slots = sum(place.slots for place in pool.places.values() if place.open)
+        model = model_pb2.Model(name=name)
+        if slots:
+            body = model_pb2.GetModelRequest(model=name).SerializeToString()
+            deadline_s = time.monotonic() + DESCRIBED_WITHIN_S
+            call = Call(f"/{MODEL_SERVICE}/GetModel", body, Destination(name), deadline_s=deadline_s, slot=False)
+            try:
+                model = model_pb2.Model.FromString(await self.forwarding.unary(call))
+            except EchoratorError:
+                return model  # no agent could describe the model in time: its name alone is still true
+            model.slots = slots
+            model.ClearField("path")
+        return model

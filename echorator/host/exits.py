@@ -1,0 +1,25 @@
+"""The exit codes of commands, and the one error that carries a code; `main` prints it."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Exit(enum.IntEnum):
+    """The exit codes. 69 and 74 are EX_UNAVAILABLE and EX_IOERR of sysexits.h, 130 and 141 are a shell's for SIGINT and SIGPIPE."""
+
+    OK = 0  # the command did what it was to do, or a server ended after a signal
+    FAILURE = 1  # it could not be done; the line on stderr says why
+    USAGE = 2  # the command line is wrong; the line on stderr says what to change
+    UNAVAILABLE = 69  # a server or a cluster cannot be reached, drains, or was not ready in time; try again later
+    RESOURCE = 74  # something is used up: a disk, memory, or a quota of the cluster
+    INTERRUPTED = 130  # ended by Ctrl-C
+    PIPE_CLOSED = 141  # whoever read the output has stopped reading
+
+
+class CommandError(Exception):
+    """An error that ends the command with its message on stderr and `code`."""
+
+    def __init__(self, message: str, code: Exit = Exit.FAILURE) -> None:
+        super().__init__(message)
+        self.code = code

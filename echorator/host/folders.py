@@ -1,0 +1,21 @@
+"""The folders of this user's data and caches, as the XDG Base Directory Specification places them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def data_home() -> Path:
+    """Return the folder of this user's data: $XDG_DATA_HOME/echorator."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "echorator"
+
+
+def data_folder() -> Path:
+    """Return the folder of this user's memory: $XDG_DATA_HOME/echorator/memory."""
+    return data_home() / "memory"
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: $XDG_CACHE_HOME/echorator."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "echorator"

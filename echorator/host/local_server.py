@@ -1,0 +1,46 @@
+"""A server in a command's own process, for that command alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from echorator.agent.loading.embedded import embedded_model, is_embedded, is_foreign, with_embedded_threads
+from echorator.agent.loading.model_defaults import NO_DEFAULTS, ModelDefaults
+from echorator.agent.loading.registry import OnProgress
+from echorator.agent.requests import model_name_of
+from echorator.agent.server import AgentServer
+from echorator.host.model_store import puller_of
+from echorator.serving.server import ServerSettings
+from echorator.settings import EMBEDDED_NAME, EngineSettings
+
+
+async def load_file(
+    agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress, defaults: ModelDefaults = NO_DEFAULTS
+) -> str:
+    """Load a file and return its name; the embedded file is not checked as foreign files are."""
+    chosen = name or (EMBEDDED_NAME if is_embedded(settings) else model_name_of("", settings.path))
+    await agent.registry.load(chosen, with_embedded_threads(settings), on_progress, defaults, checked=is_foreign(settings))
+    return chosen
+
+
+@asynccontextmanager
+async def local_server(path: Path | None, memory: tuple[str, str] | None = None) -> AsyncIterator[str]:
+    """Serve `path`, or the embedded model, on a free loopback port while the context lasts; yield host:port.
+
+    `memory` is the place of a memory and the name of its embedder; None serves without one.
+    """
+    settings = EngineSettings(path or embedded_model(), slots=4)
+    agent = AgentServer(ServerSettings(port=0), settings, puller_of(None))
+    if memory is not None:
+        from echorator.host.hosted_memory import host_memory
+
+        await host_memory(agent, *memory)
+    await agent.start()
+    try:
+        await load_file(agent, settings, "", lambda _stage, _fraction: None)
+        agent.serve()
+        yield agent.address
+    finally:
+        await agent.close()

@@ -1,0 +1,86 @@
+"""Opens the memory for a command: that of a server, over gRPC, or that of a folder or Redis, in this process."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from echorator.cognition.api import CognitionApi
+from echorator.cognition.cognition import Cognition
+from echorator.cognition.embedders.gguf import GgufEmbedder
+from echorator.cognition.embedders.hashed import Embedder, HashedEmbedder
+from echorator.cognition.embedders.minilm import minilm_gguf
+from echorator.cognition.settings import CognitionSettings
+from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.cognition.storing.store import Store
+from echorator.cognition.turns import Count, estimated_tokens
+from echorator.cognition.upkeep import Summarise
+from echorator.errors import EchoratorError
+from echorator.host.connection import channel_to
+from echorator.host.exits import CommandError, Exit
+from echorator.host.failure import of_status
+from echorator.host.folders import cache_folder, data_folder
+from echorator.host.running_file import gateway_of
+from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
+
+
+async def embedder_of(name: str) -> Embedder:
+    """Return the embedder of this name: hashed, minilm or a .gguf file. Raises CommandError, ModelFileError, ResourceError."""
+    if name == "hashed":
+        return HashedEmbedder()
+    if name == "minilm":
+        return await GgufEmbedder.open(minilm_gguf(cache_folder()))
+    if name.endswith(".gguf"):
+        return await GgufEmbedder.open(Path(name))
+    raise CommandError(f"--embedder {name!r} is none: use hashed, minilm or a .gguf file", Exit.USAGE)
+
+
+def store_of(where: str) -> tuple[Store, Path]:
+    """Return the store of a folder or a redis:// URL ("" is the user's own folder), and the folder where its graphs are saved.
+
+    Raises StoreBusyError, StoreDamagedError, StoreUnavailableError, ResourceError, InvalidRequestError.
+    """
+    if "://" in where:
+        from echorator.cognition.storing.redis_store import RedisStore
+
+        return RedisStore(where), cache_folder() / "graphs" / sha256(where.encode()).hexdigest()[:16]
+    folder = Path(where) if where else data_folder()
+    return SqliteStore(folder), folder
+
+
+async def open_memory(where: str, embedder: str, count: Count = estimated_tokens, summarise: Summarise | None = None) -> CognitionApi:
+    """Open the memory of a folder or a redis:// URL. Raises what `store_of` and `embedder_of` raise."""
+    made = await embedder_of(embedder)
+    try:
+        store, folder = store_of(where)
+    except EchoratorError:
+        await made.close()
+        raise
+    return CognitionApi(await Cognition.open(store, made, CognitionSettings(), folder), count, summarise)
+
+
+@asynccontextmanager
+async def memory_of(arguments: argparse.Namespace) -> AsyncIterator[Any]:
+    """Yield the calls of CognitionService, of a server or of this process. Errors of a server become CommandErrors."""
+    server = gateway_of(arguments.server, arguments.memory)
+    if not server:
+        api = await open_memory(arguments.memory, arguments.embedder)
+        try:
+            yield api
+        finally:
+            await api.close()
+        return
+    async with channel_to(server) as channel:
+        try:
+            yield CognitionServiceStub(channel)
+        except aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                raise CommandError(f"the server at {server} has no memory; start it with `echorator serve --with-memory`") from error
+            raise of_status(error, server) from error

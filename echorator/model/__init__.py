@@ -1,5 +1,0 @@
-"""The Model resource: what its spec may say, its conditions, its phases, and what is to be done next.
-
-The same for the local cluster and for Kubernetes; each of them observes, and carries out what `plan` says. Pure, but for the link to the
-controller of the mesh.
-"""

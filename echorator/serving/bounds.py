@@ -1,0 +1,228 @@
+"""Bounds on the contents of every field of every request, for all services in one place. Pure.
+
+A request is decoded before anything looks at it, so the server's receive limit (4 MiB, `--receive-limit-bytes`) bounds it first.
+These bounds keep the work that a message asks for in proportion: they are checked before anything else of a call is done. Every field
+that is missing from `BOUNDS` is a number, a truth value or another message; a test checks that against the descriptors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from echorator.errors import InvalidRequestError
+
+
+class Bound(NamedTuple):
+    """The bound of a field: `items` of a repeated field or map, and `length` characters (bytes of `bytes` and of JSON values) in each."""
+
+    items: int = 0
+    length: int = 0
+
+
+MOST_MESSAGES = 4096  # in one conversation
+MOST_INPUTS = 2048  # texts or runs of token ids in one call of Embed
+MOST_STOPS, LONGEST_STOP = 16, 256  # stop texts of one request, and the bytes of one text
+
+NAME = Bound(length=1024)
+TEXT = Bound(length=4 << 20)
+ID = Bound(length=256)
+PACKAGE = "echorator.v1."
+
+BOUNDS: Mapping[str, Bound] = {
+    # ModelService
+    "GenerateRequest.model": NAME,
+    "GenerateRequest.prompt": TEXT,
+    "TokenIds.ids": Bound(1 << 20),
+    "Sampling.dry_sequence_breakers": Bound(64, 256),
+    "Sampling.logit_bias": Bound(1024),
+    "Sampling.grammar": Bound(length=1 << 20),
+    "Sampling.json_schema": Bound(length=1 << 20),
+    "Limits.stop": Bound(MOST_STOPS, LONGEST_STOP),
+    "ChatRequest.model": NAME,
+    "ChatRequest.messages": Bound(MOST_MESSAGES),
+    "ChatRequest.template_arguments_json": TEXT,
+    "Message.role": Bound(length=128),
+    "Message.content": TEXT,
+    "Message.fields_json": TEXT,
+    "Scope.tenant": Bound(length=128),
+    "Scope.agent": Bound(length=128),
+    "Scope.user": Bound(length=128),
+    "Scope.session": Bound(length=128),
+    "EmbedRequest.model": NAME,
+    "EmbedRequest.inputs": Bound(MOST_INPUTS, 4 << 20),
+    "EmbedRequest.items": Bound(MOST_INPUTS),
+    "EmbedItem.text": TEXT,
+    "EmbedParts.parts": Bound(1024),
+    "EmbedPart.text": TEXT,
+    "TokenizeRequest.model": NAME,
+    "TokenizeRequest.text": TEXT,
+    "DetokenizeRequest.model": NAME,
+    "DetokenizeRequest.tokens": Bound(1 << 20),
+    "GetModelRequest.model": NAME,
+    "PullModelRequest.source": Bound(length=4096),
+    "LoadModelRequest.name": NAME,
+    "LoadModelRequest.path": Bound(length=4096),
+    "EngineOptions.split_mode": ID,
+    "EngineOptions.tensor_split": Bound(16),
+    "EngineOptions.flash_attention": ID,
+    "EngineOptions.kv_type_k": ID,
+    "EngineOptions.kv_type_v": ID,
+    "EngineOptions.kv_layout": ID,
+    "EngineOptions.lora": Bound(16),
+    "Lora.source": Bound(length=4096),
+    "UnloadModelRequest.model": NAME,
+    "ListSlotsRequest.model": NAME,
+    "WatchStatsRequest.model": NAME,
+    # CognitionService
+    "RememberRequest.memories": Bound(1024),
+    "NewMemory.text": Bound(length=16_384),
+    "NewMemory.speaker": Bound(length=128),
+    "NewMemory.key": Bound(length=256),
+    "NewMemory.embedding": Bound(65_536),
+    "Fact.subject": Bound(length=256),
+    "Fact.attribute": Bound(length=256),
+    "Fact.value": Bound(length=256),
+    "RecallRequest.query": Bound(length=16_384),
+    "RecallRequest.embedding": Bound(65_536),
+    "Filter.kinds": Bound(16),
+    "Filter.session": Bound(length=128),
+    "Filter.speaker": Bound(length=128),
+    "ListMemoriesRequest.text": Bound(length=16_384),
+    "ListMemoriesRequest.page_token": NAME,
+    "UpdateMemoryRequest.text": Bound(length=16_384),
+    "MemoryIds.ids": Bound(100_000),
+    "BuildContextRequest.messages": Bound(MOST_MESSAGES),
+    "BuildContextRequest.model": NAME,
+    "RecordExperienceRequest.user_text": TEXT,
+    "RecordExperienceRequest.answer": TEXT,
+    "RecordExperienceRequest.model": NAME,
+    "RecordExperienceRequest.recalled_ids": Bound(1024),
+    "SetGoalsRequest.goals": Bound(32),
+    "Goal.text": Bound(length=16_384),
+    "ListNamespacesRequest.tenant": Bound(length=128),
+    "ListNamespacesRequest.page_token": NAME,
+    "ImportChunk.lines": Bound(length=4 << 20),
+    # ClusterService
+    "ApplyRequest.resources": Bound(10_000),
+    "Resource.api_version": ID,
+    "Resource.kind": ID,
+    "Resource.spec": Bound(length=256 << 10),
+    "Resource.status": Bound(length=256 << 10),
+    "Resource.history": Bound(1024),
+    "ResourceMetadata.name": ID,
+    "ResourceMetadata.labels": Bound(256, 512),
+    "ResourceMetadata.uid": ID,
+    "ResourceMetadata.owner": NAME,
+    "Happening.resource": NAME,
+    "Happening.text": Bound(length=16_384),
+    "GetResourceRequest.kind": ID,
+    "GetResourceRequest.name": ID,
+    "ListResourcesRequest.kind": ID,
+    "ListResourcesRequest.labels": Bound(256, 512),
+    "WatchResourcesRequest.kind": ID,
+    "ScaleRequest.kind": ID,
+    "ScaleRequest.name": ID,
+    "DeleteRequest.kind": ID,
+    "DeleteRequest.name": ID,
+    "SendRequest.container": ID,
+    "SendRequest.service": ID,
+    "SendRequest.value": Bound(length=4 << 20),
+    # ControllerService
+    "ModelSpec.name": NAME,
+    "ModelSpec.source": Bound(length=4096),
+    "GetMeshModelRequest.name": NAME,
+    "DeleteModelRequest.name": NAME,
+    "ScaleModelRequest.name": NAME,
+    "WatchAgentsRequest.gateway_id": ID,
+    "WatchAgentsRequest.gateway_address": NAME,
+    "DrainAgentRequest.id": NAME,
+    "Register.id": NAME,
+    "Register.instance": ID,
+    "Register.address": NAME,
+    "Register.version": ID,
+    "Register.zone": ID,
+    "Register.for_model": NAME,
+    "MemoryService.address": NAME,
+    "MemoryService.store": Bound(length=4096),
+    "Report.models": Bound(1024),
+    "AgentModel.name": NAME,
+    "AgentModel.digest": ID,
+    "AgentModel.callers": Bound(10_000, 256),
+    "MeshError.message": Bound(length=16_384),
+    "MeshError.agent_id": NAME,
+    "GatewayReport.waiting": Bound(10_000, 1024),
+    "GatewayReport.convicted": Bound(4096),
+    "Conviction.digest": Bound(length=64),
+    # the data plane: what xDS clients ask for
+    "DiscoveryRequest.resource_names": Bound(10_000, 1024),
+    "DiscoveryRequest.type_url": NAME,
+    "DiscoveryRequest.version_info": NAME,
+    "DiscoveryRequest.response_nonce": NAME,
+    "DiscoveryRequest.node": Bound(length=64 << 10),
+    "ClientStatusRequest.node_matchers": Bound(64),
+    "ClientStatusRequest.node": Bound(length=64 << 10),
+}
+
+
+def check(message: Message) -> None:
+    """Check every field of a message. Raises InvalidRequestError, naming the first field over its bound, the bound and what it holds."""
+    _check(message, "")
+
+
+@lru_cache(maxsize=256)
+def _plan(kind: Descriptor) -> dict[str, tuple[Bound | None, bool]]:
+    """Return for each field its bound, and whether its messages have to be checked."""
+    plan: dict[str, tuple[Bound | None, bool]] = {}
+    for field in kind.fields:
+        bound = BOUNDS.get(f"{kind.name}.{field.name}")
+        inside = field.message_type is not None and field.message_type.full_name.startswith(PACKAGE) and not _is_map(field)
+        if bound is not None or inside:
+            plan[field.name] = bound, inside
+    return plan
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
+def _check(message: Message, path: str) -> None:
+    plan = _plan(message.DESCRIPTOR)
+    for field, value in message.ListFields():
+        bound, inside = plan.get(field.name, (None, False))
+        where = f"{path}{field.name}"
+        if bound is not None:
+            _check_value(field, value, bound, where)
+        if inside and field.is_repeated:
+            for i, part in enumerate(value):
+                _check(part, f"{where}[{i}].")
+        elif inside:
+            _check(value, f"{where}.")
+
+
+def _check_value(field: FieldDescriptor, value: Any, bound: Bound, where: str) -> None:
+    if bound.items and len(value) > bound.items:
+        raise InvalidRequestError(f"{where} must be at most {bound.items} at once, not {len(value)}; send several requests")
+    if not bound.length:
+        return
+    if field.message_type is not None and not _is_map(field):
+        _check_length(value.ByteSize(), bound.length, where, "bytes")
+    elif _is_map(field):
+        for key, inner in value.items():
+            for part in (key, inner):
+                if isinstance(part, str):
+                    _check_length(len(part), bound.length, f"{where}[{part[:40]!r}]", "characters")
+    elif field.is_repeated:
+        for i, part in enumerate(value):
+            _check_length(len(part), bound.length, f"{where}[{i}]", "characters")
+    else:
+        _check_length(len(value), bound.length, where, "bytes" if isinstance(value, bytes) else "characters")
+
+
+def _check_length(length: int, most: int, where: str, unit: str) -> None:
+    if length > most:
+        raise InvalidRequestError(f"{where} must be at most {most} {unit}, not {length}; shorten it or split it into several")

@@ -1,0 +1,155 @@
+"""Writes to a memory under SIGKILL: run as a script with a folder and a number of rounds; prints a JSON report.
+
+Each round forks a child that remembers, revises, updates, forgets and records turns, and tells through a pipe what was acknowledged; the
+parent kills it at a random moment, opens the same folder, and compares.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from echorator.cognition.api import CognitionApi
+from echorator.cognition.cognition import Cognition
+from echorator.cognition.embedders.hashed import HashedEmbedder
+from echorator.cognition.learning.writing import Told
+from echorator.cognition.recall.recalling import Asked, Owner
+from echorator.cognition.settings import CognitionSettings
+from echorator.cognition.storing.sqlite_store import SqliteStore
+
+OWNER = Owner("t", "a", "u", "s")
+LONGEST_S = 0.12
+
+
+async def _opened(folder: Path) -> CognitionApi:
+    return CognitionApi(await Cognition.open(SqliteStore(folder), HashedEmbedder(64), CognitionSettings(), folder))
+
+
+async def _write_until_killed(folder: Path, seed: int, pipe: int) -> None:
+    rng = random.Random(seed)
+    api = await _opened(folder)
+    cognition = api.cognition
+    number = 0
+
+    def tell(**said: object) -> None:
+        os.write(pipe, json.dumps(said).encode() + b"\n")
+
+    async def one() -> None:
+        nonlocal number
+        known: list[int] = []  # each worker changes its own, or their order would be anyone's guess
+        while True:
+            number += 1
+            mine = number
+            what = rng.random()
+            if what < 0.5 or not known:
+                texts = [f"The thing{seed}x{mine}x{i} is v{mine}." for i in range(rng.randint(1, 5))]
+                ids, _ = await cognition.remember(OWNER, [Told(t) for t in texts])
+                tell(kept={i: t for i, t in zip(ids, texts, strict=True)})
+                known.extend(ids)
+            elif what < 0.65:
+                target = rng.choice(known)
+                text = f"Updated{seed}x{mine} now."
+                tell(trying=target)
+                await cognition.update(OWNER, target, {"text": text})
+                tell(kept={target: text})
+            elif what < 0.9:
+                target = known.pop(rng.randrange(len(known)))
+                tell(trying=target)
+                await cognition.forget(OWNER, [target])
+                tell(gone=target)
+            else:
+                text = f"My number{seed}x{mine} is {mine}."
+                recorded = await api.turns.record(OWNER, f"{text} Is it?", "Yes.")
+                tell(kept={recorded.memory_ids[0]: text})
+
+    await asyncio.gather(*(one() for _ in range(4)))
+
+
+async def _verify(folder: Path, kept: dict[int, str], gone: set[int], unsure: set[int]) -> list[str]:
+    api = await _opened(folder)
+    wrong: list[str] = []
+    try:
+        cognition = api.cognition
+        opened = await cognition.opened(OWNER)
+        if opened is None:
+            return ["the namespace is gone"] if kept else []
+        rows = {m.id: m for m in cognition.store.everything(opened.namespace, True)}
+        wrong += [f"{i} lost" for i in kept if i not in rows and i not in unsure]
+        wrong += [f"{i} has another text" for i, text in kept.items() if i in rows and rows[i].text != text and i not in unsure]
+        wrong += [f"{i} is back" for i in gone if i in rows]
+        findings, _ = await api.upkeep.check(repair=False)
+        wrong += [f.what for f in findings]
+        if set(opened.index.labels().tolist()) != {i for i, m in rows.items() if m.lifecycle == 1}:
+            wrong.append("the index has other memories than the store")
+        for i in list(rows)[-3:]:
+            answer = await cognition.recall(OWNER, Asked(rows[i].text, 3, superseded=True))
+            if i not in {r.memory.id for r in answer.memories if np.isfinite(r.score)}:
+                wrong.append(f"{i} is not recalled by its own text")
+    finally:
+        await api.close()
+    return wrong
+
+
+def main(folder: Path, rounds: int, seed: int) -> None:
+    rng = random.Random(seed)
+    kept: dict[int, str] = {}
+    gone: set[int] = set()
+    wrong: list[str] = []
+    acknowledged = 0
+    for round_ in range(rounds):
+        ours, theirs = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(ours)
+            try:
+                asyncio.run(_write_until_killed(folder, round_, theirs))
+            finally:
+                os._exit(3)
+        os.close(theirs)
+        unsure: set[int] = set()  # a change of it was under way
+        buffer = b""
+        end_s = time.monotonic() + LONGEST_S * rng.random()
+        first = True
+        while (left_s := end_s - time.monotonic()) > 0 or first:
+            ready, _, _ = select.select([ours], [], [], max(left_s, 0.0) if not first else 30.0)
+            if ready:
+                chunk = os.read(ours, 65536)
+                if not chunk:
+                    wrong.append(f"round {round_}: the writer ended by itself")
+                    break
+                buffer += chunk
+                first = False
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        while chunk := os.read(ours, 65536):
+            buffer += chunk
+        os.close(ours)
+        for line in buffer.split(b"\n")[:-1]:
+            said = json.loads(line)
+            acknowledged += 1
+            if "trying" in said:
+                unsure.add(said["trying"])
+            for i, text in said.get("kept", {}).items():
+                kept[int(i)] = text
+                unsure.discard(int(i))
+            if "gone" in said:
+                gone.add(said["gone"])
+                kept.pop(said["gone"], None)
+                unsure.discard(said["gone"])
+        wrong += [f"round {round_}: {what}" for what in asyncio.run(_verify(folder, kept, gone, unsure))]
+        for i in unsure:  # whatever it is now, it stays so
+            kept.pop(i, None)
+    print(json.dumps({"rounds": rounds, "acknowledged": acknowledged, "kept": len(kept), "forgotten": len(gone), "wrong": wrong}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
