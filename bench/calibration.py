@@ -1,9 +1,9 @@
-"""The curve of confidence that ships: fitted to generated facts and questions, none of them from a data set.
+"""Fits the curve of confidence that ships, on generated facts and questions; no data set is used.
 
     python -m bench.calibration [--embedder hashed]
 
-2,300 facts of echo-nano's generator are remembered; each of 600 is asked for, and of the first 10 recalled the one that states it is
-relevant. Prints the isotonic curve (fit -> probability), thinned, for `echorator/cognition/confidence.py`.
+2,300 facts of echo-nano's generator are remembered and 600 of them asked for; of the first 10 recalled memories the one that states the
+fact is relevant. Prints the isotonic curve (fit -> probability), thinned, for `echorator/cognition/recall/confidence.py`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.echo_nano import corpus
-from echorator.cli.memory_access import embedder_of
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.confidence import expected_calibration_error, fit
-from echorator.cognition.recalling import Asked, Owner
+from echorator.cognition.learning.writing import Told
+from echorator.cognition.recall.confidence import expected_calibration_error, fit
+from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings, Weights
-from echorator.cognition.sqlite_store import SqliteStore
-from echorator.cognition.writing import Told
+from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.host.opened_memory import embedder_of
 
 OWNER = Owner("bench", "calibration", "user")
 FACTS, ASKED, SEED = 2300, 600, 5

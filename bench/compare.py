@@ -1,9 +1,9 @@
-"""One command, one machine, one run: ratios of our server to its peers, as a markdown table.
+"""Compares our server with its peers in one run on one machine: ratios as a markdown table.
 
     python -m bench.compare [--quick] [--rows decode,burst,…] [--out FILE.md]
 
 Same model (random weights, real vocabulary), same threads, same slots and total context; the servers take turns, so
-that a drift of the machine meets them all; every figure is a median over the repetitions. Prompts are distinct random
+that a drift of the machine affects them all; every figure is a median over the repetitions. Prompts are distinct random
 tokens, so that no prefix cache answers unless the row is about it. "better mode" is the better of llama-server's two
 KV modes in that row.
 """
@@ -27,9 +27,9 @@ from grpc import aio
 
 from bench import peers
 from bench.load import GREEDY, SAMPLED, Answer, Client, wave
-from bench.random_gguf import Shape, write
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+from tests.support.models.random_gguf import Shape, write
 
 SEED = 20261120
 
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass
 class Run:
-    """What every row gets."""
+    """The settings that every row uses: the model, the repetitions, and the generator of prompts."""
 
     model: Path
     repetitions: int
@@ -87,7 +87,7 @@ OURS, SEPARATE, UNIFIED = "echorator separate", "llama-server separate", "llama-
 
 
 async def decode(run: Run) -> list[Line]:
-    """Tokens per second at 1, 8 and 32 clients, greedy and sampled; and memory and scheduling after it."""
+    """Measure tokens per second at 1, 8 and 32 clients, greedy and sampled; and memory and scheduling afterwards."""
     lines = []
     async with _clients(*_trio(run, 32, 4096)) as clients:
         for streams, bar in ((1, 1.0), (8, 1.05), (32, 1.15)):
@@ -146,7 +146,7 @@ async def _overhead(client: Client) -> Line:
 
 
 async def burst(run: Run) -> list[Line]:
-    """32 prompts that share about 900 tokens."""
+    """Measure 32 prompts that share about 900 tokens."""
     first: dict[str, list[float]] = {}
     total: dict[str, list[float]] = {}
     unified = peers.echorator(run.model, 32, 32_768, "unified")
@@ -176,7 +176,7 @@ async def burst(run: Run) -> list[Line]:
 
 
 async def contexts(run: Run) -> list[Line]:
-    """8 unrelated contexts of about 2,000 tokens, 64 out."""
+    """Measure 8 unrelated contexts of about 2,000 tokens, 64 tokens generated for each."""
     total: dict[str, list[float]] = {}
     async with _clients(*_trio(run, 8, 8 * 2176)) as clients:
         for _ in range(run.repetitions):
@@ -190,7 +190,7 @@ async def contexts(run: Run) -> list[Line]:
 
 
 async def chat(run: Run) -> list[Line]:
-    """The second turn of a chat of about 1,000 tokens, and a prompt whose prefix is held by a generating sequence."""
+    """Measure the second turn of a chat of about 1,000 tokens, and a prompt whose prefix a generating sequence holds."""
     ratios, shares = [], []
     async with _clients(peers.echorator(run.model, 4, 16_384, "separate")) as clients:
         client = clients[OURS]
@@ -219,7 +219,7 @@ def _p99(values: list[float]) -> float:
 
 
 async def stall(run: Run) -> list[Line]:
-    """A 2,000-token prompt arrives while 8 streams decode."""
+    """Measure 8 streams that decode while a 2,000-token prompt arrives."""
     figures: dict[str, list[float]] = {}
     async with _clients(
         peers.echorator(run.model, 9, 9 * 2304, "separate"), peers.llama_server(run.model, 9, 9 * 2304, "separate")
@@ -247,7 +247,7 @@ async def stall(run: Run) -> list[Line]:
 
 
 async def python_servers(run: Run) -> list[Line]:
-    """The servers of llama-cpp-python, 8 clients."""
+    """Measure the servers of llama-cpp-python with 8 clients."""
     rates: dict[str, list[float]] = {}
     starts = (peers.echorator(run.model, 8, 2048, "separate"), peers.packaged(run.model, 2048), peers.example(run.model, 8, 2048))
     async with _clients(*starts) as clients:
@@ -284,7 +284,7 @@ def table(lines: list[Line], repetitions: int) -> str:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the comparison from the command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--quick", action="store_true", help="one repetition")
     p.add_argument("--repetitions", type=int, default=3)

@@ -1,7 +1,7 @@
-"""Clients that drive a server and note when each message came: gRPC for ours, raw HTTP/1.1 SSE for the others.
+"""Clients that drive a server and record when each message arrives: gRPC for ours, raw HTTP/1.1 SSE for the others.
 
-One asyncio process, apart from every server. What it costs itself is reported as `client_share`, the part of a run
-that it kept a core busy.
+One asyncio process, apart from every server. Its own cost is reported as `client_share`, the part of a run
+in which it kept a core busy.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def _pieces() -> list[str]:
 
 
 def _text(prompt: tuple[int, ...]) -> str:
-    """For servers that take no token ids: about as many tokens, as text."""
+    """Return about as many tokens as text, for servers that take no token ids."""
     return "".join(_pieces()[t] for t in prompt[1:]).replace("▁", " ")
 
 
 @dataclass
 class Answer:
-    """Times in seconds of time.perf_counter(); `arrivals` has one for each message."""
+    """The timing of one answer in seconds of time.perf_counter(); `arrivals` has one entry per message."""
 
     started_s: float
     arrivals: list[float] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Answer:
 
 
 class Client:
-    """Of one server; use as an async context manager."""
+    """A client of one server; use it as an async context manager."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -72,7 +72,7 @@ class Client:
             await self.channel.close()
 
     async def generate(self, prompt: Sequence[int], tokens: int, sampling: dict[str, float]) -> Answer:
-        """Ask for exactly `tokens` tokens."""
+        """Request exactly `tokens` tokens and return the answer."""
         if self.server.kind == "echorator":
             return await self._grpc(prompt, tokens, sampling)
         return await self._sse(prompt, tokens, sampling)
@@ -134,7 +134,7 @@ class Client:
 
 @dataclass
 class Wave:
-    """What a set of requests that began together took."""
+    """The answers to requests that began together, and the seconds that all of them took."""
 
     answers: list[Answer]
     total_s: float
@@ -146,7 +146,7 @@ class Wave:
 
 
 async def wave(client: Client, prompts: Sequence[Sequence[int]], tokens: int, sampling: dict[str, float]) -> Wave:
-    """All prompts at once."""
+    """Send all prompts at once and wait for the last answer."""
     cpu, start = time.process_time(), time.perf_counter()
     answers = await asyncio.gather(*(client.generate(p, tokens, sampling) for p in prompts))
     total = time.perf_counter() - start

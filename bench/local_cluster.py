@@ -1,9 +1,9 @@
-"""The local cluster: messages per second against a bare queue.Queue hop, 1,000 containers; how soon `echorator up` follows.
+"""Measures the local cluster: messages per second against a bare queue.Queue hop, 1,000 containers, and how soon `echorator up` follows.
 
     python -m bench.local_cluster
 
-A hop is a value from one thread to another that calls a function with it. Both take turns, in rounds of the same number of messages; the
-ratio is the median of the rounds'.
+A hop hands a value from one thread to another, which calls a function with it. Both take turns, in rounds of the same number of messages;
+the ratio is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from echorator.rpc.v1 import cluster_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.mesh_processes import free_port
+from tests.support.ports import free_port
 
 MESSAGES, REPLIES, ROUNDS = 200_000, 20_000, 5
 CONTAINERS = 1000
@@ -65,7 +65,7 @@ spec: {image: echo-nano}
 
 
 class Hop:
-    """The bare peer: a thread behind a queue.Queue; a reply goes through another one."""
+    """The bare peer: a thread behind a queue.Queue; a reply goes through another queue."""
 
     def __init__(self, work: Callable[[Any], Any]) -> None:
         self._in: queue.Queue[Any] = queue.Queue()
@@ -83,7 +83,7 @@ class Hop:
         self._in.put((value, None))
 
     def request(self, value: Any) -> queue.Queue[Any]:
-        """Where the reply will be."""
+        """Send a value and return the queue that its reply will be put on."""
         reply: queue.Queue[Any] = queue.Queue()
         self._in.put((value, reply))
         return reply
@@ -93,7 +93,7 @@ class Hop:
 
 
 def rate(send: Callable[[Any], Any], count: int, finish: Callable[[], Any]) -> float:
-    """Messages a second until the last one is handled."""
+    """Return messages per second, counted until the last one is handled."""
     begin_s = time.perf_counter()
     for number in range(count):
         send(number)
@@ -150,7 +150,7 @@ def messages(table: Table, folder: Path) -> None:
 
 
 class Pending:
-    """Replies that are to come."""
+    """Replies that have been asked for and are awaited together."""
 
     def __init__(self, wait: Callable[[Any], Any]) -> None:
         self._wait = wait
@@ -193,7 +193,7 @@ def thousand(table: Table, folder: Path) -> None:
 
 
 class Asked:
-    """An `echorator up`, and how long it takes to be as asked."""
+    """A running `echorator up`, and the times that it takes to reach what is asked of it."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         (folder / "model.yaml").write_text(MODEL)
@@ -215,7 +215,7 @@ class Asked:
             pass
 
     def until(self, replicas: int) -> float:
-        """Seconds until as many serve as are asked for, and no more run."""
+        """Return the seconds until `replicas` serve and no more run."""
         begin_s = time.perf_counter()
 
         def so() -> bool:
@@ -231,7 +231,7 @@ class Asked:
         return self.until(replicas)
 
     def agent(self) -> int:
-        """Process id of the one agent."""
+        """Return the process id of the only agent."""
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             words = path.read_bytes().split(b"\0")
             if b"--for-model" in words and f"127.0.0.1:{self.controller}".encode() in words and words[1] == b"-P":
@@ -239,7 +239,7 @@ class Asked:
         raise SystemExit("no agent runs")
 
     def healed(self) -> float:
-        """Seconds from a SIGKILL of the only agent to the next answer."""
+        """Return the seconds from a SIGKILL of the only agent to the next answer."""
         os.kill(self.agent(), signal.SIGKILL)
         begin_s = time.perf_counter()
         self.answer()

@@ -1,9 +1,9 @@
-"""What a memory costs a chat: time to first token, and what it does to the engine's prefix cache.
+"""Measures what a memory costs a chat: time to first token, and its effect on the engine's prefix cache.
 
     python -m bench.memory_chat [--memories 10000] [--embedder hashed]
 
-The embedded model is served with a memory of generated facts; each pair of chats, with and without it, runs in turns over gRPC. Then
-a dialogue of 10 turns: the share of its prompt tokens that came from the prefix cache, with each wording of the block.
+The embedded model is served with a memory of generated facts; pairs of chats, with and without the memory, take turns over gRPC. Then
+a dialogue of 10 turns shows the share of its prompt tokens that came from the prefix cache, with each wording of the block.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 
 from bench.echo_nano import corpus
-from echorator.agent.embedded import embedded_model
+from echorator.agent.loading.embedded import embedded_model
 from echorator.agent.server import AgentServer
-from echorator.cli.client import connected
-from echorator.cli.hosted_memory import host_memory
+from echorator.host.connection import connected
+from echorator.host.hosted_memory import host_memory
 from echorator.rpc.v1 import cognition_pb2 as memory_pb
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
-from tests.agent.pulling import no_pulls
+from tests.support.models.pulling import no_pulls
 
 BUDGET_TOKENS = 1024  # the default of a model whose context is not as small as this one's
 PAIRS, TURNS, DIALOGUES, WARM = 150, 10, 10, 20
@@ -38,7 +38,7 @@ WORDINGS = {"echo-nano": "lines in the system turn", "generic": "a block before 
 
 @asynccontextmanager
 async def served(folder: Path, memories: int, embedder: str) -> AsyncIterator[tuple[ModelServiceStub, list[corpus.Fact]]]:
-    """The embedded model under the names of both wordings, and what is remembered for user "ann"."""
+    """Serve the embedded model under the names of both wordings; yield its stub and what is remembered for user "ann"."""
     settings = EngineSettings(embedded_model(), threads=1, slots=4, context_tokens=8192)
     server = AgentServer(ServerSettings(port=0), settings, no_pulls())
     api = await host_memory(server, str(folder), embedder)
@@ -56,7 +56,7 @@ async def served(folder: Path, memories: int, embedder: str) -> AsyncIterator[tu
 
 
 async def chat(stub: ModelServiceStub, model: str, messages: list[pb.Message], session: str) -> tuple[str, float, pb.Usage]:
-    """(answer, seconds to the first text, usage); without a memory for no session."""
+    """Return (answer, seconds to the first text, usage); an empty session chats without a memory."""
     request = pb.ChatRequest(model=model, messages=messages, sampling=pb.Sampling(temperature=0))
     request.limits.max_tokens = 24
     if session:

@@ -1,10 +1,10 @@
-"""Consolidation and forgetting: size and recall after merging duplicates, and a year of simulated use in a bounded memory.
+"""Measures consolidation and forgetting: size and recall after merging duplicates, and a year of simulated use in a bounded memory.
 
     python -m bench.memory_life [--embedder hashed]
 
 Consolidation: 5,000 statements and a paraphrase of each (other order, other verb, other form of the same fact). The year: 20
-memories a day, asked for by the law that Anderson and Schooler (1991) found in real environments, odds falling with the power of
-the time since a memory was last needed and rising with how often; at most 1,500 stay active, decided every week. Kept memories
+memories a day, asked for by the law that Anderson and Schooler (1991) found in real environments: the odds fall with the power of
+the time since a memory was last needed and rise with how often it was; at most 1,500 stay active, decided every week. Kept memories
 are judged by what is asked later, against keeping the newest and against keeping any.
 """
 
@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 
 from bench.echo_nano import corpus
-from echorator.cli.memory_access import embedder_of
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders import Embedder
+from echorator.cognition.embedders.hashed import Embedder
+from echorator.cognition.learning.writing import Told
 from echorator.cognition.memory import Batch
-from echorator.cognition.recalling import Asked, Owner
+from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
-from echorator.cognition.sqlite_store import SqliteStore
+from echorator.cognition.storing.sqlite_store import SqliteStore
 from echorator.cognition.upkeep import Upkeep
-from echorator.cognition.writing import Told
+from echorator.host.opened_memory import embedder_of
 
 OWNER = Owner("bench", "life", "user")
 DAY_S = 86_400.0
@@ -53,7 +53,7 @@ def _event(rng: random.Random) -> Said:
 
 
 def statements(rng: random.Random, n: int) -> list[Said]:
-    """Half facts, half events, no two about the same thing."""
+    """Return half facts and half events, no two about the same thing."""
     facts = {f.key: f for f in corpus.facts(rng, n // 2)}
     out = []
     for fact in facts.values():
@@ -74,7 +74,7 @@ async def _hits(cognition: Cognition, said: list[Said]) -> float:
 
 
 async def consolidation(embedder: Embedder) -> None:
-    """10,000 memories, half of them paraphrases of the other half."""
+    """Measure 10,000 memories, half of them paraphrases of the other half."""
     rng = random.Random(11)
     said = statements(rng, UNIQUE)
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +101,7 @@ async def consolidation(embedder: Embedder) -> None:
 
 
 async def _wrong_merges(cognition: Cognition, said: list[Said]) -> int:
-    """Archived memories whose survivor says something else."""
+    """Count archived memories whose survivor says something else."""
     opened = await cognition.existing(OWNER)
     meaning = {text: i for i, s in enumerate(said) for text in (s.first, s.again)}
     everything = {m.id: m for m in cognition.store.everything(opened.namespace, False)}
@@ -109,7 +109,7 @@ async def _wrong_merges(cognition: Cognition, said: list[Said]) -> int:
 
 
 async def year(embedder: Embedder) -> None:
-    """A bounded memory under simulated use."""
+    """Measure a bounded memory under a year of simulated use."""
     rng, np_rng = random.Random(12), np.random.default_rng(12)
     said = statements(rng, (DAYS + 1) * A_DAY)
     rng.shuffle(said)

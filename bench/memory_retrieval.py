@@ -1,4 +1,4 @@
-"""Evidence recall@k of the memory on long dialogues (LoCoMo's format), with the ablation of its signals.
+"""Measures evidence recall@k of the memory on long dialogues (LoCoMo's format), with the ablation of its signals.
 
     python -m bench.memory_retrieval PATH/locomo.json [--embedder minilm]
 
@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from echorator.cli.memory_access import embedder_of
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.confidence import expected_calibration_error, fit
-from echorator.cognition.recalling import Asked, Owner
+from echorator.cognition.learning.writing import Told
+from echorator.cognition.recall.confidence import expected_calibration_error, fit
+from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings, Weights
-from echorator.cognition.sqlite_store import SqliteStore
-from echorator.cognition.writing import Told
+from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.host.opened_memory import embedder_of
 
 KS = (5, 10, 25)
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open", 4: "single-hop", 5: "adversarial"}
@@ -78,7 +78,7 @@ def _evidence(ids: Sequence[str], known: set[str]) -> frozenset[str]:
 
 
 async def remember(cognition: Cognition, sample: dict[str, Any]) -> Dialogue:
-    """All turns, session by session; (turns, questions) with what resolves of the evidence."""
+    """Remember all turns, session by session; return the dialogue with the evidence that resolves to turns."""
     talk = sample["conversation"]
     owner = Owner("bench", "locomo", sample["sample_id"])
     turn_of: dict[int, str] = {}
@@ -101,7 +101,7 @@ async def remember(cognition: Cognition, sample: dict[str, Any]) -> Dialogue:
 
 
 async def measure(cognition: Cognition, dialogues: Sequence[Dialogue], weights: Weights) -> dict[tuple[str, int], list[float]]:
-    """(row, k) -> recall of each question; rows are "all", the categories and the dialogues."""
+    """Return (row, k) -> recall of each question; rows are "all", the categories and the dialogues."""
     found: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     for d in dialogues:
         for q in d.questions:
@@ -115,7 +115,7 @@ async def measure(cognition: Cognition, dialogues: Sequence[Dialogue], weights: 
 
 
 async def calibration(cognition: Cognition, dialogues: Sequence[Dialogue]) -> None:
-    """Fit the confidence to feedback on every other question, measure it on the rest: the reliability by tenths."""
+    """Fit the confidence to feedback on every other question and print its reliability by tenths on the rest."""
     rows: list[tuple[float, float, bool, int]] = []
     for d in dialogues:
         for i, q in enumerate(d.questions):

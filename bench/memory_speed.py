@@ -1,9 +1,9 @@
-"""Speed and size of recall: hybrid and vector part, durable inserts, many small namespaces, the cost by size.
+"""Measures speed and size of recall: hybrid and vector part, durable inserts, many small namespaces, the cost by size.
 
     python -m bench.memory_speed [--sizes 1000 10000 100000] [--threads 2]
 
-Vectors have 384 numbers of 24 degrees of freedom and noise, as those of sentences; texts have 18 words of a Zipfian vocabulary
-of 30,000, no embedding model runs. Queries are neither stored vectors nor stored texts. hnswlib's own figures come from an index
+Vectors have 384 numbers of 24 degrees of freedom and noise, like those of sentences; texts have 18 words of a Zipfian vocabulary
+of 30,000; no embedding model runs. Queries are neither stored vectors nor stored texts. hnswlib's own figures come from an index
 with the same parameters, in the same process.
 """
 
@@ -23,11 +23,11 @@ import numpy.typing as npt
 
 from echorator._native.recall_index import GRAPH_EF_BUILD, GRAPH_EF_SEARCH, GRAPH_M
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders import HashedEmbedder
-from echorator.cognition.recalling import Asked, Owner
+from echorator.cognition.embedders.hashed import HashedEmbedder
+from echorator.cognition.learning.writing import Told
+from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
-from echorator.cognition.sqlite_store import SqliteStore
-from echorator.cognition.writing import Told
+from echorator.cognition.storing.sqlite_store import SqliteStore
 
 DIM, FREEDOM, NOISE, VOCABULARY, WORDS, QUERY_WORDS, BATCH, QUERIES = 384, 24, 0.25, 30_000, 18, 6, 1000, 400
 COLUMNS = (
@@ -38,7 +38,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def vectors(n: int, seed: int) -> Vectors:
-    """(n, 384) unit vectors of one distribution."""
+    """Return (n, 384) float32 unit vectors of one distribution."""
     fixed, rng = np.random.default_rng(1), np.random.default_rng(seed)
     spread, turn = fixed.normal(size=(FREEDOM, DIM)), fixed.normal(size=(DIM, DIM)) / np.sqrt(DIM)
     out = np.tanh(rng.normal(size=(n, FREEDOM)) @ spread * 1.5 / np.sqrt(FREEDOM)) @ turn
@@ -48,14 +48,14 @@ def vectors(n: int, seed: int) -> Vectors:
 
 
 def texts(n: int, words: int, seed: int) -> list[str]:
-    """Texts of made-up words by Zipf and Mandelbrot's law, p ~ 1 / (rank + 20): stop words are not among them."""
+    """Return texts of made-up words by Zipf and Mandelbrot's law, p ~ 1 / (rank + 20): stop words are not among them."""
     share = 1.0 / (np.arange(VOCABULARY) + 20.0)
     rows = np.random.default_rng(seed).choice(VOCABULARY, size=(n, words), p=share / share.sum())
     return [" ".join(f"w{rank}" for rank in row) for row in rows]
 
 
 def rss_mb() -> float:
-    """Resident memory now."""
+    """Return the resident memory of this process in MB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
@@ -63,7 +63,7 @@ def rss_mb() -> float:
 
 
 async def filled(cognition: Cognition, owner: Owner, n: int, seed: int) -> float:
-    """Remember n memories in batches; returns durable inserts a second."""
+    """Remember n memories in batches; return durable inserts per second."""
     spent_s = 0.0
     for start in range(0, n, BATCH):
         size = min(BATCH, n - start)
@@ -135,7 +135,7 @@ async def one_size(n: int, threads: int) -> None:
 
 
 async def small_namespaces(count: int, each: int) -> None:
-    """Memory of many small indexes against that of one large one."""
+    """Measure the memory that many small indexes take against one large one."""
     figures = []
     for spaces, size in ((1, count * each), (count, each)):
         with tempfile.TemporaryDirectory() as folder:

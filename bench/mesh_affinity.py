@@ -1,10 +1,10 @@
-"""Prefix affinity: how much of what could be cached is, with 50 conversations of 6 turns over 4 agents.
+"""Measures prefix affinity: the share of cacheable prompt tokens that is cached, for 50 conversations of 6 turns over 4 agents.
 
     python -m bench.mesh_affinity
 
 The gateway against a client that calls the agents in turns (round robin) and one that calls the agent with the fewest of its own calls
-(least busy), each with fresh agents. What could be cached of a prompt is the prompt of the turn before, and in a first turn the part
-that all conversations begin with. Conversations say nothing of a session: the gateway sees it in their first messages.
+(least busy), each with fresh agents. The cacheable part of a prompt is the prompt of the turn before, and in a first turn the part
+that all conversations begin with. Conversations name no session: the gateway recognizes one by its first messages.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 from grpc import aio
 
 from bench.mesh_parts import Parts, Table, quantile
-from bench.random_gguf import Shape, write
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.mesh_processes import free_port
+from tests.support.models.random_gguf import Shape, write
+from tests.support.ports import free_port
 
 CONVERSATIONS, TURNS, AGENTS, AT_ONCE = 50, 6, 4, 12
 SHARED_CHARACTERS = {"much": 600, "little": 0}
@@ -34,7 +34,7 @@ Chat = Callable[[pb.ChatRequest], Awaitable[tuple[pb.Usage, float]]]
 
 
 async def ask(stub: ModelServiceStub, request: pb.ChatRequest) -> tuple[pb.Usage, float]:
-    """Usage and seconds to the first token."""
+    """Return the usage and the seconds to the first token of a chat."""
     begin_s, first_s, usage = time.perf_counter(), 0.0, pb.Usage()
     async for reply in stub.Chat(request, timeout=120.0):
         first_s = first_s or time.perf_counter() - begin_s
@@ -48,7 +48,7 @@ def words(source: random.Random, characters: int) -> str:
 
 
 async def conversations(chat: Chat, shared: int) -> tuple[float, list[float]]:
-    """The share of the cacheable prompt tokens that were cached, and the times to the first token."""
+    """Return the share of the cacheable prompt tokens that were cached, and the times to first token in seconds."""
     source = random.Random(7)
     system = pb.Message(role="system", content=words(source, shared))
     openings = [words(source, SAID_CHARACTERS) for _ in range(CONVERSATIONS)]

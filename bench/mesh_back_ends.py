@@ -1,4 +1,4 @@
-"""Back ends of the mesh's benches: they answer at once, so that what is measured is the mesh.
+"""Back ends of the mesh's benches: they answer at once, so that the mesh itself is measured.
 
 python -m bench.mesh_back_ends echo PORT [--delay SECONDS]       a bare grpc.aio server; prints its most calls at a time at the end
 python -m bench.mesh_back_ends proxy PORT BACK_END               a bare grpc.aio pass-through of unary calls
@@ -27,7 +27,7 @@ OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
 
 
 class Echo(grpc.GenericRpcHandler):
-    """Unary methods answer with the request's bytes, Generate and Chat with some words."""
+    """A bare back end: unary methods answer with the request's bytes, Generate and Chat with some words."""
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self.most = 0
@@ -61,7 +61,7 @@ class Echo(grpc.GenericRpcHandler):
 
 
 class Proxy(grpc.GenericRpcHandler):
-    """The least that a proxy can do."""
+    """The least work that a proxy can do: it passes the bytes of unary calls on."""
 
     def __init__(self, back_end: str) -> None:
         self._channel = aio.insecure_channel(back_end)
@@ -81,7 +81,7 @@ class Proxy(grpc.GenericRpcHandler):
 
 
 async def serve(handler: grpc.GenericRpcHandler, port: int) -> aio.Server:
-    """Started on loopback."""
+    """Start a server with `handler` on a loopback port and return it."""
     server = aio.server(options=OPTIONS)
     server.add_generic_rpc_handlers((handler,))
     server.add_insecure_port(f"127.0.0.1:{port}")
@@ -90,7 +90,7 @@ async def serve(handler: grpc.GenericRpcHandler, port: int) -> aio.Server:
 
 
 class SimulatedAgent:
-    """What a controller and a gateway see of an agent: a registration, and reports of a model that is ready."""
+    """A simulated agent, as controller and gateway see it: a registration, and reports of a model that is ready."""
 
     def __init__(self, name: str, address: str, slots: int, model: str = "m") -> None:
         self.name = name
@@ -100,7 +100,7 @@ class SimulatedAgent:
         self.call: Any = None
 
     async def run(self, stub: ControllerServiceStub, interval_s: float, changing: bool) -> None:
-        """Report every `interval_s`; with another load each time where `changing`."""
+        """Report every `interval_s`; with another load each time if `changing`."""
         self.call = stub.Session(self._messages(interval_s, changing))
         try:
             while await self.call.read() is not aio.EOF:

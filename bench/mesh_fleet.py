@@ -1,9 +1,9 @@
-"""What many agents cost: state updates, idle processor time, routing decisions, xDS pushes, memory; for 10 to 1,000 agents.
+"""Measures the cost of 10 to 1,000 agents: state updates, idle processor time, routing decisions, xDS pushes and memory.
 
     python -m bench.mesh_fleet [--agents 10 50 200 1000]
 
-Agents are simulated: one process holds their streams to the controller and reports as real ones do, every 0.3 s, or faster with another
-load each time for the state updates. Each has 10 slots.
+The agents are simulated: one process holds their streams to the controller and reports as real agents do, every 0.3 s, or faster with
+another load each time for the state updates. Each agent has 10 slots.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from echorator.gateway.dispatcher import Dispatcher
 from echorator.gateway.settings import GatewaySettings
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
-from tests.mesh_processes import free_port
+from tests.support.ports import free_port
 
 HEADINGS = (
     *("agents", "joined s", "idle cores, controller + gateway", "updates/s handled (cores)", "decision with a key, p50 / p99 us"),
@@ -48,7 +48,7 @@ STEADY_S = 0.3  # between two reports of an agent that has nothing new
 
 
 async def decisions(agents: int) -> tuple[float, float, float, float]:
-    """(p50, p99 with a key, p50, p99 without) in seconds, half of the slots being taken."""
+    """Return (p50, p99 with a key, p50, p99 without) of a routing decision in seconds, half of the slots being taken."""
     dispatcher = Dispatcher(GatewaySettings(), "bench")
     for i in range(agents):
         model = pb.AgentModel(name="m", state=pb.AGENT_MODEL_STATE_READY, slots=SLOTS, busy=random.randrange(SLOTS), generates=True)
@@ -70,7 +70,7 @@ async def decisions(agents: int) -> tuple[float, float, float, float]:
 
 
 class Probe:
-    """An agent whose slots say when it spoke, and a client of xDS that sees it."""
+    """An agent whose number of slots identifies its latest report, and an xDS client that watches the agent."""
 
     def __init__(self, channel: aio.Channel) -> None:
         self._out: asyncio.Queue[pb.AgentMessage] = asyncio.Queue()
@@ -108,7 +108,7 @@ class Probe:
             )
 
     async def _until(self, weight: int | None) -> float:
-        """Seconds until xDS says so of this agent."""
+        """Return the seconds until xDS gives this agent that weight; None: until it has left xDS."""
         begin_s = time.perf_counter()
         while self._seen.get(PORT) != weight:
             self._news.clear()
@@ -121,7 +121,7 @@ class Probe:
         self._out.put_nowait(pb.AgentMessage(report=pb.Report(models=[model])))
 
     async def pushes(self) -> list[float]:
-        """Seconds from a report with another number of slots to the endpoints that say so."""
+        """Return the seconds from each report with a new number of slots to the xDS endpoints with that number."""
         register = pb.Register(protocol=1, id="probe", instance=uuid.uuid4().hex, address=f"127.0.0.1:{PORT}")
         self._out.put_nowait(pb.AgentMessage(register=register))
         times = []
@@ -132,7 +132,7 @@ class Probe:
         return times
 
     async def silences(self) -> list[float]:
-        """Seconds from an agent's last word, its connection open, to endpoints without it."""
+        """Return the seconds from an agent's last message, its connection open, to xDS endpoints without the agent."""
         times = []
         for _ in range(DEATHS):
             self._report(12)
@@ -157,7 +157,7 @@ def metric(port: int, name: str) -> float:
 
 
 def rate_of(seconds: float, port: int, *parts: Part) -> tuple[float, list[float]]:
-    """Reports that the controller handled a second, and the cores that each process took."""
+    """Return the reports per second that the controller handled, and the cores that each process used."""
     before, taken = metric(port, REPORTS), [part.cpu_s() for part in parts]
     begin_s = time.monotonic()
     time.sleep(seconds)
@@ -176,7 +176,7 @@ async def probed(controller: str) -> tuple[list[float], list[float]]:
 
 
 def of(agents: int, table: Table) -> str:
-    """One row of the cost curve; the bars of 100 and 200 agents go to `table`."""
+    """Return one row of the cost curve; the bars of 100 and 200 agents go to `table`."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         parts = Parts(stack, Path(folder))
         port = free_port()

@@ -1,9 +1,9 @@
-"""What the gateway and xDS cost a stream: time to first token at 50 requests/s, large prompts, tokens/s of 32 streams.
+"""Measures the cost of gateway and xDS for a stream: time to first token at 50 requests/s, large prompts, tokens/s of 32 streams.
 
     python -m bench.mesh_latency [--seconds 20]
 
-Direct calls, calls through the gateway and through `xds:///m` take turns before the same back ends, in slices of a second. The engine with
-a thread on every core has none left for gateway and client, so both are measured: that, and an engine that leaves them the other cores.
+Direct calls, calls through the gateway and through `xds:///m` take turns before the same back ends, in slices of a second. An engine with
+a thread on every core leaves none to gateway and client, so both are measured: that, and an engine that leaves them the other cores.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from typing import Any
 from grpc import aio
 
 from bench.mesh_parts import Parts, Table, quantile
-from bench.random_gguf import Shape, write
-from echorator.agent.embedded import embedded_model
+from echorator.agent.loading.embedded import embedded_model
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
-from tests.mesh_processes import free_port
+from tests.support.models.random_gguf import Shape, write
+from tests.support.ports import free_port
 
 RATE, LARGE_RATE = 50.0, 140.0
 LARGE_BYTES = 220 << 10
@@ -39,7 +39,7 @@ MESSAGE_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subch
 
 
 async def first_token(stub: Any, request: pb.GenerateRequest, session: str = "") -> float:
-    """Seconds to the first message; the others are read too."""
+    """Return the seconds to the first message; the other messages are read too."""
     begin_s = time.perf_counter()
     call = stub.Generate(request, timeout=60.0, metadata=(("x-echorator-session", session),) if session else ())
     await call.read()
@@ -50,7 +50,7 @@ async def first_token(stub: Any, request: pb.GenerateRequest, session: str = "")
 
 
 async def slice_of_arrivals(stub: Any, make: Callable[[], pb.GenerateRequest], rate: float, seconds: float) -> tuple[list[float], float]:
-    """Open loop: requests arrive whether or not those before them were answered. Times to first token, and answers a second."""
+    """Send requests at `rate` without waiting for answers (open loop). Return the times to first token, and answers per second."""
     calls: list[asyncio.Task[float]] = []
     begin_s = time.perf_counter()
     due_s = begin_s
@@ -63,7 +63,7 @@ async def slice_of_arrivals(stub: Any, make: Callable[[], pb.GenerateRequest], r
 
 
 async def arrivals(stubs: dict[str, Any], make: Callable[[], pb.GenerateRequest], rate: float, seconds: int) -> dict[str, Any]:
-    """By path: (all times, median answers/s)."""
+    """Return (all times to first token, median answers/s) by path."""
     times: dict[str, list[float]] = {name: [] for name in stubs}
     rates: dict[str, list[float]] = {name: [] for name in stubs}
     for stub in stubs.values():
@@ -77,7 +77,7 @@ async def arrivals(stubs: dict[str, Any], make: Callable[[], pb.GenerateRequest]
 
 
 async def tokens_per_second(stub: Any, model: str, streams: int) -> float:
-    """Of `streams` at once."""
+    """Return the tokens per second of `streams` concurrent streams."""
 
     async def one(i: int) -> int:
         ids = [5 + (i * 7 + j) % 200 for j in range(16)]

@@ -1,4 +1,4 @@
-"""What the mesh's benches share: processes and what they cost, h2load, a table with its bars."""
+"""The common parts of the mesh's benches: processes and their costs, h2load, and a table with its bars."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from tests.mesh_processes import START_S, free_port
+from tests.support.ports import free_port
+from tests.support.processes import START_S
 
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
 class Part:
-    """A process that has said that it listens. Ends with the stack."""
+    """A process that has announced that it listens. It ends with the stack."""
 
     def __init__(self, stack: ExitStack, log: Path, *command: str, says: str = "listening on", env: dict[str, str] | None = None) -> None:
         env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
@@ -37,7 +38,7 @@ class Part:
         return self._log.read_text("utf-8", "replace")
 
     def cpu_s(self) -> float:
-        """Seconds of processor time that it has taken."""
+        """Return the processor time of the process in seconds."""
         fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) * _TICK_S
 
@@ -64,7 +65,7 @@ def wait_until(holds: Callable[[], bool], what: str, within_s: float = START_S) 
 
 
 class Parts:
-    """Controller, gateways and back ends of one bench, in one folder."""
+    """The controller, gateways and back ends of one bench, in one folder."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack = stack
@@ -86,7 +87,7 @@ class Parts:
         return self.echorator("controller", "controller", "--port", self.controller.rpartition(":")[2], "--data", data, *options)
 
     def gateway(self, *options: str) -> tuple[Part, str]:
-        """And its address."""
+        """Start a gateway and return it with its address."""
         port = str(free_port())
         part = self.echorator("gateway", "gateway", "--port", port, "--http-port", "-1", "--controller", self.controller, *options)
         return part, f"127.0.0.1:{port}"
@@ -95,7 +96,7 @@ class Parts:
 def h2load(
     address: str, body: Path, calls: int, connections: int, streams: int, headers: Sequence[str] = (), method: str = "Tokenize"
 ) -> float:
-    """Answered calls a second. Raises SystemExit where one failed."""
+    """Return answered calls per second. Raises SystemExit where a call failed."""
     tool = shutil.which("h2load")
     if tool is None:
         raise SystemExit("h2load is absent: apt-get install nghttp2-client")
@@ -111,14 +112,14 @@ def h2load(
 
 
 def framed(path: Path, request: Message) -> Path:
-    """A gRPC frame for h2load."""
+    """Write a request as a gRPC frame for h2load and return its path."""
     message = request.SerializeToString()
     path.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
     return path
 
 
 class Table:
-    """Rows of what was measured against a bar."""
+    """A table of measured values and the bars that they have to meet."""
 
     def __init__(self, title: str) -> None:
         print(f"\n## {title}\n\n| what | measured | bar | |\n|---|---|---|---|", flush=True)
@@ -129,6 +130,6 @@ class Table:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of them do not exceed."""
+    """Return the quantile of the values at `share` (0..1), by rank and without interpolation."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,4 +1,4 @@
-"""How many requests pass: through the buffer alone, the Python gateway, Envoy; and that no agent gets more than its slots.
+"""Measures how many requests pass: through the buffer alone, the Python gateway and Envoy; and that no agent gets more than its slots.
 
     python -m bench.mesh_throughput
 
@@ -21,11 +21,11 @@ from pathlib import Path
 from statistics import median
 
 from bench.mesh_parts import Parts, Table, framed, h2load
-from echorator.gateway.balancer import Want, assign
-from echorator.gateway.buffer import RequestBuffer, Room, Waiting
-from echorator.gateway.hash_ring import HashRing
+from echorator.gateway.balancing.balancer import Want, assign
+from echorator.gateway.balancing.buffer import RequestBuffer, Room, Waiting
+from echorator.gateway.balancing.hash_ring import HashRing
 from echorator.rpc.v1 import model_pb2 as pb
-from tests.mesh_processes import free_port
+from tests.support.ports import free_port
 
 ROUNDS, CALLS = 5, 20_000
 QUEUED = 100_000
@@ -33,7 +33,7 @@ SLOTS, AGENTS, DELAY_S = 16, 4, 0.05
 
 
 class Agent:
-    """Slots that are taken and given back."""
+    """A number of slots that are taken and given back."""
 
     def __init__(self, name: str, slots: int) -> None:
         self.name, self.slots, self.taken, self.open = name, slots, 0, True
@@ -43,13 +43,13 @@ class Agent:
 
 
 async def buffer_alone(table: Table) -> None:
-    """Every request is accepted, queued, assigned by its key and dispatched, in batches as slots become free."""
+    """Measure the buffer: requests are accepted, queued, assigned by key and dispatched, in batches as slots become free."""
     loop = asyncio.get_running_loop()
     agents = {f"a{i}": Agent(f"a{i}", 8) for i in range(32)}
     ring = HashRing((name, agent.slots) for name, agent in agents.items())
     gc.collect()
     tracemalloc.start()
-    buffer = RequestBuffer(Room(QUEUED, 1 << 40))
+    buffer = RequestBuffer(Room(2 * QUEUED, 1 << 40), 10.0)
     futures = []
     for i in range(QUEUED):
         waiting = Waiting(loop.create_future(), i * 0x9E3779B97F4A7C15 % (1 << 64), 0, 1000, (), 0.0)
@@ -59,14 +59,14 @@ async def buffer_alone(table: Table) -> None:
     tracemalloc.stop()
     table.row("memory of one of 100,000 queued requests, its message aside", f"{each:.0f} bytes", "≤ 1,024", each <= 1024)
 
-    buffer = RequestBuffer(Room(QUEUED, 1 << 40))
+    buffer = RequestBuffer(Room(2 * QUEUED, 1 << 40), 10.0)
     begin_s = time.perf_counter()
     for i in range(QUEUED):
         buffer.add(Waiting(loop.create_future(), i * 0x9E3779B97F4A7C15 % (1 << 64), 0, 1000, (), 0.0), 1e9)
     dispatched = 0
     while len(buffer):
         free = sum(agent.slots - agent.taken for agent in agents.values())
-        batch = buffer.peek(free)
+        batch = buffer.take(free, 0.0)
         for waiting, name in zip(batch, assign([Want(w.key) for w in batch], agents, ring, 1.5), strict=False):
             buffer.give(waiting, name)
             dispatched += 1
@@ -94,7 +94,7 @@ def gateway(table: Table, parts: Parts, body: Path) -> None:
 
 
 def envoy(table: Table, parts: Parts, body: Path) -> None:
-    """Native back ends: nghttpd answers every call with the bytes of the request, from a file, and a gRPC status."""
+    """Measure Envoy. The back ends are native: nghttpd answers every call with the request's bytes, from a file, and a gRPC status."""
     tool = shutil.which("nghttpd")
     if tool is None:
         table.row("Envoy", "not measured: nghttpd is absent (apt-get install nghttp2-server)")
@@ -119,7 +119,7 @@ def envoy(table: Table, parts: Parts, body: Path) -> None:
 
 
 def slots_are_kept(table: Table, parts: Parts, body: Path, with_envoy: bool) -> None:
-    """Back ends that hold each call for a while count how many they have at a time."""
+    """Check slots with back ends that hold each call for a while and count how many they have at a time."""
     ports = [free_port() for _ in range(AGENTS)]
     servers = [parts.back_end(f"slow-{port}", "echo", str(port), "--delay", str(DELAY_S)) for port in ports]
     addresses = [f"127.0.0.1:{port}" for port in ports]

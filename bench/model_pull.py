@@ -1,4 +1,4 @@
-"""`echorator pull` against curl from the same local server: a file of 1 GiB, its verification included; and the memory it takes.
+"""Compares `echorator pull` with curl from the same local server: a file of 1 GiB, its verification included, and the memory it takes.
 
     python -m bench.model_pull [--mib 1024] [--rounds 5]
 
@@ -22,13 +22,13 @@ from pathlib import Path
 from statistics import median
 
 from bench.mesh_parts import Table
-from tests.images.servers import gguf_like
+from tests.support.models.servers import gguf_like
 
 PART_BYTES = 1 << 20
 
 
 class FileServer:
-    """One file, to any path, with Range."""
+    """A server that sends one file for any path, with Range."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
@@ -71,7 +71,7 @@ class FileServer:
 
 
 def timed(*command: str) -> tuple[float, float]:
-    """Seconds, and the most memory in MiB: VmHWM of proc(5), for getrusage(2) would count this process's own before exec."""
+    """Return seconds, and the most memory in MiB: VmHWM of proc(5), since getrusage(2) would include this process's own before exec."""
     begin_s = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     most_kb = 0

@@ -13,12 +13,12 @@ from kubernetes_asyncio import client, config, watch
 from kubernetes_asyncio.client.exceptions import ApiException
 from prometheus_client import Counter, start_http_server
 
-from echorator.kube.children import wanted_of
-from echorator.kube.install import Install
-from echorator.kube.resources import DEPLOYMENT, NETWORK_POLICY, SERVICE
-from echorator.kube.source import source_of
-from echorator.model.kube_spec import KubeModelSpec
-from echorator.model.schema import check
+from echorator.kube.api.resources import DEPLOYMENT, NETWORK_POLICY, SERVICE
+from echorator.kube.installation import Install
+from echorator.kube.models.children import wanted_of
+from echorator.kube.models.source import source_of
+from echorator.model_resource.kube_spec import KubeModelSpec
+from echorator.model_resource.schema import check
 
 GROUP = ("echorator.dev", "v1")
 requests = Counter("rest_client_requests", "Calls of the API server", ("code", "method"))

@@ -1,9 +1,9 @@
-"""1,000 Models on a real API server: how soon the operator has made their objects, with how many calls, and what it takes.
+"""Measures the operator with 1,000 Models on a real API server: how soon their objects exist, with how many calls, at what cost.
 
     python -m bench.operator_scale
 
-The peer is a plain loop of the kind that is written first: kubernetes-asyncio's own watch of Models, and for each event every child read,
-then created or patched, then the status written. It makes the same objects. etcd and kube-apiserver are those of the tests
+The peer is a plain loop of the kind that is written first: kubernetes-asyncio's own watch of Models, and for each event every child is
+read, then created or patched, then the status written. It makes the same objects. etcd and kube-apiserver are those of the tests
 (`bash tests/kube/controlplane/build.sh`), each run has new ones; nothing turns the objects into pods.
 """
 
@@ -21,9 +21,9 @@ from pathlib import Path
 import requests
 
 from bench.mesh_parts import Part, Table, wait_until
-from tests.kube.control_plane import ControlPlane
-from tests.kube.installed import install_crd
-from tests.mesh_processes import free_port
+from tests.support.kube_cluster.control_plane import ControlPlane
+from tests.support.kube_cluster.installed import install_crd
+from tests.support.ports import free_port
 
 MODELS = 1000
 NAMESPACE = "bench"
@@ -36,7 +36,7 @@ OPERATOR, PLAIN = "operator", "plain loop"
 
 
 class Measured:
-    """One of the two, and what it has cost so far."""
+    """One of the two programs, and what it has cost so far."""
 
     def __init__(self, what: str, part: Part, port: int) -> None:
         self.what = what
@@ -44,19 +44,19 @@ class Measured:
         self._port = port
 
     def settled(self) -> bool:
-        """It has asked something, and nothing more for a second."""
+        """Return whether the program has made calls, and none in the last second."""
         before = self.calls()
         time.sleep(1)
         return before >= 1 and self.calls() == before
 
     def runs(self) -> bool:
-        """Raises SystemExit with its last words where it ended."""
+        """Check that the program still runs. Raises SystemExit with its last output where it has ended."""
         if self.part.popen.poll() is not None:
             raise SystemExit(f"the {self.what} ended: {self.part.said()[-2000:]}")
         return True
 
     def calls(self) -> float:
-        """Of the API server, without those that renew the lease, which are its only PUTs."""
+        """Return its calls of the API server, without those that renew the lease, which are its only PUTs."""
         try:
             text = requests.get(f"http://127.0.0.1:{self._port}/metrics", timeout=30).text
         except requests.ConnectionError:
@@ -66,7 +66,7 @@ class Measured:
 
 
 class Api:
-    """The API server, asked beside what is measured."""
+    """A client of the API server, apart from the measured programs."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._session = requests.Session()
@@ -76,7 +76,7 @@ class Api:
         self._url = plane.url
 
     def make(self, number: int) -> None:
-        """One Model."""
+        """Create the Model with this number."""
         model = {
             "apiVersion": "echorator.dev/v1",
             "kind": "Model",
@@ -92,7 +92,7 @@ class Api:
         return len(answer["items"]) + int(answer["metadata"].get("remainingItemCount") or 0)
 
     def deploying(self) -> int:
-        """Models that say so."""
+        """Return the number of Models whose phase is ModelDeploying."""
         answer = self._session.get(f"{self._url}/apis/echorator.dev/v1/namespaces/{NAMESPACE}/models", timeout=60).json()
         return sum((item.get("status") or {}).get("phase") == "ModelDeploying" for item in answer["items"])
 

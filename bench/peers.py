@@ -1,4 +1,4 @@
-"""The servers that are compared, as real processes: ours, llama.cpp's, and the two of llama-cpp-python.
+"""Starts the compared servers as real processes: ours, llama.cpp's, and the two of llama-cpp-python.
 
 llama.cpp's programs are built from the sources inside the llama-cpp-python sdist of the pinned version, so that all
 run the same kernels. They are kept in ~/.cache/echorator/peers/VERSION (or ECHORATOR_PEERS_DIR); ECHORATOR_PEERS_CMAKE
@@ -34,7 +34,7 @@ _CMAKE = ("-DCMAKE_BUILD_TYPE=Release", *(f"-D{name}=OFF" for name in _OFF))
 
 @dataclass(frozen=True)
 class Server:
-    """A running one. `kind` says how to talk to it: echorator, llama-server or openai."""
+    """A running server. `kind` selects the protocol: echorator, llama-server or openai."""
 
     name: str
     kind: str
@@ -42,20 +42,24 @@ class Server:
     pid: int
 
     def memory_bytes(self) -> tuple[int, int]:
-        """Resident and proportional set size."""
+        """Return the resident and the proportional set size in bytes."""
         status = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         sizes = {k: int(v) * 1024 for k, v in re.findall(r"^(Rss|Pss):\s+(\d+) kB", status, re.MULTILINE)}
         return sizes["Rss"], sizes["Pss"]
 
 
+class PeerError(RuntimeError):
+    """A peer did not do what its part of a bench needs; the message has its last output."""
+
+
 def folder() -> Path:
-    """Where the peers are."""
+    """Return the folder where the peers are built and kept."""
     default = Path.home() / ".cache" / "echorator" / "peers" / version("llama-cpp-python")
     return Path(os.environ.get("ECHORATOR_PEERS_DIR", default))
 
 
 def sources() -> Path:
-    """The unpacked sdist of llama-cpp-python, fetched by pip where it is not there yet."""
+    """Return the unpacked sdist of llama-cpp-python, fetched by pip if it is missing."""
     found = folder() / f"llama_cpp_python-{version('llama-cpp-python')}"
     if not found.exists():
         folder().mkdir(parents=True, exist_ok=True)
@@ -82,7 +86,7 @@ def sources() -> Path:
 
 
 def program(name: str) -> Path:
-    """llama-server or llama-batched-bench, built where it is not there yet (about ten minutes on two cores)."""
+    """Return llama-server or llama-batched-bench, built if it is missing (about ten minutes on two cores)."""
     build = folder() / "b"
     path = build / "bin" / name
     if not path.exists():
@@ -94,7 +98,7 @@ def program(name: str) -> Path:
 
 
 def vocabulary() -> Path:
-    """A real vocabulary of 32,000 tokens: llama.cpp's vocabulary-only file."""
+    """Return a real vocabulary of 32,000 tokens: llama.cpp's vocabulary-only file."""
     return sources() / "vendor" / "llama.cpp" / "models" / "ggml-vocab-llama-spm.gguf"
 
 
@@ -139,7 +143,7 @@ def _answers(port: int, path: str) -> bool:
 
 @contextlib.contextmanager
 def echorator(model: Path, slots: int, context_tokens: int, layout: str, threads: int = THREADS) -> Iterator[Server]:
-    """Ours. `layout`: separate or unified."""
+    """Run our server. `layout`: separate or unified."""
     port = free_port()
     command = [sys.executable, "-m", "echorator", "serve", str(model), "--name", "bench", "--port", str(port), "--slots", str(slots)]
     command += ["--context-tokens", str(context_tokens), "--threads", str(threads), "--kv-layout", layout]
@@ -149,7 +153,7 @@ def echorator(model: Path, slots: int, context_tokens: int, layout: str, threads
 
 @contextlib.contextmanager
 def llama_server(model: Path, slots: int, context_tokens: int, layout: str) -> Iterator[Server]:
-    """llama.cpp's own. Its prompt cache in host memory is off: it would copy every prompt, which are all distinct here."""
+    """Run llama.cpp's server. Its prompt cache in host memory is off: it would copy every prompt, all of which are distinct here."""
     port = free_port()
     command = [str(program("llama-server")), "-m", str(model), "--port", str(port), "-np", str(slots), "-c", str(context_tokens)]
     command += ["-t", str(THREADS), "-b", "2048", "-ub", "512", "--cache-ram", "0", "-kvu" if layout == "unified" else "-no-kvu"]
@@ -159,7 +163,7 @@ def llama_server(model: Path, slots: int, context_tokens: int, layout: str) -> I
 
 @contextlib.contextmanager
 def packaged(model: Path, context_tokens: int) -> Iterator[Server]:
-    """`python -m llama_cpp.server`."""
+    """Run the server of `python -m llama_cpp.server`."""
     port = free_port()
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--port", str(port), "--n_ctx", str(context_tokens)]
     command += ["--n_threads", str(THREADS), "--n_threads_batch", str(THREADS), "--interrupt_requests", "False"]
@@ -169,7 +173,7 @@ def packaged(model: Path, context_tokens: int) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def example(model: Path, slots: int, context_tokens: int) -> Iterator[Server]:
-    """The batching server among llama-cpp-python's examples."""
+    """Run the batching server among llama-cpp-python's examples."""
     port = free_port()
     config = folder() / "example.json"
     settings = {
@@ -183,10 +187,18 @@ def example(model: Path, slots: int, context_tokens: int) -> Iterator[Server]:
 
 
 def batched_bench(model: Path, prompt_tokens: int, tokens: int, streams: int, layout: str) -> float:
-    """Generated tokens per second of llama-batched-bench, the time of the prompts included."""
+    """Return the generated tokens per second of llama-batched-bench, the time of the prompts included."""
     context = 2 * streams * (prompt_tokens + tokens) + 512
     command = [str(program("llama-batched-bench")), "-m", str(model), "-c", str(context), "-b", "2048", "-ub", "512", "-t", str(THREADS)]
     command += ["-npp", str(prompt_tokens), "-ntg", str(tokens), "-npl", str(streams), *(["-kvu"] if layout == "unified" else [])]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    row = [cell.strip() for cell in next(line for line in reversed(text.splitlines()) if re.match(r"\|\s*\d", line)).split("|")]
-    return streams * tokens / float(row[9])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return streams * tokens / table_seconds(done.stdout, done.stderr, done.returncode)
+
+
+def table_seconds(text: str, errors: str, code: int) -> float:
+    """Return the total time in the last row of llama-batched-bench. Raises PeerError with its last output where there is no row."""
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if re.match(r"\|\s*\d", line)]
+    if code or not rows or len(rows[-1]) < 10:
+        last = [line.strip() for line in (errors or text).splitlines() if line.strip()][-3:]
+        raise PeerError(f"llama-batched-bench ended with {code} and {len(rows)} rows of its table: {' / '.join(last) or 'it said nothing'}")
+    return float(rows[-1][9])

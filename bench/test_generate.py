@@ -1,4 +1,4 @@
-"""Generate over real gRPC, on echo-nano, at 1, 8 and 32 streams; with pytest-benchmark."""
+"""Benchmarks Generate over real gRPC, on echo-nano, at 1, 8 and 32 streams; with pytest-benchmark."""
 
 from __future__ import annotations
 

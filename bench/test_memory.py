@@ -1,4 +1,4 @@
-"""Time of the recall index's parts: a scan, the graph, BM25, everything fused.
+"""Benchmarks the recall index's parts: a scan, the graph, BM25, everything fused.
 
 python -m pytest bench/test_memory.py --benchmark-only
 """

@@ -1,4 +1,4 @@
-"""Time of the mesh's pure parts: a routing decision, the buffer, the ring, xDS resources, placement.
+"""Benchmarks the mesh's pure parts: a routing decision, the buffer, the ring, xDS resources, placement.
 
 python -m pytest bench/test_mesh.py --benchmark-only
 """
@@ -12,12 +12,12 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.mesh_throughput import Agent
-from echorator.controller.placement import Host, Wanted, place
+from echorator.controller.placement.placement import Host, Wanted, place
 from echorator.controller.xds.mesh_view import Endpoint, MeshView, Route
 from echorator.controller.xds.snapshot import Snapshot
-from echorator.gateway.balancer import Want, choose
-from echorator.gateway.buffer import RequestBuffer, Room, Waiting
-from echorator.gateway.hash_ring import HashRing
+from echorator.gateway.balancing.balancer import Want, choose
+from echorator.gateway.balancing.buffer import RequestBuffer, Room, Waiting
+from echorator.gateway.balancing.hash_ring import HashRing
 from echorator.gateway.request_keys import destination_of
 from echorator.rpc.v1 import model_pb2 as pb
 
@@ -40,11 +40,11 @@ def test_the_ring_of_200_agents(benchmark: BenchmarkFixture) -> None:
 
 def test_one_request_in_and_out_of_the_buffer(benchmark: BenchmarkFixture) -> None:
     loop = asyncio.new_event_loop()
-    buffer = RequestBuffer(Room(10, 1 << 20))
+    buffer = RequestBuffer(Room(10, 1 << 20), 10.0)
 
     def through() -> None:
         buffer.add(Waiting(loop.create_future(), None, 0, 100, (), 0.0), 1e9)
-        buffer.give(buffer.peek(1)[0], None)
+        buffer.give(buffer.take(1, 0.0)[0], None)
 
     benchmark(through)
     loop.close()

@@ -1,4 +1,4 @@
-"""Time of the native parts that run at every step, with pytest-benchmark: python -m pytest bench --benchmark-only."""
+"""Benchmarks the native parts that run at every step, with pytest-benchmark: python -m pytest bench --benchmark-only."""
 
 from __future__ import annotations
 
