@@ -27,7 +27,8 @@ from echorator.cognition.memory import Batch
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
-from echorator.cognition.upkeep import Upkeep
+from echorator.cognition.upkeep.consolidating import Consolidation
+from echorator.cognition.upkeep.patterns import PatternLearning
 from echorator.host.opened_memory import embedder_of
 
 OWNER = Owner("bench", "life", "user")
@@ -84,10 +85,10 @@ async def consolidation(embedder: Embedder) -> None:
                 await cognition.remember(OWNER, [Told(t) for t in texts[start : start + 500]])
         asked = rng.sample(said, ASKED)
         before, size = await _hits(cognition, asked), len((await cognition.existing(OWNER)).index)
-        upkeep = Upkeep(cognition)
+        work = Consolidation(cognition, PatternLearning(cognition))
         begin_s = asyncio.get_running_loop().time()
         merged = 0
-        async for done in upkeep.consolidate(await cognition.existing(OWNER), None, None, False):
+        async for done in work.consolidate(await cognition.existing(OWNER), None, None, False):
             merged = done.merged
         took_s = asyncio.get_running_loop().time() - begin_s
         opened = await cognition.existing(OWNER)
@@ -115,7 +116,7 @@ async def year(embedder: Embedder) -> None:
     rng.shuffle(said)
     with tempfile.TemporaryDirectory() as folder:
         cognition = await Cognition.open(SqliteStore(Path(folder)), embedder, CognitionSettings(), None)
-        upkeep = Upkeep(cognition)
+        work = Consolidation(cognition, PatternLearning(cognition))
         ids: list[int] = []
         needs: list[list[float]] = []  # when each was told or needed
         found = asked = largest = 0
@@ -143,7 +144,7 @@ async def year(embedder: Embedder) -> None:
             if uses:
                 await cognition.written(opened, [], Batch(uses=tuple(uses)), now_s)
             if day < DAYS and day % 7 == 6:
-                async for _ in upkeep.consolidate(opened, None, BOUND, False, now_s):
+                async for _ in work.consolidate(opened, None, BOUND, False, now_s):
                     pass
                 largest = max(largest, len(opened.index))
             if day == DAYS - 1:

@@ -20,7 +20,11 @@ from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.stages import STAGES
 from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
 from echorator.cognition.turns import Count, Turns, estimated_tokens
-from echorator.cognition.upkeep import Summarise, Upkeep
+from echorator.cognition.upkeep.checking import check
+from echorator.cognition.upkeep.consolidating import Consolidation, Summarise
+from echorator.cognition.upkeep.mapping import map_of
+from echorator.cognition.upkeep.patterns import PatternLearning
+from echorator.cognition.upkeep.reembedding import Reembedding
 from echorator.errors import InvalidRequestError
 from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
@@ -42,11 +46,13 @@ class CognitionApi:
         """
         self.cognition = cognition
         self.turns = Turns(cognition, count)
-        self.upkeep = Upkeep(cognition, summarise)
+        self.patterns = PatternLearning(cognition)
+        self.consolidation = Consolidation(cognition, self.patterns, summarise)
+        self.reembedding = Reembedding(cognition)
 
     async def close(self) -> None:
         """Cancel background re-embedding, then finish accepted writes and close the memory."""
-        await self.upkeep.close()
+        await self.reembedding.close()
         await self.cognition.close()
 
     async def Remember(self, request: pb.RememberRequest) -> pb.RememberResponse:
@@ -157,22 +163,15 @@ class CognitionApi:
             within(request.duplicate_similarity, 0.5, 1, "duplicate_similarity") if request.HasField("duplicate_similarity") else None
         )
         bound = within(request.max_memories, 0, 1 << 40, "max_memories") if request.HasField("max_memories") else None
-        async for progress in self.upkeep.consolidate(opened, similarity, bound, request.dry_run):
-            yield pb.ConsolidateProgress(
-                stage=progress.stage,
-                progress=progress.fraction,
-                merged=progress.merged,
-                summaries=progress.summaries,
-                archived=progress.archived,
-                purged=progress.purged,
-            )
+        async for progress in self.consolidation.consolidate(opened, similarity, bound, request.dry_run):
+            yield replies.progress_of(progress)
 
     async def ListPatterns(self, request: pb.ListPatternsRequest) -> pb.ListPatternsResponse:
         """Return the prototypes of recurring memories, at most `limit` (20 by default), by falling weight."""
         limit = within(request.limit or 20, 1, 1000, "limit")
         opened = await self.cognition.existing(requests.owner_of(request.scope))
-        patterns = await self.upkeep.patterns(opened)
-        return pb.ListPatternsResponse(patterns=patterns[:limit])
+        patterns = await self.patterns.named(opened)
+        return pb.ListPatternsResponse(patterns=[replies.pattern_of(p) for p in patterns[:limit]])
 
     async def SetGoals(self, request: pb.SetGoalsRequest) -> pb.SetGoalsResponse:
         """Replace all goals of the namespace, which is created if needed; return the new goals."""
@@ -205,7 +204,7 @@ class CognitionApi:
         session = await cognition.session(opened, owner.session)
         mood = decayed(session.mood, time.time() - session.mood_s, cognition.settings.mood_half_life_s)
         resonant = await self.turns.resonance(opened, owner, RESONANT)
-        patterns = await self.upkeep.patterns(opened)
+        patterns = await self.patterns.named(opened)
         curve, index = opened.curve, opened.index
         return pb.State(
             scope=replies.scope_of(owner),
@@ -239,7 +238,8 @@ class CognitionApi:
     async def GetMap(self, request: pb.GetMapRequest) -> pb.Map:
         """Return the latest `limit` memories (5000 by default) as points on the two stable axes of the map."""
         limit = within(request.limit or 5000, 1, 100_000, "limit")
-        return await self.upkeep.map(await self.cognition.existing(requests.owner_of(request.scope)), limit)
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        return replies.map_of(await map_of(self.cognition, opened, limit))
 
     async def ListNamespaces(self, request: pb.ListNamespacesRequest) -> pb.ListNamespacesResponse:
         """Return one page of a tenant's namespaces by agent and user, with their counts. Raises InvalidRequestError without a tenant."""
@@ -294,6 +294,6 @@ class CognitionApi:
 
     async def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Verify the store, and every open index against it; `repair` mends what can be mended."""
-        findings, count = await self.upkeep.check(request.repair)
+        findings, count = await check(self.cognition, request.repair)
         shown = [pb.Finding(severity="error" if f.error else "note", what=f.what, repaired=f.repaired) for f in findings]
         return pb.CheckResponse(clean=not any(f.error for f in findings), findings=shown, memories=count)

@@ -7,6 +7,9 @@ from echorator.cognition.memory import Change, Goal, Memory
 from echorator.cognition.recall.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
 from echorator.cognition.turns import Built
+from echorator.cognition.upkeep.consolidating import Progress
+from echorator.cognition.upkeep.mapping import MemoryMap
+from echorator.cognition.upkeep.patterns import NamedPattern
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
 
@@ -81,3 +84,49 @@ def change_of(change: Change) -> pb.Change:
 def goal_of(goal: Goal) -> pb.Goal:
     """Return the message of a goal, without its vector."""
     return pb.Goal(text=goal.text, priority=goal.priority)
+
+
+def progress_of(progress: Progress) -> pb.ConsolidateProgress:
+    """Return the message of a consolidation's progress."""
+    return pb.ConsolidateProgress(
+        stage=progress.stage,
+        progress=progress.fraction,
+        merged=progress.merged,
+        summaries=progress.summaries,
+        archived=progress.archived,
+        purged=progress.purged,
+    )
+
+
+def pattern_of(pattern: NamedPattern) -> pb.Pattern:
+    """Return the message of a pattern, without its centre."""
+    prototype = pattern.prototype
+    return pb.Pattern(
+        id=prototype.id,
+        label=pattern.label,
+        weight=pattern.weight,
+        count=prototype.count,
+        similarity=prototype.similarity,
+        memory_ids=pattern.memory_ids,
+        last_seen_s=prototype.last_seen_s,
+    )
+
+
+def map_of(drawn: MemoryMap) -> pb.Map:
+    """Return the message of a map, with the texts of its memories."""
+    return pb.Map(
+        points=[
+            pb.MapPoint(
+                id=point.memory.id,
+                x=point.x,
+                y=point.y,
+                text=point.memory.text,
+                kind=int(point.memory.kind),  # type: ignore[arg-type]
+                session=point.memory.session,
+                activation=point.activation,
+            )
+            for point in drawn.points
+        ],
+        explained=drawn.explained,
+        basis=drawn.version,
+    )

@@ -21,7 +21,7 @@ from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
 from echorator.cognition.storing.store import Store
 from echorator.cognition.turns import Count, estimated_tokens
-from echorator.cognition.upkeep import Summarise
+from echorator.cognition.upkeep.consolidating import Summarise
 from echorator.errors import EchoratorError
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit

@@ -27,6 +27,7 @@ from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
 from echorator.cognition.storing.store import MemoryNotFoundError
+from echorator.cognition.upkeep.checking import check
 from echorator.host.connection import connected
 from echorator.host.hosted_memory import host_memory
 from echorator.rpc.v1 import cognition_pb2 as pb
@@ -109,7 +110,7 @@ def test_no_namespace_ever_sees_another(operations: list[tuple[int, str, int]]) 
                 for i in theirs[:3]:
                     with pytest.raises(MemoryNotFoundError):
                         await api.GetMemory(pb.GetMemoryRequest(scope=scope(place), id=i))
-        assert (await api.upkeep.check(repair=False))[0] == []
+        assert (await check(api.cognition, repair=False))[0] == []
         await api.close()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -178,7 +179,7 @@ async def test_what_was_forgotten_is_in_no_byte_of_the_folder(tmp_path: Path, ev
             await api.ListPatterns(pb.ListPatternsRequest(scope=ann)),
         ):
             assert secret not in str(reply)
-    assert (await api.upkeep.check(repair=False))[0] == []
+    assert (await check(api.cognition, repair=False))[0] == []
     await api.close()
     assert secret.encode() not in bytes_of(tmp_path)
 

@@ -19,6 +19,7 @@ from echorator.cognition.memory import Goal
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.cognition.upkeep.checking import check
 from tests.support.waiting import eventually
 
 OWNER = Owner("t", "a", "u")
@@ -73,5 +74,5 @@ async def test_another_embedder_embeds_anew_while_recall_goes_on(tmp_path: Path)
     await eventually(done, "every memory and goal has a vector of the new embedder")
     answer = await api.cognition.recall(OWNER, Asked("thing123", 1))
     assert answer.memories[0].similarity > 0.3
-    assert (await api.upkeep.check(repair=False))[0] == []
+    assert (await check(api.cognition, repair=False))[0] == []
     await api.close()

@@ -25,6 +25,7 @@ from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.cognition.upkeep.checking import check
 
 OWNER = Owner("t", "a", "u", "s")
 LONGEST_S = 0.12
@@ -86,7 +87,7 @@ async def _verify(folder: Path, kept: dict[int, str], gone: set[int], unsure: se
         wrong += [f"{i} lost" for i in kept if i not in rows and i not in unsure]
         wrong += [f"{i} has another text" for i, text in kept.items() if i in rows and rows[i].text != text and i not in unsure]
         wrong += [f"{i} is back" for i in gone if i in rows]
-        findings, _ = await api.upkeep.check(repair=False)
+        findings, _ = await check(api.cognition, repair=False)
         wrong += [f.what for f in findings]
         if set(opened.index.labels().tolist()) != {i for i, m in rows.items() if m.lifecycle == 1}:
             wrong.append("the index has other memories than the store")

@@ -22,6 +22,7 @@ from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.redis_store import RedisStore
 from echorator.cognition.storing.sqlite_store import SqliteStore
 from echorator.cognition.storing.store import MemoryNotFoundError, Store, StoreUnavailableError
+from echorator.cognition.upkeep.checking import check
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
@@ -162,7 +163,7 @@ async def test_three_replicas_agree_within_a_second(server: RedisServer) -> None
         for i in range(3):
             await agree(f"note {i}x19", f"Note {i}x19 is kept.")
         for api in replicas:
-            findings, _ = await api.upkeep.check(repair=False)
+            findings, _ = await check(api.cognition, repair=False)
             assert findings == []
         assert median(took_s) < AGREE_S
 
