@@ -28,7 +28,9 @@ from grpc import aio
 from bench.mesh_parts import Part, Parts, Table, quantile, wait_until
 from echorator.controller.xds.resources import ENDPOINT
 from echorator.gateway.dispatcher import Dispatcher
+from echorator.gateway.fleet import Fleet
 from echorator.gateway.settings import GatewaySettings
+from echorator.gateway.waking import Waking
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 from tests.support.ports import free_port
@@ -49,11 +51,13 @@ STEADY_S = 0.3  # between two reports of an agent that has nothing new
 
 async def decisions(agents: int) -> tuple[float, float, float, float]:
     """Return (p50, p99 with a key, p50, p99 without) of a routing decision in seconds, half of the slots being taken."""
-    dispatcher = Dispatcher(GatewaySettings(), "bench")
+    settings, waking = GatewaySettings(), Waking()
+    fleet = Fleet(settings, "bench", waking)
+    dispatcher = Dispatcher(settings, fleet, waking)
     for i in range(agents):
         model = pb.AgentModel(name="m", state=pb.AGENT_MODEL_STATE_READY, slots=SLOTS, busy=random.randrange(SLOTS), generates=True)
-        dispatcher.agent_changed(pb.Agent(id=f"a{i}", address="127.0.0.1:1", state=pb.AGENT_STATE_READY, models=[model]))
-    pool = dispatcher.find("m")
+        fleet.agent_changed(pb.Agent(id=f"a{i}", address="127.0.0.1:1", state=pb.AGENT_STATE_READY, models=[model]))
+    pool = fleet.find("m")
     found: list[float] = []
     for keyed in (True, False):
         times = []
@@ -65,7 +69,7 @@ async def decisions(agents: int) -> tuple[float, float, float, float]:
             assert place is not None
             dispatcher.give_back(pool, place, key)
         found += [quantile(times, 0.5), quantile(times, 0.99)]
-    await dispatcher.close()
+    await fleet.close()
     return found[0], found[1], found[2], found[3]
 
 

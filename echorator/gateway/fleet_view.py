@@ -1,7 +1,7 @@
 """The gateway's informer: the agents and models that the controller reports, kept while the controller is away.
 
 After a reconnect the first snapshot may be incomplete, for the controller may have restarted and its agents may not have registered again:
-agents missing from the snapshot are kept for `RETURN_S`. Fed by the controller's WatchAgents and WatchModels streams; feeds `dispatcher`
+agents missing from the snapshot are kept for `RETURN_S`. Fed by the controller's WatchAgents and WatchModels streams; feeds `fleet`
 through a listener (`model_health`), and reports the number of waiting requests and the convicted requests to the controller.
 """
 

@@ -21,8 +21,10 @@ from grpc import aio
 from echorator.errors import EchoratorError, QueueFullError
 from echorator.gateway.balancing.agents import Attempt, Place
 from echorator.gateway.balancing.pool import Pool
+from echorator.gateway.balancing.quarantine import Asked
 from echorator.gateway.balancing.suspects import Standing, Suspects, digest_of
-from echorator.gateway.dispatcher import Dispatcher, NoAgentError
+from echorator.gateway.dispatcher import Applicant, Dispatcher, NoAgentError
+from echorator.gateway.fleet import Fleet
 from echorator.gateway.request_keys import Destination
 from echorator.gateway.settings import GatewaySettings
 from echorator.serving import headers
@@ -86,7 +88,8 @@ class Forwarding:
     `stream` and `unary` raise StatusError, AgentLostError, PoisonError, DeadlineError and what the dispatcher raises.
     """
 
-    def __init__(self, dispatcher: Dispatcher, settings: GatewaySettings, gateway_id: str, synced: asyncio.Event) -> None:
+    def __init__(self, fleet: Fleet, dispatcher: Dispatcher, settings: GatewaySettings, gateway_id: str, synced: asyncio.Event) -> None:
+        self._fleet = fleet
         self._dispatcher = dispatcher
         self._settings = settings
         self._tag = ((headers.GATEWAY, gateway_id),)
@@ -149,18 +152,18 @@ class Forwarding:
             self.suspects.check(trial.digest, time.monotonic())
 
         wait_s = self._remaining_s(call)
-        return await self._dispatcher.take_with_care(pool, trial.digest, trial.careful, call.to.key, call.slot, wait_s, trial.failed, check)
+        asked = Asked(trial.digest, trial.careful, call.slot, trial.failed)
+        return await self._dispatcher.take_with_care(pool, asked, call.to.key, wait_s, check)
 
     async def _slot(self, call: Call, pool: Pool, trial: _Trial) -> Place:
         """Take a slot, or find an agent for a call that takes none."""
-        to, wait_s = call.to, self._remaining_s(call)
+        wait_s = self._remaining_s(call)
         if not call.slot:
             return await self._dispatcher.any_agent(pool, wait_s, trial.failed)
-        now = self._dispatcher.take_now(pool, to.key, trial.failed)
+        now = self._dispatcher.take_now(pool, call.to.key, trial.failed)
         if now is not None:
             return now
-        again = bool(trial.failed)
-        return await self._dispatcher.take(pool, to, len(call.body), wait_s, trial.failed, again, call.caller)
+        return await self._dispatcher.take(pool, Applicant(call.to, len(call.body), call.caller), wait_s, trial.failed)
 
     def _release(self, pool: Pool, place: Place, trial: _Trial) -> None:
         """Let the request's equals be tried: its answer has begun, or the attempt has ended."""
@@ -196,7 +199,7 @@ class Forwarding:
         """Yield the messages of a streaming call, each as its serialized bytes."""
         if not self._synced.is_set():
             await self._sync(call)
-        pool = self._dispatcher.find(call.to.model)
+        pool = self._fleet.find(call.to.model)
         trial = _Trial(digest_of(call.path, call.body))
         while True:
             place = await self._place(call, pool, trial)
@@ -228,7 +231,7 @@ class Forwarding:
         """Return the serialized answer of a unary call."""
         if not self._synced.is_set():
             await self._sync(call)
-        pool = self._dispatcher.find(call.to.model)
+        pool = self._fleet.find(call.to.model)
         trial = _Trial(digest_of(call.path, call.body))
         while True:
             place = await self._place(call, pool, trial)

@@ -16,7 +16,8 @@ import grpc
 from echorator.errors import DrainingError, EchoratorError, InvalidRequestError, ModelNotFoundError, QueueFullError
 from echorator.gateway.balancing.buffer import WaitTimeoutError
 from echorator.gateway.balancing.quarantine import LastAgentError
-from echorator.gateway.dispatcher import Dispatcher, NoAgentError
+from echorator.gateway.dispatcher import NoAgentError
+from echorator.gateway.fleet import Fleet
 from echorator.gateway.forwarding import AgentLostError, Call, Forwarding, StatusError
 from echorator.gateway.memory_route import MemoryRoute, NoMemoryError
 from echorator.gateway.request_keys import Destination
@@ -50,10 +51,10 @@ class FrontEnd(Calls):
         (DrainingError, grpc.StatusCode.UNAVAILABLE),
     )
 
-    def __init__(self, forwarding: Forwarding, dispatcher: Dispatcher, memory: MemoryRoute) -> None:
+    def __init__(self, forwarding: Forwarding, fleet: Fleet, memory: MemoryRoute) -> None:
         super().__init__()
         self.forwarding = forwarding
-        self.dispatcher = dispatcher
+        self.fleet = fleet
         self.memory = memory
 
     def code_of(self, error: EchoratorError) -> grpc.StatusCode:
@@ -78,11 +79,11 @@ class FrontEnd(Calls):
 
     async def models(self) -> model_pb2.ListModelsResponse:
         """Return one entry a model, as an agent describes it; a model that no agent serves now has its name only."""
-        described = [self._described(name) for name in self.dispatcher.models()]
+        described = [self._described(name) for name in self.fleet.models()]
         return model_pb2.ListModelsResponse(models=await asyncio.gather(*described))
 
     async def _described(self, name: str) -> model_pb2.Model:
-        pool = self.dispatcher.find(name)
+        pool = self.fleet.find(name)
         slots = sum(place.slots for place in pool.places.values() if place.open)
         model = model_pb2.Model(name=name)
         if slots:

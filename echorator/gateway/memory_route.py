@@ -1,7 +1,7 @@
 """Finds the CognitionService that a gateway passes calls on to: a configured address, or the one memory that the agents use.
 
 Memories that share a store count as one. With several stores it is ambiguous which memory a call means, so the call is refused. Fed by the
-dispatcher's list of agents; feeds `passthrough`.
+fleet's list of agents; feeds `passthrough`.
 """
 
 from __future__ import annotations

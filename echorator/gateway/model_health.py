@@ -1,7 +1,7 @@
 """The health of each model, published as the service `echorator.v1.ModelService/NAME` of the gRPC health service.
 
 A model is SERVING while an agent is ready for it, NOT_SERVING while it is known and no agent is ready (also while it is scaled to zero,
-although its first request wakes it), and unknown otherwise. Fed by `fleet_view`, whose changes it passes on to the dispatcher; feeds the
+although its first request wakes it), and unknown otherwise. Fed by `fleet_view`, whose changes it passes on to `fleet`; feeds the
 server's health service.
 """
 

@@ -15,6 +15,7 @@ from grpc import aio
 from echorator.gateway import stopwatch
 from echorator.gateway.balancing.suspects import Standing
 from echorator.gateway.dispatcher import Dispatcher
+from echorator.gateway.fleet import Fleet
 from echorator.gateway.fleet_view import FleetView
 from echorator.gateway.forwarding import Forwarding
 from echorator.gateway.front_end import FrontEnd
@@ -22,6 +23,7 @@ from echorator.gateway.memory_route import MemoryRoute
 from echorator.gateway.model_health import ModelHealth
 from echorator.gateway.passthrough import NAMES, Passthrough
 from echorator.gateway.settings import GatewaySettings
+from echorator.gateway.waking import Waking
 from echorator.serving.health import Health
 from echorator.telemetry import gateway_metrics as metrics
 from echorator.telemetry.exposition import shared
@@ -38,17 +40,19 @@ class GatewayRole:
 
     def __init__(self, controller: str, settings: GatewaySettings, memory_server: str = "") -> None:
         self.id = uuid.uuid4().hex
-        self.dispatcher = Dispatcher(settings, self.id)
-        self._models = ModelHealth(self.dispatcher)
+        self._waking = Waking()
+        self.fleet = Fleet(settings, self.id, self._waking)
+        self.dispatcher = Dispatcher(settings, self.fleet, self._waking)
+        self._models = ModelHealth(self.fleet)
         self.view = FleetView(controller, self.id, self._models)
-        self.dispatcher.scale_from_zero = self.view.scale_from_zero
-        self.forwarding = Forwarding(self.dispatcher, settings, self.id, self.view.synced)
+        self._waking.scale_from_zero = self.view.scale_from_zero
+        self.forwarding = Forwarding(self.fleet, self.dispatcher, settings, self.id, self.view.synced)
         suspects = self.forwarding.suspects
         self.view.convicted = lambda: suspects.convicted(time.monotonic())
         self.view.on_convicted = self._convict
         self.forwarding.on_convicted = self.view.tell
-        self._memory = MemoryRoute(memory_server, self.dispatcher.agents)
-        self.calls = FrontEnd(self.forwarding, self.dispatcher, self._memory)
+        self._memory = MemoryRoute(memory_server, self.fleet.agents)
+        self.calls = FrontEnd(self.forwarding, self.fleet, self._memory)
         self._observing: asyncio.Task[None] | None = None
 
     def _convict(self, digest: bytes, for_s: float) -> None:
@@ -93,7 +97,7 @@ class GatewayRole:
 
     def observe(self) -> None:
         """Set all gauges of the gateway to their current values."""
-        self.dispatcher.observe()
+        self.fleet.observe()
         stopwatch.observe()
         metrics.connected.set(self.view.connected)
 
@@ -111,5 +115,7 @@ class GatewayRole:
         if self._observing is not None:
             self._observing.cancel()
         await self.view.close()
-        await self.dispatcher.close()
+        self.dispatcher.stop()
+        self._waking.stop()
+        await self.fleet.close()
         await self._memory.close()

@@ -58,7 +58,7 @@ class Gateway:
         made.agent = agent
 
         async def known() -> bool:
-            return model in self.role.dispatcher.models() and name in self.role.dispatcher.find(model).places
+            return model in self.role.fleet.models() and name in self.role.fleet.find(model).places
 
         await eventually(known, f"the gateway knows {name}")
         return made

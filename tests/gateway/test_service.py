@@ -240,7 +240,7 @@ async def test_a_model_without_agents_says_why(tmp_path: Path) -> None:
         await gateway.controller.apply("m", 1)
 
         async def known() -> bool:
-            return "m" in gateway.role.dispatcher.models()
+            return "m" in gateway.role.fleet.models()
 
         await eventually(known, "the gateway knows m")
         error = await refused(chat(gateway), grpc.StatusCode.UNAVAILABLE, "no agent serves 'm' now")

@@ -1,6 +1,6 @@
 """The gateway's side of each agent: one channel and one circuit breaker an agent, and the slots that are taken for each of its models.
 
-Fed by `dispatcher` with what the controller reports of the agents, and by `forwarding` with how calls ended; `balancer` reads the slots.
+Fed by `fleet` with what the controller reports of the agents, and by `forwarding` with how calls ended; `balancer` reads the slots.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Connection:
         now_s = time.monotonic()
         allows = self.breaker.allows(now_s)
         for place in self.places:
-            place.open = place.ready and allows
+            place.admit(allows)
         if self.breaker.state is State.OPEN:
             loop = asyncio.get_running_loop()
             loop.call_later(max(0.0, self.breaker.retry_s() - now_s) + 0.001, self._half_open)
@@ -191,7 +191,9 @@ class Place:
         self.taken = 0  # Invariant: mine + others == taken. It may exceed `slots`: others queue, and slots may become fewer
         self.light = 0  # calls of this gateway that take no slot. Invariant: 0 <= light
         self.ready = False  # the agent and the model on it are ready, as the controller reported last
-        self.open = False  # the breaker lets a call through, too. Invariant: open implies ready
+        # Whether the breaker lets a call through, too. Only `update`, `admit` and `withdraw` change it. Invariant: open implies ready, and
+        # open == (ready and breaker.allows()) as of the last change of either, since a connection calls `admit` after each of its breaker's
+        self.open = False
 
     def update(self, agent: pb.Agent, model: pb.AgentModel | None, gateway: str) -> None:
         """Adopt the controller's latest report of the agent.
@@ -209,7 +211,15 @@ class Place:
             self.slots = model.slots
             self.others = max(0, model.busy + model.queued - model.callers.get(gateway, 0))
             self.taken = self.mine + self.others
-        self.open = self.ready and self.connection.breaker.allows(time.monotonic())
+        self.admit(self.connection.breaker.allows(time.monotonic()))
+
+    def admit(self, allows: bool) -> None:
+        """Adopt whether the connection's circuit breaker lets a call through."""
+        self.open = self.ready and allows
+
+    def withdraw(self) -> None:
+        """Become neither ready nor open for good, because the agent has left its pool."""
+        self.ready = self.open = False
 
     def take(self) -> None:
         """Count one more slot as taken by a request of this gateway."""

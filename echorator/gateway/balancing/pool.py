@@ -1,13 +1,16 @@
 """The state of one model at a gateway: the agents that serve it, the hash ring of the ready ones, and the requests that wait for it.
 
-`dispatcher` owns the pools and keeps them up to date; `balancer` reads their candidates and ring.
+`fleet` owns the pools and keeps their places up to date; `dispatcher` takes slots; `balancer` reads their candidates and ring.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 
 from echorator.gateway.balancing.agents import Place
+from echorator.gateway.balancing.balancer import Want, assign
 from echorator.gateway.balancing.buffer import RequestBuffer, Room
 from echorator.gateway.balancing.hash_ring import HashRing
 from echorator.gateway.balancing.quarantine import Quarantine
@@ -21,7 +24,7 @@ class Pool:
 
     def __init__(self, name: str, room: Room, settings: GatewaySettings) -> None:
         self.name = name
-        self.places: dict[str, Place] = {}  # Invariant: places[id].name == id, and the place is on the dispatcher's connection of that id
+        self.places: dict[str, Place] = {}  # Invariant: places[id].name == id, and the place is on the fleet's connection of that id
         self.warm = WarmKeys()
         # Whoever changes `ready`, `slots` or `failover` of a place, or takes a ready one away, calls `turn_ring`; therefore:
         self._ring: HashRing | None = None  # Invariant: None, or built of exactly the places that are ready, with their slots
@@ -30,7 +33,13 @@ class Pool:
         self.quarantine = Quarantine(self.places, settings.last_agent_wait_s)
         self.light: list[asyncio.Future[None]] = []  # calls without a slot that wait for any agent; emptied whenever a place opens
         self.wanted: pb.MeshModel | None = None  # the model's spec and status at the controller; None for a model that only agents know
-        self.woken_s = float("-inf")  # when the controller was last asked to scale it from zero
+        self.woken_s = float("-inf")  # when the controller was last asked to scale it from zero; only `waking` changes it
+        self._load_factor = settings.load_factor
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a request waits for an agent: one for a slot, or one that takes none."""
+        return bool(len(self.buffer) or self.light)
 
     @property
     def any_open(self) -> bool:
@@ -53,6 +62,26 @@ class Pool:
             return self.places
         lowest = min((p.failover for p in self.places.values() if p.open), default=0)
         return {name: place for name, place in self.places.items() if place.failover == lowest}
+
+    def pump(self) -> None:
+        """Assign waiting requests to free slots: calls without a slot first, then the quarantine, then the buffer."""
+        for future in self.light:
+            if not future.done():
+                future.set_result(None)
+        self.light.clear()
+        self.quarantine.offer()
+        while len(self.buffer):
+            agents = self.candidates
+            free = sum(p.slots - p.taken for p in agents.values() if p.open and p.taken < p.slots)
+            batch = self.buffer.take(free, time.monotonic())
+            keys = Counter(w.key for w in batch)  # a key that several have is a shared prompt beginning, not one conversation: spread it
+            wants = [Want(w.key, w.without, self.warm.where(w.key) if keys[w.key] == 1 else None) for w in batch]
+            chosen = assign(wants, agents, self.ring, self._load_factor)
+            for waiting, name in zip(batch, chosen, strict=False):
+                self.buffer.give(waiting, self.places[name])
+            self.buffer.put_back(batch[len(chosen) :])
+            if len(chosen) < free or not chosen:
+                break
 
     @property
     def ring(self) -> HashRing:

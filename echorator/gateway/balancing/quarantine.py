@@ -5,7 +5,7 @@ none, and of equal requests one is tried at a time while the others wait for its
 are few of them.
 
 Requests that no agent has answered yet: equal ones that arrive at the same time run on all agents but one at most, until one of them is
-answered. Fed by `forwarding`; `pool` has one quarantine for each model, and `dispatcher` calls `offer` when agents become free.
+answered. Fed by `forwarding`; `pool` has one quarantine for each model, which calls `offer` when agents become free.
 """
 
 from __future__ import annotations
@@ -29,15 +29,22 @@ class LastAgentError(EchoratorError):
     retryable = True
 
 
-@dataclass(slots=True, eq=False)
-class _Asked:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The fields of a request that a decision reads."""
+
+    digest: bytes  # identifies the request and its equals
+    suspected: bool  # else its equals run unanswered
+    slot: bool  # it takes a slot
+    without: Collection[str] = ()  # names of the agents that failed it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
     """A request that waits in the quarantine; its future resolves to a place."""
 
+    asked: Asked
     future: asyncio.Future[Place]
-    digest: bytes
-    suspected: bool
-    slot: bool
-    without: Collection[str]
 
 
 class Quarantine:
@@ -49,7 +56,7 @@ class Quarantine:
         self._hold_s = hold_s
         self._tried: dict[Place, bytes] = {}  # where suspected requests run, with their digests
         self._unproved: dict[bytes, Counter[Place]] = {}  # by digest: where unanswered requests run, and how many of them (1 or more)
-        self._waiting: list[_Asked] = []
+        self._waiting: list[_Waiting] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -83,7 +90,7 @@ class Quarantine:
 
     # Waiting
 
-    def _choose(self, asked: _Asked) -> Place | None:
+    def _choose(self, asked: Asked) -> Place | None:
         living = self._living()
         fit = [p for p in living if p.open and p.name not in asked.without and (not asked.slot or p.taken < p.slots)]
         if asked.suspected:
@@ -96,26 +103,22 @@ class Quarantine:
 
     def offer(self) -> None:
         """Give places to the waiting requests that may run now; called when agents may have become free."""
-        for asked in list(self._waiting):
-            place = None if asked.future.done() else self._choose(asked)
+        for waiting in list(self._waiting):
+            asked = waiting.asked
+            place = None if waiting.future.done() else self._choose(asked)
             if place is not None:
-                self._waiting.remove(asked)
+                self._waiting.remove(waiting)
                 if asked.suspected:
                     self._tried[place] = asked.digest
                 if asked.slot:
                     place.take()
-                asked.future.set_result(place)
+                waiting.future.set_result(place)
 
-    async def take(
-        self, digest: bytes, suspected: bool, slot: bool, without: Collection[str], wait_s: float, check: Callable[[], None]
-    ) -> Place:
+    async def take(self, asked: Asked, wait_s: float, check: Callable[[], None]) -> Place:
         """Take a place for a request, with its slot where it needs one; the caller must `release` a suspected request once it is answered.
 
         Args:
-            digest: identifies the request and its equals.
-            suspected: the request is suspected; else its equals run unanswered.
-            slot: the request takes a slot.
-            without: names of the agents that failed the request.
+            asked: the request.
             wait_s: the longest wait.
             check: called every `LOOK_S`; raises where the request was convicted while it waited, and that exception is passed on.
 
@@ -123,31 +126,32 @@ class Quarantine:
             LastAgentError: no place was allowed in time; a suspected request waits for a second agent for `hold_s` only.
         """
         begin_s = lone_s = time.monotonic()
-        asked = _Asked(asyncio.get_running_loop().create_future(), digest, suspected, slot, without)
-        self._waiting.append(asked)
+        future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(asked, future)
+        self._waiting.append(waiting)
         self.offer()
         try:
-            while not asked.future.done():
+            while not future.done():
                 check()
                 now_s = time.monotonic()
-                if not suspected or len(self._living()) > 1:
+                if not asked.suspected or len(self._living()) > 1:
                     lone_s = now_s
                 left_s = min(begin_s + wait_s, lone_s + self._hold_s) - now_s
                 if left_s <= 0.0:
-                    self._refuse(suspected)
-                await asyncio.wait((asked.future,), timeout=min(LOOK_S, left_s))
+                    self._refuse(asked.suspected)
+                await asyncio.wait((future,), timeout=min(LOOK_S, left_s))
                 self.offer()
-            return asked.future.result()
+            return future.result()
         except BaseException:
-            if asked.future.done() and not asked.future.cancelled() and asked.future.exception() is None:
-                place = asked.future.result()
-                self.release(place, digest)
-                if slot:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                place = future.result()
+                self.release(place, asked.digest)
+                if asked.slot:
                     place.give_back()
             raise
         finally:
-            if asked in self._waiting:
-                self._waiting.remove(asked)
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
 
     def _refuse(self, suspected: bool) -> NoReturn:
         if not suspected:
@@ -165,7 +169,7 @@ class Quarantine:
 
     def fail_all(self, error: Callable[[], EchoratorError]) -> int:
         """Fail every waiting request with an error of its own; return how many there were."""
-        failed = [asked for asked in self._waiting if not asked.future.done()]
-        for asked in failed:
-            asked.future.set_exception(error())
+        failed = [waiting for waiting in self._waiting if not waiting.future.done()]
+        for waiting in failed:
+            waiting.future.set_exception(error())
         return len(failed)

@@ -54,7 +54,7 @@ class Api:
     def __init__(self, front: FrontEnd, body_limit_bytes: int, observe: Callable[[], None], settings: HttpSettings | None = None) -> None:
         """Create the handlers; `observe` sets the gauges and is called before each read of the metrics."""
         self._front = front
-        self._bodies = Bodies(front.dispatcher.room, body_limit_bytes, settings or HttpSettings())
+        self._bodies = Bodies(front.fleet.room, body_limit_bytes, settings or HttpSettings())
         self._observe = observe
 
     def app(self) -> Starlette:
@@ -191,11 +191,11 @@ class Api:
     def _merged(self, request: Request, model: str, opens: Sequence[Callable[[], AsyncGenerator[Reply, None]]]) -> Replies:
         if len(opens) == 1:
             _release(request)  # the buffer counts the message's bytes while it waits; do not count them twice
-        places = self._front.dispatcher.find(model).places.values()
+        places = self._front.fleet.find(model).places.values()
         return merged(opens, sum(place.slots for place in places if place.open))
 
     def _name(self, model: str) -> str:
-        return self._front.dispatcher.find(model).name
+        return self._front.fleet.find(model).name
 
     # The rest
 
@@ -218,7 +218,7 @@ class Api:
 
     async def _health(self, _request: Request) -> Response:
         draining = self._front.draining.is_set()
-        known = {"status": "draining" if draining else "ok", "models": self._front.dispatcher.models()}
+        known = {"status": "draining" if draining else "ok", "models": self._front.fleet.models()}
         return JSONResponse(known, 503 if draining else 200)
 
     async def _metrics(self, _request: Request) -> Response:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echorator.gateway.balancing.agents import Place
-from echorator.gateway.balancing.quarantine import LastAgentError, Quarantine
+from echorator.gateway.balancing.quarantine import Asked, LastAgentError, Quarantine
 
 A, B, C = b"a", b"b", b"c"
 
@@ -28,7 +28,7 @@ def no_conviction() -> None:
 
 
 async def take(quarantine: Quarantine, digest: bytes, suspected: bool = True, check: Callable[[], None] = no_conviction) -> Place:
-    return await quarantine.take(digest, suspected, True, (), 5.0, check)
+    return await quarantine.take(Asked(digest, suspected, slot=True), 5.0, check)
 
 
 def test_one_agent_stays_free_of_suspects_and_each_computes_one_at_a_time() -> None:

@@ -43,8 +43,8 @@ async def setting_of(folder: Path, models: dict[str, Path], context_tokens: int)
         session = agent.server.join(MeshSettings(gateway.controller.address, "agent", agent.address))
 
         async def known() -> bool:
-            names = gateway.role.dispatcher.models()
-            return names == sorted(models) and all(gateway.role.dispatcher.find(name).any_open for name in names)
+            names = gateway.role.fleet.models()
+            return names == sorted(models) and all(gateway.role.fleet.find(name).any_open for name in names)
 
         await eventually(known, "the gateway knows the models")
         setting = Setting(gateway, agent)
