@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "activation.hpp"
 #include "half_dot.hpp"
 #include "lexical_index.hpp"
 
@@ -77,16 +78,6 @@ struct Hit {
     float similarity = 0;  // cosine
     float coverage = 0;    // share of the query's idf that its words cover, 0..1
 };
-
-// ACT-R's base level by Petrov's approximation (2006) with one exact use, decay 0.5, times in hours.
-inline float base_level(float uses, double created_s, double last_used_s, double now_s) {
-    const double last = std::max(now_s - last_used_s, 1.0) / 3600.0, first = std::max(std::max(now_s - created_s, 1.0) / 3600.0, last);
-    double sum = 1.0 / std::sqrt(last);
-    if (uses > 1.0f) sum += (static_cast<double>(uses) - 1.0) * 2.0 / (std::sqrt(first) + std::sqrt(last));  // the mean of t^-0.5 between
-    return static_cast<float>(std::log(sum));
-}
-
-constexpr float kActivationThreshold = -2.0f, kActivationNoise = 1.0f;  // P = 1 / (1 + e^-((B - threshold) / noise))
 
 class RecallIndex {
 public:
@@ -250,7 +241,7 @@ public:
         std::vector<Slot> candidates;
         const Answer answer = resolve(q, q.k, candidates);
         if (answer != kAnswered) return answer;
-        for (const auto & [score, slot] : dense(q, q.k, candidates)) out.push_back({score, entries_[slot].label});
+        for (const auto & [score, slot] : dense(q, padded(q.vector, 1), q.k, candidates)) out.push_back({score, entries_[slot].label});
         return kAnswered;
     }
 
@@ -258,7 +249,8 @@ public:
     void nearest_in_graph(const float * vector, size_t k, std::vector<std::pair<float, Label>> & out) const {
         std::shared_lock lock(mutex_);
         out.clear();
-        Nearest best(*this, vector, k);
+        const Rows query = padded(vector, 1);
+        Nearest best(*this, query, k);
         for (Slot s = 0; s < entries_.size(); s++) {
             if (in_graph_[s]) best.offer(s);
         }
@@ -283,18 +275,19 @@ public:
         std::vector<Slot> candidates;
         const Answer answer = resolve(q, q.pool, candidates);
         if (answer != kAnswered) return answer;
-        static thread_local LexicalIndex::Scores words;
+        static thread_local Words words;
         words.clear();
         const auto admits = [&](Slot s) { return live_[s] && admitted(entries_[s], q); };
         lexical_.score(q.terms, q.n_terms, entries_.size(), words, admits);
 
-        std::vector<Candidate> found = pool(q, words, candidates);
+        const Rows vector = padded(q.vector, 1), goals = padded(q.goals, q.n_goals);
+        std::vector<Candidate> found = pool(q, vector, words, candidates);
         standardise(q, found);
-        std::unordered_map<Slot, size_t> at;
+        Places at;
         at.reserve(found.size() * 4);
         for (size_t i = 0; i < found.size(); i++) at.emplace(found[i].slot, i);
-        spread(q, found, at, words);
-        for (Candidate & c : found) add_signals(q, c);
+        spread(q, vector, found, at, words);
+        for (Candidate & c : found) add_signals(q, goals, c);
 
         const size_t k = std::min(q.k, found.size());
         const auto better = [&](const Candidate & a, const Candidate & b) {
@@ -327,8 +320,20 @@ private:
         float signals[kSignals] = {};
     };
     using Scored = std::pair<float, Slot>;
+    using Rows = std::vector<float>;  // of width_ numbers each, as dot_ takes them
+    using Places = std::unordered_map<Slot, size_t>;  // of candidates
+    using Words = LexicalIndex::Scores;
 
     const Half * row_of(Slot slot) const { return rows_.data() + static_cast<size_t>(slot) * width_; }
+
+    // n rows of dim_ numbers, each with zeros up to width_; rows of zeros where there are none.
+    Rows padded(const float * rows, size_t n) const {
+        Rows out(n * width_, 0);
+        for (size_t i = 0; rows && i < n; i++) std::copy_n(rows + i * dim_, dim_, out.data() + i * width_);
+        return out;
+    }
+
+    float dot(const Rows & rows, size_t i, Slot slot) const { return dot_(rows.data() + i * width_, row_of(slot), width_); }
 
     static bool admitted(const Entry & e, const Query & q) {
         if (!(q.kinds >> e.kind & 1u) || e.said_s < q.since_s || e.said_s >= q.before_s) return false;
@@ -356,13 +361,12 @@ private:
     // The best n by cosine of all that are offered. Ties go to the later slot.
     class Nearest {
     public:
-        Nearest(const RecallIndex & index, const float * vector, size_t n) : index_(index), n_(n), padded_(index.width_, 0) {
-            std::copy(vector, vector + index.dim_, padded_.begin());
+        Nearest(const RecallIndex & index, const Rows & vector, size_t n) : index_(index), vector_(vector), n_(n) {
             heap_.reserve(std::min(n, index.live_count_) + 1);
         }
 
         void offer(Slot s) {
-            const float score = index_.dot_(padded_.data(), index_.row_of(s), index_.width_);
+            const float score = index_.dot(vector_, 0, s);
             if (heap_.size() == n_ && (n_ == 0 || !(score > heap_.front().first || (score == heap_.front().first && s > heap_.front().second)))) return;
             heap_.push_back({score, s});
             std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
@@ -379,15 +383,15 @@ private:
 
     private:
         const RecallIndex & index_;
+        const Rows & vector_;
         const size_t n_;
-        std::vector<float> padded_;
         std::vector<Scored> heap_;
     };
 
     // The best n by cosine, best first: of the graph's candidates and all outside it, or of all.
-    std::vector<Scored> dense(const Query & q, size_t n, const std::vector<Slot> & candidates) const {
+    std::vector<Scored> dense(const Query & q, const Rows & vector, size_t n, const std::vector<Slot> & candidates) const {
         if (!q.vector || n == 0) return {};
-        Nearest best(*this, q.vector, n);
+        Nearest best(*this, vector, n);
         for (Slot s : candidates) best.offer(s);
         for (Slot s = q.graph ? first_outside_ : 0; s < entries_.size(); s++) {
             if ((!q.graph || !in_graph_[s]) && live_[s] && admitted(entries_[s], q)) best.offer(s);
@@ -395,7 +399,7 @@ private:
         return std::move(best.sorted());
     }
 
-    std::vector<Candidate> pool(const Query & q, const LexicalIndex::Scores & words, const std::vector<Slot> & candidates) const {
+    std::vector<Candidate> pool(const Query & q, const Rows & vector, const Words & words, const std::vector<Slot> & candidates) const {
         std::vector<Scored> lexical;
         lexical.reserve(words.touched.size());
         for (Slot s : words.touched) lexical.push_back({words.of[s], s});
@@ -404,20 +408,18 @@ private:
         lexical.resize(n);
 
         std::vector<Candidate> out;
-        std::vector<float> padded(width_, 0);
-        if (q.vector) std::copy(q.vector, q.vector + dim_, padded.begin());
         std::unordered_map<Slot, bool> seen;
-        for (const auto & [score, s] : dense(q, q.pool, candidates)) {
+        for (const auto & [score, s] : dense(q, vector, q.pool, candidates)) {
             seen[s] = true;
             out.push_back(candidate(s, score, words));
         }
         for (const auto & [score, s] : lexical) {
-            if (!seen.count(s)) out.push_back(candidate(s, q.vector ? dot_(padded.data(), row_of(s), width_) : 0.0f, words));
+            if (!seen.count(s)) out.push_back(candidate(s, dot(vector, 0, s), words));
         }
         return out;
     }
 
-    static Candidate candidate(Slot slot, float similarity, const LexicalIndex::Scores & words) {
+    static Candidate candidate(Slot slot, float similarity, const Words & words) {
         Candidate c;
         c.slot = slot;
         c.similarity = similarity;
@@ -447,12 +449,10 @@ private:
         }
     }
 
-    void spread(const Query & q, std::vector<Candidate> & found, std::unordered_map<Slot, size_t> & at, const LexicalIndex::Scores & words) const {
+    void spread(const Query & q, const Rows & vector, std::vector<Candidate> & found, Places & at, const Words & words) const {
         constexpr float kSecond = 0.375f;  // of a neighbour's neighbour, relative to a neighbour
         constexpr size_t kTop = 3;         // a session is as telling as the mean of its three best
         const size_t sources = found.size();
-        std::vector<float> padded(width_, 0);
-        if (q.vector) std::copy(q.vector, q.vector + dim_, padded.begin());
         const auto give = [&](Slot to, Signal signal, float amount) {
             auto [place, fresh] = at.emplace(to, found.size());
             if (fresh) {
@@ -460,7 +460,7 @@ private:
                     at.erase(place);
                     return;
                 }
-                found.push_back(candidate(to, q.vector ? dot_(padded.data(), row_of(to), width_) : 0.0f, words));
+                found.push_back(candidate(to, dot(vector, 0, to), words));
             }
             found[place->second].signals[signal] += amount;
         };
@@ -503,24 +503,18 @@ private:
         }
     }
 
-    void add_signals(const Query & q, Candidate & c) const {
+    void add_signals(const Query & q, const Rows & goals, Candidate & c) const {
         const Entry & e = entries_[c.slot];
-        const float level = base_level(e.uses, e.created_s, e.last_used_s, q.now_s);
-        c.signals[kActivation] = q.weights[kActivation] / (1.0f + std::exp(-(level - kActivationThreshold) / kActivationNoise));
+        const double level = base_level(e.uses, e.created_s, e.last_used_s, q.now_s);
+        c.signals[kActivation] = q.weights[kActivation] * static_cast<float>(retrieval_probability(level));
         c.signals[kImportance] = q.weights[kImportance] * e.importance;
         // Mood congruence (Bower 1981): nearness in the plane, times the mood's intensity, so that a neutral mood prefers nothing.
         const float dv = (q.valence - e.valence) / 2.0f, da = q.arousal - e.arousal;
         const float intensity = std::min(1.0f, std::sqrt(q.valence * q.valence + q.arousal * q.arousal));
         c.signals[kAffect] = q.weights[kAffect] * intensity * (1.0f - std::min(1.0f, std::sqrt((dv * dv + da * da) / 2.0f)));
-        if (q.goals && q.n_goals) {
-            std::vector<float> padded(width_, 0);
-            float best = 0;
-            for (size_t g = 0; g < q.n_goals; g++) {
-                std::copy(q.goals + g * dim_, q.goals + (g + 1) * dim_, padded.begin());
-                best = std::max(best, dot_(padded.data(), row_of(c.slot), width_));
-            }
-            c.signals[kGoal] = q.weights[kGoal] * best;
-        }
+        float best = 0;
+        for (size_t g = 0; g < q.n_goals; g++) best = std::max(best, dot(goals, g, c.slot));
+        c.signals[kGoal] = q.weights[kGoal] * best;
         for (float signal : c.signals) c.score += signal;
     }
 

@@ -84,6 +84,12 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         cbool has_vector(uint64_t, const float *)
         Answer search(const Query &, vector[Hit] &) except +
 
+cdef extern from "activation.hpp" namespace "echorator" nogil:
+    double kActivationThreshold
+    double kActivationNoise
+    double base_level_of "echorator::base_level"(double, double, double, double)
+    double probability_of "echorator::retrieval_probability"(double)
+
 cdef extern from "graph_file.hpp" namespace "echorator" nogil:
     cdef cppclass GraphFile:
         GraphFile(const uint8_t *, size_t, size_t, size_t, size_t, size_t)
@@ -93,6 +99,8 @@ cdef extern from "graph_file.hpp" namespace "echorator" nogil:
 
 SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal")
 COLUMNS = ("said_s", "created_s", "last_used_s", "valid_from_s", "valid_to_s", "uses", "importance", "valence", "arousal", "kind")
+ACTIVATION_THRESHOLD = kActivationThreshold
+ACTIVATION_NOISE = kActivationNoise
 EXACT_LIMIT = 20_000
 GRAPH_M = 16
 GRAPH_EF_BUILD = 200
@@ -106,6 +114,28 @@ _SURE = 0.98  # of the 10 nearest, to be found by a graph that is used
 _LIKELY = 0.95  # of as many as half the beam, which is what is relied upon among removed ones
 _MOVED = 0.3  # of its length
 _ALIKE = 2e-4  # cosines that differ by less are equal, for the halves of `half_dot.hpp`
+
+
+def base_level(const double[:] uses, const double[:] created_s, const double[:] last_used_s, double now_s):
+    """ACT-R's base level of each memory, shape (n,)."""
+    cdef Py_ssize_t n = uses.shape[0], i
+    if not (created_s.shape[0] == last_used_s.shape[0] == n):
+        raise ValueError("one number for each memory is needed everywhere")
+    out = np.empty(n)
+    cdef double[::1] view = out
+    for i in range(n):
+        view[i] = base_level_of(uses[i], created_s[i], last_used_s[i], now_s)
+    return out
+
+
+def retrieval_probability(const double[:] strength):
+    """The probability of retrieval of each strength, shape (n,)."""
+    cdef Py_ssize_t n = strength.shape[0], i
+    out = np.empty(n)
+    cdef double[::1] view = out
+    for i in range(n):
+        view[i] = probability_of(strength[i])
+    return out
 
 
 cdef void fill(Entry & entry, const double[:] row):

@@ -13,6 +13,12 @@ SIGNALS: tuple[str, ...]
 COLUMNS: tuple[str, ...]
 """Names of the numbers that `add` and `update` take of a memory; times are seconds."""
 
+ACTIVATION_THRESHOLD: float
+"""The strength of a memory whose probability of retrieval is one half."""
+
+ACTIVATION_NOISE: float
+"""How much strength above the threshold raises the odds of retrieval by the factor e."""
+
 EXACT_LIMIT: int
 """Up to this size all vectors are scanned; above it hnswlib's graph gives the candidates."""
 
@@ -22,6 +28,16 @@ GRAPH_EF_SEARCH: int
 
 SCAN_PACE: int
 """Vectors that a scan compares in the time that one candidate of a wider beam takes; a beam that costs more than a scan is not tried."""
+
+def base_level(uses: Doubles, created_s: Doubles, last_used_s: Doubles, now_s: float) -> Doubles:
+    """Return ACT-R's base level of n memories at `now_s`: ln of the sum of t^-0.5 over all uses, t in hours since the use.
+
+    The last use is exact, the others are spread evenly between the creation and the last use (Petrov 2006); no use is less than a second
+    ago. Raises ValueError where the three arrays are not of one length.
+    """
+
+def retrieval_probability(strength: Doubles) -> Doubles:
+    """Return the probability of retrieval P = 1 / (1 + e^-((A - threshold) / noise)), 0..1, of n strengths A."""
 
 class RecallIndex:
     dim: int

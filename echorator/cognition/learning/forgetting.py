@@ -1,9 +1,8 @@
 """Selective forgetting: decides which active memories have faded enough to be archived, and which archived ones are purged.
 
-Strength A = B + importance, with ACT-R's base level B (`recall_index.hpp`); the probability of retrieval is
-P = 1 / (1 + e^-((A - threshold) / noise)) (Anderson and Schooler 1991: need for a memory falls with the power of its age and rises with its
-use). A memory with more uses never fades faster, and a pinned one never fades. The module is pure; `upkeep` passes it memories and applies
-what it decides.
+Strength A = B + importance, with ACT-R's base level B (`_native/activation.hpp`, by which the index ranks, too; Anderson and Schooler 1991:
+need for a memory falls with the power of its age and rises with its use). A memory with more uses never fades faster, and a pinned one
+never fades. The module is pure; `upkeep` passes it memories and applies what it decides.
 """
 
 from __future__ import annotations
@@ -13,31 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from echorator._native.recall_index import base_level, retrieval_probability
 from echorator.cognition.memory import Lifecycle, Memory
 from echorator.cognition.settings import Forgetting
 
-THRESHOLD = -2.0
-NOISE = 1.0
-
 Floats = npt.NDArray[np.float64]
-
-
-def base_level(uses: npt.ArrayLike, created_s: npt.ArrayLike, last_used_s: npt.ArrayLike, now_s: float) -> Floats:
-    """Return ln of the sum of t^-0.5 over all uses of each memory, t in hours since the use, at least one second.
-
-    By Petrov's approximation (2006): the last use is exact, the others are spread evenly between the creation and the last use.
-    """
-    n = np.asarray(uses, np.float64)
-    last = np.maximum(now_s - np.asarray(last_used_s, np.float64), 1.0) / 3600.0
-    first = np.maximum(np.maximum(now_s - np.asarray(created_s, np.float64), 1.0) / 3600.0, last)
-    spread = 2.0 / (np.sqrt(first) + np.sqrt(last))  # the mean of t^-0.5 from `last` to `first`
-    level: Floats = np.log(1.0 / np.sqrt(last) + np.maximum(n - 1.0, 0.0) * spread)
-    return level
-
-
-def retrieval_probability(strength: npt.ArrayLike) -> Floats:
-    """Return the probability of retrieval P, 0..1, of each strength A."""
-    return 1.0 / (1.0 + np.exp(-np.clip((np.asarray(strength, np.float64) - THRESHOLD) / NOISE, -60, 60)))
 
 
 def strengths(memories: Sequence[Memory], now_s: float) -> Floats:

@@ -6,8 +6,9 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from echorator._native.recall_index import retrieval_probability
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.learning.forgetting import retrieval_probability, strengths
+from echorator.cognition.learning.forgetting import strengths
 from echorator.cognition.learning.spatial import Basis, fit, project
 from echorator.cognition.memory import Batch, Memory
 from echorator.cognition.recall.namespace import OpenNamespace

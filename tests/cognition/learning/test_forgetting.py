@@ -10,16 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echorator._native.recall_index import SIGNALS, RecallIndex
-from echorator.cognition.learning.forgetting import (
-    NOISE,
-    THRESHOLD,
-    base_level,
-    faded,
-    purgeable,
-    retrieval_probability,
-    strengths,
-)
+from echorator._native.recall_index import ACTIVATION_NOISE as NOISE
+from echorator._native.recall_index import ACTIVATION_THRESHOLD as THRESHOLD
+from echorator._native.recall_index import SIGNALS, RecallIndex, base_level, retrieval_probability
+from echorator.cognition.learning.forgetting import faded, purgeable, strengths
 from echorator.cognition.memory import Kind, Lifecycle, Memory
 from echorator.cognition.settings import Forgetting
 from tests.support.rounds import rounds
@@ -38,7 +32,12 @@ def exact(use_times_s: list[float], now_s: float) -> float:
 
 
 def level(uses: float, created_s: float, last_used_s: float, now_s: float = NOW_S) -> float:
-    return float(base_level(uses, created_s, last_used_s, now_s))
+    times_used, created, last = np.array([[uses], [created_s], [last_used_s]], np.float64)
+    return float(base_level(times_used, created, last, now_s)[0])
+
+
+def probability(strength: float) -> float:
+    return float(retrieval_probability(np.array([strength]))[0])
 
 
 @pytest.mark.parametrize("age_s", [1, 60, HOUR_S, DAY_S, 365 * DAY_S])
@@ -87,15 +86,15 @@ def test_what_is_not_used_fades(uses: int, age_s: float, later_s: float, wait_s:
 
 @given(st.floats(0, 1e6), st.floats(-1e10, 1e10), st.floats(-1e10, 1e10), st.floats(-1e10, 1e10))
 def test_never_nan_even_where_clocks_disagree(uses: float, created_s: float, last_s: float, now_s: float) -> None:
-    strength = base_level(uses, created_s, last_s, now_s)
-    assert np.isfinite(strength)
-    assert 0 <= retrieval_probability(strength) <= 1
+    strength = level(uses, created_s, last_s, now_s)
+    assert math.isfinite(strength)
+    assert 0 <= probability(strength) <= 1
 
 
 def test_stronger_memories_fade_more_slowly() -> None:
     """MemoryBank's exp(-t / 5 * S) is e^(-tS/5): there the strong ones fade faster. Here a use never shortens a memory's life."""
     waits_s = np.array([DAY_S, 10 * DAY_S, 100 * DAY_S, 1000 * DAY_S])
-    kept = {uses: [retrieval_probability(level(uses, NOW_S - 5 * DAY_S, NOW_S, NOW_S + w)) for w in waits_s] for uses in (1, 2, 5, 50)}
+    kept = {uses: [probability(level(uses, NOW_S - 5 * DAY_S, NOW_S, NOW_S + w)) for w in waits_s] for uses in (1, 2, 5, 50)}
     for weaker, stronger in ((1, 2), (2, 5), (5, 50)):
         assert all(s > w for s, w in zip(kept[stronger], kept[weaker], strict=True))
         lifetimes = [next((w for w, p in zip(waits_s, kept[n], strict=True) if p < 0.5), math.inf) for n in (weaker, stronger)]
@@ -105,10 +104,9 @@ def test_stronger_memories_fade_more_slowly() -> None:
 
 
 def test_retrieval_probability() -> None:
-    assert retrieval_probability(THRESHOLD) == pytest.approx(0.5)
-    assert retrieval_probability(THRESHOLD + NOISE) == pytest.approx(1 / (1 + math.exp(-1)))
-    with np.errstate(all="raise"):
-        assert retrieval_probability([-1e308, 0, 1e308]) == pytest.approx([0, 1 / (1 + math.exp(THRESHOLD / NOISE)), 1])
+    assert probability(THRESHOLD) == pytest.approx(0.5)
+    assert probability(THRESHOLD + NOISE) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert retrieval_probability(np.array([-1e308, 0, 1e308])) == pytest.approx([0, 1 / (1 + math.exp(THRESHOLD / NOISE)), 1])
 
 
 @settings(max_examples=rounds(50))
@@ -124,7 +122,7 @@ def test_the_index_computes_the_same_activation(uses: int, age_s: float, later_s
     weights = np.zeros(len(SIGNALS), np.float32)
     weights[place] = 1
     _, _, signals, _, _ = index.search(np.array([1, 0], np.float32), none, weights=weights, k=1, now_s=NOW_S, as_of_s=NOW_S)
-    assert signals[0, place] == pytest.approx(float(retrieval_probability(level(uses, created_s, last_s))), abs=1e-4)
+    assert signals[0, place] == pytest.approx(probability(level(uses, created_s, last_s)), abs=1e-4)
 
 
 OLD = Memory("the parcel came", Kind.EPISODIC, NOW_S - 400 * DAY_S, NOW_S - 400 * DAY_S, id=1, importance=0.0)
