@@ -255,7 +255,7 @@ class Forwarding:
         place.connection.attempts.discard(attempt)
         if attempt.call is not None and not attempt.call.done():
             attempt.call.cancel()
-            place.connection.breaker.gave_up()
+            place.connection.gave_up()
         self._leave(call, pool, place, trial)
 
     async def _judge(self, pool: Pool, place: Place, attempt: Attempt, error: BaseException, sent: int, trial: _Trial) -> None:

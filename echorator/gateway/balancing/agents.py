@@ -148,6 +148,12 @@ class Connection:
             self.breaker.sent()
             self.refresh()
 
+    def gave_up(self) -> None:
+        """Tell the circuit breaker that a call ended without a verdict, so that a half-open one lets the next call through."""
+        if self.breaker.state is State.HALF_OPEN:
+            self.breaker.gave_up()
+            self._half_open()
+
     def refresh(self) -> None:
         """Recompute `open` of all places after the breaker's state changed; an open breaker schedules its half-open state."""
         now_s = time.monotonic()
