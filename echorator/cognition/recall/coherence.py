@@ -42,54 +42,74 @@ def decide(new: Sequence[Memory], known: Mapping[Topic, Sequence[Memory]]) -> De
         new: the memories in the order in which they were told.
         known: the valid stored memories of each topic in `new`.
     """
-    plain_of = cache(plain)  # each text is compared with many others
-    holding: dict[Topic, list[tuple[int, Memory]]] = {topic: [(m.id, m) for m in memories] for topic, memories in known.items()}
-    add: list[Memory | None] = []
-    repeats: list[int] = []
-    again: dict[int, float] = {}  # id -> when it was last said
-    closed: dict[int, tuple[float, int]] = {}  # id (or -1 - place) -> end of validity, id (or -1 - place) of the superseding memory
-    places = 0
+    deciding = _Deciding(known)
     for memory in new:
+        deciding.take(memory)
+    return deciding.decision()
+
+
+class _Deciding:
+    """What was decided of the new memories so far. Below, the end of a memory is its id, or -1 - its place among those to be added."""
+
+    def __init__(self, known: Mapping[Topic, Sequence[Memory]]) -> None:
+        self._plain_of = cache(plain)  # each text is compared with many others
+        self._holding = {topic: [(m.id, m) for m in memories] for topic, memories in known.items()}  # ends and memories that still hold
+        self._add: list[Memory | None] = []
+        self._repeats: list[int] = []
+        self._again: dict[int, float] = {}  # id -> when it was last said
+        self._closed: dict[int, tuple[float, int]] = {}  # end -> when its validity ends, and the end of the superseding memory
+        self._places = 0  # Invariant: the number of entries of `_add` that are not None
+
+    def take(self, memory: Memory) -> None:
+        """Decide about one more memory."""
         topic = topic_of(memory)
-        if topic is None:
-            add.append(memory)
-            repeats.append(0)
-            places += 1
-            continue
-        others = holding.setdefault(topic, [])
-        same = next(
-            (i for i, m in others if i > 0 and plain_of(m.text) == plain_of(memory.text) and m.speaker == memory.speaker and not m.key), 0
-        )
-        if same and not memory.key:
-            add.append(None)
-            repeats.append(same)
-            said = max(memory.said_s, *(m.said_s for i, m in others if i == same))
-            holding[topic] = [(i, replace(m, said_s=said) if i == same else m) for i, m in others]
-            again[same] = said
-            continue
-        me = -1 - places
-        places += 1
+        if topic is not None:
+            same = 0 if memory.key else self._same(topic, memory)
+            if same:
+                self._repeat(topic, memory, same)
+                return
+            self._place(topic, memory)
+        self._add.append(memory)
+        self._repeats.append(0)
+        self._places += 1
+
+    def _same(self, topic: Topic, memory: Memory) -> int:
+        """Return the id of the stored memory without a key whose text and speaker the new one repeats, or 0."""
+        text = self._plain_of(memory.text)
+        others = self._holding.get(topic, ())
+        return next((i for i, m in others if i > 0 and self._plain_of(m.text) == text and m.speaker == memory.speaker and not m.key), 0)
+
+    def _repeat(self, topic: Topic, memory: Memory, same: int) -> None:
+        self._add.append(None)
+        self._repeats.append(same)
+        said_s = max(memory.said_s, *(m.said_s for i, m in self._holding[topic] if i == same))
+        self._holding[topic] = [(i, replace(m, said_s=said_s) if i == same else m) for i, m in self._holding[topic]]
+        self._again[same] = said_s
+
+    def _place(self, topic: Topic, memory: Memory) -> None:
+        """Find which memories of the topic still hold beside the new one, which of them it supersedes, or which one supersedes it."""
+        me = -1 - self._places
         still: list[tuple[int, Memory]] = []
-        for other_id, other in others:
-            contradicts = plain_of(other.value) != plain_of(memory.value)
+        for end, other in self._holding.get(topic, ()):
+            contradicts = self._plain_of(other.value) != self._plain_of(memory.value)
             if contradicts and memory.exclusive and other.said_s <= memory.said_s:
-                closed[other_id] = (memory.said_s, me)
-            elif contradicts and other.exclusive and other.said_s > memory.said_s:
-                closed[me] = (other.said_s, other_id)
-                still.append((other_id, other))
-            else:
-                still.append((other_id, other))
-        if me not in closed:
+                self._closed[end] = (memory.said_s, me)
+                continue
+            if contradicts and other.exclusive and other.said_s > memory.said_s:
+                self._closed[me] = (other.said_s, end)
+            still.append((end, other))
+        if me not in self._closed:
             still.append((me, memory))
-        holding[topic] = still
-        add.append(memory)
-        repeats.append(0)
-    kept = [m for m in add if m is not None]
-    patches = [Patch(i, {"said_s": said_s}) for i, said_s in again.items()]
-    for target, (when_s, by) in closed.items():
-        if target < 0:
-            kept_memory = kept[-1 - target]
-            place = add.index(kept_memory)
-            add[place] = kept[-1 - target] = replace(kept_memory, valid_to_s=max(when_s, kept_memory.said_s))
-        patches.append(Patch(target, {"valid_to_s": when_s, "superseded_by": by}, Action.SUPERSEDED, "by a later value"))
-    return Decision(tuple(add), tuple(repeats), tuple(patches), tuple(i for i in closed if i > 0))
+        self._holding[topic] = still
+
+    def decision(self) -> Decision:
+        """Return what was decided."""
+        add = list(self._add)
+        patches = [Patch(i, {"said_s": said_s}) for i, said_s in self._again.items()]
+        added = [place for place, memory in enumerate(add) if memory is not None]
+        for end, (when_s, by) in self._closed.items():
+            memory = add[added[-1 - end]] if end < 0 else None
+            if memory is not None:
+                add[added[-1 - end]] = replace(memory, valid_to_s=max(when_s, memory.said_s))
+            patches.append(Patch(end, {"valid_to_s": when_s, "superseded_by": by}, Action.SUPERSEDED, "by a later value"))
+        return Decision(tuple(add), tuple(self._repeats), tuple(patches), tuple(i for i in self._closed if i > 0))

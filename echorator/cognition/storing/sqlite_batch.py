@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 
-from echorator.cognition.memory import Action, Batch, Namespace, Receipt
+from echorator.cognition.memory import Action, Batch, Experience, Link, Memory, Namespace, Patch, Receipt
 from echorator.cognition.storing.sqlite_rows import COLUMNS, INSERT, stored
 from echorator.cognition.storing.store import MemoryNotFoundError
 
@@ -22,10 +21,32 @@ def note(connection: sqlite3.Connection, namespace: int, at_s: float, memory: in
 
 def apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: float) -> Receipt:
     """Apply the whole batch and return the receipt. Raises MemoryNotFoundError; the caller then rolls back."""
+    ids, fresh, seq = _add(connection, namespace, batch.add, at_s)
+    seq = _patch(connection, namespace, batch.patch, ids, at_s) or seq
+    _link(connection, namespace, batch.links, ids)
+    connection.executemany(
+        "UPDATE memories SET uses = uses + 1, last_used_s = max(last_used_s, ?) WHERE id = ? AND namespace = ?",
+        [(when_s, memory_id, namespace) for memory_id, when_s in batch.uses],
+    )
+    experience_id = _experience(connection, namespace, batch.experience, ids) if batch.experience is not None else 0
+    if batch.goals is not None:
+        connection.execute("DELETE FROM goals WHERE namespace = ?", (namespace,))
+        rows = [(namespace, place, g.text, g.priority, g.embedding.tobytes()) for place, g in enumerate(batch.goals)]
+        connection.executemany("INSERT INTO goals VALUES (?, ?, ?, ?, ?)", rows)
+    for name, body in batch.documents.items():
+        if body:
+            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (namespace, name, body))
+        else:
+            connection.execute("DELETE FROM documents WHERE namespace = ? AND name = ?", (namespace, name))
+    return Receipt(tuple(ids), tuple(fresh), seq, experience_id)
+
+
+def _add(connection: sqlite3.Connection, namespace: int, memories: Sequence[Memory], at_s: float) -> tuple[list[int], list[bool], int]:
+    """Insert the memories whose keys are not known; return the id of each, whether it is new, and the seq of the last change, or 0."""
     ids: list[int] = []
     fresh: list[bool] = []
     seq = 0
-    for memory in batch.add:
+    for memory in memories:
         known = (
             memory.key and connection.execute("SELECT id FROM memories WHERE namespace = ? AND key = ?", (namespace, memory.key)).fetchone()
         )
@@ -37,13 +58,20 @@ def apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: fl
         ids.append(cursor.lastrowid or 0)
         fresh.append(True)
         seq = note(connection, namespace, at_s, ids[-1], Action.REMEMBERED, "")
+    return ids, fresh, seq
 
-    def resolved(end: int) -> int:
-        return ids[-1 - end] if end < 0 else end
 
-    for patch in batch.patch:
-        target = resolved(patch.id)
-        values = {name: resolved(value) if name == "superseded_by" else stored(name, value) for name, value in patch.fields.items()}
+def _resolved(end: int, ids: Sequence[int]) -> int:
+    """Return the id that `end` means: itself, or for -1 - place that of the batch's added memory at the place."""
+    return ids[-1 - end] if end < 0 else end
+
+
+def _patch(connection: sqlite3.Connection, namespace: int, patches: Sequence[Patch], ids: Sequence[int], at_s: float) -> int:
+    """Apply the patches and return the seq of the last change, or 0. Raises MemoryNotFoundError."""
+    seq = 0
+    for patch in patches:
+        target = _resolved(patch.id, ids)
+        values = {name: _resolved(value, ids) if name == "superseded_by" else stored(name, value) for name, value in patch.fields.items()}
         assignments = ", ".join(f"{name} = ?" for name in values)
         cursor = connection.execute(
             f"UPDATE memories SET {assignments} WHERE id = ? AND namespace = ?", (*values.values(), target, namespace)
@@ -52,49 +80,40 @@ def apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: fl
             raise MemoryNotFoundError(f"there is no memory {target}")
         if patch.action:
             seq = note(connection, namespace, at_s, target, patch.action, patch.detail)
-    for link in batch.links:
-        a, b = sorted((resolved(link.a), resolved(link.b)))
+    return seq
+
+
+def _link(connection: sqlite3.Connection, namespace: int, links: Sequence[Link], ids: Sequence[int]) -> None:
+    """Strengthen the associations of each link's two memories."""
+    for link in links:
+        a, b = sorted((_resolved(link.a, ids), _resolved(link.b, ids)))
         if a != b:
             connection.execute(
                 """INSERT INTO associations (namespace, a, b, kind, weight) VALUES (?, ?, ?, ?, ?)
                    ON CONFLICT DO UPDATE SET weight = weight + excluded.weight * (1 - weight)""",
                 (namespace, a, b, link.kind, link.gain),
             )
-    for memory_id, when_s in batch.uses:
-        connection.execute(
-            "UPDATE memories SET uses = uses + 1, last_used_s = max(last_used_s, ?) WHERE id = ? AND namespace = ?",
-            (when_s, memory_id, namespace),
-        )
-    experience_id = 0
-    if batch.experience is not None:
-        e = replace(batch.experience, learned=(*batch.experience.learned, *ids))
-        cursor = connection.execute(
-            """INSERT INTO experiences (namespace, session, at_s, user_text, answer, model, recalled, learned, outcome, feedback)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                namespace,
-                e.session,
-                e.at_s,
-                e.user_text,
-                e.answer,
-                e.model,
-                json.dumps(e.recalled),
-                json.dumps(e.learned),
-                e.outcome,
-                e.feedback,
-            ),
-        )
-        experience_id = cursor.lastrowid or 0
-    if batch.goals is not None:
-        connection.execute("DELETE FROM goals WHERE namespace = ?", (namespace,))
-        rows = [(namespace, place, g.text, g.priority, g.embedding.tobytes()) for place, g in enumerate(batch.goals)]
-        connection.executemany("INSERT INTO goals VALUES (?, ?, ?, ?, ?)", rows)
-    for name, body in batch.documents.items():
-        if body:
-            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (namespace, name, body))
-        else:
-            connection.execute("DELETE FROM documents WHERE namespace = ? AND name = ?", (namespace, name))
-    return Receipt(tuple(ids), tuple(fresh), seq, experience_id)
+
+
+def _experience(connection: sqlite3.Connection, namespace: int, told: Experience, ids: Sequence[int]) -> int:
+    """Insert the experience, from which the memories `ids` were learned too, and return its id."""
+    cursor = connection.execute(
+        """INSERT INTO experiences (namespace, session, at_s, user_text, answer, model, recalled, learned, outcome, feedback)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            namespace,
+            told.session,
+            told.at_s,
+            told.user_text,
+            told.answer,
+            told.model,
+            json.dumps(told.recalled),
+            json.dumps((*told.learned, *ids)),
+            told.outcome,
+            told.feedback,
+        ),
+    )
+    return cursor.lastrowid or 0
 
 
 def delete(connection: sqlite3.Connection, namespace: int, memory: int) -> int:

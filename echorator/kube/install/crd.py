@@ -224,29 +224,20 @@ def _structural(given: Mapping[str, Any], definitions: Mapping[str, Any]) -> Obj
     return schema
 
 
+_TEXT: Object = {"type": "string"}
+_COUNT: Object = {"type": "integer"}
+_SIZE: Object = {"type": "integer", "format": "int64"}
+
+
 def _status() -> Object:
-    text = {"type": "string"}
-    count = {"type": "integer"}
-    size = {"type": "integer", "format": "int64"}
-    condition = {
-        "type": "object",
-        "required": ["type", "status", "reason", "lastTransitionTime"],
-        "properties": {
-            "type": {"type": "string", "maxLength": 316},
-            "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-            "reason": {"type": "string", "minLength": 1, "maxLength": 1024},
-            "message": {"type": "string", "maxLength": 32768},
-            "observedGeneration": size,
-            "lastTransitionTime": {"type": "string", "format": "date-time"},
-        },
-    }
-    return {
-        "type": "object",
-        "description": "The state of the Model as the operator observed it last.",
-        "properties": {
-            "observedGeneration": {**size, "description": "The generation of the spec that the status describes."},
+    error = {"class": {**_TEXT, "enum": [kind.name.capitalize() for kind in ErrorClass]}, "message": _TEXT}
+    download = {"doneBytes": _SIZE, "totalBytes": _SIZE, "percent": _COUNT}
+    return _described(
+        "The state of the Model as the operator observed it last.",
+        {
+            "observedGeneration": {**_SIZE, "description": "The generation of the spec that the status describes."},
             "phase": {
-                **text,
+                **_TEXT,
                 "enum": [phase.value for phase in Phase],
                 "description": "The step of its life that the model is in; the conditions tell the details.",
             },
@@ -254,31 +245,36 @@ def _status() -> Object:
                 "type": "array",
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["type"],
-                "items": condition,
+                "items": _condition(),
                 "description": f"{', '.join(CHAIN)}; Ready, Progressing, Stalled.",
             },
-            "replicas": {**count, "description": "The number of agents' pods."},
-            "readyReplicas": {**count, "description": "The number of pods that serve the model."},
-            "selector": {**text, "description": "The label selector of the agents' pods, for autoscalers."},
-            "servedName": {**text, "description": "The name by which clients ask for the model."},
-            "endpoint": {**text, "description": "The address of the agents inside of the cluster: HOST:PORT, gRPC."},
-            "model": {
-                "type": "object",
-                "description": "The model file that the agents serve.",
-                "properties": {"digest": text, "sizeBytes": size},
-            },
-            "download": {
-                "type": "object",
-                "description": "The progress of the download of the model's files.",
-                "properties": {"doneBytes": size, "totalBytes": size, "percent": count},
-            },
-            "lastError": {
-                "type": "object",
-                "description": "The error that keeps the Model from what its spec asks for.",
-                "properties": {
-                    "class": {**text, "enum": [kind.name.capitalize() for kind in ErrorClass]},
-                    "message": text,
-                },
-            },
+            "replicas": {**_COUNT, "description": "The number of agents' pods."},
+            "readyReplicas": {**_COUNT, "description": "The number of pods that serve the model."},
+            "selector": {**_TEXT, "description": "The label selector of the agents' pods, for autoscalers."},
+            "servedName": {**_TEXT, "description": "The name by which clients ask for the model."},
+            "endpoint": {**_TEXT, "description": "The address of the agents inside of the cluster: HOST:PORT, gRPC."},
+            "model": _described("The model file that the agents serve.", {"digest": _TEXT, "sizeBytes": _SIZE}),
+            "download": _described("The progress of the download of the model's files.", download),
+            "lastError": _described("The error that keeps the Model from what its spec asks for.", error),
+        },
+    )
+
+
+def _described(text: str, properties: Object) -> Object:
+    return {"type": "object", "description": text, "properties": properties}
+
+
+def _condition() -> Object:
+    """Return the schema of a condition, with the bounds of Kubernetes' own."""
+    return {
+        "type": "object",
+        "required": ["type", "status", "reason", "lastTransitionTime"],
+        "properties": {
+            "type": {"type": "string", "maxLength": 316},
+            "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+            "reason": {"type": "string", "minLength": 1, "maxLength": 1024},
+            "message": {"type": "string", "maxLength": 32768},
+            "observedGeneration": _SIZE,
+            "lastTransitionTime": {"type": "string", "format": "date-time"},
         },
     }

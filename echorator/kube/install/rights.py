@@ -8,6 +8,32 @@ from echorator.kube.installation import OPERATOR, WEBHOOK_SECRET, Install
 
 def rights(install: Install) -> list[Object]:
     """Return the operator's account with its roles and bindings, and the users' roles; no other part calls the API server."""
+    rbac = "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "name": OPERATOR, "namespace": install.namespace}
+
+    def role(kind: str, held: list[Object]) -> Object:
+        return install.document(f"{rbac}/v1", kind, OPERATOR, {"rules": held})
+
+    def bound(kind: str) -> Object:
+        reference = {"apiGroup": rbac, "kind": kind.removesuffix("Binding"), "name": OPERATOR}
+        return install.document(f"{rbac}/v1", kind, OPERATOR, {"roleRef": reference, "subjects": [subject]})
+
+    made = [
+        install.document("v1", "ServiceAccount", OPERATOR, {}),
+        role("ClusterRole", _everywhere()),
+        bound("ClusterRoleBinding"),
+        role("Role", _in_own_namespace()),
+        bound("RoleBinding"),
+        *_aggregated(install),
+    ]
+    for document in made:
+        if document["kind"].startswith("ClusterRole"):
+            document["metadata"].pop("namespace")
+    return made
+
+
+def _everywhere() -> list[Object]:
+    """Return what the operator may do in every namespace: read Models, write what they become, and keep its own webhooks."""
     rules: list[Object] = [
         {"apiGroups": [GROUP], "resources": ["models"], "verbs": ["get", "list", "watch", "patch"]},
         {"apiGroups": [GROUP], "resources": ["models/status"], "verbs": ["patch"]},
@@ -22,36 +48,18 @@ def rights(install: Install) -> list[Object]:
     groups["gateway.networking.k8s.io"] = ["grpcroutes"]
     written = ["get", "list", "watch", "create", "patch", "delete"]
     rules += [{"apiGroups": [group], "resources": names, "verbs": written} for group, names in groups.items()]
-    own = {"apiGroups": [VALIDATING.group], "resources": [VALIDATING.plural, MUTATING.plural], "resourceNames": [OPERATOR]}
-    own["verbs"] = ["get", "patch"]
-    in_namespace: list[Object] = [
+    webhooks: Object = {"apiGroups": [VALIDATING.group], "resources": [VALIDATING.plural, MUTATING.plural]}
+    return [*rules, {**webhooks, "resourceNames": [OPERATOR], "verbs": ["get", "patch"]}]
+
+
+def _in_own_namespace() -> list[Object]:
+    """Return what the operator may do only in its own namespace: elect a leader, and keep the webhooks' certificate."""
+    return [
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [OPERATOR], "verbs": ["get", "update"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [WEBHOOK_SECRET], "verbs": ["get", "update"]},
     ]
-    rbac = "rbac.authorization.k8s.io"
-    subject = {"kind": "ServiceAccount", "name": OPERATOR, "namespace": install.namespace}
-
-    def role(kind: str, held: list[Object]) -> Object:
-        return install.document(f"{rbac}/v1", kind, OPERATOR, {"rules": held})
-
-    def bound(kind: str) -> Object:
-        reference = {"apiGroup": rbac, "kind": kind.removesuffix("Binding"), "name": OPERATOR}
-        return install.document(f"{rbac}/v1", kind, OPERATOR, {"roleRef": reference, "subjects": [subject]})
-
-    made = [
-        install.document("v1", "ServiceAccount", OPERATOR, {}),
-        role("ClusterRole", [*rules, own]),
-        bound("ClusterRoleBinding"),
-        role("Role", in_namespace),
-        bound("RoleBinding"),
-        *_aggregated(install),
-    ]
-    for document in made:
-        if document["kind"].startswith("ClusterRole"):
-            document["metadata"].pop("namespace")
-    return made
 
 
 def _aggregated(install: Install) -> list[Object]:

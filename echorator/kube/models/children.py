@@ -140,13 +140,8 @@ def _store(namespace: str, source: Source, install: Install, sharers: Sequence[O
         "selector": labels,
         "ports": [{"name": "http", "port": STORE_PORT, "targetPort": STORE_PORT, "protocol": "TCP"}],
     }
-    policy: Object = {
-        "podSelector": {"matchLabels": labels},
-        "policyTypes": ["Ingress"],  # egress is open: the registry may be anywhere
-        "ingress": [
-            {"from": [{"podSelector": {"matchLabels": {MANAGED_LABEL: MANAGED_BY}}}, _system(install)], "ports": [_port(STORE_PORT)]}
-        ],
-    }
+    callers = {"podSelector": {"matchLabels": {MANAGED_LABEL: MANAGED_BY}}}
+    policy = _called_by(labels, [callers, _system(install)], STORE_PORT)  # egress is open: the registry may be anywhere
     parts = ((STATEFUL_SET, stateful), (SERVICE, service), (NETWORK_POLICY, policy))
     return [(kind, {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "spec": made}) for kind, made in parts]
 
@@ -166,11 +161,7 @@ def _memory(model: Object, install: Install, pods: Pods) -> list[Child]:
     port = {"name": "grpc", "port": MEMORY_PORT, "targetPort": MEMORY_PORT, "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}
     service: Object = {"selector": selector, "ports": [port]}
     agents = {"podSelector": {"matchLabels": selector_of(model["metadata"]["name"])}}
-    policy: Object = {
-        "podSelector": {"matchLabels": selector},
-        "policyTypes": ["Ingress"],  # egress is open: its Redis may be anywhere
-        "ingress": [{"from": [agents, _system(install)], "ports": [_port(MEMORY_PORT)]}],
-    }
+    policy = _called_by(selector, [agents, _system(install)], MEMORY_PORT)  # egress is open: its Redis may be anywhere
     return [
         (DEPLOYMENT, _made(DEPLOYMENT, model, name, MEMORY, deployment)),
         (SERVICE, _made(SERVICE, model, name, MEMORY, service)),
@@ -231,6 +222,15 @@ def _system(install: Install) -> Object:
 
 def _port(number: int, protocol: str = "TCP") -> Object:
     return {"port": number, "protocol": protocol}
+
+
+def _called_by(selector: dict[str, str], callers: list[Object], port: int) -> Object:
+    """Return the spec of a NetworkPolicy that lets only `callers` reach one port of the selected pods, and those pods reach anything."""
+    return {
+        "podSelector": {"matchLabels": selector},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": callers, "ports": [_port(port)]}],
+    }
 
 
 def _policy(name: str, spec: KubeModelSpec, install: Install) -> Object:
