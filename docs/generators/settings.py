@@ -25,6 +25,7 @@ import echorator.kube.installation
 import echorator.kube.operator
 import echorator.kube.webhooks.server
 import echorator.model_files.hub
+import echorator.model_files.puller
 import echorator.serving.server
 import echorator.settings
 from docs.generators.comments import comments_of
@@ -76,6 +77,11 @@ ALL = (
     Described("Weights of recall", "`Weights` of a `RecallRequest`, else these defaults.", echorator.cognition.settings.Weights()),
     Described("Forgetting", "These defaults.", echorator.cognition.settings.Forgetting()),
     Described("Patterns", "These defaults.", echorator.cognition.recall.prototypes.PatternSettings()),
+    Described(
+        "Pulls of models",
+        "`ECHORATOR_MIRRORS`, `ECHORATOR_OFFLINE` and `DOCKER_CONFIG` of the environment; the options of commands that pull.",
+        echorator.model_files.puller.PullSettings(),
+    ),
     Described("Hugging Face's hub", "`HF_ENDPOINT` and `HF_TOKEN` of the environment.", echorator.model_files.hub.HubSettings()),
     Described(
         "The Kubernetes operator",

@@ -126,32 +126,14 @@ class CognitionApi:
 
     async def BuildContext(self, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
         """Return the conversation with the memories relevant to its last user turn put in, within the token budget."""
-        given = request.HasField
-        built = await self.turns.build_context(
-            requests.owner_of(request.scope),
-            requests.messages_of(request),
-            request.model,
-            within(request.budget_tokens, 0, 1 << 20, "budget_tokens") if given("budget_tokens") else None,
-            within(request.max_memories, 0, 1000, "max_memories") if given("max_memories") else None,
-            within(request.min_confidence, 0, 1, "min_confidence") if given("min_confidence") else None,
-            requests.time_of(request.now_s, "now_s") if given("now_s") else None,
-        )
-        return replies.built_of(built)
+        owner, messages, bounds = requests.owner_of(request.scope), requests.messages_of(request), requests.bounds_of(request)
+        now_s = requests.time_of(request.now_s, "now_s") if request.HasField("now_s") else None
+        return replies.built_of(await self.turns.build_context(owner, messages, request.model, bounds, now_s))
 
     async def RecordExperience(self, request: pb.RecordExperienceRequest) -> pb.RecordExperienceResponse:
         """Store a finished turn: its statements become memories, the memories recalled for it are reinforced."""
-        if "\0" in request.user_text or "\0" in request.answer:
-            raise InvalidRequestError("user_text and answer must not have NUL characters; remove them")
-        recorded = await self.turns.record(
-            requests.owner_of(request.scope),
-            request.user_text,
-            request.answer,
-            request.model,
-            [requests.number_of(i) for i in request.recalled_ids],
-            request.outcome,
-            within(request.feedback, -1, 1, "feedback") if request.HasField("feedback") else None,
-            requests.time_of(request.at_s, "at_s") if request.HasField("at_s") else None,
-        )
+        turn = requests.turn_of(request)
+        recorded = await self.turns.record(requests.owner_of(request.scope), turn)
         return pb.RecordExperienceResponse(
             experience_id=recorded.experience_id, memory_ids=recorded.memory_ids, superseded_ids=recorded.superseded_ids
         )

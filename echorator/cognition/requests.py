@@ -18,6 +18,7 @@ from echorator.cognition.recall.affect import Affect
 from echorator.cognition.recall.context import Message
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import MAX_BATCH, MAX_GOALS, MAX_K, MAX_TEXT_BYTES, Weights
+from echorator.cognition.turns import Bounds, Turn
 from echorator.errors import InvalidRequestError
 from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
@@ -191,6 +192,31 @@ def messages_of(request: pb.BuildContextRequest) -> list[Message]:
         if not message.role:
             raise InvalidRequestError(f"messages[{i}] has no role; use system, user or assistant")
     return [Message(m.role, m.content) for m in request.messages]
+
+
+def bounds_of(request: pb.BuildContextRequest) -> Bounds:
+    """Return the bounds of a context that the request sets. Raises InvalidRequestError for one out of its range."""
+    given = request.HasField
+    return Bounds(
+        within(request.budget_tokens, 0, 1 << 20, "budget_tokens") if given("budget_tokens") else None,
+        within(request.max_memories, 0, 1000, "max_memories") if given("max_memories") else None,
+        within(request.min_confidence, 0, 1, "min_confidence") if given("min_confidence") else None,
+    )
+
+
+def turn_of(request: pb.RecordExperienceRequest) -> Turn:
+    """Return the finished turn of a request. Raises InvalidRequestError for NUL characters and values out of their range."""
+    if "\0" in request.user_text or "\0" in request.answer:
+        raise InvalidRequestError("user_text and answer must not have NUL characters; remove them")
+    return Turn(
+        request.user_text,
+        request.answer,
+        request.model,
+        [number_of(i) for i in request.recalled_ids],
+        request.outcome,
+        within(request.feedback, -1, 1, "feedback") if request.HasField("feedback") else None,
+        time_of(request.at_s, "at_s") if request.HasField("at_s") else None,
+    )
 
 
 def conversation(messages: Sequence[Message]) -> list[model_pb2.Message]:

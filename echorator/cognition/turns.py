@@ -52,6 +52,15 @@ async def estimated_tokens(_model: str, texts: Sequence[str]) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a context may hold; None takes the settings' value."""
+
+    budget_tokens: int | None = None
+    max_memories: int | None = None
+    min_confidence: float | None = None  # 0..1
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """A memory that was put into the context, with its tokens and the reason."""
 
@@ -101,14 +110,7 @@ class Turns:
     # Before the answer
 
     async def build_context(
-        self,
-        owner: Owner,
-        messages: Sequence[Message],
-        model: str = "",
-        budget_tokens: int | None = None,
-        max_memories: int | None = None,
-        min_confidence: float | None = None,
-        now_s: float | None = None,
+        self, owner: Owner, messages: Sequence[Message], model: str, bounds: Bounds, now_s: float | None = None
     ) -> Built:
         """Return the messages with the memories relevant to the last user turn; unchanged where the namespace does not exist.
 
@@ -122,20 +124,17 @@ class Turns:
         if opened is None:
             erasures = await asyncio.to_thread(self._cognition.store.erasures, owner.tenant)
             return Built(list(messages), [], "", 0, erasures=erasures)
-        wording = wording_of(model)
-        limit = min(wording.max_memories, settings.max_memories) if max_memories is None else max_memories
-        budget = settings.budget_tokens if budget_tokens is None else budget_tokens
         session = await self._cognition.session(opened, owner.session)
         asked = Asked(query, CANDIDATES, now_s=now_s, mood=decayed(session.mood, now_s - session.mood_s, settings.mood_half_life_s))
         answer = await self._cognition.recall_in(opened, asked)
-        least = settings.min_confidence if min_confidence is None else min_confidence
+        least = settings.min_confidence if bounds.min_confidence is None else bounds.min_confidence
         with self._cognition.stages.timed("context"):
             fitting = [r for r in answer.memories if r.confidence >= least and r.score > 0]
-            room = _Room(model, wording, budget, limit)
-            standing = _standing(session.blocks, messages, wording)
-            compose = self._lines if wording.in_system else self._block
+            room = self._room(model, bounds)
+            standing = _standing(session.blocks, messages, room.wording)
+            compose = self._lines if room.wording.in_system else self._block
             blocks, chosen = await compose(opened, messages, standing, fitting, room)
-            out = placed(messages, {b.place: b.text for b in blocks}, wording)
+            out = placed(messages, {b.place: b.text for b in blocks}, room.wording)
         erasures = await asyncio.to_thread(self._cognition.store.erasures, owner.tenant)
         latest = next((b for b in blocks if b not in standing), None)
         if owner.session:
@@ -143,6 +142,11 @@ class Turns:
             opened.keep_session(owner.session, replace(focused, blocks=tuple(blocks)))
         opened.chose((c.recalled.memory.id, c.recalled.fit) for c in chosen)
         return Built(out, chosen, latest.text if latest else "", sum(b.tokens for b in blocks), answer.embed_s, answer.search_s, erasures)
+
+    def _room(self, model: str, bounds: Bounds) -> _Room:
+        settings, wording = self._cognition.settings, wording_of(model)
+        limit = min(wording.max_memories, settings.max_memories) if bounds.max_memories is None else bounds.max_memories
+        return _Room(model, wording, settings.budget_tokens if bounds.budget_tokens is None else bounds.budget_tokens, limit)
 
     async def _block(
         self, opened: OpenNamespace, messages: Sequence[Message], standing: list[Block], fitting: list[Recalled], room: _Room
@@ -208,43 +212,30 @@ class Turns:
 
     # After the answer
 
-    async def record(
-        self,
-        owner: Owner,
-        user_text: str,
-        answer: str,
-        model: str = "",
-        recalled: Sequence[int] = (),
-        outcome: int = 1,
-        feedback: float | None = None,
-        at_s: float | None = None,
-    ) -> Recorded:
+    async def record(self, owner: Owner, turn: Turn) -> Recorded:
         """Learn from a finished turn; what was learned is durable when it returns. Raises InvalidRequestError, ResourceError."""
-        settings = self._cognition.settings
-        now_s = time.time() if at_s is None else at_s
-        said = without_blocks(user_text)
-        found = await off_loop(len(said), lambda: list(dict.fromkeys(statements(said))))
-        if len(found) > MOST_STATEMENTS:
-            _log.warning("a turn has more statements than are remembered", extra={"statements": len(found), "most": MOST_STATEMENTS})
-        told = [Told(statement, said_s=now_s, source="chat") for statement in found[:MOST_STATEMENTS]]
-        memories = await self._cognition.prepared(told, owner.session, now_s)
+        now_s = time.time() if turn.at_s is None else turn.at_s
+        said = without_blocks(turn.user_text)
+        memories = await self._cognition.prepared(await _told(said, now_s), owner.session, now_s)
         opened = await self._cognition.opened(owner, create=True)
         assert opened is not None
-        session = await self._cognition.session(opened, owner.session)
-        session = await self._felt(session, said, now_s)
-        pairs = combinations(sorted(set(recalled))[:8], 2)
+        session = await self._felt(await self._cognition.session(opened, owner.session), said, now_s)
+        pairs = combinations(sorted(set(turn.recalled))[:8], 2)
+        gain = self._cognition.settings.hebbian_gain
         batch = Batch(
-            links=tuple(Link(a, b, "recalled", settings.hebbian_gain) for a, b in pairs if a in opened.index and b in opened.index),
-            uses=tuple((i, now_s) for i in recalled if i in opened.index),
-            experience=Experience(owner.session, now_s, said, answer, model, tuple(recalled), (), outcome, feedback),
+            links=tuple(Link(a, b, "recalled", gain) for a, b in pairs if a in opened.index and b in opened.index),
+            uses=tuple((i, now_s) for i in turn.recalled if i in opened.index),
+            experience=Experience(
+                owner.session, now_s, said, turn.answer, turn.model, tuple(turn.recalled), (), turn.outcome, turn.feedback
+            ),
             documents={f"session:{owner.session}": session.dumped()} if owner.session else {},
         )
         ids, superseded, receipt = await self._cognition.written(opened, memories, batch, now_s)
         if owner.session:
             latest = await self._cognition.session(opened, owner.session)
             opened.keep_session(owner.session, replace(session, blocks=latest.blocks))
-        if feedback is not None:
-            await self._calibrate(opened, recalled, feedback, now_s)
+        if turn.feedback is not None:
+            await self._calibrate(opened, turn.recalled, turn.feedback, now_s)
         return Recorded(receipt.experience_id, ids, superseded)
 
     async def _felt(self, session: SessionState, said: str, now_s: float) -> SessionState:
@@ -281,6 +272,19 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A finished turn of a conversation."""
+
+    user_text: str
+    answer: str
+    model: str = ""
+    recalled: Sequence[int] = ()  # ids of the memories that were recalled for it
+    outcome: int = 1
+    feedback: float | None = None  # -1..1
+    at_s: float | None = None  # when it ended; None: now
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """The ids of what was learned from a turn, and of what it superseded."""
 
@@ -298,6 +302,14 @@ class _Room:
     budget: int
     limit: int
     first: bool = True  # the conversation has no block yet
+
+
+async def _told(said: str, now_s: float) -> list[Told]:
+    """Return the distinct statements of a user's turn as memories, at most `MOST_STATEMENTS`."""
+    found = await off_loop(len(said), lambda: list(dict.fromkeys(statements(said))))
+    if len(found) > MOST_STATEMENTS:
+        _log.warning("a turn has more statements than are remembered", extra={"statements": len(found), "most": MOST_STATEMENTS})
+    return [Told(statement, said_s=now_s, source="chat") for statement in found[:MOST_STATEMENTS]]
 
 
 def _head(messages: Sequence[Message]) -> Message:

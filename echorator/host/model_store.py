@@ -12,7 +12,7 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.folders import data_home
 from echorator.host.running_file import FILES
 from echorator.model_files.hub import HubSettings
-from echorator.model_files.puller import Puller
+from echorator.model_files.puller import Puller, PullSettings
 from echorator.model_files.store import Store
 from echorator.private_files import private_folder
 
@@ -37,17 +37,8 @@ def puller_of(folder: Path | None, any_size: bool = False, upstream: str = "", m
     memory_bytes = 0 if any_size else machine.memory_bytes(machine.ROOT)
     hub = HubSettings(os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), _hub_token())
     offline = any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE)
-    return Puller(
-        store,
-        others,
-        docker_configs,
-        hub,
-        offline,
-        memory_bytes,
-        _mirrors(os.environ.get("ECHORATOR_MIRRORS", "")),
-        upstream,
-        _mounts(mounts),
-    )
+    mirrors = _mirrors(os.environ.get("ECHORATOR_MIRRORS", ""))
+    return Puller(store, others, PullSettings(docker_configs, hub, offline, memory_bytes, mirrors, upstream, _mounts(mounts)))
 
 
 def _mounts(pairs: Sequence[str]) -> dict[str, Path]:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from echorator.errors import InvalidRequestError, ModelFileError
@@ -74,36 +74,31 @@ class Image:
     params: str = ""  # JSON
 
 
+@dataclass(frozen=True)
+class PullSettings:
+    """Where models may come from, and which ones are refused."""
+
+    docker_configs: Sequence[Path] = ()  # files with the credentials of registries
+    hub: HubSettings = field(default_factory=HubSettings)  # the address of Hugging Face's hub, and its token
+    offline: bool = False  # nothing is pulled
+    memory_bytes: int = 0  # larger models are refused; 0: none
+    mirrors: Mapping[str, Sequence[str]] = field(default_factory=dict)  # HOST[:PORT][/PREFIX] to ask before a registry's host, by host
+    upstream: str = ""  # the URL of another store (see `store_server`), which is asked first
+    mounts: Mapping[str, Path] = field(default_factory=dict)  # files or folders that already hold the model of a source, by source
+
+
+DEFAULTS = PullSettings()
+
+
 class Puller:
     """The files of models by their source: `pull` and `have` may use the network, `find` does not."""
 
-    def __init__(
-        self,
-        store: Store,
-        others: Iterable[Store],
-        docker_configs: Sequence[Path] = (),
-        hub: HubSettings | None = None,
-        offline: bool = False,
-        memory_bytes: int = 0,
-        mirrors: Mapping[str, Sequence[str]] | None = None,
-        upstream: str = "",
-        mounts: Mapping[str, Path] | None = None,
-    ) -> None:
-        """Keep the stores and servers to use.
-
-        `others`: stores that are only read. `docker_configs`: files with the credentials of registries. `memory_bytes`: larger models are
-        refused; 0: none. `mirrors` of a registry's host, HOST[:PORT][/PREFIX], are asked before that host. `upstream`: the URL of another
-        store (see `store_server`), which is asked first. `mounts`: files or folders that already hold the model of a source, by source.
-        """
-        self._mounts = mounts or {}
-        self._upstream = upstream
-        self._mirrors = mirrors or {}
-        self._credentials = DockerCredentials(docker_configs)
-        self._hub = hub or HubSettings()
+    def __init__(self, store: Store, others: Iterable[Store] = (), settings: PullSettings = DEFAULTS) -> None:
+        """Pull into `store`; `others` are only read."""
         self.store = store
         self._stores = [store, *others]
-        self._offline = offline
-        self._memory_bytes = memory_bytes
+        self._settings = settings
+        self._credentials = DockerCredentials(settings.docker_configs)
         self._http = Http()
 
     def find(self, source: str) -> Image | None:
@@ -116,8 +111,8 @@ class Puller:
 
     def have(self, source: str, on_progress: OnProgress = lambda _: None) -> Image:
         """Return what is here, else pull it; for callers that need the model, but not its newest version. Raises what `pull` raises."""
-        if source in self._mounts:
-            return _of_file(File(self._mounts[source]))
+        if source in self._settings.mounts:
+            return _of_file(File(self._settings.mounts[source]))
         return self.find(source) or self.pull(source, on_progress)
 
     def pull(self, source: str, on_progress: OnProgress = lambda _: None) -> Image:
@@ -129,7 +124,7 @@ class Puller:
         if isinstance(reference, File):
             return _of_file(reference)
         there = meant_by(self._stores, reference)
-        if self._offline or (there is not None and _fixed(reference)):
+        if self._settings.offline or (there is not None and _fixed(reference)):
             if there is None:
                 raise NotPulledError(
                     f"{reference} is not in {self.store.folder}, and this machine is offline; pull it where there is a network"
@@ -191,14 +186,14 @@ class Puller:
         return kept
 
     def _resolve(self, reference: Remote) -> tuple[Manifest, OriginOf]:
-        if self._upstream:
-            other = OtherStore(self._upstream, self._http)
+        if self._settings.upstream:
+            other = OtherStore(self._settings.upstream, self._http)
             with suppress(AbsentError):
                 return other.manifest(reference), other.origin_of
         if isinstance(reference, Url):
             return self._of_url(reference)
         if isinstance(reference, Hub):
-            hub = HubClient(reference, self._http, self._hub)
+            hub = HubClient(reference, self._http, self._settings.hub)
             return hub.manifest(), lambda layer: hub.origin_of(layer.digest)
         client, manifest = self._of_registry(reference)
         if not any(is_model(layer) or is_tar(layer) for layer in manifest.layers):
@@ -208,7 +203,7 @@ class Puller:
 
     def _of_registry(self, reference: Registry) -> tuple[RegistryClient, Manifest]:
         """Ask the first mirror that has the model, else the registry itself."""
-        for mirror in self._mirrors.get(reference.host, ()):
+        for mirror in self._settings.mirrors.get(reference.host, ()):
             client = RegistryClient(reference, self._http, self._credentials, mirror)
             with suppress(NetworkError, AbsentError, DeniedError):
                 return client, client.manifest()
@@ -234,7 +229,7 @@ class Puller:
 
     def _fits(self, reference: Remote, layers: Sequence[Layer]) -> None:
         """Check that the layers are one model of a possible size. Raises InvalidRequestError, ResourceError."""
-        room_for(str(reference), sum(layer.size_bytes for layer in _weights(reference, layers)), self._memory_bytes)
+        room_for(str(reference), sum(layer.size_bytes for layer in _weights(reference, layers)), self._settings.memory_bytes)
 
     def _layers(self, reference: Remote, layers: Sequence[Layer], origin_of: OriginOf, on_progress: OnProgress) -> None:
         """Fetch the layers, small ones first: they may refuse the model before its weights are pulled."""

@@ -9,7 +9,7 @@ import pytest
 
 from echorator.backoff import Backoff
 from echorator.model_files import http
-from echorator.model_files.puller import Puller
+from echorator.model_files.puller import Puller, PullSettings
 from echorator.model_files.store import Store
 from tests.support.models.servers import RegistryServer, registry_server
 from tests.support.programs import needing
@@ -24,7 +24,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServe
 
 @pytest.fixture
 def puller(tmp_path: Path) -> Puller:
-    return Puller(Store(tmp_path / "models"), [], [tmp_path / "docker.json"])
+    return Puller(Store(tmp_path / "models"), settings=PullSettings([tmp_path / "docker.json"]))
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from echorator.model_files.http import AbsentError, AnswerError, DeniedError
 from echorator.model_files.hub import HubFile, HubSettings, choose
-from echorator.model_files.puller import Puller
+from echorator.model_files.puller import Puller, PullSettings
 from echorator.model_files.reference import Hub, SourceError, parse
 from echorator.model_files.store import Store
 from tests.support.models.hub import COMMIT, FakeHub, fake_hub
@@ -17,7 +17,7 @@ from tests.support.models.servers import bad_server, gguf_like
 
 def puller_at(hub: FakeHub, folder: Path, token: str = "") -> Puller:
     assert hub.hub is not None
-    return Puller(Store(folder / "models"), [], hub=HubSettings(hub.hub.url, token))
+    return Puller(Store(folder / "models"), settings=PullSettings(hub=HubSettings(hub.hub.url, token)))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_parts_of_a_split_model_lie_side_by_side(tmp_path: Path) -> None:
 
 def test_a_hub_that_is_none(tmp_path: Path) -> None:
     with bad_server({"/api/models/o/r/revision/main?blobs=true": b"<html>"}) as server:
-        puller = Puller(Store(tmp_path), [], hub=HubSettings(server.url))
+        puller = Puller(Store(tmp_path), settings=PullSettings(hub=HubSettings(server.url)))
         with pytest.raises(AnswerError, match="does not answer as Hugging Face does"):
             puller.pull("hf://o/r")
         with pytest.raises(AbsentError, match="look at the name"):

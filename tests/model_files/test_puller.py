@@ -24,7 +24,7 @@ from echorator.agent.loading.embedded import embedded_model
 from echorator.errors import EchoratorError, ModelFileError, ResourceError
 from echorator.model_files.http import AbsentError, AnswerError, DeniedError, NetworkError, Target, redirected, retry_after_s
 from echorator.model_files.partial import CHUNK_BYTES
-from echorator.model_files.puller import Progress, Puller
+from echorator.model_files.puller import Progress, Puller, PullSettings
 from echorator.model_files.store import NotPulledError, Store, StoreError
 from echorator.model_files.transfer import DigestError
 from tests.support.models.lora_files import write_lora
@@ -137,7 +137,7 @@ def test_a_private_registry(tmp_path: Path, puller: Puller, monkeypatch: pytest.
         helper.write_text('#!/bin/sh\nread host; echo "{\\"Username\\": \\"ann\\", \\"Secret\\": \\"secret\\"}"\n')
         helper.chmod(0o755)
         (tmp_path / "docker.json").write_text(json.dumps({"credsStore": "test"}))
-        other = Puller(Store(tmp_path / "other"), [], [tmp_path / "docker.json"])
+        other = Puller(Store(tmp_path / "other"), settings=PullSettings([tmp_path / "docker.json"]))
         with pytest.raises(AnswerError, match="names docker-credential-test, which is not installed"):
             other.pull(f"{server.host}/a/b")
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -191,7 +191,7 @@ def test_a_token_that_is_never_good_enough(puller: Puller) -> None:
 def test_offline_and_unreachable(registry: RegistryServer, puller: Puller, tmp_path: Path) -> None:
     registry.ollama("library/off", NANO)
     source = f"{registry.host}/library/off"
-    offline = Puller(puller.store, [], [tmp_path / "docker.json"], offline=True)
+    offline = Puller(puller.store, settings=PullSettings([tmp_path / "docker.json"], offline=True))
     with pytest.raises(NotPulledError, match="this machine is offline"):
         offline.pull(source)
     puller.pull(source)
@@ -206,7 +206,7 @@ def test_another_store_is_read_in_place(registry: RegistryServer, puller: Puller
     registry.ollama("library/both", NANO)
     source = f"{registry.host}/library/both"
     puller.pull(source)
-    other = Puller(Store(tmp_path / "own"), [puller.store], [tmp_path / "docker.json"])
+    other = Puller(Store(tmp_path / "own"), [puller.store], PullSettings([tmp_path / "docker.json"]))
     image = other.find(source)
     assert image is not None
     assert image.path.is_relative_to(puller.store.folder)
@@ -358,7 +358,7 @@ def test_what_is_no_model_is_refused_from_its_first_bytes(large: bytes, puller: 
         assert files(puller) == []
         with pytest.raises(ModelFileError, match="it is no GGUF file"):
             puller.pull(server.source("/page"))
-        small = Puller(puller.store, [], memory_bytes=1 << 20)
+        small = Puller(puller.store, settings=PullSettings(memory_bytes=1 << 20))
         with pytest.raises(ResourceError, match=r"has 48 MiB of weights, at most 1 MiB of memory may be used here"):
             small.pull(server.source("/page"))
 
@@ -393,7 +393,7 @@ def fill(progress):
                 pass
 
 try:
-    Puller(Store(folder), []).pull(source, fill)
+    Puller(Store(folder)).pull(source, fill)
 except Exception as error:
     print(type(error).__name__, error)
 print(sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in (".partial", ".map")))
@@ -435,7 +435,7 @@ def test_links_and_folders_where_blobs_should_be(puller: Puller, tmp_path: Path)
         assert (tmp_path / "elsewhere").read_bytes() == small
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError):
-        Puller(Store(tmp_path / "file"), []).pull(server.source("/m.gguf"))
+        Puller(Store(tmp_path / "file")).pull(server.source("/m.gguf"))
 
 
 def test_a_certificate_that_has_expired(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +449,7 @@ def test_a_certificate_that_has_expired(puller: Puller, monkeypatch: pytest.Monk
 
 def test_a_folder_that_may_not_be_written() -> None:
     with bad_server({"/m.gguf": gguf_like(3000)}) as server, pytest.raises(ResourceError, match=r"another --models folder|/sys"):
-        Puller(Store(Path("/sys/echorator")), []).pull(server.source("/m.gguf"))
+        Puller(Store(Path("/sys/echorator"))).pull(server.source("/m.gguf"))
 
 
 def test_retry_after() -> None:
@@ -467,7 +467,7 @@ import sys
 from pathlib import Path
 from echorator.model_files.puller import Puller
 from echorator.model_files.store import Store
-print(Puller(Store(Path(sys.argv[1])), []).pull(sys.argv[2]).path)
+print(Puller(Store(Path(sys.argv[1]))).pull(sys.argv[2]).path)
 """
 
 

@@ -17,7 +17,7 @@ import requests
 from echorator.agent.loading.embedded import embedded_model
 from echorator.host.exits import Exit
 from echorator.model_files.http import NetworkError
-from echorator.model_files.puller import Puller
+from echorator.model_files.puller import Puller, PullSettings
 from echorator.model_files.store import Store
 from tests.support.models.servers import Manners, RegistryServer, bad_server, registry_server
 from tests.support.ports import free_port
@@ -64,7 +64,7 @@ def _copied(registry: RegistryServer, tmp_path: Path) -> None:
         until_ready(url)
         assert get(f"{url}/progress").json() == {"stage": "ready", "done_bytes": len(NANO) + 13, "total_bytes": len(NANO) + 13}
         registry.close()
-        copy = Puller(Store(tmp_path / "second"), [], upstream=url)
+        copy = Puller(Store(tmp_path / "second"), settings=PullSettings(upstream=url))
         image = copy.pull(source)
         assert image.path.read_bytes() == NANO
         assert image.template == "{{ .Prompt }}"
@@ -75,7 +75,7 @@ def _copied(registry: RegistryServer, tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
     with pytest.raises(NetworkError):
-        Puller(Store(tmp_path / "third"), [], upstream=url).pull(source)
+        Puller(Store(tmp_path / "third"), settings=PullSettings(upstream=url)).pull(source)
 
 
 def test_what_it_lacks_comes_from_the_source(registry: RegistryServer, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_what_it_lacks_comes_from_the_source(registry: RegistryServer, tmp_path:
         registry.ollama(f"ann/{name}", NANO)
     with serving(tmp_path / "first", f"{registry.host}/ann/one") as (url, _):
         until_ready(url)
-        copy = Puller(Store(tmp_path / "second"), [], upstream=url)
+        copy = Puller(Store(tmp_path / "second"), settings=PullSettings(upstream=url))
         assert copy.pull(f"{registry.host}/ann/two").path.read_bytes() == NANO
 
 
@@ -143,7 +143,7 @@ def test_a_folder_with_one_model_is_that_model(tmp_path: Path) -> None:
     mounted = tmp_path / "volume"
     (mounted / "inner").mkdir(parents=True)
     (mounted / "inner/m.gguf").write_bytes(NANO)
-    puller = Puller(Store(tmp_path / "models"), [], mounts={"oci://registry.example.com/a/b:c": mounted})
+    puller = Puller(Store(tmp_path / "models"), settings=PullSettings(mounts={"oci://registry.example.com/a/b:c": mounted}))
     assert puller.have("oci://registry.example.com/a/b:c").path == mounted / "inner/m.gguf"
     (mounted / "other.gguf").write_bytes(NANO)
     with pytest.raises(Exception, match=r"should have one GGUF file in it; it has: inner/m.gguf, other.gguf"):

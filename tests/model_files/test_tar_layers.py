@@ -12,7 +12,7 @@ from echorator.errors import EchoratorError, InvalidRequestError, ModelFileError
 from echorator.host.exits import CommandError
 from echorator.host.model_store import puller_of
 from echorator.model_files.http import AbsentError, AnswerError
-from echorator.model_files.puller import Progress, Puller
+from echorator.model_files.puller import Progress, Puller, PullSettings
 from echorator.model_files.registry import base_url
 from echorator.model_files.store import Store
 from tests.support.models.servers import Manners, RegistryServer, bad_server, gguf_like, tar_of
@@ -60,7 +60,7 @@ def test_pulls_of_an_image_at_once_share_it(registry: RegistryServer, puller: Pu
 
     def pull() -> None:
         try:
-            images.append(Puller(Store(puller.store.folder), []).pull(source))
+            images.append(Puller(Store(puller.store.folder)).pull(source))
         except EchoratorError as error:
             errors.append(error)
 
@@ -84,7 +84,7 @@ def test_images_with_a_layer_in_common_at_once(registry: RegistryServer, puller:
 
     def overtaken(progress: Progress) -> None:
         if progress.stage == "unpacking" and "unpacking" not in stages:
-            assert Puller(Store(puller.store.folder), []).pull(second).path.read_bytes() == models[1]
+            assert Puller(Store(puller.store.folder)).pull(second).path.read_bytes() == models[1]
         stages.append(progress.stage)
 
     assert puller.pull(first, overtaken).path.read_bytes() == models[0]
@@ -118,7 +118,7 @@ def test_images_without_a_model(
 
 def test_an_image_too_large_for_this_machine(registry: RegistryServer, tmp_path: Path) -> None:
     registry.image("img/large", "v1", [tar_of({"m.gguf": gguf_like(3 << 20)})])
-    small = Puller(Store(tmp_path / "models"), [], [tmp_path / "docker.json"], memory_bytes=1 << 20)
+    small = Puller(Store(tmp_path / "models"), settings=PullSettings([tmp_path / "docker.json"], memory_bytes=1 << 20))
     with pytest.raises(ResourceError, match="3 MiB of weights, at most 1 MiB"):
         small.pull(f"oci://{registry.host}/img/large:v1")
 

@@ -53,7 +53,7 @@ def registry(base: Path, lora: Path, tmp_path_factory: pytest.TempPathFactory) -
 @asynccontextmanager
 async def agent(folder: Path) -> AsyncIterator[ModelServiceStub]:
     settings = EngineSettings(embedded_model(), threads=1)
-    server = AgentServer(ServerSettings(port=0), settings, Puller(Store(folder), []))
+    server = AgentServer(ServerSettings(port=0), settings, Puller(Store(folder)))
     await server.start()
     server.serve()
     try:

@@ -34,7 +34,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServe
 
 @pytest.mark.slow
 async def test_a_model_is_pulled_loaded_and_asked(registry: RegistryServer, tmp_path: Path) -> None:
-    puller = Puller(Store(tmp_path / "models"), [])
+    puller = Puller(Store(tmp_path / "models"))
     server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), puller)
     await server.start()
     server.serve()
@@ -66,7 +66,7 @@ async def test_what_a_model_brings_along_is_used_where_a_request_is_silent(regis
     registry.ollama("ann/echo", model, system=system, params=params)
     registry.ollama("ann/shout", model, template=b"{{ .Prompt }}", params=b'{"temperature": 0, "num_predict": 3}')
     registry.ollama("ann/odd", model, params=b'{"temperature": 9}')
-    puller = Puller(Store(tmp_path / "models"), [])
+    puller = Puller(Store(tmp_path / "models"))
     server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), puller)
     await server.start()
     server.serve()
@@ -100,7 +100,7 @@ async def test_a_split_model_answers_as_the_whole_one(registry: RegistryServer, 
         layer = {"mediaType": "application/vnd.docker.ai.gguf.v3", **registry.blob("ann/parts", part.read_bytes())}
         layers.append({**layer, "annotations": {"org.opencontainers.image.title": part.name}})
     registry.oci("ann/parts", "v1", layers)
-    server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), Puller(Store(tmp_path / "m"), []))
+    server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), Puller(Store(tmp_path / "m")))
     await server.start()
     server.serve()
     try:

@@ -25,6 +25,7 @@ from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.cognition.turns import Turn
 from echorator.cognition.upkeep.checking import check
 
 OWNER = Owner("t", "a", "u", "s")
@@ -69,7 +70,7 @@ async def _write_until_killed(folder: Path, seed: int, pipe: int) -> None:
                 tell(gone=target)
             else:
                 text = f"My number{seed}x{mine} is {mine}."
-                recorded = await api.turns.record(OWNER, f"{text} Is it?", "Yes.")
+                recorded = await api.turns.record(OWNER, Turn(f"{text} Is it?", "Yes."))
                 tell(kept={recorded.memory_ids[0]: text})
 
     await asyncio.gather(*(one() for _ in range(4)))
