@@ -24,7 +24,7 @@ from typing import Any
 
 import grpc
 
-from bench.mesh_parts import Part, Table, wait_until
+from bench.parts import Part, Table, wait_until
 from echorator.cluster import Cluster
 from echorator.cluster.manifests import parse_manifests
 from echorator.cluster.resources import Kind

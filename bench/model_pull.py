@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from bench.mesh_parts import Table
+from bench.parts import Table
 from tests.support.models.servers import gguf_like
 
 PART_BYTES = 1 << 20

@@ -30,7 +30,7 @@ from pathlib import Path
 import aiohttp
 from grpc import aio
 
-from bench.mesh_parts import Part
+from bench.parts import Part
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.support.models.random_gguf import Shape, write

@@ -33,7 +33,7 @@ import aiohttp
 from bench.hostile.loads import Load, send
 from bench.hostile.requests import Body, chat
 from bench.hostile.verdicts import verdict
-from bench.mesh_parts import Part, Parts, quantile, wait_until
+from bench.parts import Part, Parts, quantile, wait_until
 from echorator.agent.loading.embedded import embedded_model
 from echorator.host.connection import channel_to
 from echorator.rpc.v1 import controller_pb2 as controller_pb

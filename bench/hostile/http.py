@@ -31,7 +31,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench.mesh_parts import quantile
+from bench.parts import quantile
 from tests.support.ports import free_port
 from tests.support.processes import Process
 

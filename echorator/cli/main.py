@@ -264,7 +264,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _choose_poller() -> None:
     """Make gRPC use its older poller, which hands calls between threads less often: 8 % more calls per second through a gateway.
 
-    Measured by `bench.mesh_throughput`. Done only for versions of grpcio that are known to have both pollers; GRPC_EXPERIMENTS of the
+    Measured by `bench.mesh.throughput`. Done only for versions of grpcio that are known to have both pollers; GRPC_EXPERIMENTS of the
     environment takes precedence.
     """
     if version("grpcio").startswith(WITH_BOTH_POLLERS):

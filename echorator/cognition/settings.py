@@ -28,7 +28,7 @@ def _check(holds: bool, message: str) -> None:
 class Weights:
     """The weight of each signal in a score: those of `recall_index.SIGNALS`, in their order, and `fact`, which the store finds.
 
-    The first four are worth what the bench's ablation shows (`bench/test_retrieval.py`); the others only order what is
+    The first four are worth what the bench's ablation shows (`bench/memory/retrieval.py`); the others only order what is
     equally relevant, so they are small: a fresh or important memory wins against one that matches as well, not against a better one.
     """
 

@@ -40,7 +40,7 @@ class Curve:
 
 DEFAULT_CURVE = Curve((0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0), (0.005, 0.02, 0.15, 0.25, 0.35, 0.55, 0.9), 0, 0.0)
 """A prior, for no curve fits all talk: among facts that differ in one word a fit of 0.6 is right in 8 of 100 cases, in free dialogue
-in 40 (`bench/calibration.py`, `bench/memory_retrieval.py`). Feedback replaces it."""
+in 40 (`bench/memory/calibration.py`, `bench/memory/retrieval.py`). Feedback replaces it."""
 
 
 def fit(scores: npt.ArrayLike, relevant: npt.ArrayLike) -> Curve:

@@ -1,6 +1,6 @@
 """Measures prefix affinity: the share of cacheable prompt tokens that is cached, for 50 conversations of 6 turns over 4 agents.
 
-    python -m bench.mesh_affinity
+    python -m bench.mesh.affinity
 
 The gateway against a client that calls the agents in turns (round robin) and one that calls the agent with the fewest of its own calls
 (least busy), each with fresh agents. The cacheable part of a prompt is the prompt of the turn before, and in a first turn the part
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from grpc import aio
 
-from bench.mesh_parts import Parts, Table, quantile
+from bench.parts import Parts, Table, quantile
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from tests.support.models.random_gguf import Shape, write

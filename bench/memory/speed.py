@@ -1,6 +1,6 @@
 """Measures speed and size of recall: hybrid and vector part, durable inserts, many small namespaces, the cost by size.
 
-    python -m bench.memory_speed [--sizes 1000 10000 100000] [--threads 2]
+    python -m bench.memory.speed [--sizes 1000 10000 100000] [--threads 2]
 
 Vectors have 384 numbers of 24 degrees of freedom and noise, like those of sentences; texts have 18 words of a Zipfian vocabulary
 of 30,000; no embedding model runs. Queries are neither stored vectors nor stored texts. hnswlib's own figures come from an index

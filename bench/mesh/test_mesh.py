@@ -1,6 +1,6 @@
 """Benchmarks the mesh's pure parts: a routing decision, the buffer, the ring, xDS resources, placement.
 
-python -m pytest bench/test_mesh.py --benchmark-only
+python -m pytest bench/mesh/test_mesh.py --benchmark-only
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.mesh_throughput import Agent
+from bench.mesh.throughput import Agent
 from echorator.controller.placement.placement import Host, Wanted, place
 from echorator.controller.xds.mesh_view import Endpoint, MeshView, Route
 from echorator.controller.xds.snapshot import Snapshot

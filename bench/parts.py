@@ -79,7 +79,7 @@ class Parts:
         return self.start(name, sys.executable, "-m", "echorator", *arguments)
 
     def back_end(self, name: str, *arguments: str) -> Part:
-        return self.start(name, sys.executable, "-m", "bench.mesh_back_ends", *arguments)
+        return self.start(name, sys.executable, "-m", "bench.mesh.back_ends", *arguments)
 
     def control(self, *options: str) -> Part:
         self.controller = f"127.0.0.1:{free_port()}"

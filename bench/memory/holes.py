@@ -1,8 +1,8 @@
 """Measures recall around removed or superseded memories: its time against a whole graph's and a scan's, and what it finds.
 
-    python -m bench.memory_holes [--size 30000]
+    python -m bench.memory.holes [--size 30000]
 
-Vectors as in bench/memory_speed.py. For each of 50 queries the 300 nearest of a graph are removed: more than its usual beam holds.
+Vectors as in bench/memory/speed.py. For each of 50 queries the 300 nearest of a graph are removed: more than its usual beam holds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.memory_speed import DIM, Vectors, vectors
+from bench.memory.speed import DIM, Vectors, vectors
 from echorator._native.recall_index import COLUMNS, RecallIndex
 
 NOW_S, NEAR, QUERIES, TIMES, K = 1.7e9, 300, 50, 20, 10

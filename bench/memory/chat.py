@@ -1,6 +1,6 @@
 """Measures what a memory costs a chat: time to first token, and its effect on the engine's prefix cache.
 
-    python -m bench.memory_chat [--memories 10000] [--embedder hashed]
+    python -m bench.memory.chat [--memories 10000] [--embedder hashed]
 
 The embedded model is served with a memory of generated facts; pairs of chats, with and without the memory, take turns over gRPC. Then
 a dialogue of 10 turns shows the share of its prompt tokens that came from the prefix cache, with each wording of the block.

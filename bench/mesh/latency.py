@@ -1,6 +1,6 @@
 """Measures the cost of gateway and xDS for a stream: time to first token at 50 requests/s, large prompts, tokens/s of 32 streams.
 
-    python -m bench.mesh_latency [--seconds 20]
+    python -m bench.mesh.latency [--seconds 20]
 
 Direct calls, calls through the gateway and through `xds:///m` take turns before the same back ends, in slices of a second. An engine with
 a thread on every core leaves none to gateway and client, so both are measured: that, and an engine that leaves them the other cores.
@@ -25,7 +25,7 @@ from typing import Any
 
 from grpc import aio
 
-from bench.mesh_parts import Parts, Table, quantile
+from bench.parts import Parts, Table, quantile
 from echorator.agent.loading.embedded import embedded_model
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
@@ -169,7 +169,7 @@ def main() -> None:
         ).stdout
         env = {**os.environ, "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap}
         passed = ("--seconds", str(arguments.seconds), "--parts", json.dumps((addresses, real)))
-        command = (sys.executable, "-m", "bench.mesh_latency", *passed)
+        command = (sys.executable, "-m", "bench.mesh.latency", *passed)
         subprocess.run(command, env=env, check=True)
 
 

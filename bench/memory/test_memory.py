@@ -1,6 +1,6 @@
 """Benchmarks the recall index's parts: a scan, the graph, BM25, everything fused.
 
-python -m pytest bench/test_memory.py --benchmark-only
+python -m pytest bench/memory/test_memory.py --benchmark-only
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.memory_speed import QUERY_WORDS, WORDS, texts, vectors
+from bench.memory.speed import QUERY_WORDS, WORDS, texts, vectors
 from echorator._native.recall_index import COLUMNS, RecallIndex
 from echorator.cognition.settings import Weights
 from echorator.cognition.text import query_ids

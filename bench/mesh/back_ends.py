@@ -1,8 +1,8 @@
 """Back ends of the mesh's benches: they answer at once, so that the mesh itself is measured.
 
-python -m bench.mesh_back_ends echo PORT [--delay SECONDS]       a bare grpc.aio server; prints its most calls at a time at the end
-python -m bench.mesh_back_ends proxy PORT BACK_END               a bare grpc.aio pass-through of unary calls
-python -m bench.mesh_back_ends agents CONTROLLER COUNT ...       agents that are nothing but their stream to the controller
+python -m bench.mesh.back_ends echo PORT [--delay SECONDS]       a bare grpc.aio server; prints its most calls at a time at the end
+python -m bench.mesh.back_ends proxy PORT BACK_END               a bare grpc.aio pass-through of unary calls
+python -m bench.mesh.back_ends agents CONTROLLER COUNT ...       agents that are nothing but their stream to the controller
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Measures the operator with 1,000 Models on a real API server: how soon their objects exist, with how many calls, at what cost.
 
-    python -m bench.operator_scale
+    python -m bench.kube.scale
 
 The peer is a plain loop of the kind that is written first: kubernetes-asyncio's own watch of Models, and for each event every child is
 read, then created or patched, then the status written. It makes the same objects. etcd and kube-apiserver are those of the tests
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import requests
 
-from bench.mesh_parts import Part, Table, wait_until
+from bench.parts import Part, Table, wait_until
 from tests.support.kube_cluster.control_plane import ControlPlane
 from tests.support.kube_cluster.installed import install_crd
 from tests.support.ports import free_port
@@ -115,7 +115,7 @@ def run(what: str, models: int, table: Table) -> dict[str, float]:
             options = ("--system-namespace", NAMESPACE, "--port", str(port), "--resync", str(RESYNC_S), "--log-level", "warning")
             command = ["-m", "echorator", "operator", *reached, *options]
         else:
-            command = ["-m", "bench.operator_plain", str(plane.kubeconfig), NAMESPACE, str(port)]
+            command = ["-m", "bench.kube.plain", str(plane.kubeconfig), NAMESPACE, str(port)]
         part = Part(stack, folder / "log", sys.executable, *command, says="/metrics")
         return measure(Measured(what, part, port), plane, models, table)
 
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--only", choices=(OPERATOR, PLAIN), help="one of the two")
     parser.add_argument("--models", type=int, default=MODELS, help=f"[{MODELS}]")
     arguments = parser.parse_args()
-    table = Table("`python -m bench.operator_scale`")
+    table = Table("`python -m bench.kube.scale`")
     found = {what: run(what, arguments.models, table) for what in (OPERATOR, PLAIN) if arguments.only in (None, what)}
     if len(found) == 2:
         for what, value in found[OPERATOR].items():

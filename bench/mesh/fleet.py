@@ -1,6 +1,6 @@
 """Measures the cost of 10 to 1,000 agents: state updates, idle processor time, routing decisions, xDS pushes and memory.
 
-    python -m bench.mesh_fleet [--agents 10 50 200 1000]
+    python -m bench.mesh.fleet [--agents 10 50 200 1000]
 
 The agents are simulated: one process holds their streams to the controller and reports as real agents do, every 0.3 s, or faster with
 another load each time for the state updates. Each agent has 10 slots.
@@ -25,7 +25,7 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from grpc import aio
 
-from bench.mesh_parts import Part, Parts, Table, quantile, wait_until
+from bench.parts import Part, Parts, Table, quantile, wait_until
 from echorator.controller.xds.resources import ENDPOINT
 from echorator.gateway.dispatcher import Dispatcher
 from echorator.gateway.fleet import Fleet

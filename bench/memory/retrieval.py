@@ -1,6 +1,6 @@
 """Measures evidence recall@k of the memory on long dialogues (LoCoMo's format), with the ablation of its signals.
 
-    python -m bench.memory_retrieval PATH/locomo.json [--embedder minilm]
+    python -m bench.memory.retrieval PATH/locomo.json [--embedder minilm]
 
 Every turn is remembered as a client would: speaker, text (with the caption of its picture), session, date. Every question with
 evidence is asked; recall@k is the share of its evidence turns among the first k, the mean over questions. One setting for

@@ -1,6 +1,6 @@
 """Measures how many requests pass: through the buffer alone, the Python gateway and Envoy; and that no agent gets more than its slots.
 
-    python -m bench.mesh_throughput
+    python -m bench.mesh.throughput
 
 Needs h2load and, for Envoy, nghttpd (Debian: nghttp2-client, nghttp2-server) and `pip install 'echorator[envoy]'`. Direct calls, a bare
 pass-through proxy and the gateway take turns, all before the same back end; the table has medians.
@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench.mesh_parts import Parts, Table, framed, h2load
+from bench.parts import Parts, Table, framed, h2load
 from echorator.gateway.balancing.balancer import Want, assign
 from echorator.gateway.balancing.buffer import RequestBuffer, Room, Waiting
 from echorator.gateway.balancing.hash_ring import HashRing

@@ -1,6 +1,6 @@
 """Measures consolidation and forgetting: size and recall after merging duplicates, and a year of simulated use in a bounded memory.
 
-    python -m bench.memory_life [--embedder hashed]
+    python -m bench.memory.life [--embedder hashed]
 
 Consolidation: 5,000 statements and a paraphrase of each (other order, other verb, other form of the same fact). The year: 20
 memories a day, asked for by the law that Anderson and Schooler (1991) found in real environments: the odds fall with the power of

@@ -1,6 +1,6 @@
-"""The peer of `operator_scale`: a plain watch-and-patch loop on kubernetes-asyncio, with its own watch and its typed calls.
+"""The peer of `scale`: a plain watch-and-patch loop on kubernetes-asyncio, with its own watch and its typed calls.
 
-python -m bench.operator_plain KUBECONFIG NAMESPACE PORT
+python -m bench.kube.plain KUBECONFIG NAMESPACE PORT
 """
 
 from __future__ import annotations

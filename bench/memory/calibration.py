@@ -1,6 +1,6 @@
 """Fits the curve of confidence that ships, on generated facts and questions; no data set is used.
 
-    python -m bench.calibration [--embedder hashed]
+    python -m bench.memory.calibration [--embedder hashed]
 
 2,300 facts of echo-nano's generator are remembered and 600 of them asked for; of the first 10 recalled memories the one that states the
 fact is relevant. Prints the isotonic curve (fit -> probability), thinned, for `echorator/cognition/recall/confidence.py`.
