@@ -121,7 +121,7 @@ async def one_size(n: int, threads: int) -> None:
             times.append(time.perf_counter() - begin_s)
         with ThreadPoolExecutor(threads) as pool:
             begin_s = time.perf_counter()
-            list(pool.map(lambda one: cognition._search(opened, one, np.asarray(one.embedding)), asked * 2))
+            list(pool.map(lambda one: cognition.searching.best(opened, one, np.asarray(one.embedding)), asked * 2))
             rate = 2 * QUERIES / (time.perf_counter() - begin_s)
         p50, p99 = np.percentile(times, [50, 99]) * 1000
         kind = "hnsw" if opened.index.graph_size else "exact"

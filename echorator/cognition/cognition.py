@@ -1,8 +1,8 @@
 """The core of the memory: remember, recall, update and forget, over a store, an embedder and one in-memory index per namespace.
 
-`api`, `turns` and `upkeep` call it with plain values. A write embeds outside the namespace's lock; then, holding the lock, it decides
-what supersedes what (`coherence`), writes durably, and only then changes the index. So the index never shows a memory that was
-not written, and the next recall finds every acknowledged one.
+`api`, `turns` and `upkeep` call it with plain values; `searching` finds what is recalled. A write embeds outside the namespace's lock;
+then, holding the lock, it decides what supersedes what (`coherence`), writes durably, and only then changes the index. So the index never
+shows a memory that was not written, and the next recall finds every acknowledged one.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ from typing import Any
 import numpy as np
 
 from echorator.cognition.embedders.hashed import Embedder
-from echorator.cognition.learning.facts import fact_of, topic_asked
+from echorator.cognition.learning.facts import fact_of
 from echorator.cognition.learning.writing import Told, check_text, embedded_text, memory_of, with_vectors
-from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt, Vector
+from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.recall.coherence import Topic, decide, topic_of
-from echorator.cognition.recall.confidence import fit_of
-from echorator.cognition.recall.indexing import session_hash, speaker_hash
 from echorator.cognition.recall.namespace import OpenNamespace
-from echorator.cognition.recall.recalling import NO_SIGNALS, Answer, Asked, Owner, Recalled, admits, judged, unit
+from echorator.cognition.recall.recalling import Answer, Asked, Owner, unit
 from echorator.cognition.recall.session import SessionState
+from echorator.cognition.searching import Searching
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.snapshots import GraphSnapshots
 from echorator.cognition.storing.store import MemoryNotFoundError, Store
-from echorator.cognition.text import date_words, ids_of, query_ids, words
+from echorator.cognition.text import date_words, ids_of, words
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +46,7 @@ class Cognition:
         self.embedder = embedder
         self.settings = settings
         self.stages = Stages()
+        self.searching = Searching(store, settings, embedder.trust, self.stages)
         self.embedder_id = 0
         self.on_erased: list[Callable[[str], None]] = []  # called with the tenant after an erasure by this process
         self.on_opened: list[Callable[[OpenNamespace], None]] = []
@@ -359,53 +359,5 @@ class Cognition:
             with self.stages.timed("embed"):
                 vector = (await self.embedder.embed([asked.query]))[0]
         embedded_s = time.perf_counter()
-        found = await asyncio.to_thread(self._search, opened, asked, np.ascontiguousarray(vector))
+        found = await asyncio.to_thread(self.searching.best, opened, asked, np.ascontiguousarray(vector))
         return Answer(found, embedded_s - begin_s, time.perf_counter() - embedded_s)
-
-    def _search(self, opened: OpenNamespace, asked: Asked, vector: Vector) -> list[Recalled]:
-        with self.stages.timed("recall"):
-            now_s = time.time() if asked.now_s is None else asked.now_s
-            filter_ = asked.filter
-            labels, scores, signals, cosines, coverages = opened.index.search(
-                vector if vector.any() else None,
-                query_ids(asked.query),
-                weights=(asked.weights or self.settings.weights).array(self.embedder.trust),
-                k=asked.k,
-                now_s=now_s,
-                as_of_s=now_s if asked.as_of_s is None else asked.as_of_s,
-                superseded=asked.superseded,
-                since_s=-1e300 if filter_.since_s is None else filter_.since_s,
-                before_s=1e300 if filter_.before_s is None else filter_.before_s,
-                kinds=sum(1 << kind for kind in filter_.kinds) or 0xFFFFFFFF,
-                session=session_hash(filter_.session),
-                speaker=speaker_hash(filter_.speaker),
-                valence=asked.mood.valence,
-                arousal=asked.mood.arousal,
-                goals=opened.goal_rows,
-                pool=self.settings.pool,
-            )
-            by_id = {m.id: m for m in self.store.memories(opened.namespace, labels.tolist())}
-            confidences = opened.curve.confidence(fit_of(cosines, coverages))
-            found = [
-                Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i]))
-                for i, label in enumerate(labels.tolist())
-                if label in by_id
-            ]
-        return self._with_facts(opened, asked, vector, found, now_s)
-
-    def _with_facts(self, opened: OpenNamespace, asked: Asked, vector: Vector, found: list[Recalled], now_s: float) -> list[Recalled]:
-        """Rank memories that state the fact asked for first, whatever their words, and lower the confidence of those that state another.
-
-        Return `found` unchanged where the query does not ask for a single fact.
-        """
-        topic = topic_asked(asked.query)
-        if topic is None:
-            return found
-        with self.stages.timed("coherence"):
-            weight = (asked.weights or self.settings.weights).fact
-            known = {r.memory.id for r in found}
-            stated = [m for m in self.store.facts(opened.namespace, *topic) if m.id not in known and admits(asked, m, now_s)]
-            cosines = opened.vectors([m.id for m in stated]) @ vector
-            found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
-            found = [judged(r, topic, weight) for r in found]
-        return sorted(found, key=lambda r: -r.score)[: asked.k]

@@ -1,7 +1,7 @@
 """Reads statements worth keeping, subject-attribute-value facts, entities and importance from English sentences.
 
 Rules do it, so that the write path needs no model; a sentence that no rule matches stays an episodic memory with its words. Feeds
-`writing` and `turns`; by the facts `coherence` decides which earlier memory a new one supersedes, and `cognition` ranks answers.
+`writing` and `turns`; by the facts `coherence` decides which earlier memory a new one supersedes, and `searching` ranks answers.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""Searches an open namespace: its index by all signals, then the facts that the query asks for. Fed by `cognition`; runs on threads."""
+
+from __future__ import annotations
+
+import time
+
+from echorator.cognition.learning.facts import topic_asked
+from echorator.cognition.memory import Vector
+from echorator.cognition.recall.confidence import fit_of
+from echorator.cognition.recall.indexing import session_hash, speaker_hash
+from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, judged
+from echorator.cognition.settings import CognitionSettings
+from echorator.cognition.stages import Stages
+from echorator.cognition.storing.store import Store
+from echorator.cognition.text import query_ids
+
+
+class Searching:
+    """The searches of one memory. It has no state that changes, so searches may run at the same time."""
+
+    def __init__(self, store: Store, settings: CognitionSettings, trust: float, stages: Stages) -> None:
+        """Search what is in `store`; `trust` is how much the embedder's cosines count."""
+        self._store = store
+        self._settings = settings
+        self._trust = trust
+        self._stages = stages
+
+    def best(self, opened: OpenNamespace, asked: Asked, vector: Vector) -> list[Recalled]:
+        """Return the best `asked.k` memories of the namespace, best first; `vector` is the query's, contiguous, zeros for none."""
+        with self._stages.timed("recall"):
+            now_s = time.time() if asked.now_s is None else asked.now_s
+            filter_ = asked.filter
+            labels, scores, signals, cosines, coverages = opened.index.search(
+                vector if vector.any() else None,
+                query_ids(asked.query),
+                weights=(asked.weights or self._settings.weights).array(self._trust),
+                k=asked.k,
+                now_s=now_s,
+                as_of_s=now_s if asked.as_of_s is None else asked.as_of_s,
+                superseded=asked.superseded,
+                since_s=-1e300 if filter_.since_s is None else filter_.since_s,
+                before_s=1e300 if filter_.before_s is None else filter_.before_s,
+                kinds=sum(1 << kind for kind in filter_.kinds) or 0xFFFFFFFF,
+                session=session_hash(filter_.session),
+                speaker=speaker_hash(filter_.speaker),
+                valence=asked.mood.valence,
+                arousal=asked.mood.arousal,
+                goals=opened.goal_rows,
+                pool=self._settings.pool,
+            )
+            by_id = {m.id: m for m in self._store.memories(opened.namespace, labels.tolist())}
+            confidences = opened.curve.confidence(fit_of(cosines, coverages))
+            found = [
+                Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i]))
+                for i, label in enumerate(labels.tolist())
+                if label in by_id
+            ]
+        return self._with_facts(opened, asked, vector, found, now_s)
+
+    def _with_facts(self, opened: OpenNamespace, asked: Asked, vector: Vector, found: list[Recalled], now_s: float) -> list[Recalled]:
+        """Rank memories that state the fact asked for first, whatever their words, and lower the confidence of those that state another.
+
+        Return `found` unchanged where the query does not ask for a single fact.
+        """
+        topic = topic_asked(asked.query)
+        if topic is None:
+            return found
+        with self._stages.timed("coherence"):
+            weight = (asked.weights or self._settings.weights).fact
+            known = {r.memory.id for r in found}
+            stated = [m for m in self._store.facts(opened.namespace, *topic) if m.id not in known and admits(asked, m, now_s)]
+            cosines = opened.vectors([m.id for m in stated]) @ vector
+            found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
+            found = [judged(r, topic, weight) for r in found]
+        return sorted(found, key=lambda r: -r.score)[: asked.k]
