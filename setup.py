@@ -4,6 +4,7 @@ The engine compiles against the headers and links to the libraries that the llam
 """
 
 import importlib.util
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -54,5 +55,6 @@ setup(
         include_path=["_native"],
         build_dir="build/cython",
         compiler_directives={"language_level": 3, "embedsignature": True},
-    )
+    ),
+    options={"build_ext": {"parallel": os.cpu_count()}},  # by default one compiler runs at a time
 )
