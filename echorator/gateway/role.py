@@ -40,7 +40,7 @@ class GatewayRole:
         self.id = uuid.uuid4().hex
         self.dispatcher = Dispatcher(settings, self.id)
         self._models = ModelHealth(self.dispatcher)
-        self.view = FleetView(controller, self.id, self._models)
+        self.view = FleetView(controller, self._models)
         self.dispatcher.scale_from_zero = self.view.scale_from_zero
         self.forwarding = Forwarding(self.dispatcher, settings, self.id, self.view.synced)
         suspects = self.forwarding.suspects
