@@ -1,8 +1,8 @@
 """Generate `echorator/rpc/` from the .proto files beside this script.
 
-The Python package of the generated code is `echorator.rpc.v1`, the proto path is `echorator/v1`, so the imports that
-protoc writes are rewritten on the way. Output depends on the version of grpcio-tools, which the `test` extra pins. protoc types the
-messages but not the services; `service_types` adds that, for grpc.aio.
+The public package `echorator.v1` becomes the Python package `echorator.rpc.v1`, the private `echorator.mesh.v1` becomes
+`echorator.rpc.mesh.v1`, so the imports that protoc writes are rewritten on the way. Output depends on the version of
+grpcio-tools, which the `test` extra pins. protoc types the messages but not the services; `service_types` adds that, for grpc.aio.
 
     python protos/generate.py           write the files
     python protos/generate.py --check   print a diff and exit 1 where the files are not what protoc gives now
@@ -22,30 +22,31 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from grpc_tools import protoc
 
 PROTOS = Path(__file__).resolve().parent
-TARGET = PROTOS.parent / "echorator" / "rpc" / "v1"
+TARGET = PROTOS.parent / "echorator" / "rpc"
 _LOOSE = '# mypy: disable-error-code="type-arg"\n'  # protoc writes a bare Mapping
-_IMPORT = re.compile(r"^from echorator\.v1 import ", re.MULTILINE)
+_IMPORT = re.compile(r"^from echorator\.((?:mesh\.)?v1) import ", re.MULTILINE)
 
 
 def generate(folder: Path) -> dict[str, str]:
-    """Run protoc with `folder` as its output and return the rewritten texts by file name.
+    """Run protoc with `folder` as its output and return the rewritten texts by path below `TARGET`.
 
     Raises:
         SystemExit: protoc refused a file; it has printed why.
     """
-    sources = sorted(str(p.relative_to(PROTOS)) for p in PROTOS.glob("echorator/v1/*.proto"))
+    sources = sorted(str(p.relative_to(PROTOS)) for p in PROTOS.glob("echorator/**/*.proto"))
     well_known = files("grpc_tools") / "_proto"
     arguments = ["protoc", f"-I{PROTOS}", f"-I{well_known}"]
     arguments += [f"--{kind}_out={folder}" for kind in ("python", "pyi", "grpc_python")]
     described = folder / "described.binpb"
     if protoc.main([*arguments, f"--descriptor_set_out={described}", *sources]) != 0:
         raise SystemExit(1)
-    made = sorted((folder / "echorator" / "v1").iterdir())
-    texts = {p.name: _IMPORT.sub("from echorator.rpc.v1 import ", p.read_text("utf-8")) for p in made}
+    root = folder / "echorator"
+    made = sorted(p for p in root.rglob("*") if p.is_file())
+    texts = {p.relative_to(root).as_posix(): _IMPORT.sub(r"from echorator.rpc.\1 import ", p.read_text("utf-8")) for p in made}
     texts = {name: _LOOSE + text if name.endswith(".pyi") else text for name, text in texts.items()}
     for file in FileDescriptorSet.FromString(described.read_bytes()).file:
         if file.service:
-            texts[f"{Path(file.name).stem}_pb2_grpc.pyi"] = service_types(file)
+            texts[f"{Path(file.name).with_suffix('').relative_to('echorator')}_pb2_grpc.pyi"] = service_types(file)
     return texts
 
 
@@ -65,7 +66,7 @@ def service_types(file: FileDescriptorProto) -> str:
         "",
         "from grpc import aio",
         "",
-        f"from echorator.rpc.v1 import {Path(file.name).stem}_pb2 as pb",
+        f"from echorator.rpc.{file.package.removeprefix('echorator.')} import {Path(file.name).stem}_pb2 as pb",
     ]
     for service in file.service:
         lines += ["", f"class {service.name}Stub:", "    def __init__(self, channel: aio.Channel) -> None: ..."]
@@ -82,7 +83,8 @@ def service_types(file: FileDescriptorProto) -> str:
 
 def differences(texts: dict[str, str], target: Path) -> list[str]:
     """Unified diff lines from what lies in `target` to `texts`; empty where they are equal."""
-    there = {p.name: p.read_text("utf-8") for p in target.glob("*_pb2*.py*") if p.suffix in (".py", ".pyi")}
+    found = [p for p in target.rglob("*_pb2*.py*") if p.suffix in (".py", ".pyi")]
+    there = {p.relative_to(target).as_posix(): p.read_text("utf-8") for p in found}
     lines: list[str] = []
     for name in sorted(there.keys() | texts.keys()):
         old, new = there.get(name, ""), texts.get(name, "")
@@ -102,7 +104,6 @@ def main() -> int:
         lines = differences(texts, TARGET)
         sys.stdout.writelines(lines)
         return 1 if lines else 0
-    TARGET.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (TARGET / name).write_text(text, "utf-8")
     return 0

@@ -18,9 +18,10 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from echorator.rpc.mesh.v1 import mesh_pb2
+from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1 import model_pb2
-from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
 STREAMED = 16  # messages of a streamed answer
 OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
@@ -99,29 +100,29 @@ class SimulatedAgent:
         self._reports = asyncio.Event()
         self.call: Any = None
 
-    async def run(self, stub: ControllerServiceStub, interval_s: float, changing: bool) -> None:
+    async def run(self, stub: MeshServiceStub, interval_s: float, changing: bool) -> None:
         """Report every `interval_s`; with another load each time if `changing`."""
-        self.call = stub.Session(self._messages(interval_s, changing))
+        self.call = stub.AgentSession(self._messages(interval_s, changing))
         try:
             while await self.call.read() is not aio.EOF:
                 pass
         finally:
             self.call.cancel()
 
-    async def _messages(self, interval_s: float, changing: bool) -> AsyncIterator[pb.AgentMessage]:
+    async def _messages(self, interval_s: float, changing: bool) -> AsyncIterator[mesh_pb2.AgentMessage]:
         instance = uuid.uuid4().hex
-        yield pb.AgentMessage(register=pb.Register(protocol=1, id=self.name, instance=instance, address=self._address))
+        yield mesh_pb2.AgentMessage(register=mesh_pb2.Register(protocol=1, id=self.name, instance=instance, address=self._address))
         model = self._model
         while True:
             if changing:
                 model.busy = random.randrange(model.slots + 1)
-            yield pb.AgentMessage(report=pb.Report(models=[model]))
+            yield mesh_pb2.AgentMessage(report=mesh_pb2.Report(models=[model]))
             await asyncio.sleep(interval_s * random.uniform(0.9, 1.1))
 
 
 async def _agents(arguments: argparse.Namespace) -> None:
     async with aio.insecure_channel(arguments.controller) as channel:
-        stub = ControllerServiceStub(channel)
+        stub = MeshServiceStub(channel)
         ends = []
         for i in range(arguments.count):
             back_ends = arguments.back_ends or [f"127.1.{i // 250}.{1 + i % 250}:1"]

@@ -31,8 +31,9 @@ from echorator.gateway.dispatcher import Dispatcher
 from echorator.gateway.fleet import Fleet
 from echorator.gateway.settings import GatewaySettings
 from echorator.gateway.waking import Waking
+from echorator.rpc.mesh.v1 import mesh_pb2
+from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from echorator.rpc.v1 import controller_pb2 as pb
-from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 from tests.support.ports import free_port
 
 HEADINGS = (
@@ -77,9 +78,9 @@ class Probe:
     """An agent whose number of slots identifies its latest report, and an xDS client that watches the agent."""
 
     def __init__(self, channel: aio.Channel) -> None:
-        self._out: asyncio.Queue[pb.AgentMessage] = asyncio.Queue()
+        self._out: asyncio.Queue[mesh_pb2.AgentMessage] = asyncio.Queue()
         self._asked: asyncio.Queue[Any] = asyncio.Queue()
-        self._session = ControllerServiceStub(channel).Session(self._queued(self._out))
+        self._session = MeshServiceStub(channel).AgentSession(self._queued(self._out))
         self._ads = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel).StreamAggregatedResources(self._queued(self._asked))
         self._seen: dict[int, int] = {}
         self._news = asyncio.Event()
@@ -122,12 +123,12 @@ class Probe:
 
     def _report(self, slots: int) -> None:
         model = pb.AgentModel(name="m", generation=1, state=pb.AGENT_MODEL_STATE_READY, slots=slots, generates=True)
-        self._out.put_nowait(pb.AgentMessage(report=pb.Report(models=[model])))
+        self._out.put_nowait(mesh_pb2.AgentMessage(report=mesh_pb2.Report(models=[model])))
 
     async def pushes(self) -> list[float]:
         """Return the seconds from each report with a new number of slots to the xDS endpoints with that number."""
-        register = pb.Register(protocol=1, id="probe", instance=uuid.uuid4().hex, address=f"127.0.0.1:{PORT}")
-        self._out.put_nowait(pb.AgentMessage(register=register))
+        register = mesh_pb2.Register(protocol=1, id="probe", instance=uuid.uuid4().hex, address=f"127.0.0.1:{PORT}")
+        self._out.put_nowait(mesh_pb2.AgentMessage(register=register))
         times = []
         for i in range(PUSHES):
             self._report(11 + i % 2)

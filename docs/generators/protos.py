@@ -1,4 +1,7 @@
-"""`protos.md`: the public services, methods, messages and fields with the comments of the .proto files, as protoc reads them."""
+"""`protos.md`: the public services, methods, messages and fields with the comments of the .proto files, as protoc reads them.
+
+Of a private package it has the file's own comment only, so that nobody takes its services for calls of users.
+"""
 
 from __future__ import annotations
 
@@ -20,30 +23,30 @@ from grpc_tools import protoc
 from docs.generators.markdown import code, document, prose, table
 
 PROTOS = Path(__file__).resolve().parents[2] / "protos"
-PUBLIC = "echorator/v1"
+PUBLIC, PRIVATE = "echorator/v1", "echorator/mesh/v1"
 _MESSAGES, _ENUMS, _SERVICES = 4, 5, 6  # fields of FileDescriptorProto, of which paths of source positions are made
 _FIELDS, _NESTED, _INNER_ENUMS = 2, 3, 4  # of DescriptorProto
 _VALUES = 2  # of EnumDescriptorProto and, for methods, of ServiceDescriptorProto
 _SYNTAX = 12
 
 INTRODUCTION = """
-The package `echorator.v1` has what users call. Brackets at the end of a comment hold the value of a field that is not set. What a string, a
-list or a number may be is checked before anything else of a call is done; a value out of its range is refused with INVALID_ARGUMENT.
-[Errors](errors.md) lists the statuses.
+The package `echorator.v1` has what users call; [Private](#private) says what else there is. Brackets at the end of a comment hold the value
+of a field that is not set. What a string, a list or a number may be is checked before anything else of a call is done; a value out of its
+range is refused with INVALID_ARGUMENT. [Errors](errors.md) lists the statuses.
 """
 
 Path_ = tuple[int, ...]
 
 
-def described() -> list[FileDescriptorProto]:
-    """Return the public .proto files with the positions of their comments, in the order of their names.
+def described(folder: str) -> list[FileDescriptorProto]:
+    """Return the .proto files of a folder below `PROTOS` with the positions of their comments, in the order of their names.
 
     Raises:
         SystemExit: protoc refused a file; it has printed why.
     """
-    sources = sorted(str(p.relative_to(PROTOS)) for p in PROTOS.glob(f"{PUBLIC}/*.proto"))
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "described.binpb"
+    sources = sorted(str(p.relative_to(PROTOS)) for p in PROTOS.glob(f"{folder}/*.proto"))
+    with tempfile.TemporaryDirectory() as temporary:
+        out = Path(temporary) / "described.binpb"
         well_known = files("grpc_tools") / "_proto"
         arguments = ("protoc", f"-I{PROTOS}", f"-I{well_known}", "--include_source_info", f"--descriptor_set_out={out}", *sources)
         if protoc.main(arguments) != 0:
@@ -64,7 +67,7 @@ def comments_of(file: FileDescriptorProto) -> dict[Path_, str]:
 def page() -> str:
     """Return `protos.md`."""
     lines: list[str] = []
-    for file in described():
+    for file in described(PUBLIC):
         comments = comments_of(file)
         lines += [f"## {file.name}", ""]
         lines += _header(comments.get((_SYNTAX,), ""))
@@ -79,6 +82,9 @@ def page() -> str:
             lines += _message(message, message.name, (_MESSAGES, i), comments)
         for i, enum in enumerate(file.enum_type):
             lines += _enum(enum, enum.name, (_ENUMS, i), comments)
+    lines += ["## Private", ""]
+    for file in described(PRIVATE):
+        lines += [f"`{file.name}`:", "", *_header(comments_of(file).get((_SYNTAX,), ""))]
     return document("Protocol buffers", INTRODUCTION, lines)
 
 
@@ -155,7 +161,7 @@ def _enum(enum: EnumDescriptorProto, name: str, path: Path_, comments: dict[Path
 def without_comment() -> list[str]:
     """Return the methods, fields and values, as TYPE.NAME, that have no comment."""
     missing: list[str] = []
-    for file in described():
+    for file in (*described(PUBLIC), *described(PRIVATE)):
         comments = comments_of(file)
         parents: list[tuple[str, Path_, Sequence[MethodDescriptorProto | FieldDescriptorProto]]] = []
         parents += [(s.name, (_SERVICES, i, _VALUES), s.method) for i, s in enumerate(file.service)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from echorator.controller.settings import ControllerSettings
 from echorator.errors import EchoratorError
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import controller_pb2 as pb
 
 _log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Fleet:
             if not record.instance:
                 self._forget(record, "it did not come back after the controller's restart")
 
-    def register(self, asked: pb.Register) -> AgentRecord:
+    def register(self, asked: mesh_pb2.Register) -> AgentRecord:
         """Add a connected agent and return its new record. The same process may register again at any time.
 
         Raises:
@@ -137,7 +138,7 @@ class Fleet:
         self._changed(asked.id, True)
         return record
 
-    def report(self, record: AgentRecord, report: pb.Report) -> None:
+    def report(self, record: AgentRecord, report: mesh_pb2.Report) -> None:
         """Adopt an agent's report of its models and load, which also ends its silence."""
         self.on_report()
         record.silent_s = 0.0

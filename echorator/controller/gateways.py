@@ -1,19 +1,22 @@
 """The connected gateways: their addresses, their waiting requests by model, and the requests that they have convicted.
 
 Envoy and gRPC clients send calls that no agent can take yet to the addresses. The waiting requests count as a model's queue. A request that
-one gateway found to end agents is passed on, so that all gateways refuse it. Fed by `service`; feeds `xds` and `placer`.
+one gateway found to end agents is passed on, so that all gateways refuse it. Fed by `sessions`; feeds `xds`, `placer` and `sessions`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.controller.watching import Watchers
+from echorator.rpc.mesh.v1 import mesh_pb2
 
 MOST_CONVICTIONS = 4096
 LONGEST_S = 86_400.0
+
+CONVICTED = "convicted"  # the only key of `Gateways.conviction_changes`
 
 
 class Gateways:
@@ -22,56 +25,52 @@ class Gateways:
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
         self._convicted: dict[bytes, float] = {}  # by digest: when the conviction ends, on the monotonic clock
-        self._connected: list[tuple[str, str]] = []
-        self._held: dict[object, Mapping[str, int]] = {}  # by stream: the waiting requests by model
+        self._reports: dict[object, tuple[str, dict[str, int]]] = {}  # by stream: address, and waiting requests by model
+        self.conviction_changes = Watchers()
 
     @contextmanager
-    def connected(self, gateway_id: str, address: str) -> Iterator[None]:
-        """Count a gateway as connected while the context lasts; a watcher without an address is no gateway and is ignored."""
-        entry = (gateway_id, address)
-        if address:
-            self._connected.append(entry)
-            self._on_change()
-        try:
-            yield
-        finally:
-            if address:
-                self._connected.remove(entry)
-                self._on_change()
-
-    @contextmanager
-    def holding(self) -> Iterator[Callable[[Mapping[str, int]], None]]:
-        """Yield a function that sets the waiting requests (by model) of one stream; they count while the context lasts."""
+    def connected(self) -> Iterator[Callable[[mesh_pb2.GatewayReport], None]]:
+        """Yield a function that takes the reports of one gateway; the last one counts while the context lasts."""
         stream = object()
 
-        def tell(waiting: Mapping[str, int]) -> None:
-            self._held[stream] = dict(waiting)
+        def take(report: mesh_pb2.GatewayReport) -> None:
+            before = self.addresses()
+            self._reports[stream] = report.address, dict(report.waiting)
+            self._tell(before)
+            self._convict(report.convicted)
 
         try:
-            yield tell
+            yield take
         finally:
-            self._held.pop(stream, None)
+            before = self.addresses()
+            self._reports.pop(stream, None)
+            self._tell(before)
 
-    def convict(self, told: Iterable[pb.Conviction]) -> bool:
-        """Add a gateway's convictions; return whether any of them was new."""
-        now_s, before = time.monotonic(), len(self.convictions())
+    def _tell(self, before: list[str]) -> None:
+        if self.addresses() != before:
+            self._on_change()
+
+    def _convict(self, told: Iterable[mesh_pb2.Conviction]) -> None:
+        """Add a gateway's convictions, and wake those who watch where any of them is new."""
+        now_s, known = time.monotonic(), {conviction.digest for conviction in self.convictions()}
         for conviction in told:
             until_s = now_s + min(LONGEST_S, max(0.0, conviction.for_s))
             self._convicted[conviction.digest] = max(until_s, self._convicted.get(conviction.digest, 0.0))
         while len(self._convicted) > MOST_CONVICTIONS:
             del self._convicted[next(iter(self._convicted))]
-        return len(self._convicted) > before
+        if self._convicted.keys() - known:
+            self.conviction_changes.notify(CONVICTED)
 
-    def convictions(self) -> list[pb.Conviction]:
+    def convictions(self) -> list[mesh_pb2.Conviction]:
         """Return all convictions that hold now, with the seconds left."""
         now_s = time.monotonic()
         self._convicted = {digest: until_s for digest, until_s in self._convicted.items() if until_s > now_s}
-        return [pb.Conviction(digest=digest, for_s=until_s - now_s) for digest, until_s in self._convicted.items()]
+        return [mesh_pb2.Conviction(digest=digest, for_s=until_s - now_s) for digest, until_s in self._convicted.items()]
 
     def held(self, model: str) -> int:
         """Return how many requests for the model wait at all gateways together."""
-        return sum(max(0, waiting.get(model, 0)) for waiting in self._held.values())
+        return sum(max(0, waiting.get(model, 0)) for _, waiting in self._reports.values())
 
     def addresses(self) -> list[str]:
         """Return the distinct addresses of all gateways, sorted."""
-        return sorted({address for _, address in self._connected})
+        return sorted({address for address, _ in self._reports.values() if address})

@@ -1,4 +1,7 @@
-"""Validates the messages that the controller receives: model specs and registrations of agents. Pure; used by `service` and `sessions`."""
+"""Validates the messages that the controller receives: model specs, registrations of agents, reports of gateways.
+
+Pure; used by `service` and `sessions`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 from echorator.errors import EchoratorError, InvalidRequestError
 from echorator.ranged import within
 from echorator.rpc import SESSION_PROTOCOL
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.serving.address import host_port
 from echorator.settings import MOST_REPLICAS
@@ -41,7 +45,7 @@ def check_replicas(replicas: int, field: str = "replicas") -> None:
     within(replicas, 0, MOST_REPLICAS, field)
 
 
-def check_register(asked: pb.Register) -> None:
+def check_register(asked: mesh_pb2.Register) -> None:
     """Check a registration; raises ProtocolError for another protocol version, InvalidRequestError that names a wrong field."""
     if asked.protocol != SESSION_PROTOCOL:
         raise ProtocolError(
@@ -56,6 +60,12 @@ def check_register(asked: pb.Register) -> None:
     if asked.for_model and not _MODEL.fullmatch(asked.for_model):
         raise InvalidRequestError(f"register.for_model {asked.for_model[:140]!r} is no name of a model")
     within(asked.priority, 0, 127, "register.priority")
+
+
+def check_gateway(report: mesh_pb2.GatewayReport) -> None:
+    """Check a gateway's report; raises InvalidRequestError where its address is neither empty nor HOST:PORT."""
+    if report.address:
+        host_port(report.address, "address")
 
 
 def loads_again(before: pb.ModelSpec, after: pb.ModelSpec) -> bool:

@@ -1,4 +1,4 @@
-"""The controller as a role of a server: opens its state, runs its loops, and serves its three services and the refusals.
+"""The controller as a role of a server: opens its state, runs its loops, and serves its services and the refusals.
 
 Start order: state first, then the loops, then the services answer. A `Server` hosts it; `open` comes before the server's `start`.
 """
@@ -18,7 +18,7 @@ from grpc import aio
 from echorator.controller.fleet import TICK_S, Fleet
 from echorator.controller.gateways import Gateways
 from echorator.controller.placement.placer import Placer
-from echorator.controller.service import NAME, ControllerService
+from echorator.controller.service import NAMES, ControllerService
 from echorator.controller.sessions import Sessions
 from echorator.controller.settings import ControllerSettings
 from echorator.controller.store import Store
@@ -27,6 +27,7 @@ from echorator.controller.xds.mesh_view import view_of
 from echorator.controller.xds.refusals import Refusals
 from echorator.controller.xds.snapshot import Snapshot
 from echorator.errors import EchoratorError
+from echorator.rpc.mesh.v1.mesh_pb2_grpc import add_MeshServiceServicer_to_server
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import add_ControllerServiceServicer_to_server
 from echorator.telemetry import controller_metrics as metrics
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 class ControllerRole:
     """The role of one controller process; create it with `open`, on a running event loop."""
 
-    names = (NAME, ads.NAME, csds.NAME)
+    names = (*NAMES, ads.NAME, csds.NAME)
 
     def __init__(self, store: Store, settings: ControllerSettings) -> None:
         self._store = store
@@ -45,8 +46,8 @@ class ControllerRole:
         self.fleet = Fleet(settings)
         self.gateways = Gateways(lambda: self.discovery.changed())
         self.placer = Placer(store, self.fleet, self.gateways, settings)
-        self._sessions = Sessions(self.fleet, self.placer, settings, uuid.uuid4().hex)
-        self.calls = ControllerService(store, self.fleet, self.placer, self._sessions, self.gateways, settings)
+        self._sessions = Sessions(self.fleet, self.placer, self.gateways, settings, uuid.uuid4().hex)
+        self.calls = ControllerService(store, self.fleet, self.placer, self._sessions, settings)
         view = Snapshot(lambda: view_of(self.fleet.records(), self.placer.models(), self.gateways.addresses()))
         self.discovery = ads.DiscoveryService(view)
         self._refusals = Refusals(view.names)
@@ -117,8 +118,9 @@ class ControllerRole:
             metrics.ready_replicas.labels(model.spec.name).set(model.status.ready)
 
     def add_to(self, server: aio.Server) -> None:
-        """Register the handlers of the three services, and those that refuse ModelService calls."""
+        """Register the handlers of the services, and those that refuse ModelService calls."""
         add_ControllerServiceServicer_to_server(self.calls, server)
+        add_MeshServiceServicer_to_server(self.calls, server)
         ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(self.discovery, server)
         csds_pb2_grpc.add_ClientStatusDiscoveryServiceServicer_to_server(self._status, server)
         server.add_generic_rpc_handlers((self._refusals,))

@@ -1,7 +1,7 @@
-"""`echorator.v1.ControllerService` on grpc.aio, for operators, agents and gateways.
+"""`echorator.v1.ControllerService` for users, and `echorator.mesh.v1.MeshService` for agents and gateways, on grpc.aio.
 
 The only place of the controller that chooses gRPC status codes (`xds.refusals` does for the xDS control plane). Feeds `store`,
-`placer`, `fleet` and `gateways`.
+`placer`, `fleet` and `sessions`.
 """
 
 from __future__ import annotations
@@ -9,39 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 import grpc
 
 from echorator.controller.fleet import AgentExistsError, AgentNotFoundError, AgentRecord, Fleet
-from echorator.controller.gateways import Gateways
-from echorator.controller.placement.placer import Placer
+from echorator.controller.placement.placer import ModelEntry, Placer
 from echorator.controller.requests import ProtocolError, check_replicas, check_spec, loads_again
 from echorator.controller.sessions import Sessions
 from echorator.controller.settings import ControllerSettings
 from echorator.controller.store import StateDamagedError, Store, StoredModel
 from echorator.controller.watching import Watch, Watchers
 from echorator.errors import DrainingError, EchoratorError, InvalidRequestError, ModelNotFoundError, ResourceError
+from echorator.rpc.mesh.v1 import mesh_pb2
+from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceServicer
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceServicer
-from echorator.serving.address import host_port
 from echorator.serving.calls import Calls, Codes, Context, rpc
 
 _log = logging.getLogger(__name__)
 
-NAME: str = pb.DESCRIPTOR.services_by_name["ControllerService"].full_name
-
-
-CONVICTED = ""  # key under which watchers of agents hear of convicted requests; never the id of an agent
+NAMES: tuple[str, str] = (
+    pb.DESCRIPTOR.services_by_name["ControllerService"].full_name,
+    mesh_pb2.DESCRIPTOR.services_by_name["MeshService"].full_name,
+)
 
 
 class ChangedError(EchoratorError):
     """A model was changed by another client since the caller read it."""
 
 
-class ControllerService(Calls, ControllerServiceServicer):
-    """The handlers of all methods of ControllerService."""
+class ControllerService(Calls, ControllerServiceServicer, MeshServiceServicer):
+    """The handlers of all methods of ControllerService and MeshService: they share the models, the statuses and the drain."""
 
     codes: ClassVar[Codes] = (
         (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
@@ -55,15 +55,12 @@ class ControllerService(Calls, ControllerServiceServicer):
         (StateDamagedError, grpc.StatusCode.DATA_LOSS),
     )
 
-    def __init__(
-        self, store: Store, fleet: Fleet, placer: Placer, sessions: Sessions, gateways: Gateways, settings: ControllerSettings
-    ) -> None:
+    def __init__(self, store: Store, fleet: Fleet, placer: Placer, sessions: Sessions, settings: ControllerSettings) -> None:
         super().__init__()
         self._store = store
         self._fleet = fleet
         self._placer = placer
         self._sessions = sessions
-        self._gateways = gateways
         self._settings = settings
         self._agent_changes = Watchers()
         self._changing = asyncio.Lock()
@@ -113,16 +110,18 @@ class ControllerService(Calls, ControllerServiceServicer):
 
     @rpc
     async def ScaleModel(self, request: pb.ScaleModelRequest, _context: Context) -> pb.MeshModel:
-        """Change a model's replicas; with `at_least` only upwards."""
+        """Change a model's replicas."""
         check_replicas(request.replicas)
         async with self._changing:
-            entry = self._placer.get(request.name)
-            if entry.stored.spec.replicas == request.replicas or (request.at_least and entry.stored.spec.replicas > request.replicas):
-                return entry.message
-            spec = pb.ModelSpec()
-            spec.CopyFrom(entry.stored.spec)
-            spec.replicas = request.replicas
-            return await self._put(spec, entry.stored)
+            return await self._scale(self._placer.get(request.name), request.replicas)
+
+    async def _scale(self, model: ModelEntry, replicas: int) -> pb.MeshModel:
+        if model.stored.spec.replicas == replicas:
+            return model.message
+        spec = pb.ModelSpec()
+        spec.CopyFrom(model.stored.spec)
+        spec.replicas = replicas
+        return await self._put(spec, model.stored)
 
     @rpc
     async def WatchModels(self, _request: pb.WatchModelsRequest, context: Context) -> None:
@@ -160,18 +159,14 @@ class ControllerService(Calls, ControllerServiceServicer):
         return pb.ListAgentsResponse(agents=[record.agent for record in self._fleet.records()])
 
     @rpc
-    async def WatchAgents(self, request: pb.WatchAgentsRequest, context: Context) -> None:
-        """Send all agents, then those that change or are removed, and convicted requests; a gateway counts as connected meanwhile."""
-        if request.gateway_address:
-            host_port(request.gateway_address, "gateway_address")
-        with self._gateways.connected(request.gateway_id, request.gateway_address), self._agent_changes.watch() as watch:
-            known = [record.agent for record in self._fleet.records()]
-            await context.write(pb.AgentsEvent(changed=known, synced=True, convicted=self._gateways.convictions()))
+    async def WatchAgents(self, _request: pb.WatchAgentsRequest, context: Context) -> None:
+        """Send all agents, then those that change or are removed."""
+        with self._agent_changes.watch() as watch:
+            await context.write(pb.AgentsEvent(changed=[record.agent for record in self._fleet.records()], synced=True))
             async for names in self._changes(watch, self._settings.load_push_s):
-                records = [(name, self._fleet.record(name)) for name in names if name != CONVICTED]
+                records = [(name, self._fleet.record(name)) for name in names]
                 changed = [r.agent for _, r in records if r is not None]
-                convicted = self._gateways.convictions() if CONVICTED in names else []
-                await context.write(pb.AgentsEvent(changed=changed, removed=[n for n, r in records if r is None], convicted=convicted))
+                await context.write(pb.AgentsEvent(changed=changed, removed=[n for n, r in records if r is None]))
 
     @rpc
     async def DrainAgent(self, request: pb.DrainAgentRequest, _context: Context) -> pb.Agent:
@@ -180,32 +175,23 @@ class ControllerService(Calls, ControllerServiceServicer):
         await self._placer.save_agents()
         return record.agent
 
+    # MeshService
+
     @rpc
-    async def Session(self, request: AsyncIterator[pb.AgentMessage], context: Context) -> None:
+    async def AgentSession(self, request: AsyncIterator[mesh_pb2.AgentMessage], context: Context) -> None:
         """Serve the session of one agent, see `sessions`."""
-        await self._sessions.run(request, context.write)
-
-    # Gateways
+        await self._sessions.of_agent(request, context.write)
 
     @rpc
-    async def ReportGateway(self, request: AsyncIterator[pb.GatewayReport], _context: Context) -> pb.ReportGatewayResponse:
-        """Read a gateway's reports of waiting and convicted requests, until its stream ends or the controller shuts down."""
-        with self._gateways.holding() as tell:
-            reading = asyncio.create_task(self._read(request, tell))
-            closing = asyncio.create_task(self.closing.wait())
-            try:
-                await asyncio.wait((reading, closing), return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    raise DrainingError("the controller is shutting down; connect again")
-                reading.result()
-            finally:
-                for task in (reading, closing):
-                    task.cancel()
-                await asyncio.gather(reading, closing, return_exceptions=True)
-        return pb.ReportGatewayResponse()
+    async def GatewaySession(self, request: AsyncIterator[mesh_pb2.GatewayReport], context: Context) -> None:
+        """Serve the session of one gateway, see `sessions`."""
+        await self._sessions.of_gateway(request, context.write)
 
-    async def _read(self, reports: AsyncIterator[pb.GatewayReport], tell: Callable[[Mapping[str, int]], None]) -> None:
-        async for report in reports:
-            tell(report.waiting)
-            if self._gateways.convict(report.convicted):
-                self._agent_changes.notify(CONVICTED)
+    @rpc
+    async def WakeModel(self, request: mesh_pb2.WakeModelRequest, _context: Context) -> mesh_pb2.WakeModelResponse:
+        """Give a model at zero one replica; NOT_FOUND for an unknown name."""
+        async with self._changing:
+            model = self._placer.get(request.name)
+            if not model.stored.spec.replicas:
+                await self._scale(model, 1)
+        return mesh_pb2.WakeModelResponse()

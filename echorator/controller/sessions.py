@@ -1,44 +1,48 @@
-"""The session of an agent with the controller: the agent registers and reports, and is sent what it has to serve whenever that changes.
+"""The sessions of agents and gateways with the controller: they report, and are sent what concerns them whenever that changes.
 
-Fed by `service` with the stream and by `placer` with `pb.Desired`; feeds `fleet` with reports. Every `pb.Desired` is complete, so an
-agent that missed one needs no replay.
+An agent is sent what it has to serve (`Desired`), a gateway what all gateways refuse (`Convictions`). Each such message is complete, so
+that one that was missed needs no replay. Fed by `service` with the streams and by `placer` and `gateways` with what is to be sent; feeds
+`fleet` and `gateways` with reports.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from echorator.controller.fleet import AgentRecord, Fleet
+from echorator.controller.gateways import Gateways
 from echorator.controller.placement.placer import Placer
-from echorator.controller.requests import ProtocolError, check_register
+from echorator.controller.requests import ProtocolError, check_gateway, check_register
 from echorator.controller.settings import ControllerSettings
 from echorator.errors import DrainingError
 from echorator.rpc import SESSION_PROTOCOL
-from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.mesh.v1 import mesh_pb2
 
 REGISTER_S = 10.0  # longest wait for `register` after an agent has connected
 
-Write = Callable[[pb.ControllerMessage], Awaitable[None]]
+Tell = Callable[[mesh_pb2.ControllerMessage], Awaitable[None]]
+TellGateway = Callable[[mesh_pb2.Convictions], Awaitable[None]]
 
 
 class Sessions:
-    """The agents' sessions with one controller process."""
+    """The sessions of all agents and gateways with one controller process, whose id is `controller`."""
 
-    def __init__(self, fleet: Fleet, placer: Placer, settings: ControllerSettings, controller: str) -> None:
+    def __init__(self, fleet: Fleet, placer: Placer, gateways: Gateways, settings: ControllerSettings, controller: str) -> None:
         self._fleet = fleet
         self._placer = placer
+        self._gateways = gateways
         self._settings = settings
         self._controller = controller
         self._closing = asyncio.Event()
 
     def close(self) -> None:
-        """End every session with DrainingError; the agents then connect to the next controller."""
+        """End every session with DrainingError; agents and gateways then connect to the next controller."""
         self._closing.set()
 
-    async def run(self, messages: AsyncIterator[pb.AgentMessage], write: Write) -> None:
-        """Serve one session until the agent ends its stream.
+    async def of_agent(self, messages: AsyncIterator[mesh_pb2.AgentMessage], write: Tell) -> None:
+        """Serve one agent until it ends its stream.
 
         Raises:
             ProtocolError, InvalidRequestError, AgentExistsError: the registration is refused, or the agent violates the protocol.
@@ -46,28 +50,45 @@ class Sessions:
         """
         record = self._fleet.register(await self._registration(messages))
         try:
-            welcome = pb.Welcome(protocol=SESSION_PROTOCOL, report_interval_s=self._settings.report_interval_s, controller=self._controller)
-            await write(pb.ControllerMessage(welcome=welcome))
-            ends: tuple[asyncio.Task[Any], ...] = (
-                asyncio.create_task(self._read(record, messages)),
-                asyncio.create_task(self._tell(record, write)),
-                asyncio.create_task(self._closing.wait()),
-            )
-            try:
-                done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in ends:
-                    task.cancel()
-                await asyncio.gather(*ends, return_exceptions=True)
-            for task in done:
-                task.result()
-            if self._closing.is_set():
-                raise DrainingError("the controller is shutting down; connect again")
+            interval_s = self._settings.report_interval_s
+            welcome = mesh_pb2.Welcome(protocol=SESSION_PROTOCOL, report_interval_s=interval_s, controller=self._controller)
+            await write(mesh_pb2.ControllerMessage(welcome=welcome))
+            await self._until_one_ends(self._read(record, messages), self._tell(record, write))
         finally:
             if not self._closing.is_set():  # else the agent is not lost: this controller ends the session
                 self._fleet.disconnected(record)
 
-    async def _registration(self, messages: AsyncIterator[pb.AgentMessage]) -> pb.Register:
+    async def of_gateway(self, reports: AsyncIterator[mesh_pb2.GatewayReport], write: TellGateway) -> None:
+        """Serve one gateway until it ends its stream; it counts as connected meanwhile.
+
+        Raises:
+            InvalidRequestError: the address of a report is not HOST:PORT.
+            DrainingError: this controller shuts down.
+        """
+        with self._gateways.connected() as take:
+
+            async def read() -> None:
+                async for report in reports:
+                    check_gateway(report)
+                    take(report)
+
+            await self._until_one_ends(read(), self._tell_gateway(write))
+
+    async def _until_one_ends(self, *halves: Coroutine[Any, Any, None]) -> None:
+        """Run both halves of a session until one ends, and raise what it raised. Raises DrainingError when this controller shuts down."""
+        ends: list[asyncio.Task[Any]] = [asyncio.create_task(half) for half in (*halves, self._closing.wait())]
+        try:
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in ends:
+                task.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+        for task in done:
+            task.result()
+        if self._closing.is_set():
+            raise DrainingError("the controller is shutting down; connect again")
+
+    async def _registration(self, messages: AsyncIterator[mesh_pb2.AgentMessage]) -> mesh_pb2.Register:
         try:
             async with asyncio.timeout(REGISTER_S):
                 first = await anext(messages)
@@ -78,7 +99,7 @@ class Sessions:
         check_register(first.register)
         return first.register
 
-    async def _read(self, record: AgentRecord, messages: AsyncIterator[pb.AgentMessage]) -> None:
+    async def _read(self, record: AgentRecord, messages: AsyncIterator[mesh_pb2.AgentMessage]) -> None:
         async for message in messages:
             if message.WhichOneof("message") != "report":
                 raise ProtocolError("a session has one `register`, the rest are `report`s")
@@ -86,7 +107,7 @@ class Sessions:
                 raise ProtocolError("this session was replaced or forgotten; connect again")
             self._fleet.report(record, message.report)
 
-    async def _tell(self, record: AgentRecord, write: Write) -> None:
+    async def _tell(self, record: AgentRecord, write: Tell) -> None:
         told = 0
         with self._placer.desired_changes.watch() as watch:
             self._placer.wake()
@@ -94,5 +115,11 @@ class Sessions:
                 desired = self._placer.desired_of(record.agent.id)
                 if desired is not None and desired.revision != told:
                     told = desired.revision
-                    await write(pb.ControllerMessage(desired=desired))
+                    await write(mesh_pb2.ControllerMessage(desired=desired))
+                await watch.next(0.0)
+
+    async def _tell_gateway(self, write: TellGateway) -> None:
+        with self._gateways.conviction_changes.watch() as watch:
+            while True:
+                await write(mesh_pb2.Convictions(convicted=self._gateways.convictions()))
                 await watch.next(0.0)

@@ -2,7 +2,8 @@
 
 After a reconnect the first snapshot may be incomplete, for the controller may have restarted and its agents may not have registered again:
 agents missing from the snapshot are kept for `RETURN_S`. Fed by the controller's WatchAgents and WatchModels streams; feeds `fleet`
-through a listener (`model_health`), and reports the number of waiting requests and the convicted requests to the controller.
+through a listener (`model_health`). A third stream, GatewaySession, reports the waiting and the convicted requests to the controller, and
+brings what other gateways have convicted.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from grpc import aio
 
 from echorator.backoff import Backoff
+from echorator.rpc.mesh.v1 import mesh_pb2
+from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
@@ -53,19 +56,19 @@ class Listener(Protocol):
 
 
 class FleetView:
-    """The watches of one gateway: `start`, then `close`. `synced` is set after the first snapshot of agents and models, for good."""
+    """The streams of one gateway: `start`, then `close`. `synced` is set for good once the first snapshot of each has arrived."""
 
-    def __init__(self, controller: str, gateway_id: str, listener: Listener) -> None:
+    def __init__(self, controller: str, listener: Listener) -> None:
         self.controller = controller
         self.connected = False
         self.synced = asyncio.Event()
-        self._id = gateway_id
         self._address = ""
         self._listener = listener
         self._agents: set[str] = set()
         self._models: set[str] = set()
         self._models_synced = asyncio.Event()
         self._agents_synced = asyncio.Event()
+        self._convictions_synced = asyncio.Event()
         self._told = asyncio.Event()
         self.convicted: Callable[[], dict[bytes, float]] = dict  # digests refused here, with the seconds left; see `suspects`
         self.on_convicted: Callable[[bytes, float], None] = lambda _digest, _for_s: None  # another gateway convicted a request
@@ -73,46 +76,61 @@ class FleetView:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, address: str) -> None:
-        """Start the watches and the report; `address` is where this gateway serves, "" where no client is to be sent to it."""
+        """Start the streams; `address` is where this gateway serves, "" where no client is to be sent to it."""
         self._address = address
         self._channel = aio.insecure_channel(self.controller, options=CHANNEL_OPTIONS)
-        stub = ControllerServiceStub(self._channel)
-        streams = (lambda: self._watch_agents(stub), lambda: self._watch_models(stub), lambda: self._report(stub))
+        stub, private = ControllerServiceStub(self._channel), MeshServiceStub(self._channel)
+        streams = (lambda: self._watch_agents(stub), lambda: self._watch_models(stub), lambda: self._session(private))
         self._tasks = [asyncio.create_task(self._forever(stream)) for stream in streams]
         self._tasks.append(asyncio.create_task(self._note_sync()))
 
     async def _note_sync(self) -> None:
-        await self._agents_synced.wait()
-        await self._models_synced.wait()
+        for synced in (self._agents_synced, self._models_synced, self._convictions_synced):
+            await synced.wait()
         self.synced.set()
 
     async def scale_from_zero(self, model: str) -> None:
         """Ask the controller for at least one agent of `model`; raises aio.AioRpcError."""
         assert self._channel is not None
-        await ControllerServiceStub(self._channel).ScaleModel(pb.ScaleModelRequest(name=model, replicas=1, at_least=True))
+        await MeshServiceStub(self._channel).WakeModel(mesh_pb2.WakeModelRequest(name=model))
 
     def tell(self) -> None:
         """Report newly convicted requests to the controller at once, without waiting for `REPORT_S`."""
         self._told.set()
 
-    async def _report(self, stub: ControllerServiceStub) -> None:
-        call = stub.ReportGateway()
-        told: dict[str, int] = {}
-        convicts: set[bytes] = set()
+    async def _session(self, stub: MeshServiceStub) -> None:
+        call = stub.GatewaySession()
+        halves = [asyncio.create_task(half) for half in (self._hear(call), self._report(call))]
         try:
-            while not call.done():
-                held, convicted = self._listener.held(), self.convicted()
-                fresh = [pb.Conviction(digest=digest, for_s=for_s) for digest, for_s in convicted.items() if digest not in convicts]
-                if held != told or fresh:
-                    await call.write(pb.GatewayReport(waiting=held, convicted=fresh))
-                    told, convicts = held, set(convicted)
-                self._told.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(REPORT_S):
-                        await self._told.wait()
-            await call
+            await asyncio.wait(halves, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             call.cancel()
+            for half in halves:
+                half.cancel()
+            results = await asyncio.gather(*halves, return_exceptions=True)
+        for error in results:
+            if isinstance(error, Exception):
+                raise error
+
+    async def _hear(self, call: Any) -> None:
+        async for heard in call:
+            for conviction in heard.convicted:
+                self.on_convicted(conviction.digest, conviction.for_s)
+            self._convictions_synced.set()
+
+    async def _report(self, call: Any) -> None:
+        told: dict[str, int] | None = None
+        convicts: set[bytes] = set()
+        while not call.done():
+            held, convicted = self._listener.held(), self.convicted()
+            fresh = [mesh_pb2.Conviction(digest=digest, for_s=for_s) for digest, for_s in convicted.items() if digest not in convicts]
+            if held != told or fresh:
+                await call.write(mesh_pb2.GatewayReport(address=self._address, waiting=held, convicted=fresh))
+                told, convicts = held, set(convicted)
+            self._told.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REPORT_S):
+                    await self._told.wait()
 
     async def _forever(self, stream: Callable[[], Awaitable[None]]) -> None:
         failures = 0
@@ -131,7 +149,7 @@ class FleetView:
     async def _watch_agents(self, stub: ControllerServiceStub) -> None:
         unnamed: asyncio.TimerHandle | None = None
         try:
-            async for event in stub.WatchAgents(pb.WatchAgentsRequest(gateway_id=self._id, gateway_address=self._address)):
+            async for event in stub.WatchAgents(pb.WatchAgentsRequest()):
                 if event.synced:
                     self.connected = True
                     missing = self._agents - {agent.id for agent in event.changed}
@@ -144,8 +162,6 @@ class FleetView:
                         missing.discard(agent.id)
                 for name in event.removed:
                     self._remove(name)
-                for conviction in event.convicted:
-                    self.on_convicted(conviction.digest, conviction.for_s)
                 if event.synced:
                     self._agents_synced.set()
         finally:
@@ -180,7 +196,7 @@ class FleetView:
                 self._models_synced.set()
 
     async def close(self) -> None:
-        """End the watches and close the channel to the controller."""
+        """End the streams and close the channel to the controller."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

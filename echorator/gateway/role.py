@@ -44,7 +44,7 @@ class GatewayRole:
         self.fleet = Fleet(settings, self.id, self._waking)
         self.dispatcher = Dispatcher(settings, self.fleet, self._waking)
         self._models = ModelHealth(self.fleet)
-        self.view = FleetView(controller, self.id, self._models)
+        self.view = FleetView(controller, self._models)
         self._waking.scale_from_zero = self.view.scale_from_zero
         self.forwarding = Forwarding(self.fleet, self.dispatcher, settings, self.id, self.view.synced)
         suspects = self.forwarding.suspects

@@ -31,7 +31,7 @@ MOST_STOPS, LONGEST_STOP = 16, 256  # stop texts of one request, and the bytes o
 NAME = Bound(length=1024)
 TEXT = Bound(length=4 << 20)
 ID = Bound(length=256)
-PACKAGE = "echorator.v1."
+PACKAGES = ("echorator.v1.", "echorator.mesh.v1.")  # the names of messages are unique in both together
 
 BOUNDS: Mapping[str, Bound] = {
     # ModelService
@@ -138,9 +138,8 @@ BOUNDS: Mapping[str, Bound] = {
     "GetMeshModelRequest.name": NAME,
     "DeleteModelRequest.name": NAME,
     "ScaleModelRequest.name": NAME,
-    "WatchAgentsRequest.gateway_id": ID,
-    "WatchAgentsRequest.gateway_address": NAME,
     "DrainAgentRequest.id": NAME,
+    # MeshService
     "Register.id": NAME,
     "Register.instance": ID,
     "Register.address": NAME,
@@ -155,9 +154,11 @@ BOUNDS: Mapping[str, Bound] = {
     "AgentModel.callers": Bound(10_000, 256),
     "MeshError.message": Bound(length=16_384),
     "MeshError.agent_id": NAME,
+    "GatewayReport.address": NAME,
     "GatewayReport.waiting": Bound(10_000, 1024),
     "GatewayReport.convicted": Bound(4096),
     "Conviction.digest": Bound(length=64),
+    "WakeModelRequest.name": NAME,
     # the data plane: what xDS clients ask for
     "DiscoveryRequest.resource_names": Bound(10_000, 1024),
     "DiscoveryRequest.type_url": NAME,
@@ -180,7 +181,7 @@ def _plan(kind: Descriptor) -> dict[str, tuple[Bound | None, bool]]:
     plan: dict[str, tuple[Bound | None, bool]] = {}
     for field in kind.fields:
         bound = BOUNDS.get(f"{kind.name}.{field.name}")
-        inside = field.message_type is not None and field.message_type.full_name.startswith(PACKAGE) and not _is_map(field)
+        inside = field.message_type is not None and field.message_type.full_name.startswith(PACKAGES) and not _is_map(field)
         if bound is not None or inside:
             plan[field.name] = bound, inside
     return plan

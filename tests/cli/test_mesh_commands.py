@@ -155,6 +155,7 @@ def test_grpcurl_shows_the_mesh(mesh: Mesh) -> None:
 
     assert {
         "echorator.v1.ControllerService",
+        "echorator.mesh.v1.MeshService",
         "envoy.service.status.v3.ClientStatusDiscoveryService",
         "envoy.service.discovery.v3.AggregatedDiscoveryService",
         "grpc.channelz.v1.Channelz",

@@ -189,17 +189,18 @@ async def test_an_envoy_gets_everything_and_a_listener_of_its_own(controller: Co
 
 
 async def test_a_gateway_becomes_the_last_resort(controller: Controller) -> None:
-    from echorator.rpc.v1 import controller_pb2
+    from echorator.rpc.mesh.v1 import mesh_pb2
 
     await controller.apply("m", 0)
     async with channel_to(controller.address) as channel:
         client = Client(channel)
         client.ask(ENDPOINT, "m")
         client.ack(await client.read(), "m")
-        watch = controller.stub.WatchAgents(controller_pb2.WatchAgentsRequest(gateway_id="g", gateway_address="127.0.0.1:99"))
+        session = controller.private.GatewaySession()
+        await session.write(mesh_pb2.GatewayReport(address="127.0.0.1:99"))
         response = await client.read()
         assert ports(response) == [99]
         client.ack(response, "m")
-        watch.cancel()
+        session.cancel()
         assert ports(await client.read()) == []
         client.call.cancel()

@@ -7,6 +7,7 @@ import pytest
 from echorator.controller.fleet import TICK_S, AgentExistsError, AgentNotFoundError, AgentRecord, Fleet
 from echorator.controller.settings import ControllerSettings
 from echorator.errors import InvalidRequestError
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import controller_pb2 as pb
 
 SETTINGS = ControllerSettings()
@@ -20,7 +21,7 @@ def fleet() -> tuple[Fleet, list[tuple[str, bool]]]:
 
 
 def register(to: Fleet, name: str = "a", instance: str = "one", address: str = "127.0.0.1:1") -> AgentRecord:
-    return to.register(pb.Register(protocol=1, id=name, instance=instance, address=address))
+    return to.register(mesh_pb2.Register(protocol=1, id=name, instance=instance, address=address))
 
 
 def ticks(to: Fleet, seconds: float) -> None:
@@ -31,11 +32,11 @@ def ticks(to: Fleet, seconds: float) -> None:
 def test_readiness_is_urgent_and_load_is_not() -> None:
     to, heard = fleet()
     record = register(to)
-    to.report(record, pb.Report(models=[READY]))
+    to.report(record, mesh_pb2.Report(models=[READY]))
     busy = pb.AgentModel()
     busy.CopyFrom(READY)
     busy.busy = 3
-    to.report(record, pb.Report(models=[busy]))
+    to.report(record, mesh_pb2.Report(models=[busy]))
     assert heard == [("a", True), ("a", True), ("a", False)]
     assert record.serves("m")
 
@@ -43,13 +44,13 @@ def test_readiness_is_urgent_and_load_is_not() -> None:
 def test_silence() -> None:
     to, _ = fleet()
     record = register(to)
-    to.report(record, pb.Report(models=[READY]))
+    to.report(record, mesh_pb2.Report(models=[READY]))
     ticks(to, SETTINGS.lost_after_s - 0.2)
     assert record.state == pb.AGENT_STATE_READY
     ticks(to, 0.4)
     assert record.state == pb.AGENT_STATE_LOST
     assert not record.serves("m")
-    to.report(record, pb.Report(models=[READY]))
+    to.report(record, mesh_pb2.Report(models=[READY]))
     assert record.serves("m")
     ticks(to, SETTINGS.lost_after_s + SETTINGS.forget_after_s + 0.5)
     assert to.records() == []
@@ -80,7 +81,7 @@ def test_a_second_process_of_one_id_is_refused_while_the_first_lives() -> None:
 def test_the_same_process_comes_back_with_what_it_serves() -> None:
     to, _ = fleet()
     record = register(to)
-    to.report(record, pb.Report(models=[READY]))
+    to.report(record, mesh_pb2.Report(models=[READY]))
     to.disconnected(record)
     assert register(to).serves("m")
 
@@ -88,7 +89,7 @@ def test_the_same_process_comes_back_with_what_it_serves() -> None:
 def test_another_process_comes_with_nothing() -> None:
     to, _ = fleet()
     record = register(to)
-    to.report(record, pb.Report(models=[READY]))
+    to.report(record, mesh_pb2.Report(models=[READY]))
     to.disconnected(record)
     assert not register(to, instance="two").serves("m")
 

@@ -1,4 +1,4 @@
-"""ControllerService over gRPC: what is applied reaches the agents, what they report reaches everyone, nothing bad gets in."""
+"""The controller's services over gRPC: what is applied reaches the agents, what they report reaches everyone, nothing bad gets in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest_asyncio
 from grpc import aio
 
 from echorator.controller.settings import ControllerSettings
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1 import model_pb2
 from tests.support.agents import read, refused
@@ -65,8 +66,6 @@ async def test_scaling_and_deleting(controller: Controller) -> None:
     assert scaled.generation > first.generation
     await controller.ready("m", 3)
     assert {agent.desired.models[0].generation for agent in agents} == {loaded}, "scaling loaded the model again"
-    same = await controller.stub.ScaleModel(pb.ScaleModelRequest(name="m", replicas=1, at_least=True))
-    assert same.spec.replicas == 3
     await controller.stub.ScaleModel(pb.ScaleModelRequest(name="m", replicas=0))
     for agent in agents:
         await gets(agent)
@@ -74,6 +73,39 @@ async def test_scaling_and_deleting(controller: Controller) -> None:
     assert conditions(await controller.model("m"))["Available"].reason == "ScaledToZero"
     await controller.stub.DeleteModel(pb.DeleteModelRequest(name="m"))
     await refused(controller.stub.GetModel(pb.GetMeshModelRequest(name="m")), grpc.StatusCode.NOT_FOUND, "known: none")
+
+
+async def test_waking_raises_a_model_from_zero_and_changes_no_other(controller: Controller) -> None:
+    asked = mesh_pb2.WakeModelRequest(name="m")
+    await refused(controller.private.WakeModel(asked), grpc.StatusCode.NOT_FOUND, "known: none")
+    slept = await controller.apply("m", 0)
+    await controller.private.WakeModel(asked)
+    woken = await controller.model("m")
+    assert (woken.spec.replicas, woken.generation > slept.generation) == (1, True)
+    scaled = await controller.stub.ScaleModel(pb.ScaleModelRequest(name="m", replicas=3))
+    await controller.private.WakeModel(asked)
+    same = await controller.model("m")
+    assert (same.spec.replicas, same.generation) == (3, scaled.generation)
+
+
+async def test_a_conviction_of_one_gateway_reaches_all_of_them_and_those_that_come_later(controller: Controller) -> None:
+    first, second = controller.private.GatewaySession(), controller.private.GatewaySession()
+    assert [(await read(call)).convicted[:] for call in (first, second)] == [[], []]
+    await first.write(mesh_pb2.GatewayReport(convicted=[mesh_pb2.Conviction(digest=b"d", for_s=60.0)]))
+    for call in (second, first):
+        (told,) = (await read(call)).convicted
+        assert told.digest == b"d"
+        assert 0.0 < told.for_s <= 60.0
+    third = controller.private.GatewaySession()
+    assert [told.digest for told in (await read(third)).convicted] == [b"d"]
+    for call in (first, second, third):
+        call.cancel()
+
+
+async def test_a_gateway_whose_address_cannot_be_is_refused(controller: Controller) -> None:
+    call = controller.private.GatewaySession()
+    await call.write(mesh_pb2.GatewayReport(address="nowhere"))
+    await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "address 'nowhere' is not HOST:PORT")
 
 
 async def test_a_change_of_what_is_loaded_has_another_generation(controller: Controller) -> None:
@@ -261,13 +293,13 @@ async def test_a_duplicate_agent_is_refused_and_the_first_one_goes_on(controller
     await gets(first, "m")
 
 
-@pytest.mark.parametrize("first", [pb.AgentMessage(), pb.AgentMessage(report=pb.Report())])
-async def test_a_session_begins_with_a_registration(controller: Controller, first: pb.AgentMessage) -> None:
-    async def one() -> AsyncIterator[pb.AgentMessage]:
+@pytest.mark.parametrize("first", [mesh_pb2.AgentMessage(), mesh_pb2.AgentMessage(report=mesh_pb2.Report())])
+async def test_a_session_begins_with_a_registration(controller: Controller, first: mesh_pb2.AgentMessage) -> None:
+    async def one() -> AsyncIterator[mesh_pb2.AgentMessage]:
         yield first
 
     with pytest.raises(aio.AioRpcError) as caught:
-        await controller.stub.Session(one()).read()
+        await controller.private.AgentSession(one()).read()
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert "the first message of a session is `register`" in (caught.value.details() or "")
 
@@ -277,7 +309,10 @@ async def test_a_controller_that_shuts_down_is_taken_for_no_loss(tmp_path: Path)
         agent = await StreamAgent(controller, "a").join()
         await controller.apply("m")
         await controller.ready("m", 1)
+        gateway = controller.private.GatewaySession()
+        await read(gateway)
     assert await agent.call.code() is grpc.StatusCode.UNAVAILABLE
+    assert await gateway.code() is grpc.StatusCode.UNAVAILABLE
     async with controlling(tmp_path) as controller:
         (known,) = (await controller.stub.ListAgents(pb.ListAgentsRequest())).agents
         assert (known.id, known.state, [m.name for m in known.models]) == ("a", pb.AGENT_STATE_READY, ["m"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1 import model_pb2
 from tests.support.controllers import Controller, StreamAgent, controlling
@@ -45,7 +46,7 @@ class PatientAgent(StreamAgent):
         for model.next_generation, error in self.fails_next.items():
             model.next_error.CopyFrom(error)
         models = [model] if self.has and self.desired.models else []
-        self.say(pb.AgentMessage(report=pb.Report(models=models, desired_revision=self.desired.revision, **more)))
+        self.say(mesh_pb2.AgentMessage(report=mesh_pb2.Report(models=models, desired_revision=self.desired.revision, **more)))
 
 
 async def fleet(controller: Controller, count: int, **register: Any) -> list[PatientAgent]:

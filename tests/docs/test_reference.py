@@ -32,7 +32,7 @@ def test_what_users_rely_on_is_what_was_accepted(name: str, now: object) -> None
     assert accepted == found, f"{changes}\nIf that is meant, run `python docs/generate.py --accept` and say so in CHANGELOG.md"
 
 
-def test_every_public_field_method_and_value_has_a_comment() -> None:
+def test_every_field_method_and_value_has_a_comment() -> None:
     assert protos.without_comment() == []
 
 

@@ -32,16 +32,17 @@ from echorator.controller.role import ControllerRole
 from echorator.controller.settings import ControllerSettings
 from echorator.errors import InvalidRequestError
 from echorator.host.connection import channel_to
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import cluster_pb2, cognition_pb2, common_pb2, controller_pb2, model_pb2
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
-from echorator.serving.bounds import BOUNDS, PACKAGE, Bound, check
+from echorator.serving.bounds import BOUNDS, PACKAGES, Bound, check
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 from tests.support.models.pulling import no_pulls
 from tests.support.ports import free_port
 from tests.support.processes import Process
 
-FILES = (model_pb2, cognition_pb2, cluster_pb2, controller_pb2)
+FILES = (model_pb2, cognition_pb2, cluster_pb2, controller_pb2, mesh_pb2)
 METHODS = [
     *(method for file in FILES for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods),
     *ads_pb2.DESCRIPTOR.services_by_name["AggregatedDiscoveryService"].methods[:1],
@@ -53,7 +54,7 @@ def is_map(field: FieldDescriptor) -> bool:
 
 
 def is_ours(kind: Descriptor | None) -> bool:
-    return kind is not None and kind.full_name.startswith(PACKAGE)
+    return kind is not None and kind.full_name.startswith(PACKAGES)
 
 
 def needs_bound(field: FieldDescriptor) -> bool:
@@ -75,13 +76,15 @@ def test_every_field_without_an_end_of_every_request_has_a_bound() -> None:
     seen: dict[str, Descriptor] = {}
     for method in METHODS:
         kinds(method.input_type, seen)
+    by_name = {kind.name: kind for kind in seen.values()}
+    assert len(by_name) == len(seen), "two packages have a message of one name, so that a bound would count for both"
     needed = {f"{kind.name}.{field.name}" for kind in seen.values() for field in kind.fields if needs_bound(field)}
     assert not needed - BOUNDS.keys(), "name these in serving/bounds.py"
     known = {name for name in BOUNDS if not name.startswith(("DiscoveryRequest.", "ClientStatusRequest."))}
     assert not known - needed, "these are no fields of a request"
     for name in BOUNDS.keys() & needed:
         kind, _, field_name = name.partition(".")
-        field = seen[PACKAGE + kind].fields_by_name[field_name]
+        field = by_name[kind].fields_by_name[field_name]
         texts = field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES) or (field.message_type and not field.is_repeated)
         assert BOUNDS[name].items if field.is_repeated else BOUNDS[name].length, name
         assert BOUNDS[name].length or not texts, f"{name}: each of them needs a bound too"

@@ -12,6 +12,8 @@ from typing import Any
 from echorator.controller.role import ControllerRole
 from echorator.controller.settings import ControllerSettings
 from echorator.host.connection import channel_to
+from echorator.rpc.mesh.v1 import mesh_pb2
+from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 from echorator.serving.server import Server, ServerSettings
@@ -22,11 +24,12 @@ PATIENT = ControllerSettings(lost_after_s=30.0, reconcile_interval_s=0.05)
 
 @dataclass
 class Controller:
-    """A running server and a client of it."""
+    """A running server and a client of its services, the users' and the private one."""
 
     role: ControllerRole
     address: str
     stub: ControllerServiceStub
+    private: MeshServiceStub
     agents: list[StreamAgent] = field(default_factory=list)  # end with it
 
     async def model(self, name: str) -> pb.MeshModel:
@@ -50,7 +53,7 @@ async def controlling(folder: Path, settings: ControllerSettings = PATIENT) -> A
     await server.start()
     server.serve()
     async with channel_to(server.address) as channel:
-        controller = Controller(role, server.address, ControllerServiceStub(channel))
+        controller = Controller(role, server.address, ControllerServiceStub(channel), MeshServiceStub(channel))
         try:
             yield controller
         finally:
@@ -65,23 +68,23 @@ class StreamAgent:
     def __init__(self, controller: Controller, name: str, address: str = "127.0.0.1:1", **register: Any) -> None:
         defaults: dict[str, Any] = {"protocol": 1, "id": name, "instance": f"{name}-1", "address": address}
         self.name = name
-        self._register = pb.Register(**(defaults | register))
-        self._stub = controller.stub
+        self._register = mesh_pb2.Register(**(defaults | register))
+        self._stub = controller.private
         controller.agents.append(self)
-        self._out: asyncio.Queue[pb.AgentMessage | None] = asyncio.Queue()
-        self.desired = pb.Desired()
+        self._out: asyncio.Queue[mesh_pb2.AgentMessage | None] = asyncio.Queue()
+        self.desired = mesh_pb2.Desired()
         self.told = 0
         self.fails: dict[str, pb.MeshError] = {}
         self.own: list[pb.AgentModel] = []
         self.slots = 4
-        self.welcome = pb.Welcome()
+        self.welcome = mesh_pb2.Welcome()
         self._task: asyncio.Task[None] | None = None
         self.call: Any = None
 
     async def join(self) -> StreamAgent:
         """Returns once it was told what to serve."""
-        self.call = self._stub.Session(self._messages())
-        self.say(pb.AgentMessage(register=self._register))
+        self.call = self._stub.AgentSession(self._messages())
+        self.say(mesh_pb2.AgentMessage(register=self._register))
         self._task = asyncio.create_task(self._read())
 
         async def holds() -> bool:
@@ -93,11 +96,11 @@ class StreamAgent:
         await eventually(holds, "the first word of the controller")
         return self
 
-    async def _messages(self) -> AsyncIterator[pb.AgentMessage]:
+    async def _messages(self) -> AsyncIterator[mesh_pb2.AgentMessage]:
         while (message := await self._out.get()) is not None:
             yield message
 
-    def say(self, message: pb.AgentMessage) -> None:
+    def say(self, message: mesh_pb2.AgentMessage) -> None:
         self._out.put_nowait(message)
 
     async def _read(self) -> None:
@@ -117,7 +120,7 @@ class StreamAgent:
                 model.state = pb.AGENT_MODEL_STATE_FAILED
                 model.error.CopyFrom(self.fails[wanted.name])
             models.append(model)
-        self.say(pb.AgentMessage(report=pb.Report(models=models, desired_revision=self.desired.revision, **more)))
+        self.say(mesh_pb2.AgentMessage(report=mesh_pb2.Report(models=models, desired_revision=self.desired.revision, **more)))
 
     async def leave(self) -> None:
         """Break the stream."""

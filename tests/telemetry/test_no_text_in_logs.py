@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 
 from echorator.agent.loading.embedded import embedded_model
 from echorator.engine.llama_log import Allowance, printable
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import cluster_pb2, cognition_pb2, controller_pb2, model_pb2
 from tests.support.ports import free_port
 from tests.support.processes import Process
@@ -30,7 +31,7 @@ NAMES = {"model", "name", "id", "kind", "tenant", "agent", "user", "session", "n
 VARIANTS = 6
 OFFLINE = {"ECHORATOR_OFFLINE": "1"}
 # These last, or end what others need.
-LEFT_OUT = {"Session", "ReportGateway", "DrainAgent", "UnloadModel", "DeleteModel", "Delete"}
+LEFT_OUT = {"AgentSession", "GatewaySession", "DrainAgent", "UnloadModel", "DeleteModel", "Delete"}
 
 
 def marked(of: Descriptor, rng: random.Random, depth: int = 0) -> Message:
@@ -180,6 +181,7 @@ def test_calls_of_a_whole_machine(tmp_path: Path) -> None:
             called(channel, cognition_pb2.DESCRIPTOR.services_by_name["CognitionService"], rng)
             called(control, cluster_pb2.DESCRIPTOR.services_by_name["ClusterService"], rng)
             called(control, controller_pb2.DESCRIPTOR.services_by_name["ControllerService"], rng)
+            called(control, mesh_pb2.DESCRIPTOR.services_by_name["MeshService"], rng)
         for path in ("chat/completions", "completions", "embeddings", MARK, f"models?{MARK}"):
             for body in (
                 {"model": "echo-nano", "messages": [{"role": "user", "content": MARK}], "prompt": MARK, "input": MARK, "max_tokens": 2},

@@ -25,8 +25,9 @@ from echorator.agent.mesh.placed_models import LAME_DUCK_S, Failure, FindModel, 
 from echorator.backoff import Backoff
 from echorator.errors import EchoratorError
 from echorator.rpc import SESSION_PROTOCOL
+from echorator.rpc.mesh.v1 import mesh_pb2
+from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from echorator.rpc.v1 import controller_pb2 as pb
-from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 from echorator.serving.address import host_port
 from echorator.settings import EngineSettings
 
@@ -121,7 +122,7 @@ class MeshSession:
             began_s = time.monotonic()
             try:
                 async with aio.insecure_channel(self._settings.controller, options=[("grpc.max_reconnect_backoff_ms", 2000)]) as channel:
-                    await self._session(ControllerServiceStub(channel))
+                    await self._session(MeshServiceStub(channel))
             except aio.AioRpcError as error:
                 taken = error.code() is grpc.StatusCode.ALREADY_EXISTS
                 if not taken:
@@ -134,9 +135,9 @@ class MeshSession:
             failures = 1 if time.monotonic() - began_s > RETRY.longest_s else failures + 1
             await asyncio.sleep(RETRY.jittered_s(failures, random.random()))
 
-    async def _session(self, stub: ControllerServiceStub) -> None:
+    async def _session(self, stub: MeshServiceStub) -> None:
         interval_s = asyncio.get_running_loop().create_future()
-        call = stub.Session(self._messages(interval_s))
+        call = stub.AgentSession(self._messages(interval_s))
         try:
             async for message in call:
                 kind = message.WhichOneof("message")
@@ -149,20 +150,20 @@ class MeshSession:
             if not interval_s.done():
                 interval_s.set_result(0.0)  # ends `_messages`; gRPC would leave its task waiting for ever
 
-    def _obey(self, desired: pb.Desired) -> None:
+    def _obey(self, desired: mesh_pb2.Desired) -> None:
         self._revision = desired.revision
         self._models.want(desired)
         if not self.joined.is_set():
             self.joined.set()
             _log.info("joined the mesh", extra={"controller": self._settings.controller, "agent": self._settings.id})
 
-    async def _messages(self, welcomed: asyncio.Future[float]) -> AsyncIterator[pb.AgentMessage]:
-        yield pb.AgentMessage(register=self._register())
+    async def _messages(self, welcomed: asyncio.Future[float]) -> AsyncIterator[mesh_pb2.AgentMessage]:
+        yield mesh_pb2.AgentMessage(register=self._register())
         interval_s = await welcomed
         while interval_s:
             self._changed.clear()
             report = self.report()
-            yield pb.AgentMessage(report=report)
+            yield mesh_pb2.AgentMessage(report=report)
             if report.draining:
                 self._left.set()
             try:
@@ -172,10 +173,10 @@ class MeshSession:
             except TimeoutError:
                 continue
 
-    def _register(self) -> pb.Register:
+    def _register(self) -> mesh_pb2.Register:
         s = self._settings
         memory = pb.MemoryService(address=s.memory[0], store=s.memory[1]) if s.memory[0] else None
-        return pb.Register(
+        return mesh_pb2.Register(
             protocol=SESSION_PROTOCOL,
             id=s.id,
             instance=self._instance,
@@ -188,12 +189,12 @@ class MeshSession:
             for_model=s.for_model,
         )
 
-    def report(self) -> pb.Report:
+    def report(self) -> mesh_pb2.Report:
         """Return the present state of this agent and of all its models."""
         placed = self._models.placed()
         entries = {entry.name: entry for entry in self._registry.entries()}
         free_bytes = machine.memory_free_bytes(machine.ROOT)
-        report = pb.Report(memory_free_bytes=free_bytes, draining=self._draining, desired_revision=self._revision)
+        report = mesh_pb2.Report(memory_free_bytes=free_bytes, draining=self._draining, desired_revision=self._revision)
         for name, entry in entries.items():
             model = self._model(entry, placed.get(name))
             following = placed[name].next if name in placed else None

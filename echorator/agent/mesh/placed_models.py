@@ -3,7 +3,7 @@
 `plan` is pure: it compares desired with present models and returns what is to be found, unloaded and loaded now. A model is served until
 the files of its successor are here. `PlacedModels` carries out the plan with the registry and keeps the failures: a failed step is
 retried with exponential backoff and jitter; a failure that only a change can cure waits for the change. Fed by
-`mesh_session` with `pb.Desired`, feeds it with what to report.
+`mesh_session` with `Desired`, feeds it with what to report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from echorator.agent.requests import engine_settings_of, sources_of, with_files
 from echorator.backoff import Backoff
 from echorator.errors import EchoratorError, ErrorClass, class_of
 from echorator.model_files.puller import Image
-from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.settings import EMBEDDED_NAME, EngineSettings
 
 _log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class PlacedModels:
         self._registry = registry
         self._defaults = defaults
         self._on_change = on_change
-        self._desired: dict[str, pb.DesiredModel] = {}
+        self._desired: dict[str, mesh_pb2.DesiredModel] = {}
         self._placed: dict[str, Placed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -132,7 +132,7 @@ class PlacedModels:
         """Return the state of each placed model, by name."""
         return dict(self._placed)
 
-    def want(self, desired: pb.Desired) -> None:
+    def want(self, desired: mesh_pb2.Desired) -> None:
         """Replace the desired models and start the steps that lead there."""
         self._desired = {model.name: model for model in desired.models}
         self._step()
@@ -174,7 +174,7 @@ class PlacedModels:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, first_s - time.monotonic()) + 0.001, self._step)
 
-    async def _look_for(self, model: pb.DesiredModel) -> None:
+    async def _look_for(self, model: mesh_pb2.DesiredModel) -> None:
         """Find the files of the generation that is to replace a model that serves, and keep the result in `next`."""
         there = self._placed[model.name]
         before = there.next.failure if there.next is not None and there.next.generation == model.generation else None
@@ -186,7 +186,7 @@ class PlacedModels:
         self._placed[model.name] = replace(there, busy=False, next=Next(model.generation, failure))
         self._step()
 
-    async def _found(self, model: pb.DesiredModel) -> tuple[EngineSettings, ModelDefaults]:
+    async def _found(self, model: mesh_pb2.DesiredModel) -> tuple[EngineSettings, ModelDefaults]:
         """Return settings and defaults for a desired model, its files pulled. Raises EchoratorError for unfit options or absent files."""
         settings = engine_settings_of(model.options, self._defaults)
         image, *adapters = await asyncio.to_thread(lambda: [self._find(source) for source in sources_of(model.source, model.options)])
@@ -194,7 +194,7 @@ class PlacedModels:
             image = replace(image, path=embedded_model())
         return with_embedded_threads(with_files(settings, image, *adapters)), defaults_of(image)
 
-    async def _load(self, model: pb.DesiredModel) -> None:
+    async def _load(self, model: mesh_pb2.DesiredModel) -> None:
         name = model.name
         before = self._placed[name].failure
         failure: Failure | None = None

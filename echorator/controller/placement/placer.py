@@ -1,7 +1,7 @@
 """Reconciles the desired with the observed state, on every change and at least every `reconcile_interval_s`.
 
 Level-based: every pass starts from the full state, so that a lost message, a restart or a returning agent needs no case of its own. Fed by
-`service` (the desired models), `fleet` (the observed agents) and `gateways` (the waiting requests); feeds `sessions` with `pb.Desired` for
+`service` (the desired models), `fleet` (the observed agents) and `gateways` (the waiting requests); feeds `sessions` with `Desired` for
 each agent, and watchers with `pb.MeshModel`.
 """
 
@@ -24,6 +24,7 @@ from echorator.controller.settings import ControllerSettings
 from echorator.controller.store import Store, StoredModel
 from echorator.controller.watching import Watchers
 from echorator.errors import SYSTEM_ATTEMPTS, EchoratorError, ErrorClass, ModelNotFoundError, class_of_number
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import controller_pb2 as pb
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Placer:
         self._settings = settings
         self._clock = clock
         self._models: dict[str, ModelEntry] = {}
-        self._desired: dict[str, pb.Desired] = {}
+        self._desired: dict[str, mesh_pb2.Desired] = {}
         self._unfit: dict[tuple[str, str], _Unfit] = {}
         self._unsaved: set[str] = set()
         self._saving = asyncio.Lock()
@@ -111,7 +112,7 @@ class Placer:
             raise ModelNotFoundError(f"no model {name[:128]!r} was applied; known: {known}")
         return entry
 
-    def desired_of(self, agent_id: str) -> pb.Desired | None:
+    def desired_of(self, agent_id: str) -> mesh_pb2.Desired | None:
         """Return what an agent has to serve; None before the first pass that includes the agent."""
         return self._desired.get(agent_id)
 
@@ -232,14 +233,14 @@ class Placer:
             name = record.agent.id
             known = self._desired.get(name)
             told = {model.name: model for model in known.models} if known is not None else {}
-            desired = pb.Desired(drain=record.drain_asked)
+            desired = mesh_pb2.Desired(drain=record.drain_asked)
             if record.state == pb.AGENT_STATE_DRAINING and known is not None:
                 desired.models.extend(known.models)  # calls may still arrive for a moment, and the drain may be undone
             for model in sorted(placement.by_host.get(name, ())):
                 stored = self._models[model].stored
                 spec = stored.spec
                 if name in later.get(model, ()):
-                    desired.models.append(told.get(model) or pb.DesiredModel(name=model, generation=record.models[model].generation))
+                    desired.models.append(told.get(model) or mesh_pb2.DesiredModel(name=model, generation=record.models[model].generation))
                     continue
                 options = spec.options if spec.HasField("options") else None
                 desired.models.add(name=model, source=spec.source, options=options, generation=stored.load_generation)

@@ -1,1 +1,1 @@
-"""Generated protobuf and gRPC code; `protos/generate.py` writes it, nobody edits it."""
+"""Generated protobuf and gRPC code of `echorator.v1`; `protos/generate.py` writes it, nobody edits it."""

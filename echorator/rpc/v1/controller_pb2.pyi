@@ -212,14 +212,12 @@ class ModelEvent(_message.Message):
     def __init__(self, changed: _Optional[_Union[MeshModel, _Mapping]] = ..., deleted: _Optional[str] = ..., synced: bool = ...) -> None: ...
 
 class ScaleModelRequest(_message.Message):
-    __slots__ = ("name", "replicas", "at_least")
+    __slots__ = ("name", "replicas")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
-    AT_LEAST_FIELD_NUMBER: _ClassVar[int]
     name: str
     replicas: int
-    at_least: bool
-    def __init__(self, name: _Optional[str] = ..., replicas: _Optional[int] = ..., at_least: bool = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., replicas: _Optional[int] = ...) -> None: ...
 
 class ListAgentsRequest(_message.Message):
     __slots__ = ()
@@ -232,24 +230,18 @@ class ListAgentsResponse(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ...) -> None: ...
 
 class WatchAgentsRequest(_message.Message):
-    __slots__ = ("gateway_id", "gateway_address")
-    GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
-    GATEWAY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
-    gateway_id: str
-    gateway_address: str
-    def __init__(self, gateway_id: _Optional[str] = ..., gateway_address: _Optional[str] = ...) -> None: ...
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class AgentsEvent(_message.Message):
-    __slots__ = ("changed", "removed", "synced", "convicted")
+    __slots__ = ("changed", "removed", "synced")
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
     SYNCED_FIELD_NUMBER: _ClassVar[int]
-    CONVICTED_FIELD_NUMBER: _ClassVar[int]
     changed: _containers.RepeatedCompositeFieldContainer[Agent]
     removed: _containers.RepeatedScalarFieldContainer[str]
     synced: bool
-    convicted: _containers.RepeatedCompositeFieldContainer[Conviction]
-    def __init__(self, changed: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ..., synced: bool = ..., convicted: _Optional[_Iterable[_Union[Conviction, _Mapping]]] = ...) -> None: ...
+    def __init__(self, changed: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ..., synced: bool = ...) -> None: ...
 
 class DrainAgentRequest(_message.Message):
     __slots__ = ("id", "undo")
@@ -333,114 +325,3 @@ class AgentModel(_message.Message):
     next_generation: int
     first_token_p95_s: float
     def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[AgentModelState, str]] = ..., generation: _Optional[int] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., tokens_per_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., error: _Optional[_Union[MeshError, _Mapping]] = ..., callers: _Optional[_Mapping[str, int]] = ..., generates: bool = ..., next_error: _Optional[_Union[MeshError, _Mapping]] = ..., next_generation: _Optional[int] = ..., first_token_p95_s: _Optional[float] = ...) -> None: ...
-
-class AgentMessage(_message.Message):
-    __slots__ = ("register", "report")
-    REGISTER_FIELD_NUMBER: _ClassVar[int]
-    REPORT_FIELD_NUMBER: _ClassVar[int]
-    register: Register
-    report: Report
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ...) -> None: ...
-
-class Register(_message.Message):
-    __slots__ = ("protocol", "id", "instance", "address", "version", "zone", "priority", "memory_bytes", "memory", "for_model")
-    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
-    ID_FIELD_NUMBER: _ClassVar[int]
-    INSTANCE_FIELD_NUMBER: _ClassVar[int]
-    ADDRESS_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
-    ZONE_FIELD_NUMBER: _ClassVar[int]
-    PRIORITY_FIELD_NUMBER: _ClassVar[int]
-    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
-    MEMORY_FIELD_NUMBER: _ClassVar[int]
-    FOR_MODEL_FIELD_NUMBER: _ClassVar[int]
-    protocol: int
-    id: str
-    instance: str
-    address: str
-    version: str
-    zone: str
-    priority: int
-    memory_bytes: int
-    memory: MemoryService
-    for_model: str
-    def __init__(self, protocol: _Optional[int] = ..., id: _Optional[str] = ..., instance: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., memory: _Optional[_Union[MemoryService, _Mapping]] = ..., for_model: _Optional[str] = ...) -> None: ...
-
-class Report(_message.Message):
-    __slots__ = ("models", "memory_free_bytes", "draining", "desired_revision")
-    MODELS_FIELD_NUMBER: _ClassVar[int]
-    MEMORY_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
-    DRAINING_FIELD_NUMBER: _ClassVar[int]
-    DESIRED_REVISION_FIELD_NUMBER: _ClassVar[int]
-    models: _containers.RepeatedCompositeFieldContainer[AgentModel]
-    memory_free_bytes: int
-    draining: bool
-    desired_revision: int
-    def __init__(self, models: _Optional[_Iterable[_Union[AgentModel, _Mapping]]] = ..., memory_free_bytes: _Optional[int] = ..., draining: bool = ..., desired_revision: _Optional[int] = ...) -> None: ...
-
-class GatewayReport(_message.Message):
-    __slots__ = ("waiting", "convicted")
-    class WaitingEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: int
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
-    WAITING_FIELD_NUMBER: _ClassVar[int]
-    CONVICTED_FIELD_NUMBER: _ClassVar[int]
-    waiting: _containers.ScalarMap[str, int]
-    convicted: _containers.RepeatedCompositeFieldContainer[Conviction]
-    def __init__(self, waiting: _Optional[_Mapping[str, int]] = ..., convicted: _Optional[_Iterable[_Union[Conviction, _Mapping]]] = ...) -> None: ...
-
-class ReportGatewayResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
-
-class Conviction(_message.Message):
-    __slots__ = ("digest", "for_s")
-    DIGEST_FIELD_NUMBER: _ClassVar[int]
-    FOR_S_FIELD_NUMBER: _ClassVar[int]
-    digest: bytes
-    for_s: float
-    def __init__(self, digest: _Optional[bytes] = ..., for_s: _Optional[float] = ...) -> None: ...
-
-class ControllerMessage(_message.Message):
-    __slots__ = ("welcome", "desired")
-    WELCOME_FIELD_NUMBER: _ClassVar[int]
-    DESIRED_FIELD_NUMBER: _ClassVar[int]
-    welcome: Welcome
-    desired: Desired
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., desired: _Optional[_Union[Desired, _Mapping]] = ...) -> None: ...
-
-class Welcome(_message.Message):
-    __slots__ = ("protocol", "report_interval_s", "controller")
-    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
-    REPORT_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
-    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
-    protocol: int
-    report_interval_s: float
-    controller: str
-    def __init__(self, protocol: _Optional[int] = ..., report_interval_s: _Optional[float] = ..., controller: _Optional[str] = ...) -> None: ...
-
-class Desired(_message.Message):
-    __slots__ = ("revision", "models", "drain")
-    REVISION_FIELD_NUMBER: _ClassVar[int]
-    MODELS_FIELD_NUMBER: _ClassVar[int]
-    DRAIN_FIELD_NUMBER: _ClassVar[int]
-    revision: int
-    models: _containers.RepeatedCompositeFieldContainer[DesiredModel]
-    drain: bool
-    def __init__(self, revision: _Optional[int] = ..., models: _Optional[_Iterable[_Union[DesiredModel, _Mapping]]] = ..., drain: bool = ...) -> None: ...
-
-class DesiredModel(_message.Message):
-    __slots__ = ("name", "source", "options", "generation")
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    SOURCE_FIELD_NUMBER: _ClassVar[int]
-    OPTIONS_FIELD_NUMBER: _ClassVar[int]
-    GENERATION_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    source: str
-    options: _model_pb2.EngineOptions
-    generation: int
-    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., options: _Optional[_Union[_model_pb2.EngineOptions, _Mapping]] = ..., generation: _Optional[int] = ...) -> None: ...

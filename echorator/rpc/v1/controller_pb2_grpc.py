@@ -79,16 +79,6 @@ class ControllerServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_controller__pb2.DrainAgentRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_controller__pb2.Agent.FromString,
                 _registered_method=True)
-        self.Session = channel.stream_stream(
-                '/echorator.v1.ControllerService/Session',
-                request_serializer=echorator_dot_v1_dot_controller__pb2.AgentMessage.SerializeToString,
-                response_deserializer=echorator_dot_v1_dot_controller__pb2.ControllerMessage.FromString,
-                _registered_method=True)
-        self.ReportGateway = channel.stream_unary(
-                '/echorator.v1.ControllerService/ReportGateway',
-                request_serializer=echorator_dot_v1_dot_controller__pb2.GatewayReport.SerializeToString,
-                response_deserializer=echorator_dot_v1_dot_controller__pb2.ReportGatewayResponse.FromString,
-                _registered_method=True)
 
 
 class ControllerServiceServicer(object):
@@ -157,20 +147,6 @@ class ControllerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Session(self, request_iterator, context):
-        """An agent's own stream: it registers, then reports; it is told what it has to serve.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ReportGateway(self, request_iterator, context):
-        """A gateway's own stream: what it holds. What it said last counts until the stream ends.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_ControllerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -218,16 +194,6 @@ def add_ControllerServiceServicer_to_server(servicer, server):
                     servicer.DrainAgent,
                     request_deserializer=echorator_dot_v1_dot_controller__pb2.DrainAgentRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_controller__pb2.Agent.SerializeToString,
-            ),
-            'Session': grpc.stream_stream_rpc_method_handler(
-                    servicer.Session,
-                    request_deserializer=echorator_dot_v1_dot_controller__pb2.AgentMessage.FromString,
-                    response_serializer=echorator_dot_v1_dot_controller__pb2.ControllerMessage.SerializeToString,
-            ),
-            'ReportGateway': grpc.stream_unary_rpc_method_handler(
-                    servicer.ReportGateway,
-                    request_deserializer=echorator_dot_v1_dot_controller__pb2.GatewayReport.FromString,
-                    response_serializer=echorator_dot_v1_dot_controller__pb2.ReportGatewayResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -473,60 +439,6 @@ class ControllerService(object):
             '/echorator.v1.ControllerService/DrainAgent',
             echorator_dot_v1_dot_controller__pb2.DrainAgentRequest.SerializeToString,
             echorator_dot_v1_dot_controller__pb2.Agent.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Session(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
-            target,
-            '/echorator.v1.ControllerService/Session',
-            echorator_dot_v1_dot_controller__pb2.AgentMessage.SerializeToString,
-            echorator_dot_v1_dot_controller__pb2.ControllerMessage.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ReportGateway(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_unary(
-            request_iterator,
-            target,
-            '/echorator.v1.ControllerService/ReportGateway',
-            echorator_dot_v1_dot_controller__pb2.GatewayReport.SerializeToString,
-            echorator_dot_v1_dot_controller__pb2.ReportGatewayResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -16,7 +16,7 @@ from echorator.agent.loading.registry import Registry
 from echorator.agent.mesh.placed_models import RETRY, Failure, Next, Placed, PlacedModels, Steps, plan, retry_after_s
 from echorator.errors import EchoratorError, ErrorClass
 from echorator.model_files.puller import Image
-from echorator.rpc.v1 import controller_pb2 as pb
+from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.settings import EMBEDDED_NAME, EngineSettings
 from tests.support.waiting import eventually
 
@@ -109,7 +109,7 @@ async def test_what_is_wanted_no_more_is_not_tried_again() -> None:
     models = PlacedModels(registry, EngineSettings(embedded_model(), slots=1), find, changed)
 
     async def wants(generation: int, source: str, reached: Callable[[Placed], bool]) -> None:
-        models.want(pb.Desired(models=[pb.DesiredModel(name="m", source=source, generation=generation)]))
+        models.want(mesh_pb2.Desired(models=[mesh_pb2.DesiredModel(name="m", source=source, generation=generation)]))
 
         async def holds() -> bool:
             return reached(models.placed()["m"])
