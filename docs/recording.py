@@ -26,7 +26,7 @@ END = "-- end of command --"
 
 def commands_of(readme: str) -> list[str]:
     """Return the lines of the README's shell blocks that are recorded, and the question."""
-    lines = []
+    lines: list[str] = []
     for name in BLOCKS:
         block = re.search(rf"<!-- five minutes: {name} -->\n```sh\n(.*?)```", readme, re.DOTALL)
         if block is None:
