@@ -6,13 +6,16 @@ one gateway found to end agents is passed on, so that all gateways refuse it. Fe
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from echorator.rpc.v1 import controller_pb2 as pb
 
-MOST_CONVICTIONS = 4096
+_log = logging.getLogger(__name__)
+
+MOST_CONVICTIONS = 4096  # as many as one message has; more end before their time, the oldest first
 LONGEST_S = 86_400.0
 
 
@@ -53,14 +56,17 @@ class Gateways:
             self._held.pop(stream, None)
 
     def convict(self, told: Iterable[pb.Conviction]) -> bool:
-        """Add a gateway's convictions; return whether any of them was new."""
-        now_s, before = time.monotonic(), len(self.convictions())
+        """Add a gateway's convictions, in place of the oldest ones where there are too many; return whether any of them was new."""
+        now_s, before = time.monotonic(), {conviction.digest for conviction in self.convictions()}
         for conviction in told:
             until_s = now_s + min(LONGEST_S, max(0.0, conviction.for_s))
-            self._convicted[conviction.digest] = max(until_s, self._convicted.get(conviction.digest, 0.0))
-        while len(self._convicted) > MOST_CONVICTIONS:
-            del self._convicted[next(iter(self._convicted))]
-        return len(self._convicted) > before
+            self._convicted[conviction.digest] = max(until_s, self._convicted.pop(conviction.digest, 0.0))  # the latest told is the last
+        evicted = list(self._convicted)[: max(0, len(self._convicted) - MOST_CONVICTIONS)]
+        for digest in evicted:
+            del self._convicted[digest]
+        if evicted:
+            _log.warning("convictions forgotten before their time", extra={"forgotten": len(evicted), "most": MOST_CONVICTIONS})
+        return not self._convicted.keys() <= before
 
     def convictions(self) -> list[pb.Conviction]:
         """Return all convictions that hold now, with the seconds left."""

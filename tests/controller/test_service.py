@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from grpc import aio
 
+from echorator.controller.gateways import MOST_CONVICTIONS
 from echorator.controller.settings import ControllerSettings
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1 import model_pb2
@@ -282,3 +283,30 @@ async def test_a_controller_that_shuts_down_is_taken_for_no_loss(tmp_path: Path)
         (known,) = (await controller.stub.ListAgents(pb.ListAgentsRequest())).agents
         assert (known.id, known.state, [m.name for m in known.models]) == ("a", pb.AGENT_STATE_READY, ["m"])
         assert (await controller.model("m")).spec.replicas == 1
+
+
+async def test_a_further_conviction_takes_the_place_of_the_oldest_and_is_told(
+    controller: Controller, caplog: pytest.LogCaptureFixture
+) -> None:
+    digests = [number.to_bytes(16, "big") for number in range(MOST_CONVICTIONS + 1)]
+    reports = asyncio.Queue[pb.GatewayReport]()
+
+    async def told() -> AsyncIterator[pb.GatewayReport]:
+        while True:
+            yield await reports.get()
+
+    heard = dict[bytes, float]()
+    watch = controller.stub.WatchAgents(pb.WatchAgentsRequest())
+    report = controller.stub.ReportGateway(told())
+    try:
+        for some in (digests[:MOST_CONVICTIONS], digests[MOST_CONVICTIONS:]):
+            reports.put_nowait(pb.GatewayReport(convicted=[pb.Conviction(digest=digest, for_s=300.0) for digest in some]))
+            async with asyncio.timeout(20.0):
+                while some[-1] not in heard:
+                    event = await watch.read()
+                    heard = {conviction.digest: conviction.for_s for conviction in event.convicted}
+        assert list(heard) == digests[1:]
+    finally:
+        watch.cancel()
+        report.cancel()
+    assert "convictions forgotten before their time" in caplog.text
