@@ -41,7 +41,6 @@ _STATUSES = {
 """The HTTP status and OpenAI's error type of every gRPC status, after the comments of google/rpc/code.proto; 499 is nginx's number."""
 
 
-
 class BodyError(InvalidRequestError):
     """A body that cannot be served; `param` is the field, `status` the HTTP status."""
 
