@@ -109,7 +109,9 @@ def deeper_than(value: Any, depth: int) -> bool:
 
 
 def schema_of(message: pb.Sampling) -> dict[str, Any]:
-    """Return the JSON schema that an answer is to follow. Raises InvalidRequestError as `json_object_of`."""
+    """Return the JSON schema that an answer is to follow. Raises InvalidRequestError as `json_object_of`, and for an empty text."""
+    if not message.json_schema.strip():
+        raise InvalidRequestError("json_schema is empty; leave it out to generate without one, or send {} for any JSON")
     if len(message.json_schema) > LONGEST_SCHEMA:
         raise InvalidRequestError(f"json_schema has {len(message.json_schema)} characters, at most {LONGEST_SCHEMA} are taken")
     return json_object_of(message.json_schema, "json_schema")

@@ -34,7 +34,7 @@ from echorator.errors import InvalidRequestError
 from echorator.host.connection import channel_to
 from echorator.rpc.v1 import cluster_pb2, cognition_pb2, common_pb2, controller_pb2, model_pb2
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
-from echorator.serving.bounds import BOUNDS, PACKAGE, Bound, check
+from echorator.serving.bounds import BOUNDS, PACKAGE, REPORTED, Bound, check
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 from tests.support.models.pulling import no_pulls
@@ -134,6 +134,23 @@ def overflows(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tupl
                 yield where, outer
 
 
+def unknown_numbers(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tuple[str, Message]]:
+    """A message for each enum of `kind` and of what is in it, with a number that the enum does not have."""
+    for field in kind.fields:
+        message = GetMessageClass(kind)()
+        if field.enum_type is not None and f"{kind.name}.{field.name}" not in REPORTED:
+            if field.is_repeated:
+                getattr(message, field.name).extend([1, 99])
+            else:
+                setattr(message, field.name, 99)
+            yield f"{path}{field.name}", message
+        elif field.message_type is not None and is_ours(field.message_type) and not is_map(field) and depth < 6:
+            for where, inner in unknown_numbers(field.message_type, f"{path}{field.name}.", depth + 1):
+                outer = GetMessageClass(kind)()
+                outer.MergeFrom(GetMessageClass(kind)(**{field.name: [inner] if field.is_repeated else inner}))
+                yield where, outer
+
+
 @asynccontextmanager
 async def all_services(folder: Path) -> AsyncIterator[str]:
     """One server with every service; its address."""
@@ -187,6 +204,23 @@ async def test_each_service_refuses_each_field_beyond_its_bound_in_words(tmp_pat
         stub = CognitionServiceStub(channel)
         told = [cognition_pb2.NewMemory(text="I like tea.")]
         assert (await stub.Remember(cognition_pb2.RememberRequest(scope=common_pb2.Scope(user="ann"), memories=told))).ids
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_each_service_refuses_each_number_that_an_enum_does_not_have(tmp_path: Path) -> None:
+    async with all_services(tmp_path) as address, channel_to(address) as channel:
+        tried = set()
+        for method in METHODS:
+            for path, request in unknown_numbers(method.input_type):
+                tried.add(f"{method.name} {path}")
+                with pytest.raises(aio.AioRpcError) as caught:
+                    async with asyncio.timeout(20.0):
+                        await call(channel, method, request)
+                said = caught.value.details() or ""
+                assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT, (method.full_name, path, said)
+                assert "99 is no " in said, (method.full_name, path, said)
+                assert path.rpartition(".")[2] in said, (method.full_name, path, said)
+    assert {"Remember memories.kind", "Recall filter.kinds", "RecordExperience outcome", "UpdateMemory lifecycle", "Embed pooling"} < tried
 
 
 @pytest.mark.asyncio(loop_scope="session")
