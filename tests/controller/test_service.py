@@ -304,6 +304,7 @@ async def test_a_further_conviction_takes_the_place_of_the_oldest_and_is_told(
             async with asyncio.timeout(20.0):
                 while some[-1] not in heard:
                     event = await watch.read()
+                    assert isinstance(event, pb.AgentsEvent)
                     heard = {conviction.digest: conviction.for_s for conviction in event.convicted}
         assert list(heard) == digests[1:]
     finally:
