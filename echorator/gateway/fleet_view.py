@@ -12,6 +12,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from grpc import aio
@@ -19,6 +20,7 @@ from grpc import aio
 from echorator.backoff import Backoff
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
+from echorator.serving.loops import kept_up
 
 _log = logging.getLogger(__name__)
 
@@ -77,8 +79,12 @@ class FleetView:
         self._address = address
         self._channel = aio.insecure_channel(self.controller, options=CHANNEL_OPTIONS)
         stub = ControllerServiceStub(self._channel)
-        streams = (lambda: self._watch_agents(stub), lambda: self._watch_models(stub), lambda: self._report(stub))
-        self._tasks = [asyncio.create_task(self._forever(stream)) for stream in streams]
+        streams: dict[str, Callable[[], Awaitable[None]]] = {
+            "watch of agents": lambda: self._watch_agents(stub),
+            "watch of models": lambda: self._watch_models(stub),
+            "report": lambda: self._report(stub),
+        }
+        self._tasks = [asyncio.create_task(kept_up(name, partial(self._forever, stream))) for name, stream in streams.items()]
         self._tasks.append(asyncio.create_task(self._note_sync()))
 
     async def _note_sync(self) -> None:
