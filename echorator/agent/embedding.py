@@ -72,13 +72,6 @@ def inputs_of(request: pb.EmbedRequest, vocabulary: int) -> list[Input]:
     return made
 
 
-def pooling_of(request: pb.EmbedRequest) -> str:
-    """Return the name of the pooling that a request asks for. Raises InvalidRequestError for a number that names no pooling."""
-    if request.pooling not in _POOLINGS:
-        raise InvalidRequestError(f"pooling must be 0 (the model's own), 1 (mean), 2 (cls) or 3 (last), not {request.pooling}")
-    return _POOLINGS[request.pooling]
-
-
 def dimensions_of(request: pb.EmbedRequest, length: int) -> int:
     """Return how many values each vector is to have. Raises InvalidRequestError, naming the length of the model's own vectors."""
     if not request.HasField("dimensions"):
@@ -96,7 +89,7 @@ async def embed(served: ServedModel, request: pb.EmbedRequest) -> pb.EmbedRespon
         QueueFullError, ResourceError, DrainingError, EngineError: as the tokenizer and `EmbedQueue.embed` say.
     """
     inputs = inputs_of(request, served.info.vocabulary)
-    pooling, dimensions = pooling_of(request), dimensions_of(request, served.info.embedding_length)
+    pooling, dimensions = _POOLINGS[request.pooling], dimensions_of(request, served.info.embedding_length)
     normalize = request.normalize if request.HasField("normalize") else True
     tokens: list[list[int]] = []
     total = 0

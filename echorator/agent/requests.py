@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from echorator import json_digits
 from echorator.agent.tool_history import with_tool_calls
 from echorator.errors import InvalidRequestError
 from echorator.model_files.puller import Image, meant
@@ -61,9 +62,11 @@ def json_object_of(text: str, field: str) -> dict[str, Any]:
     if len(text) > LARGEST_JSON:
         raise InvalidRequestError(f"{field} has {len(text)} characters, at most {LARGEST_JSON} are taken")
     try:
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        value = json_digits.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError as error:
         raise InvalidRequestError(f"{field} nests more than {DEEPEST_JSON} deep") from error
+    except json_digits.DigitsError as error:
+        raise InvalidRequestError(f"{field}: {error}") from error
     except ValueError as error:
         raise InvalidRequestError(f"{field} is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -106,7 +109,9 @@ def deeper_than(value: Any, depth: int) -> bool:
 
 
 def schema_of(message: pb.Sampling) -> dict[str, Any]:
-    """Return the JSON schema that an answer is to follow. Raises InvalidRequestError as `json_object_of`."""
+    """Return the JSON schema that an answer is to follow. Raises InvalidRequestError as `json_object_of`, and for an empty text."""
+    if not message.json_schema.strip():
+        raise InvalidRequestError("json_schema is empty; leave it out to generate without one, or send {} for any JSON")
     if len(message.json_schema) > LONGEST_SCHEMA:
         raise InvalidRequestError(f"json_schema has {len(message.json_schema)} characters, at most {LONGEST_SCHEMA} are taken")
     return json_object_of(message.json_schema, "json_schema")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from echorator.cluster.core_yaml import CoreLoader
 from echorator.cluster.documents import Wish, wish_of
 from echorator.errors import InvalidRequestError
 from echorator.model_files.reference import File, SourceError, parse
@@ -17,7 +18,6 @@ from echorator.model_resource.schema import SpecError
 from echorator.model_resource.spec import ModelSpec
 
 MOST_BYTES = 8 << 20
-MOST_DEPTH = 100
 MOST_NODES = 200_000  # values in one document, counted with its aliases expanded
 
 
@@ -27,31 +27,6 @@ _NOT_YAML = (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeErr
 
 class ManifestError(InvalidRequestError):
     """A file that cannot be applied; the message has one line for each mistake."""
-
-
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, which YAML accepts silently, and deep nesting, which takes PyYAML quadratic time."""
-
-    def fetch_flow_collection_start(self, token: Any) -> None:
-        self._refuse_deep(self.flow_level)
-        super().fetch_flow_collection_start(token)
-
-    def add_indent(self, column: int) -> bool:
-        self._refuse_deep(len(self.indents))
-        return bool(super().add_indent(column))
-
-    def _refuse_deep(self, depth: int) -> None:
-        if depth >= MOST_DEPTH:
-            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable) or key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 def read_manifests(path: Path) -> list[Wish]:
@@ -94,7 +69,7 @@ def parse_manifests(text: str, source: str) -> list[Wish]:
 
 def _loader_of(text: str) -> Any:
     """Return a loader of `text`, typed as Any because PyYAML has no types."""
-    return _Loader(text)
+    return CoreLoader(text)
 
 
 def _documents(text: str, source: str) -> Iterator[yaml.Node]:

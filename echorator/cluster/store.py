@@ -86,7 +86,12 @@ class Store:
         """Call `on_change` after every change from now on; return a function that ends this."""
         with self._lock:
             self._listeners.append(on_change)
-        return lambda: self._listeners.remove(on_change)
+
+        def unlisten() -> None:
+            with self._lock:  # a change walks the list meanwhile, and would leave out the listener after the one that is removed
+                self._listeners.remove(on_change)
+
+        return unlisten
 
     # Reading
 

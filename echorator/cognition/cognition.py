@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from echorator.cognition.embedders.hashed import Embedder
-from echorator.cognition.learning.facts import fact_of
+from echorator.cognition.learning.facts import entities_of, fact_of
 from echorator.cognition.learning.writing import Told, check_text, embedded_text, memory_of, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
 from echorator.cognition.off_loop import off_loop
+from echorator.cognition.recall.affect import affect_of
 from echorator.cognition.recall.coherence import Topic, decide, topic_of
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Answer, Asked, Owner, unit
@@ -225,15 +226,17 @@ class Cognition:
         return [repeat or next(ids) for repeat in decision.repeats], list(decision.superseded), receipt
 
     def _entity_links(self, opened: OpenNamespace, memories: Sequence[Memory]) -> list[Link]:
-        """Link each new memory to the latest earlier ones that name the same entity.
+        return [link for place, memory in enumerate(memories) for link in self._links_to(opened, -1 - place, memory.entities)]
+
+    def _links_to(self, opened: OpenNamespace, end: int, entities: Sequence[str]) -> list[Link]:
+        """Link the memory `end`, see `Link`, to the latest earlier ones that name one of the entities.
 
         The gain falls with the number of memories that name the entity (the fan effect, Anderson 1974).
         """
         links: list[Link] = []
-        for place, memory in enumerate(memories):
-            for entity in memory.entities:
-                earlier, fan = opened.with_entity(entity, self.settings.entity_links)
-                links += [Link(-1 - place, i, "entity", 1.0 / (1.0 + fan)) for i in earlier]
+        for entity in entities:
+            earlier, fan = opened.with_entity(entity, self.settings.entity_links)
+            links += [Link(end, i, "entity", 1.0 / (1.0 + fan)) for i in earlier if i != end]
         return links
 
     async def adopt(self, owner: Owner, memories: Sequence[Memory]) -> int:
@@ -262,7 +265,7 @@ class Cognition:
     async def update(self, owner: Owner, memory_id: int, fields: Mapping[str, Any], now_s: float | None = None) -> Memory:
         """Change fields of one memory and return it as it is afterwards.
 
-        A new text gets a new vector, terms and fact; entities, importance and affect stay those of the old text.
+        A new text gets a new vector, terms, fact, entities and affect; the importance, which a caller may have chosen, stays.
 
         Raises:
             MemoryNotFoundError: the namespace or the memory does not exist.
@@ -276,7 +279,11 @@ class Cognition:
             check_text(values["text"], "text")
             fact = fact_of(values["text"], old.speaker)
             vector = (await self.embedder.embed([embedded_text(values["text"], old.speaker)]))[0]
+            affect = affect_of(values["text"])
             values |= {
+                "entities": entities_of(values["text"]),
+                "valence": affect.valence,
+                "arousal": affect.arousal,
                 "embedding": vector,
                 "embedder": self.embedder_id,
                 "terms": ids_of([*words(f"{old.speaker} {values['text']}"), *date_words(old.said_s)]),
@@ -290,10 +297,14 @@ class Cognition:
             values["changed_s"] = now_s
             action = Action.ARCHIVED if values["lifecycle"] is Lifecycle.ARCHIVED else Action.RESTORED
         shown = ", ".join(f"{name} was {getattr(old, name)!r}" for name in fields if getattr(old, name) != fields[name])
-        batch = Batch(patch=(Patch(memory_id, values, action, shown),))
+        patch = Patch(memory_id, values, action, shown)
+        entities: tuple[str, ...] = values.get("entities", old.entities)
 
         def apply() -> None:
+            named = [entity for entity in entities if entity not in old.entities]
+            batch = Batch(patch=(patch,), links=tuple(self._links_to(opened, memory_id, named)))
             self.store.write(opened.namespace, batch, now_s).result()
+            opened.name(memory_id, old.entities, entities)
             opened.refresh([memory_id])
 
         async with opened.lock:

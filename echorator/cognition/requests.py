@@ -62,24 +62,14 @@ def vector_of(values: Sequence[float], name: str) -> Vector:
     return vector
 
 
-def kind_of(value: int, name: str) -> Kind | None:
-    """Return the kind of memory; None for an unspecified one. Raises InvalidRequestError for an unknown number."""
-    if not value:
-        return None
-    try:
-        return Kind(value)
-    except ValueError as error:
-        raise InvalidRequestError(f"{name}: {value} is no kind; use 1 (episodic), 2 (semantic) or 3 (procedural)") from error
+def kind_of(value: int) -> Kind | None:
+    """Return the kind of memory; None for an unspecified one."""
+    return Kind(value) if value else None
 
 
 def lifecycle_of(value: int) -> Lifecycle | None:
-    """Return the lifecycle; None for an unspecified one. Raises InvalidRequestError for an unknown number."""
-    if not value:
-        return None
-    try:
-        return Lifecycle(value)
-    except ValueError as error:
-        raise InvalidRequestError(f"lifecycle: {value} is none; use 1 (active) or 2 (archived)") from error
+    """Return the lifecycle; None for an unspecified one."""
+    return Lifecycle(value) if value else None
 
 
 def told_of(memory: pb.NewMemory, where: str) -> Told:
@@ -95,7 +85,7 @@ def told_of(memory: pb.NewMemory, where: str) -> Told:
         fact = Fact(said.subject.lower(), said.attribute.lower(), said.value, True)
     return Told(
         memory.text,
-        kind_of(memory.kind, f"{where}.kind"),
+        kind_of(memory.kind),
         _name(memory.speaker, f"{where}.speaker", "") if memory.speaker else "",
         time_of(memory.said_at_s, f"{where}.said_at_s") if memory.HasField("said_at_s") else None,
         within(memory.importance, 0, 1, f"{where}.importance") if memory.HasField("importance") else None,
@@ -120,8 +110,8 @@ def weights_of(message: pb.Weights, defaults: Weights) -> Weights:
 
 
 def filter_of(message: pb.Filter) -> Filter:
-    """Return the filter that the message describes. Raises InvalidRequestError for an unknown kind or a time out of range."""
-    kinds = frozenset(k for value in message.kinds if (k := kind_of(value, "filter.kinds")) is not None)
+    """Return the filter that the message describes. Raises InvalidRequestError for a time out of range."""
+    kinds = frozenset(k for value in message.kinds if (k := kind_of(value)) is not None)
     return Filter(
         kinds,
         message.session,
@@ -162,7 +152,7 @@ def update_of(request: pb.UpdateMemoryRequest) -> dict[str, object]:
     if request.HasField("text"):
         values["text"] = check_text(request.text, "text")
     if request.HasField("kind"):
-        kind = kind_of(request.kind, "kind")
+        kind = kind_of(request.kind)
         if kind is None:
             raise InvalidRequestError("kind must be 1 (episodic), 2 (semantic) or 3 (procedural)")
         values["kind"] = kind

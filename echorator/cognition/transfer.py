@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from echorator import json_digits
 from echorator.cognition.learning.writing import check_text
 from echorator.cognition.memory import Kind, Lifecycle, Memory
 from echorator.cognition.text import date_words, ids_of, words
@@ -59,7 +60,7 @@ def imported(lines: Iterable[bytes], embedder: str, dimension: int) -> list[Memo
     for number, line in enumerate(lines, 1):
         where = f"line {number}"
         try:
-            said = json.loads(line)
+            said = json_digits.loads(line)
         except (ValueError, RecursionError) as error:
             raise InvalidRequestError(f"{where} is no JSON ({error}); nothing was imported") from error
         if not isinstance(said, dict):

@@ -6,6 +6,7 @@ one gateway found to end agents is passed on, so that all gateways refuse it. Fe
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from echorator.controller.watching import Watchers
 from echorator.rpc.mesh.v1 import mesh_pb2
 
-MOST_CONVICTIONS = 4096
+_log = logging.getLogger(__name__)
+
+MOST_CONVICTIONS = 4096  # as many as one message has; more end before their time, the oldest first
 LONGEST_S = 86_400.0
 
 CONVICTED = "convicted"  # the only key of `Gateways.conviction_changes`
@@ -51,13 +54,16 @@ class Gateways:
             self._on_change()
 
     def _convict(self, told: Iterable[mesh_pb2.Conviction]) -> None:
-        """Add a gateway's convictions, and wake those who watch where any of them is new."""
+        """Add a gateway's convictions, in place of the oldest ones where there are too many, and wake those who watch where any is new."""
         now_s, known = time.monotonic(), {conviction.digest for conviction in self.convictions()}
         for conviction in told:
             until_s = now_s + min(LONGEST_S, max(0.0, conviction.for_s))
-            self._convicted[conviction.digest] = max(until_s, self._convicted.get(conviction.digest, 0.0))
-        while len(self._convicted) > MOST_CONVICTIONS:
-            del self._convicted[next(iter(self._convicted))]
+            self._convicted[conviction.digest] = max(until_s, self._convicted.pop(conviction.digest, 0.0))  # the latest told is the last
+        evicted = list(self._convicted)[: max(0, len(self._convicted) - MOST_CONVICTIONS)]
+        for digest in evicted:
+            del self._convicted[digest]
+        if evicted:
+            _log.warning("convictions forgotten before their time", extra={"forgotten": len(evicted), "most": MOST_CONVICTIONS})
         if self._convicted.keys() - known:
             self.conviction_changes.notify(CONVICTED)
 

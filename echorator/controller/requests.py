@@ -33,8 +33,6 @@ def check_spec(spec: pb.ModelSpec) -> None:
         raise InvalidRequestError("spec.source must be a path of at most 4096 characters without NUL")
     check_replicas(spec.replicas, "spec.replicas")
     routing = spec.routing
-    if routing.load_balancing not in pb.LoadBalancing.values():
-        raise InvalidRequestError(f"spec.routing.load_balancing must be 1 (weighted) or 2 (session), not {routing.load_balancing}")
     for field, high in (("queue_per_agent", 100_000), ("retries", 1), ("ejection_failures", 10_000)):
         if routing.HasField(field):
             within(getattr(routing, field), 0, high, f"spec.routing.{field}")

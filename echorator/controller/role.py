@@ -30,6 +30,7 @@ from echorator.errors import EchoratorError
 from echorator.rpc.mesh.v1.mesh_pb2_grpc import add_MeshServiceServicer_to_server
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import add_ControllerServiceServicer_to_server
+from echorator.serving.loops import kept_up
 from echorator.telemetry import controller_metrics as metrics
 
 _log = logging.getLogger(__name__)
@@ -77,8 +78,8 @@ class ControllerRole:
         for agent, drain_asked in await asyncio.to_thread(self._store.agents):
             if agent.state != pb.AGENT_STATE_LOST:
                 self.fleet.recover(agent, drain_asked)
-        loops = (self.placer.run(), self._tick(), self._end_rebuild(), self._push_models())
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        loops = {"placement": self.placer.run, "silence": self._tick, "rebuild": self._end_rebuild, "models": self._push_models}
+        self._tasks = [asyncio.create_task(kept_up(name, loop)) for name, loop in loops.items()]
 
     def _fleet_changed(self, _agent_id: str, urgent: bool) -> None:
         if urgent:
@@ -87,6 +88,7 @@ class ControllerRole:
     async def _push_models(self) -> None:
         """Push xDS resources whenever a model is added, changed or removed."""
         with self.placer.model_changes.watch() as watch:
+            self.discovery.changed()  # what changed before the watch, or between two of them
             while True:
                 await watch.next(0.0)
                 self.discovery.changed()

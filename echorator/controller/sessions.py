@@ -19,6 +19,7 @@ from echorator.controller.settings import ControllerSettings
 from echorator.errors import DrainingError
 from echorator.rpc import SESSION_PROTOCOL
 from echorator.rpc.mesh.v1 import mesh_pb2
+from echorator.serving.whole_writes import whole
 
 REGISTER_S = 10.0  # longest wait for `register` after an agent has connected
 
@@ -115,11 +116,11 @@ class Sessions:
                 desired = self._placer.desired_of(record.agent.id)
                 if desired is not None and desired.revision != told:
                     told = desired.revision
-                    await write(mesh_pb2.ControllerMessage(desired=desired))
+                    await whole(write(mesh_pb2.ControllerMessage(desired=desired)))
                 await watch.next(0.0)
 
     async def _tell_gateway(self, write: TellGateway) -> None:
         with self._gateways.conviction_changes.watch() as watch:
             while True:
-                await write(mesh_pb2.Convictions(convicted=self._gateways.convictions()))
+                await whole(write(mesh_pb2.Convictions(convicted=self._gateways.convictions())))
                 await watch.next(0.0)

@@ -13,6 +13,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from grpc import aio
@@ -22,6 +23,7 @@ from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
+from echorator.serving.loops import kept_up
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +82,12 @@ class FleetView:
         self._address = address
         self._channel = aio.insecure_channel(self.controller, options=CHANNEL_OPTIONS)
         stub, private = ControllerServiceStub(self._channel), MeshServiceStub(self._channel)
-        streams = (lambda: self._watch_agents(stub), lambda: self._watch_models(stub), lambda: self._session(private))
-        self._tasks = [asyncio.create_task(self._forever(stream)) for stream in streams]
+        streams: dict[str, Callable[[], Awaitable[None]]] = {
+            "watch of agents": lambda: self._watch_agents(stub),
+            "watch of models": lambda: self._watch_models(stub),
+            "session": lambda: self._session(private),
+        }
+        self._tasks = [asyncio.create_task(kept_up(name, partial(self._forever, stream))) for name, stream in streams.items()]
         self._tasks.append(asyncio.create_task(self._note_sync()))
 
     async def _note_sync(self) -> None:

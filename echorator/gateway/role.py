@@ -25,6 +25,7 @@ from echorator.gateway.passthrough import NAMES, Passthrough
 from echorator.gateway.settings import GatewaySettings
 from echorator.gateway.waking import Waking
 from echorator.serving.health import Health
+from echorator.serving.loops import kept_up
 from echorator.telemetry import gateway_metrics as metrics
 from echorator.telemetry.exposition import shared
 
@@ -71,7 +72,7 @@ class GatewayRole:
         self._models.start(health)
         self.view.start(address)
         if shared():
-            self._observing = asyncio.create_task(self._keep_observed())
+            self._observing = asyncio.create_task(kept_up("gauges", self._keep_observed))
 
     async def _keep_observed(self) -> None:
         """Set the gauges every `OBSERVE_S`: where processes share metrics, a scrape of one reads only the last values of the others."""

@@ -105,6 +105,8 @@ class MeshLink:
                         self._on_change(name)
             except grpc.RpcError as error:
                 _log.debug("models not watched", extra={"error": error.details()})
+            except Exception:  # noqa: BLE001  without its watch the link would go on with what it knew for ever
+                _log.exception("models not watched; the watch begins again")
             self._closing.wait(RETRY_S)
 
     def _forget(self, names: set[str]) -> None:

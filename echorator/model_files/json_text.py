@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NoReturn
+
+from echorator import json_digits
 
 MOST_DIGITS = 18  # a size in bytes with so many digits fits into 64 bits
 
@@ -14,7 +15,9 @@ MOST_DIGITS = 18  # a size in bytes with so many digits fits into 64 bits
 def parsed(text: str | bytes) -> Any:
     """Return the value of a JSON text. Raises ValueError, whose message contains nothing of the text."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json_digits.loads(text, parse_constant=_no_constant)
+    except json_digits.DigitsError:
+        raise ValueError("a whole number has more digits than are read") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except UnicodeDecodeError as error:

@@ -2,16 +2,18 @@
 
 A request is decoded before anything looks at it, so the server's receive limit (4 MiB, `--receive-limit-bytes`) bounds it first.
 These bounds keep the work that a message asks for in proportion: they are checked before anything else of a call is done. Every field
-that is missing from `BOUNDS` is a number, a truth value or another message; a test checks that against the descriptors.
+that is missing from `BOUNDS` is a number, a truth value or another message; a test checks that against the descriptors. The numbers of
+enums are checked too: protobuf passes on those that an enum does not have, and they would count as whatever an `else` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from echorator.errors import InvalidRequestError
@@ -32,6 +34,9 @@ NAME = Bound(length=1024)
 TEXT = Bound(length=4 << 20)
 ID = Bound(length=256)
 PACKAGES = ("echorator.v1.", "echorator.mesh.v1.")  # the names of messages are unique in both together
+
+REPORTED = frozenset({"AgentModel.state", "MeshError.kind"})
+"""Enums of an agent's reports: an agent that is newer than its controller may use numbers that this one does not know."""
 
 BOUNDS: Mapping[str, Bound] = {
     # ModelService
@@ -171,19 +176,25 @@ BOUNDS: Mapping[str, Bound] = {
 
 
 def check(message: Message) -> None:
-    """Check every field of a message. Raises InvalidRequestError, naming the first field over its bound, the bound and what it holds."""
+    """Check every field of a message.
+
+    Raises:
+        InvalidRequestError: a field is over its bound, or is an enum without such a number; the message names the field and what it takes.
+    """
     _check(message, "")
 
 
 @lru_cache(maxsize=256)
-def _plan(kind: Descriptor) -> dict[str, tuple[Bound | None, bool]]:
-    """Return for each field its bound, and whether its messages have to be checked."""
-    plan: dict[str, tuple[Bound | None, bool]] = {}
+def _plan(kind: Descriptor) -> dict[str, tuple[Bound | None, bool, EnumDescriptor | None]]:
+    """Return for each field its bound, whether its messages have to be checked, and the enum whose numbers it may have."""
+    plan: dict[str, tuple[Bound | None, bool, EnumDescriptor | None]] = {}
     for field in kind.fields:
-        bound = BOUNDS.get(f"{kind.name}.{field.name}")
+        name = f"{kind.name}.{field.name}"
+        bound = BOUNDS.get(name)
         inside = field.message_type is not None and field.message_type.full_name.startswith(PACKAGES) and not _is_map(field)
-        if bound is not None or inside:
-            plan[field.name] = bound, inside
+        enum = field.enum_type if kind.full_name.startswith(PACKAGES) and name not in REPORTED else None
+        if bound is not None or inside or enum is not None:
+            plan[field.name] = bound, inside, enum
     return plan
 
 
@@ -194,10 +205,12 @@ def _is_map(field: FieldDescriptor) -> bool:
 def _check(message: Message, path: str) -> None:
     plan = _plan(message.DESCRIPTOR)
     for field, value in message.ListFields():
-        bound, inside = plan.get(field.name, (None, False))
+        bound, inside, enum = plan.get(field.name, (None, False, None))
         where = f"{path}{field.name}"
         if bound is not None:
             _check_value(field, value, bound, where)
+        if enum is not None:
+            _check_numbers(enum, value if field.is_repeated else (value,), where)
         if inside and field.is_repeated:
             for i, part in enumerate(value):
                 _check(part, f"{where}[{i}].")
@@ -222,6 +235,14 @@ def _check_value(field: FieldDescriptor, value: Any, bound: Bound, where: str) -
             _check_length(len(part), bound.length, f"{where}[{i}]", "characters")
     else:
         _check_length(len(value), bound.length, where, "bytes" if isinstance(value, bytes) else "characters")
+
+
+def _check_numbers(enum: EnumDescriptor, numbers: Iterable[int], where: str) -> None:
+    wrong = next((number for number in numbers if number not in enum.values_by_number), None)
+    if wrong is not None:
+        called = re.sub(r"(?<!^)(?=[A-Z])", " ", enum.name).lower()
+        known = ", ".join(f"{number} ({value.name})" for number, value in sorted(enum.values_by_number.items()))
+        raise InvalidRequestError(f"{where}: {wrong} is no {called}; use {known}")
 
 
 def _check_length(length: int, most: int, where: str, unit: str) -> None:

@@ -17,6 +17,7 @@ from tests.support.models import random_gguf
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
+NINES, LONG = "9" * 5000, "a whole number of 5000 digits; no number may have more than 4300"
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
@@ -60,6 +61,9 @@ async def test_a_prompt_longer_than_the_context_names_both_numbers(agent: Agent)
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(grammar="")), "grammar is empty"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema='{"type": "nonsense"}')), "schema"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema='{"$ref": "#/nowhere"}')), "schema"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema="")), "json_schema is empty"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema=" \n")), "json_schema is empty"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema=f'{{"const": {NINES}}}')), f"json_schema: const is {LONG}"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema="{")), "json_schema is not JSON"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema="[1]")), "json_schema must be a JSON object"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(json_schema='{"a":' * 100_000)), "json_schema nests more than"),
@@ -76,6 +80,12 @@ async def test_generate(agent: Agent, request_: pb.GenerateRequest, says: str) -
         (pb.ChatRequest(), "messages is empty"),
         (pb.ChatRequest(messages=[pb.Message(content="x")]), "messages[0].role is empty"),
         (pb.ChatRequest(messages=GREETING, sampling=pb.Sampling(top_p=-1)), "top_p must be 0..1, not -1"),
+        (pb.ChatRequest(messages=GREETING, sampling=pb.Sampling(json_schema="")), "json_schema is empty"),
+        (pb.ChatRequest(messages=GREETING, template_arguments_json=f'{{"a": [{NINES}]}}'), f"template_arguments_json: a.0 is {LONG}"),
+        (
+            pb.ChatRequest(messages=[pb.Message(role="user", content="x", fields_json=f'{{"a": -{NINES}}}')]),
+            f"messages[0].fields_json: a is {LONG}",
+        ),
     ],
 )
 async def test_chat(agent: Agent, request_: pb.ChatRequest, says: str) -> None:
@@ -101,12 +111,19 @@ async def test_unknown_model_lists_those_that_are_loaded(agent: Agent) -> None:
         (pb.EmbedRequest(), "1..2048 in one call, not 0"),
         (pb.EmbedRequest(inputs=["x"] * 2049), "not 2049"),
         (pb.EmbedRequest(inputs=["", ""]), "inputs[0] is empty"),
-        (pb.EmbedRequest(inputs=["x"], pooling=9), "pooling must be"),  # type: ignore[arg-type]
+        (pb.EmbedRequest(inputs=["x"], pooling=9), "pooling: 9 is no pooling; use 0 (POOLING_UNSPECIFIED), 1"),  # type: ignore[arg-type]
         (pb.EmbedRequest(inputs=["word " * 5000], pooling=pb.POOLING_MEAN), "inputs[0] has"),
     ],
 )
 async def test_embed(agent: Agent, request_: pb.EmbedRequest, says: str) -> None:
     await refused(agent.stub.Embed(request_), INVALID, says)
+
+
+@pytest.mark.parametrize("name", [f.name for f in pb.EngineOptions.DESCRIPTOR.fields if f.type == f.TYPE_STRING])
+async def test_an_empty_option_is_none_of_its_choices(agent: Agent, name: str) -> None:
+    """An optional text that is set counts, also where it is empty."""
+    load = pb.LoadModelRequest(path="echo-nano", name="other", options=pb.EngineOptions(**{name: ""}))  # type: ignore[arg-type]
+    await refused(agent.stub.LoadModel(load), INVALID, f"{name} must be one of ")
 
 
 async def test_detokenize_of_no_token(agent: Agent) -> None:

@@ -9,6 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echorator.cli.output.yaml_text import WithoutAnchors
+from echorator.cluster.core_yaml import CoreLoader
 from echorator.cluster.documents import document_of, wish_of
 from echorator.cluster.manifests import ManifestError, parse_manifests, read_manifests
 from echorator.cluster.messages import document_of_message, message_of, message_of_wish, wish_from
@@ -159,6 +161,60 @@ def test_any_document_is_a_wish_or_refused(given_: object) -> None:
         wish_of(given_)
     with pytest.raises(SpecError):
         wish_of({"apiVersion": "echorator.dev/v1", "kind": "Model", "metadata": given_, "spec": given_})
+
+
+MODEL = """\
+apiVersion: echorator.dev/v1
+kind: Model
+metadata: {{name: m, labels: {{a: {label}}}}}
+spec: {{image: m.gguf, replicas: {replicas}}}
+"""
+
+
+@pytest.mark.parametrize(("written", "meant"), [("10", 10), ("+10", 10), ("0o17", 15), ("0x1F", 31), ("0", 0), ("!!int 10", 10)])
+def test_whole_numbers_are_those_of_yaml_1_2(written: str, meant: int) -> None:
+    (wish,) = parse_manifests(MODEL.format(label="x", replicas=written), "f.yaml")
+    assert isinstance(wish.spec, ModelSpec)
+    assert wish.spec.replicas == meant
+
+
+@pytest.mark.parametrize("written", ["1_000", "1:30", "0b11", "0o18", "yes", "on", "2001-01-01", "1e2", "1.0"])
+def test_what_only_yaml_1_1_takes_for_a_whole_number_is_none(written: str) -> None:
+    said = said_of(MODEL.format(label="x", replicas=written))
+    shown = {"1e2": "100.0", "1.0": "1.0"}.get(written, f"'{written}'")
+    assert said == f"f.yaml:4: spec.replicas: must be a whole number, not {shown}"
+
+
+@pytest.mark.parametrize("written", ["010", "-010", "00", "08"])
+def test_a_number_that_readers_of_yaml_disagree_on_is_refused(written: str) -> None:
+    for text in (MODEL.format(label="x", replicas=written), MODEL.format(label=written, replicas=1)):
+        assert said_of(text).split(":", 2)[2].startswith(f" {written} is octal to some readers of YAML and decimal to others; write it")
+
+
+@pytest.mark.parametrize(
+    "written", ["yes", "No", "on", "off", "y", "1_000", "1-30", "2001-01-01", "'010'", "0b11", "'1e3'", "'0o7'", "'true'"]
+)
+def test_a_label_may_be_what_yaml_1_1_takes_for_another_value(written: str) -> None:
+    """Also once it was shown by `get -o yaml`, and read by a reader of YAML 1.1."""
+    (wish,) = parse_manifests(MODEL.format(label=written, replicas=1), "f.yaml")
+    assert wish.labels == {"a": written.strip("'")}
+    shown = yaml.dump(document_of(Resource(wish.key, wish.spec, wish.labels, uid="u")), Dumper=WithoutAnchors)
+    (again,) = parse_manifests(shown, "f.yaml")
+    assert again.labels == wish.labels
+    assert yaml.safe_load(shown)["metadata"]["labels"] == wish.labels
+
+
+@given(st.text(alphabet="0123456789+-._:eExob~nulfyts ", max_size=8))
+@settings(max_examples=rounds(500))
+def test_a_text_that_is_shown_is_read_as_that_text(text: str) -> None:
+    shown = yaml.dump({"a": text}, Dumper=WithoutAnchors)
+    assert CoreLoader(shown).get_single_data() == yaml.safe_load(shown) == {"a": text}
+
+
+@given(st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none())
+def test_a_value_that_is_shown_is_read_as_that_value(value: object) -> None:
+    shown = yaml.dump({"a": value}, Dumper=WithoutAnchors)
+    assert CoreLoader(shown).get_single_data() == {"a": value}
 
 
 def test_resources_survive_their_messages_and_documents() -> None:

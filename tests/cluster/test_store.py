@@ -201,3 +201,28 @@ def test_listeners_hear_from_any_thread() -> None:
     heard.clear()
     store.apply([wish("b")])
     assert not heard.is_set()
+
+
+def test_a_listener_that_is_removed_takes_no_change_from_the_others() -> None:
+    """A change walks the listeners; whoever is removed meanwhile must not make it leave out the next one."""
+    store = Store()
+    removed, heard = threading.Event(), list[str]()
+    removers = list[threading.Thread]()
+
+    def first() -> None:
+        heard.append("first")
+
+        def remove() -> None:
+            unlisten()
+            removed.set()
+
+        removers.append(threading.Thread(target=remove))
+        removers[-1].start()
+        assert not removed.wait(0.2), "it waits for the change to be told to all"
+
+    unlisten = store.listen(first)
+    store.listen(lambda: heard.append("second"))
+    store.apply([wish("a")])
+    removers[0].join()
+    store.apply([wish("b")])
+    assert heard == ["first", "second", "second"]

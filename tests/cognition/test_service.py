@@ -117,6 +117,27 @@ async def test_an_updated_text_is_found_by_its_new_words_only(memory: Memory) ->
     assert "umbrella" in history.changes[2].detail
 
 
+async def test_an_updated_text_has_the_names_and_the_feeling_of_its_new_words(memory: Memory) -> None:
+    first, berta, _, carl = await memory.remember(
+        "We met Anna, and it was wonderful!", "They heard Berta sing alto.", "The shelf is empty.", "They saw Carl play chess."
+    )
+    before = await memory.stub.GetMemory(pb.GetMemoryRequest(scope=memory.scope(), id=first))
+    changed = await memory.stub.UpdateMemory(pb.UpdateMemoryRequest(scope=memory.scope(), id=first, text="We met Berta, which was awful."))
+    assert (list(before.entities), list(changed.entities)) == (["anna"], ["berta"])
+    assert before.affect.valence > 0 > changed.affect.valence
+
+    async def linked(query: str) -> set[int]:
+        found = await memory.stub.Recall(pb.RecallRequest(scope=memory.scope(), query=query))
+        return {r.memory.id for r in found.memories if r.signals.association > 0}
+
+    assert first in await linked("alto"), "it is linked to an earlier memory that names the same"
+    (later,) = await memory.remember("The boat of Berta is blue.")
+    assert {berta, first} <= await linked("the boat"), "a later memory is linked to it by its new name"
+    (stranger,) = await memory.remember("The barns of Anna are red.")
+    assert first not in await linked("barns"), "and no later one by its old name"
+    assert {carl, later, stranger}.isdisjoint(await linked("chess"))
+
+
 async def test_forget_by_ids_filter_and_everything(memory: Memory) -> None:
     ids = await memory.remember("One thing.", "Another thing.")
     await memory.remember("Said in a session.", session="s")
@@ -245,6 +266,26 @@ async def test_consolidation_streams_to_its_end(memory: Memory) -> None:
     active = await memory.stub.ListMemories(pb.ListMemoriesRequest(scope=memory.scope(), lifecycle=pb.LIFECYCLE_ACTIVE))
     assert sum("jam" in m.text for m in active.memories) == 1
     assert sum("port" in m.text for m in active.memories) == 2
+
+
+async def test_a_memory_that_takes_up_duplicates_twice_keeps_all_that_it_was_made_of(memory: Memory) -> None:
+    """Each of them can then be erased by the memory that is left, and the other way round."""
+    jams = await memory.remember("My jam is plum.", "So my jam is plum.")
+
+    async def kept() -> pb.Memory:
+        async for _ in memory.stub.Consolidate(pb.ConsolidateRequest(scope=memory.scope())):
+            pass
+        active = await memory.stub.ListMemories(pb.ListMemoriesRequest(scope=memory.scope(), lifecycle=pb.LIFECYCLE_ACTIVE))
+        assert len(active.memories) == 1
+        return active.memories[0]
+
+    first = await kept()
+    jams += await memory.remember("Well, my jam is plum.")
+    second = await kept()
+    assert {first.id, second.id} <= set(jams)
+    assert {second.id, *second.derived_from} == set(jams)
+    erased = await memory.stub.Forget(pb.ForgetRequest(scope=memory.scope(), ids=pb.MemoryIds(ids=[second.id])))
+    assert erased.forgotten == 3
 
 
 async def test_patterns_map_state_and_namespaces(memory: Memory) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from grpc import aio
 
+from echorator.controller.gateways import MOST_CONVICTIONS
 from echorator.controller.settings import ControllerSettings
 from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import controller_pb2 as pb
@@ -317,3 +318,41 @@ async def test_a_controller_that_shuts_down_is_taken_for_no_loss(tmp_path: Path)
         (known,) = (await controller.stub.ListAgents(pb.ListAgentsRequest())).agents
         assert (known.id, known.state, [m.name for m in known.models]) == ("a", pb.AGENT_STATE_READY, ["m"])
         assert (await controller.model("m")).spec.replicas == 1
+
+
+async def test_a_further_conviction_takes_the_place_of_the_oldest_and_is_told(
+    controller: Controller, caplog: pytest.LogCaptureFixture
+) -> None:
+    digests = [number.to_bytes(16, "big") for number in range(MOST_CONVICTIONS + 1)]
+    reports = asyncio.Queue[mesh_pb2.GatewayReport]()
+
+    async def told() -> AsyncIterator[mesh_pb2.GatewayReport]:
+        while True:
+            yield await reports.get()
+
+    heard = dict[bytes, float]()
+    session = controller.private.GatewaySession(told())
+    try:
+        for some in (digests[:MOST_CONVICTIONS], digests[MOST_CONVICTIONS:]):
+            reports.put_nowait(mesh_pb2.GatewayReport(convicted=[mesh_pb2.Conviction(digest=digest, for_s=300.0) for digest in some]))
+            async with asyncio.timeout(20.0):
+                while some[-1] not in heard:
+                    event = await session.read()
+                    assert isinstance(event, mesh_pb2.Convictions)
+                    heard = {conviction.digest: conviction.for_s for conviction in event.convicted}
+        assert list(heard) == digests[1:]
+    finally:
+        session.cancel()
+    assert "convictions forgotten before their time" in caplog.text
+
+
+async def test_a_refused_report_is_an_answer_also_while_the_controller_writes(controller: Controller) -> None:
+    async def wrong() -> AsyncIterator[mesh_pb2.GatewayReport]:
+        yield mesh_pb2.GatewayReport(address="nowhere")
+
+    for _ in range(200):
+        session = controller.private.GatewaySession(wrong())
+        with pytest.raises(aio.AioRpcError) as caught:
+            async for _ in session:
+                pass
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

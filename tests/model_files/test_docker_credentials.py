@@ -63,3 +63,9 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(AnswerError, match=r"config\.json: .*it holds the credentials of registries"):
         DockerCredentials([tmp_path / "config.json"]).of("r.example.com", "a")
+
+
+def test_nothing_of_a_file_is_shown_and_no_function_of_python_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"secret": ' + "9" * 5000 + "}")
+    with pytest.raises(AnswerError, match=r"config\.json: a whole number has more digits than are read; it holds"):
+        DockerCredentials([tmp_path / "config.json"]).of("r.example.com", "a")

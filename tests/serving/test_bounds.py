@@ -35,7 +35,7 @@ from echorator.host.connection import channel_to
 from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import cluster_pb2, cognition_pb2, common_pb2, controller_pb2, model_pb2
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
-from echorator.serving.bounds import BOUNDS, PACKAGES, Bound, check
+from echorator.serving.bounds import BOUNDS, PACKAGES, REPORTED, Bound, check
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
 from tests.support.models.pulling import no_pulls
@@ -137,6 +137,23 @@ def overflows(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tupl
                 yield where, outer
 
 
+def unknown_numbers(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tuple[str, Message]]:
+    """A message for each enum of `kind` and of what is in it, with a number that the enum does not have."""
+    for field in kind.fields:
+        message = GetMessageClass(kind)()
+        if field.enum_type is not None and f"{kind.name}.{field.name}" not in REPORTED:
+            if field.is_repeated:
+                getattr(message, field.name).extend([1, 99])
+            else:
+                setattr(message, field.name, 99)
+            yield f"{path}{field.name}", message
+        elif field.message_type is not None and is_ours(field.message_type) and not is_map(field) and depth < 6:
+            for where, inner in unknown_numbers(field.message_type, f"{path}{field.name}.", depth + 1):
+                outer = GetMessageClass(kind)()
+                outer.MergeFrom(GetMessageClass(kind)(**{field.name: [inner] if field.is_repeated else inner}))
+                yield where, outer
+
+
 @asynccontextmanager
 async def all_services(folder: Path) -> AsyncIterator[str]:
     """One server with every service; its address."""
@@ -154,8 +171,14 @@ async def all_services(folder: Path) -> AsyncIterator[str]:
             await server.close()
 
 
+async def ended(stream: Any) -> None:
+    """Read all replies: a server may have something to say before it has read the first message."""
+    while await stream.read() is not aio.EOF:
+        pass
+
+
 def call(channel: aio.Channel, method: MethodDescriptor, request: Message) -> Any:
-    """The client's side; only the first message of a stream is waited for."""
+    """The client's side; of a stream of replies to one message only the first is waited for."""
     path = f"/{method.containing_service.full_name}/{method.name}"
     serialize = type(request).SerializeToString
 
@@ -163,7 +186,7 @@ def call(channel: aio.Channel, method: MethodDescriptor, request: Message) -> An
         yield request
 
     if method.client_streaming and method.server_streaming:
-        return channel.stream_stream(path, serialize)(parts()).read()
+        return ended(channel.stream_stream(path, serialize)(parts()))
     if method.client_streaming:
         return channel.stream_unary(path, serialize)(parts())
     if method.server_streaming:
@@ -193,6 +216,23 @@ async def test_each_service_refuses_each_field_beyond_its_bound_in_words(tmp_pat
 
 
 @pytest.mark.asyncio(loop_scope="session")
+async def test_each_service_refuses_each_number_that_an_enum_does_not_have(tmp_path: Path) -> None:
+    async with all_services(tmp_path) as address, channel_to(address) as channel:
+        tried = set()
+        for method in METHODS:
+            for path, request in unknown_numbers(method.input_type):
+                tried.add(f"{method.name} {path}")
+                with pytest.raises(aio.AioRpcError) as caught:
+                    async with asyncio.timeout(20.0):
+                        await call(channel, method, request)
+                said = caught.value.details() or ""
+                assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT, (method.full_name, path, said)
+                assert "99 is no " in said, (method.full_name, path, said)
+                assert path.rpartition(".")[2] in said, (method.full_name, path, said)
+    assert {"Remember memories.kind", "Recall filter.kinds", "RecordExperience outcome", "UpdateMemory lifecycle", "Embed pooling"} < tried
+
+
+@pytest.mark.asyncio(loop_scope="session")
 async def test_bytes_that_are_no_message_are_refused_without_a_traceback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with all_services(tmp_path) as address, channel_to(address) as channel:
         for method in METHODS:
@@ -206,7 +246,7 @@ async def test_bytes_that_are_no_message_are_refused_without_a_traceback(tmp_pat
                 async def parts() -> AsyncIterator[bytes]:
                     yield b"\xff\xff no message"
 
-                made = raw.stream_stream(path)(parts()).read()
+                made = ended(raw.stream_stream(path)(parts()))
             elif method.server_streaming:
                 made = raw.unary_stream(path)(b"\xff\xff no message").read()
             else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from echorator import json_digits
 from echorator.agent.requests import Limits
 from echorator.errors import InvalidRequestError
 from echorator.model_files.puller import Image
@@ -65,7 +65,7 @@ def defaults_of(image: Image) -> ModelDefaults:
     Raises InvalidRequestError for parameters that are not valid.
     """
     try:
-        params: Any = json.loads(image.params) if image.params else {}
+        params: Any = json_digits.loads(image.params) if image.params else {}
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"{image.source}: its parameters are no JSON: {error}") from error
     if not isinstance(params, Mapping):

@@ -26,6 +26,7 @@ from echorator.engine.llama_log import forward_log
 from echorator.engine.memory_needs import Needs, check_room, mapped_by, measured
 from echorator.errors import DrainingError, EchoratorError, ModelNotFoundError, ResourceError
 from echorator.model_files.vetting import Room, vet
+from echorator.serving.loops import kept_up
 from echorator.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
@@ -200,7 +201,7 @@ class Registry:
             raise
         entry.become_ready(served)
         if self._watch is None:
-            self._watch = asyncio.create_task(self._watch_steps())
+            self._watch = asyncio.create_task(kept_up("watch of steps", self._watch_steps))
         await self._on_state(entry.name, State.READY)
         _log.info("model loaded", extra={"model": entry.name, "seconds": round(time.monotonic() - started_s, 3)})
         return served

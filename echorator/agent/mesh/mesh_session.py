@@ -29,6 +29,7 @@ from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.serving.address import host_port
+from echorator.serving.loops import kept_up
 from echorator.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class MeshSession:
 
     def start(self) -> None:
         """Connect, and reconnect whenever the stream breaks."""
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(kept_up("session with the controller", self._run))
 
     def changed(self) -> None:
         """Send a report soon: the state of this agent is no longer what was last reported."""

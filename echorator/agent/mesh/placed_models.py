@@ -21,7 +21,7 @@ from echorator.agent.loading.model_defaults import ModelDefaults, defaults_of
 from echorator.agent.loading.registry import Registry
 from echorator.agent.requests import engine_settings_of, sources_of, with_files
 from echorator.backoff import Backoff
-from echorator.errors import EchoratorError, ErrorClass, class_of
+from echorator.errors import ErrorClass, class_of
 from echorator.model_files.puller import Image
 from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.settings import EMBEDDED_NAME, EngineSettings
@@ -181,7 +181,7 @@ class PlacedModels:
         failure: Failure | None = None
         try:
             await self._found(model)
-        except (EchoratorError, OSError, MemoryError) as error:
+        except Exception as error:  # noqa: BLE001  the controller must learn of any error, and the model must not stay busy for ever
             failure = _failed(model.name, error, before)
         self._placed[model.name] = replace(there, busy=False, next=Next(model.generation, failure))
         self._step()
@@ -201,7 +201,7 @@ class PlacedModels:
         try:
             settings, defaults = await self._found(model)
             await self._registry.load(name, settings, lambda _stage, _fraction: None, defaults, checked=is_foreign(settings))
-        except (EchoratorError, OSError, MemoryError) as error:
+        except Exception as error:  # noqa: BLE001  as above
             failure = _failed(name, error, before)
         self._placed[name] = Placed(model.generation, False, failure)
         self._step()
@@ -211,8 +211,8 @@ class PlacedModels:
             await asyncio.sleep(LAME_DUCK_S)
             try:
                 await self._registry.unload(name, UNLOAD_GRACE_S)
-            except EchoratorError as error:
-                _log.warning("placed model not unloaded", extra={"model": name, "error": str(error)})
+            except Exception as error:  # noqa: BLE001  whatever it is, the model must not stay busy for ever
+                _log.warning("placed model not unloaded", extra={"model": name, "error": str(error)}, exc_info=error)
         del self._placed[name]
         self._step()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from grpc import aio
 
+from echorator import json_digits
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.telemetry import telemetry
 from echorator.cluster.cluster import Cluster
@@ -73,7 +74,7 @@ def tell_of_workers(folders: Sequence[Path]) -> None:
 
 async def _send(arguments: argparse.Namespace) -> int:
     try:
-        value = value_of(json.loads(arguments.value))
+        value = value_of(json_digits.loads(arguments.value))
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{arguments.value[:200]!r} is not JSON ({error}); write a text as '\"text\"'", Exit.USAGE) from error
     request = pb.SendRequest(value=value, no_reply=arguments.no_reply)

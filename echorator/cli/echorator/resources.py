@@ -16,6 +16,7 @@ from grpc import aio
 
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.output.tables import print_table
+from echorator.cli.output.yaml_text import WithoutAnchors
 from echorator.cluster.messages import document_of_message, kind_from, message_of_wish
 from echorator.cluster.resources import Key, Kind
 from echorator.errors import InvalidRequestError
@@ -244,7 +245,7 @@ def _show(found: list[pb.Resource], output: str, single: bool) -> None:
 
 
 def _yaml(document: dict[str, Any]) -> str:
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(document, Dumper=WithoutAnchors, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _summary(document: dict[str, Any]) -> str:

@@ -24,12 +24,16 @@ GIST_FROM = 8  # least number of old memories of one session that are worth a gi
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """A group of duplicates: `keep` stays, with the sum of uses and the highest importance of all; `members`, the others, are archived."""
+    """A group of duplicates: `keep` stays, with the sum of uses and the highest importance of all; `members`, the others, are archived.
+
+    `derived_from` are the ids of all that the kept memory stands for: the members, and what any of the group was made of before.
+    """
 
     keep: int
     members: tuple[int, ...]
     uses: int
     importance: float
+    derived_from: tuple[int, ...]
 
 
 def same_fact(a: Memory, b: Memory) -> bool:
@@ -89,7 +93,9 @@ def merges(memories: Sequence[Memory], near: Callable[[int], Iterable[tuple[int,
 
 def _merge(group: Sequence[Memory]) -> Merge:
     keep = max(group, key=lambda m: (m.pinned, m.uses, m.said_s, m.id))
-    return Merge(keep.id, tuple(m.id for m in group if m.id != keep.id), sum(m.uses for m in group), max(m.importance for m in group))
+    members = tuple(m.id for m in group if m.id != keep.id)
+    sources = sorted({*members, *(i for m in group for i in m.derived_from)} - {keep.id})
+    return Merge(keep.id, members, sum(m.uses for m in group), max(m.importance for m in group), tuple(sources))
 
 
 def gists(memories: Sequence[Memory], before_s: float) -> list[list[Memory]]:

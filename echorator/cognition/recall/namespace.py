@@ -49,7 +49,7 @@ class OpenNamespace:
         self.patterns: Patterns | None = None  # None: not read yet
         self.fits: dict[int, float] = {}  # how well memories put into contexts lately fitted, by id. Invariant: at most MAX_SAMPLES
         self._samples: list[tuple[float, bool]] = []  # fits and whether feedback was good, oldest first. Invariant: at most MAX_SAMPLES
-        # How many memories ever named an entity, and the ids of the last of them. Invariant: len(ids) == min(count, _ENTITY_IDS)
+        # How many memories ever named an entity, and the ids of the last that name it. Invariant: len(ids) <= min(count, _ENTITY_IDS)
         self._entities: dict[str, tuple[int, tuple[int, ...]]] = {}
         self._store = store
         self._snapshots = snapshots
@@ -120,9 +120,19 @@ class OpenNamespace:
         """Add memories that were just written, with their ids, to the index and to the lists of entities."""
         add_to_index(self.index, memories, self.embedder)
         for memory in memories:
-            for entity in memory.entities:
-                count, last = self._entities.get(entity, (0, ()))
-                self._entities[entity] = (count + 1, (*last, memory.id)[-_ENTITY_IDS:])
+            self.name(memory.id, (), memory.entities)
+
+    def name(self, memory_id: int, before: Iterable[str], after: Iterable[str]) -> None:
+        """Change the entities under whose names a memory is listed from `before` to `after`."""
+        old, new = set(before), set(after)
+        for entity in old - new:
+            if entity in self._entities:
+                count, last = self._entities[entity]
+                self._entities[entity] = (count, tuple(i for i in last if i != memory_id))
+        for entity in new - old:
+            count, last = self._entities.get(entity, (0, ()))
+            if memory_id not in last:
+                self._entities[entity] = (count + 1, (*last, memory_id)[-_ENTITY_IDS:])
 
     def with_entity(self, entity: str, limit: int) -> tuple[list[int], int]:
         """Return the last indexed memories that name the entity, at most `limit`, and how many ever named it."""
@@ -135,11 +145,15 @@ class OpenNamespace:
             self.index.update(memory.id, columns_of(memory), speaker_hash(memory.speaker))
 
     def refresh(self, ids: Sequence[int]) -> None:
-        """Replace the index's rows of these memories with those of the store."""
+        """Replace the index's rows of these memories with those of the store, and list those that are new here under their entities."""
         rows = list(self._store.scan(self.namespace, ids))
+        known = {memory_id for memory_id in ids if memory_id in self.index}
         for memory_id in ids:
             self.index.remove(memory_id)
         add_to_index(self.index, rows, self.embedder)
+        for memory in rows:
+            if memory.id not in known:
+                self.name(memory.id, (), memory.entities)
         if rows:
             self.associate(self._store.associations(self.namespace, [m.id for m in rows]))
 

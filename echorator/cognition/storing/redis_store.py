@@ -378,7 +378,12 @@ class RedisStore:
                 for _, entry in entries:
                     if entry[b"origin"].decode() != self._origin:
                         ids = [int(i) for i in entry[b"ids"].split(b",") if i]
-                        on_change(int(entry[b"ns"]), ids, [n for n in entry[b"documents"].decode().split("\n") if n])
+                        documents = [n for n in entry[b"documents"].decode().split("\n") if n]
+                        try:
+                            on_change(int(entry[b"ns"]), ids, documents)
+                        except Exception:  # noqa: BLE001  such as a lost connection: this thread must go on to follow
+                            _log.exception("another replica's change could not be read; all is read again")
+                            on_change(0, None, [])
 
     def close(self) -> None:
         self._closing.set()

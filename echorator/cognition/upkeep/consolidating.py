@@ -151,7 +151,7 @@ class Consolidation:
 def _merge_patches(found: Sequence[Merge], now_s: float) -> list[Patch]:
     patches: list[Patch] = []
     for merge in found:
-        patches.append(Patch(merge.keep, {"uses": merge.uses, "importance": merge.importance, "derived_from": merge.members}))
+        patches.append(Patch(merge.keep, {"uses": merge.uses, "importance": merge.importance, "derived_from": merge.derived_from}))
         fields = {"lifecycle": Lifecycle.ARCHIVED, "changed_s": now_s, "superseded_by": 0}
         patches += [Patch(i, fields, Action.MERGED, f"into {merge.keep}") for i in merge.members]
     return patches

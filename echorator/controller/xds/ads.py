@@ -25,6 +25,7 @@ from echorator.errors import DrainingError, InvalidRequestError
 from echorator.ports import GATEWAY_PORT
 from echorator.serving.address import host_port
 from echorator.serving.calls import Calls, Context, rpc
+from echorator.serving.whole_writes import whole
 
 _log = logging.getLogger(__name__)
 
@@ -186,5 +187,5 @@ class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer): 
                 resources=[resources[name].body for name in sorted(resources)],
             )
             response.control_plane.identifier = "echorator"
-            await context.write(response)
+            await whole(context.write(response))
             self.on_push(type_url)

@@ -20,15 +20,25 @@ from echorator.serving.statuses import PUSHBACK, reason_in
 from echorator.telemetry import tracing
 
 _STATUSES = {
+    grpc.StatusCode.OK: (200, ""),  # never the status of an error
     grpc.StatusCode.INVALID_ARGUMENT: (400, "invalid_request_error"),
     grpc.StatusCode.OUT_OF_RANGE: (400, "invalid_request_error"),
     grpc.StatusCode.FAILED_PRECONDITION: (400, "invalid_request_error"),
+    grpc.StatusCode.UNAUTHENTICATED: (401, "authentication_error"),
+    grpc.StatusCode.PERMISSION_DENIED: (403, "permission_error"),
     grpc.StatusCode.NOT_FOUND: (404, "invalid_request_error"),
+    grpc.StatusCode.ALREADY_EXISTS: (409, "conflict_error"),
+    grpc.StatusCode.ABORTED: (409, "conflict_error"),
     grpc.StatusCode.RESOURCE_EXHAUSTED: (429, "rate_limit_error"),
+    grpc.StatusCode.CANCELLED: (499, "server_error"),
+    grpc.StatusCode.UNKNOWN: (500, "server_error"),
+    grpc.StatusCode.INTERNAL: (500, "server_error"),
+    grpc.StatusCode.DATA_LOSS: (500, "server_error"),
+    grpc.StatusCode.UNIMPLEMENTED: (501, "server_error"),
     grpc.StatusCode.UNAVAILABLE: (503, "server_error"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (504, "server_error"),
-    grpc.StatusCode.UNIMPLEMENTED: (501, "server_error"),
 }
+"""The HTTP status and OpenAI's error type of every gRPC status, after the comments of google/rpc/code.proto; 499 is nginx's number."""
 
 
 class BodyError(InvalidRequestError):
@@ -41,13 +51,13 @@ class BodyError(InvalidRequestError):
 
 
 def status_of(code: grpc.StatusCode) -> int:
-    """Return the HTTP status of a gRPC status; 500 for one that has none of its own."""
-    return _STATUSES.get(code, (500, ""))[0]
+    """Return the HTTP status of a gRPC status."""
+    return _STATUSES[code][0]
 
 
 def body_of(error: EchoratorError, code: grpc.StatusCode, produced: str = "") -> dict[str, Any]:
     """Return the JSON of an error; `produced` is the text that was generated before it."""
-    _, kind = _STATUSES.get(code, (500, "server_error"))
+    _, kind = _STATUSES[code]
     found: dict[str, Any] = {"message": str(error), "type": kind, "param": None, "code": code.name.lower()}
     if isinstance(error, BodyError):
         found["param"] = error.param or None

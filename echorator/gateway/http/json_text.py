@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from echorator import json_digits
 from echorator.gateway.http.failures import BodyError
 
 DEEPEST = 64  # lists and objects within each other, the body's own object included
@@ -40,10 +41,12 @@ def object_of(raw: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise BodyError(f"the body is not JSON: it must be UTF-8 and is not, at byte {error.start}") from error
     try:
-        value = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        value = json_digits.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise BodyError(f"the body is not JSON: {error}") from error
-    except (ValueError, RecursionError) as error:  # ValueError: also for an integer of more than 4,300 digits, Python's limit
+    except json_digits.DigitsError as error:
+        raise BodyError(str(error), error.place[0] if error.place else "") from error
+    except (ValueError, RecursionError) as error:
         raise BodyError(f"the body is not JSON that is taken here: {error}") from error
     if not isinstance(value, dict):
         raise BodyError("the body must be a JSON object")

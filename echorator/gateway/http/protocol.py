@@ -21,10 +21,14 @@ from echorator.gateway.http.failures import raw_response
 from echorator.gateway.http.settings import HttpSettings
 
 MOST_PIPELINED = 16  # requests that wait on one connection while an earlier one is answered
-LINGER_S = 2.0  # after a refusal, for the client to read it before the connection is closed
-UNREAD_BODY_S = 5.0  # for the rest of a body whose request was answered before the body's end
-UNREAD_BODY_BYTES = 16 << 20  # of such a body that are discarded before the connection is aborted
-UNREAD_BODY_PAUSE_S = 0.02  # between two pieces of such a body: libuv reads up to 32 pieces of 256 KiB at once
+# What a client sends beyond an early answer, such as 413 or 431, is read and discarded: to close a connection with unread bytes resets it,
+# and a client that writes its whole request before it reads would see the reset instead of the answer.
+LINGER_S = 2.0  # longest wait for a further byte after a refusal
+UNREAD_BODY_S = 5.0  # the same for the rest of a body whose request was answered before the body's end
+LINGER_MOST_S = 30.0  # the end of either, however steadily the bytes come
+UNREAD_BYTES = 32 << 20  # bytes that are discarded before the connection is aborted
+UNREAD_PAUSE_S = 0.02  # between two of their pieces: libuv reads up to 32 pieces of 256 KiB at once
+KEPT_BODY_BYTES = 4 << 20  # a longer body that was not read ends its connection
 _OFFER = frozenset({b"upgrade", b"http2-settings", b"connection"})  # Java's client offers h2c with each request
 
 
@@ -57,7 +61,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0  # size of an incomplete head, from its second piece on
         self._field_bytes = 0
         self._fields = 0
-        self._discarded = 0  # bytes of a body that arrived after its answer
+        self._discarded = 0  # bytes that arrived after an early answer
+        self._linger_until_s = 0.0  # when no more of them are awaited, on the event loop's clock
         self._unanswered = 0  # requests whose head is complete and whose answer is not
         self._current: RequestResponseCycle | None = None  # the request being answered; `cycle` is the newest request
 
@@ -132,6 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._ended:
+            self._discard(len(data), LINGER_S)
             return
         self._begun = False
         if not self._unanswered and self._reading != "body" and (refusal := self._endless(data)) is not None:
@@ -140,7 +146,10 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal or RefusedError(400, f"this is not a request of HTTP/1.1: {error}"))
+            if self._last and not self._unanswered:
+                self._ended = True  # the last answer was given: what follows has none
+            else:
+                self._refuse(self._refusal or RefusedError(400, f"this is not a request of HTTP/1.1: {error}"))
             return
         if self._reading == "head" and not self._begun:  # the piece in which the head began may hold the body before it
             self._head_bytes += len(data)
@@ -187,6 +196,8 @@ class BoundedProtocol(HttpToolsProtocol):
         raise refusal
 
     def on_message_begin(self) -> None:
+        if self._last and not self._unanswered:
+            raise httptools.HttpParserError("a request after the last one of the connection")
         super().on_message_begin()
         self._reading, self._begun = "head", True
         self._head_bytes = self._field_bytes = self._fields = 0
@@ -227,25 +238,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._open.begin(self, self._group)
         super().on_headers_complete()
         self._last = not self.cycle.keep_alive
-        if self._last:
-            self.cycle.__class__ = LastCycle  # uvicorn makes cycles of the class that it names itself
-            assert isinstance(self.cycle, LastCycle)
-            self.cycle.chunks = version != "1.0"
+        self.cycle.__class__ = BoundedCycle  # uvicorn makes cycles of the class that it names itself
 
     def on_body(self, body: bytes) -> None:
         if self.cycle.response_complete:
-            self._discarded += len(body)
-            if self._discarded > UNREAD_BODY_BYTES:
-                self._ended = True
-                self.transport.abort()
-            elif not self.flow.read_paused:
-                self.flow.pause_reading()
-                self.loop.call_later(UNREAD_BODY_PAUSE_S, self._read_on)
+            self._discard(len(body), UNREAD_BODY_S)
         super().on_body(body)
-
-    def _read_on(self) -> None:
-        if not self.transport.is_closing() and not self._ended:
-            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         if self._offered:
@@ -257,6 +255,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._unanswered -= 1
+        assert isinstance(self._current, BoundedCycle)
+        self._last = self._last or self._current.last
         super().on_response_complete()
         if self.transport.is_closing():
             return
@@ -266,7 +266,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._reading == "body":
                 if self._last:
                     self._write_end()
-                self._after(UNREAD_BODY_S)
+                self._linger(UNREAD_BODY_S, LINGER_MOST_S)
             else:
                 self._wait_for_request()
 
@@ -299,35 +299,68 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse_now()
 
     def _refuse_now(self) -> None:
-        """Write the refusal and close after `LINGER_S`: closing while the client still sends would reset the connection unread."""
+        """Write the refusal; the connection is closed once the client has had time to read it."""
         assert self._refusal is not None
         self.transport.write(raw_response(self._refusal.status, str(self._refusal)))
         self._write_end()
-        self.flow.pause_reading()  # further bytes stay in the kernel
-        self._after(LINGER_S)
+        self.flow.resume_reading()
+        self._linger(LINGER_S, LINGER_MOST_S if self._entered else LINGER_S)
+
+    def _linger(self, idle_s: float, most_s: float) -> None:
+        """Await what the client still sends, for `idle_s` at a time and `most_s` in all; meanwhile the connection may make room."""
+        self._discarded = 0
+        self._linger_until_s = self.loop.time() + most_s
+        self._after(idle_s)
+        if self._entered:
+            self._open.wait(self, self._group)
+
+    def _discard(self, size: int, idle_s: float) -> None:
+        """Count bytes that nobody reads, and pause before the next ones; abort the connection where there are too many."""
+        self._discarded += size
+        if self._discarded > UNREAD_BYTES:
+            self._ended = True
+            self.transport.abort()
+            return
+        if not self._unanswered:
+            self._after(min(idle_s, self._linger_until_s - self.loop.time()))
+        if not self.flow.read_paused:
+            self.flow.pause_reading()
+            self.loop.call_later(UNREAD_PAUSE_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
 
-class LastCycle(RequestResponseCycle):
-    """The last request of a connection, which this module ends, not uvicorn: that would not wait for a body that is still arriving.
+class BoundedCycle(RequestResponseCycle):
+    """A request and its answer. The end of its connection is the protocol's, as uvicorn would not wait for a body that is still arriving.
 
     HTTP/1.0 has no chunks: there the end of the connection marks the end of an answer without a length. uvicorn would send it in chunks,
     but sends no body where it believes that the method is HEAD; so the method is changed to HEAD and the body is written here.
     """
 
-    chunks = True
+    last = False  # the connection ends with this answer, which says so
     _written = False  # this class writes the body
 
     async def send(self, message: Any) -> None:
         """Send one message of the ASGI application."""
         if message["type"] == "http.response.start":
+            if self.more_body and not self._rest_is_short(message["status"]):
+                self.keep_alive = False
             lengths = any(name.lower() == b"content-length" for name, _ in message["headers"])
-            self._written = not self.chunks and self.scope["method"] != "HEAD" and not lengths
+            self._written = self.scope["http_version"] == "1.0" and self.scope["method"] != "HEAD" and not lengths
             if self._written:
                 self.scope = {**self.scope, "method": "HEAD"}
             await super().send(message)
-            self.keep_alive = True  # set only now, after uvicorn has written `connection: close`
+            self.last, self.keep_alive = not self.keep_alive, True  # set only now, after uvicorn has written `connection: close`
             return
         if self._written and not self.disconnected:
             await self.flow.drain()
             self.transport.write(message.get("body", b""))
         await super().send(message)
+
+    def _rest_is_short(self, status: int) -> bool:
+        """Tell whether the rest of the body will come and be little, so that a further request may follow it on the connection."""
+        length = next((value for name, value in self.scope["headers"] if name == b"content-length"), b"")
+        slow = status in (408, 429)  # the body came too slowly, or was ended to make room
+        return not self.waiting_for_100_continue and not slow and length.isdigit() and int(length) <= KEPT_BODY_BYTES

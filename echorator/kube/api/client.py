@@ -22,6 +22,7 @@ import yaml
 from kubernetes_asyncio import client as kubernetes
 from kubernetes_asyncio import config as kubeconfig
 
+from echorator import json_digits
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.kube.api.resources import Kind, Object
 
@@ -239,7 +240,7 @@ class Client:
             _keep_alive(response)
             try:
                 async for line in response.content:
-                    event: Object = json.loads(line)
+                    event: Object = json_digits.loads(line)
                     if event["type"] == "ERROR":
                         raise _refused(event["object"].get("code", 500), json.dumps(event["object"]).encode(), 0.0)
                     yield event
@@ -262,7 +263,7 @@ class Client:
         response = await self._send(method, url, body, {"Content-Type": content}, aiohttp.ClientTimeout(total=timeout_s))
         async with response:
             try:
-                answer: Object = json.loads(await response.read())
+                answer: Object = json_digits.loads(await response.read())
             except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
                 raise UnreachableError(f"the API server broke off: {error or type(error).__name__}") from error
             return answer
@@ -304,7 +305,7 @@ def _keep_alive(response: aiohttp.ClientResponse) -> None:
 
 def _refused(status: int, text: bytes, after_s: float) -> ApiError:
     try:
-        said: Object = json.loads(text)
+        said: Object = json_digits.loads(text)
         message, reason = str(said.get("message") or said), str(said.get("reason") or "")
     except (ValueError, AttributeError, RecursionError):
         message, reason = text.decode("utf-8", "replace")[:500] or f"HTTP {status}", ""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from echorator import json_digits
 from echorator.errors import InvalidRequestError
 from echorator.kube.api.differences import quantity
 from echorator.kube.api.resources import GROUP, MODEL, VERSION, Object, asked_name, name_of
@@ -56,7 +57,7 @@ class _Asked:
 def read(body: bytes) -> Object:
     """Return the review in a request's body. Raises MalformedReviewError."""
     try:
-        review = json.loads(body)
+        review = json_digits.loads(body)
         json.dumps(review, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise MalformedReviewError(f"the body is to be an {REVIEW_KIND} as JSON, and is not JSON: {error}") from error

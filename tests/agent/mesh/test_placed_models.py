@@ -128,3 +128,31 @@ async def test_what_is_wanted_no_more_is_not_tried_again() -> None:
     finally:
         await models.close()
         await registry.close()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_an_error_that_nobody_expected_is_reported_and_tried_again() -> None:
+    faults = [KeyError("a fault of a program")]
+
+    def find(source: str) -> Image:
+        if faults:
+            raise faults.pop()
+        return Image(source, Path())
+
+    registry, failures = Registry(), list[Failure]()
+
+    def changed() -> None:
+        failures.extend(placed.failure for placed in models.placed().values() if placed.failure is not None)
+
+    models = PlacedModels(registry, EngineSettings(embedded_model(), slots=1), find, changed)
+    try:
+        models.want(mesh_pb2.Desired(models=[mesh_pb2.DesiredModel(name="m", source=EMBEDDED_NAME, generation=1)]))
+
+        async def loaded() -> bool:
+            return models.placed()["m"] == Placed(1)
+
+        await eventually(loaded, "the model is loaded at the second attempt")
+        assert {failure.kind for failure in failures} == {ErrorClass.SYSTEM}
+    finally:
+        await models.close()
+        await registry.close()

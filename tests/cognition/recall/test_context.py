@@ -160,6 +160,7 @@ def test_chunks_may_be_cut_anywhere(cuts: list[int]) -> None:
 def damage() -> Iterator[tuple[str, list[bytes]]]:
     lines = whole()
     yield "line 2 is no JSON", [lines[0], b"{\n", *lines[2:]]
+    yield "line 2 is no JSON .uses is a whole number of 5000 digits", [lines[0], b'{"uses":' + b"9" * 5000 + b"}\n", *lines[2:]]
     yield "line 2 is no JSON object", [lines[0], b"[]\n", *lines[2:]]
     yield "line 1 must be", lines[1:]
     yield "line 1 must be", [lines[0].replace(b'"version":1', b'"version":2'), *lines[1:]]

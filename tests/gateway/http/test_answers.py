@@ -309,3 +309,36 @@ async def test_health_and_metrics_answer_while_bodies_stall(tmp_path: Path) -> N
             return gateway.role.dispatcher.room.bytes == 0
 
         await eventually(free, "nothing is held")
+
+
+PASSED_ON = {
+    grpc.StatusCode.INVALID_ARGUMENT: (400, "invalid_request_error"),
+    grpc.StatusCode.OUT_OF_RANGE: (400, "invalid_request_error"),
+    grpc.StatusCode.FAILED_PRECONDITION: (400, "invalid_request_error"),
+    grpc.StatusCode.UNAUTHENTICATED: (401, "authentication_error"),
+    grpc.StatusCode.PERMISSION_DENIED: (403, "permission_error"),
+    grpc.StatusCode.NOT_FOUND: (404, "invalid_request_error"),
+    grpc.StatusCode.ALREADY_EXISTS: (409, "conflict_error"),
+    grpc.StatusCode.ABORTED: (409, "conflict_error"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (429, "rate_limit_error"),
+    grpc.StatusCode.UNKNOWN: (500, "server_error"),
+    grpc.StatusCode.INTERNAL: (500, "server_error"),
+    grpc.StatusCode.DATA_LOSS: (500, "server_error"),
+    grpc.StatusCode.UNIMPLEMENTED: (501, "server_error"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (504, "server_error"),
+    grpc.StatusCode.UNAVAILABLE: (503, "server_error"),
+    grpc.StatusCode.CANCELLED: (499, "server_error"),  # not by the client, who would not see this
+}
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK], ids=lambda code: str(code.name))
+async def test_a_status_of_an_agent_becomes_one_of_http(tmp_path: Path, code: grpc.StatusCode) -> None:
+    async with gatewaying(tmp_path, wait_s=0.5) as gateway:
+        back_end = await gateway.back_end("a")
+        back_end.failures = [(code, "words of the agent", ())] * 100
+        answer = await http(gateway.url, "POST", "/v1/chat/completions", CHAT)
+        error = json.loads(answer.body)["error"]
+        assert (answer.status, error["type"]) == PASSED_ON[code]
+        assert ("retry-after" in answer.headers) is (answer.status in (429, 503))
+        if code is not grpc.StatusCode.UNAVAILABLE:  # which stands for an agent that is lost
+            assert (error["message"], error["code"]) == ("words of the agent", code.name.lower())

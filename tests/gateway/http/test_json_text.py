@@ -101,7 +101,12 @@ def test_a_million_small_values_are_refused_before_they_are_built(raw: bytes, sa
         ('{"a":1}'.encode("utf-16"), "UTF-8", ""),
         (b'{"a":"\\ud800"}', "a has one half of a surrogate pair", "a"),
         (b'{"\\udc00":1}', "surrogate", "?"),
-        (b'{"a":' + b"9" * 5000 + b"}", "digits", ""),
+        (b'{"a":' + b"9" * 5000 + b"}", "^a is a whole number of 5000 digits; no number may have more than 4300$", "a"),
+        (b'{"b":1,"a":[{"c":-' + b"9" * 5000 + b"}]}", "^a.0.c is a whole number of 5000 digits; ", "a"),
+        (b'{"a":' + b"9" * 5000 + b',"a":1}', "^a is a whole number of 5000 digits; ", "a"),
+        (b'{"\\ud800":' + b"9" * 5000 + b"}", r"^\? is a whole number of 5000 digits; ", "?"),
+        (b'{"a":' + b"9" * 5000 + b",}", "not JSON: Expecting", ""),
+        (b"9" * 5000, "^it is a whole number of 5000 digits; ", ""),
         (b'{"a":[1,2}', "not JSON", ""),
     ],
 )

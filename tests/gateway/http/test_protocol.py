@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -183,6 +185,64 @@ async def test_a_body_that_is_too_large_is_refused_before_it_comes(gateway: Gate
         await raw.write(head + b"transfer-encoding: chunked\r\n\r\n")
         await endless(raw, b"10000\r\n" + b"a" * 0x10000 + b"\r\n", 20)
         assert (await raw.answer())[0] == 413
+    await serves(gateway)
+
+
+def sent_whole_before_reading(url: str, data: bytes) -> bytes:
+    """What a client reads that first writes all of its request, as most libraries do."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30.0) as connection:
+        connection.sendall(data)
+        answer = b""
+        while part := connection.recv(1 << 16):
+            answer += part
+    return answer
+
+
+HEAD = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+JSON = "content-type: application/json\r\n"
+LARGE = 20 << 20
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"{HEAD}{JSON}content-length: {LARGE}\r\n\r\n", 413),
+        (f"{HEAD}{JSON}transfer-encoding: chunked\r\n\r\n{LARGE:x}\r\n", 413),
+        (f"{HEAD}content-type: text/plain\r\ncontent-length: {LARGE}\r\n\r\n", 415),
+        (f"POST /none HTTP/1.1\r\nhost: localhost\r\ncontent-length: {LARGE}\r\n\r\n", 404),
+        (f"POST /health HTTP/1.1\r\nhost: localhost\r\ncontent-length: {LARGE}\r\n\r\n", 405),
+        (f"POST /health HTTP/1.1\r\nhost: a.example\r\ncontent-length: {LARGE}\r\n\r\n", 403),
+        (f"{HEAD}{JSON}x-large: ", 431),
+        ("POST /", 414),
+        (f"{HEAD}{JSON}content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400),
+        (f"{HEAD.replace('1.1', '0.9')}content-length: {LARGE}\r\n\r\n", 505),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int) else "",
+)
+async def test_an_early_refusal_reaches_a_client_that_still_sends(gateway: Gateway, head: str, status: int) -> None:
+    """It announces the end of the connection, which is no reset; what is sent after it has no answer."""
+    data = head.encode() + b"a" * LARGE + b"\r\n" + GET
+    found, fields, _ = refused(await asyncio.to_thread(sent_whole_before_reading, gateway.url, data))
+    assert (found, fields["connection"]) == (status, "close")
+    await serves(gateway)
+
+
+async def test_a_body_that_came_too_slowly_ends_its_connection_in_words(gateway: Gateway) -> None:
+    async with raw_connection(gateway.url) as raw:
+        await raw.write(post("/v1/chat/completions", CHAT)[:-5])
+        status, fields, _ = refused(await raw.rest())
+        assert (status, fields["connection"]) == (408, "close")
+
+
+async def test_no_second_answer_follows_the_last_one(gateway: Gateway) -> None:
+    """Neither for the rest of its body, which is no chunk, nor for a request after it."""
+    async with raw_connection(gateway.url) as raw:
+        await raw.write(f"{HEAD}transfer-encoding: chunked\r\n\r\n".encode())
+        status, fields, _ = await raw.answer()
+        assert (status, fields["connection"]) == (415, "close")
+        await raw.write(b"no chunk\r\n" + GET)
+        assert await raw.rest() == b""
     await serves(gateway)
 
 

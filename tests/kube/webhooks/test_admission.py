@@ -296,6 +296,7 @@ def test_a_store_is_the_same_whoever_fills_in_the_size() -> None:
         (b'"\\ud800"', "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (b"[]", "not list"),
+        (b'{"request":{"uid":' + b"9" * 5000 + b"}}", "request.uid is a whole number of 5000 digits"),
     ],
 )
 def test_bodies_that_are_none(body: bytes, words: str) -> None:
