@@ -76,7 +76,7 @@ class ControllerRole:
         for stored in await asyncio.to_thread(self._store.models):
             self.placer.adopt(stored)
         for agent, drain_asked in await asyncio.to_thread(self._store.agents):
-            if agent.state != pb.AGENT_STATE_LOST:
+            if agent.state != pb.AGENT_STATE_LOST or drain_asked:  # one that is drained is to come back drained
                 self.fleet.recover(agent, drain_asked)
         loops = {"placement": self.placer.run, "silence": self._tick, "rebuild": self._end_rebuild, "models": self._push_models}
         self._tasks = [asyncio.create_task(kept_up(name, loop)) for name, loop in loops.items()]

@@ -219,6 +219,8 @@ class Forwarding:
                     yield message
                 call.trailers = tuple(await made.trailing_metadata() or ())
             except (aio.AioRpcError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and not attempt.lost:
+                    raise  # by the client; raised in `_judge`, the error and that call would keep each other until a garbage collection
                 await self._judge(pool, place, attempt, error, sent, trial)
                 continue
             else:
@@ -240,6 +242,8 @@ class Forwarding:
                 made = self._begin(call, place, attempt, False)
                 reply: bytes = await made
             except (aio.AioRpcError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and not attempt.lost:
+                    raise  # by the client; raised in `_judge`, the error and that call would keep each other until a garbage collection
                 await self._judge(pool, place, attempt, error, 0, trial)
             else:
                 self._answered(place, trial)
@@ -270,8 +274,6 @@ class Forwarding:
                     self._answered(place, trial)
                 raise StatusError(error) from error
             ended = broken and not _draining(error) and await place.connection.has_ended(error)
-        elif not broken:
-            raise error
         if ended and not place.connection.leaves:
             self._bury(pool, place)
             trial.fallen += 1

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from echorator.host.addresses import host_port_of
 from echorator.host.children import dying_with_parent, echorator_itself, end
 from echorator.host.envoy_process import EnvoyProcess
+from echorator.host.exits import Exit
 from echorator.serving.server import on_signals, probe
 from echorator.telemetry.exposition import FOLDER_VARIABLE
 
@@ -63,6 +65,11 @@ def gateway_greeting(arguments: argparse.Namespace, address: str, http_port: int
 async def _all_set(events: Iterable[asyncio.Event]) -> None:
     for event in events:
         await event.wait()
+
+
+def _signal_of(code: int) -> str:
+    """Return the name of the signal that ended a process with this return code; "" where it ended by itself."""
+    return signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}" if code < 0 else ""
 
 
 class _Gateways:
@@ -125,7 +132,7 @@ class _Gateways:
             self._on_signal()
 
     async def _keep(self, ready: Callable[[], None]) -> int:
-        """Run one gateway and restart it if it ends by itself after it was ready; return its last exit code."""
+        """Run one gateway and restart it if it ends by itself after it was ready; return its last exit code, FAILURE for a signal's."""
         served = False
         while True:
             process = await asyncio.create_subprocess_exec(
@@ -146,9 +153,14 @@ class _Gateways:
             code = await process.wait()
             self._running.discard(process)
             mark_process_dead(process.pid, self._env[FOLDER_VARIABLE])  # type: ignore[no-untyped-call]
+            by = _signal_of(code)
+            asked = self._stop.is_set() and by == signal.SIGTERM.name  # it came before the gateway handled signals
+            ended = Exit.OK if asked else Exit.FAILURE if by else code
             if self._stop.is_set() or not served:
-                return code
-            _log.warning("a gateway process ended; starting another one", extra={"code": code})
+                if ended:
+                    _log.error("a gateway process ended", extra={"pid": process.pid, "code": code, "signal": by})
+                return ended
+            _log.warning("a gateway process ended; starting another one", extra={"pid": process.pid, "code": code, "signal": by})
             await asyncio.sleep(RESTART_S)
             if self._stop.is_set():
-                return code
+                return ended

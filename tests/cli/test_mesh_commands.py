@@ -142,10 +142,27 @@ def test_gateway_processes_share_a_port(tmp_path: Path) -> None:
             lambda: len(children(pid) - both) == 1 and gateway.log.read_text().count("starting another one") == 1,
             "another one is started",
         )
+        assert "signal=SIGKILL" in gateway.log.read_text()
         for _ in range(10):
             assert call(address)
         assert gateway.terminate() == 0
         assert gateway.log.read_text().endswith("stopped\n")
+
+
+@pytest.mark.slow
+def test_a_gateway_process_that_a_signal_ended_is_no_success(tmp_path: Path) -> None:
+    with Mesh(tmp_path) as mesh:
+        gateway, _ = mesh.gateway("--processes", "2")
+        assert gateway.popen is not None
+        pid = gateway.popen.pid
+        frozen, _ = children(pid)
+        os.kill(frozen, signal.SIGSTOP)
+        gateway.signal(signal.SIGTERM)
+        until(lambda: len(children(pid)) == 1, "the other one has ended")
+        os.kill(frozen, signal.SIGKILL)
+        assert gateway.wait() == 1
+        said = gateway.log.read_text()
+        assert f"a gateway process ended pid={frozen} code=-9 signal=SIGKILL" in said
 
 
 @pytest.mark.needs("grpcurl")

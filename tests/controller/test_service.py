@@ -356,3 +356,21 @@ async def test_a_refused_report_is_an_answer_also_while_the_controller_writes(co
             async for _ in session:
                 pass
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_drain_survives_that_agent_and_controller_are_started_again(tmp_path: Path) -> None:
+    """Also where the agent was away when the controller ended."""
+    patient = ControllerSettings(forget_after_s=60.0, rebuild_s=60.0)
+    async with controlling(tmp_path, patient) as controller:
+        agent = await StreamAgent(controller, "a").join()
+        await controller.stub.DrainAgent(pb.DrainAgentRequest(id="a"))
+        await agent.leave()
+
+        async def lost() -> bool:
+            return [a.state for a in (await controller.stub.ListAgents(pb.ListAgentsRequest())).agents] == [pb.AGENT_STATE_LOST]
+
+        await eventually(lost, "the agent is lost")
+    async with controlling(tmp_path, patient) as controller:
+        await StreamAgent(controller, "a", instance="another").join()
+        (known,) = (await controller.stub.ListAgents(pb.ListAgentsRequest())).agents
+        assert known.state == pb.AGENT_STATE_DRAINING

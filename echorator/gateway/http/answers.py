@@ -13,7 +13,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 import grpc
@@ -110,7 +110,9 @@ class _Events(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            with suppress(ClientDisconnect):
+                # Not starlette's own way: the exceptions of its cancel scope refer to each other, until a garbage collection.
+                await unless_gone(Request(scope, receive), self.stream_response(send))
         finally:
             if not self._streamed.over:  # the client has left, which starlette does not report, or the server ends
                 self._life.fail(asyncio.CancelledError())

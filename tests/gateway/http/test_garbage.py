@@ -37,18 +37,25 @@ def left() -> int:
 
 
 @pytest.mark.usefixtures("uncollected")
-@pytest.mark.parametrize("ending", [*WHOLE, "of a body that stops"])
+@pytest.mark.parametrize("ending", [*WHOLE, "of a body that stops", "left within its stream", "left before its first word"])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_nothing_is_left_of_a_request(tmp_path: Path, ending: str) -> None:
     async with gatewaying(tmp_path) as gateway:
-        await gateway.back_end("m")
+        back_end = await gateway.back_end("m")
         before = left()
         for _ in range(20):
             async with raw_connection(gateway.url) as raw:
                 if ending in WHOLE:
                     await raw.write(WHOLE[ending])
                     await raw.until(b"[DONE]" if ending.startswith("streamed") else b"\r\n")
+                elif ending.startswith("left"):
+                    back_end.first = ending == "left within its stream"
+                    back_end.go.clear()
+                    await raw.write(WHOLE["streamed to its end"])
+                    await (raw.until(b"first") if back_end.first else back_end.busy(1))
                 else:
                     await raw.write(WHOLE["answered"][:-4])
+            if ending.startswith("left"):
+                await back_end.busy(0)
 
         await eventually(lambda: left() <= before, "nothing is left of 20 requests")
