@@ -24,6 +24,7 @@ def llama_package() -> Path:
 
 
 def extension(name: str, links_llama: bool) -> Extension:
+    # Only headers: Cython itself compiles a module again when a .pxd that it cimports has changed, but does not look into headers.
     headers = [str(p.relative_to(ROOT)) for p in (ROOT / "_native").glob("*.hpp")]
     source = Extension(
         f"echorator._native.{name}",

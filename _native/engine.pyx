@@ -9,7 +9,7 @@ Over 400 lines, since a cdef class cannot be cimported between these modules: mo
 
 from collections import namedtuple
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint64_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport shared_ptr, unique_ptr
 from libcpp.pair cimport pair
@@ -19,6 +19,21 @@ from libcpp.vector cimport vector
 
 cimport llama
 from cpython.unicode cimport PyUnicode_DecodeUTF8
+from headers.adapters cimport Adapters
+from headers.embedder cimport Embedder as CEmbedder
+from headers.engine cimport Engine as CEngine
+from headers.engine_values cimport EngineOptions, EngineStats, SlotState, SubmitArgs
+from headers.engine_values cimport Event as CEvent
+from headers.grammar cimport Grammar as CGrammar
+from headers.grammar_builder cimport make_grammar
+from headers.log_ring cimport LogLine, LogRing
+from headers.memory_needs cimport DeviceNeeds as CDeviceNeeds
+from headers.memory_needs cimport memory_needs as c_memory_needs
+from headers.plan cimport SubmitResult
+from headers.prefix_tree cimport kMaxSequences
+from headers.sampler cimport SamplingParams
+from headers.token_trie cimport TokenTrie as CTokenTrie
+from headers.vocabulary cimport token_bytes, token_finder, token_trie
 
 import random
 
@@ -39,166 +54,6 @@ cdef extern from *:
     static const char * built_for() { return ECHORATOR_BUILT_FOR; }
     """
     const char * built_for()
-
-
-cdef extern from "log_ring.hpp" namespace "echorator" nogil:
-    cdef cppclass LogLine:
-        int level
-        string text
-
-    cdef cppclass LogRing:
-        @staticmethod
-        LogRing & instance()
-        void install()
-        string take()
-        int listen(int level)
-        vector[LogLine] drain(uint64_t & left_out)
-        void wake()
-
-
-cdef extern from "grammar_builder.hpp" namespace "echorator" nogil:
-    cdef cppclass CGrammar "echorator::Grammar":
-        uint32_t states()
-
-    cdef cppclass TokenFinder:
-        pass
-
-    shared_ptr[const CGrammar] make_grammar(const string & text, const TokenFinder & find_token) except +
-
-
-cdef extern from "vocabulary.hpp" namespace "echorator" nogil:
-    cdef cppclass CTokenTrie "echorator::TokenTrie":
-        pass
-
-    shared_ptr[const CTokenTrie] token_trie(const llama.llama_vocab * vocab) except +
-    TokenFinder token_finder(const llama.llama_vocab * vocab)
-    string token_bytes(const llama.llama_vocab * vocab, int32_t token, cbool special) except +
-
-
-cdef extern from "sampler.hpp" namespace "echorator" nogil:
-    cdef cppclass SamplingParams:
-        float temperature
-        int top_k
-        float top_p, min_p, typical_p
-        float repeat_penalty, presence_penalty, frequency_penalty
-        int penalty_last_n
-        float dry_multiplier, dry_base
-        int dry_allowed_length, dry_penalty_last_n
-        vector[string] dry_breakers
-        float xtc_probability, xtc_threshold
-        int mirostat
-        float mirostat_tau, mirostat_eta
-        uint32_t seed
-        vector[pair[int32_t, float]] bias
-        shared_ptr[const CGrammar] grammar
-        shared_ptr[const CTokenTrie] trie
-        int logprobs
-
-
-cdef extern from "adapters.hpp" namespace "echorator" nogil:
-    cdef cppclass Adapters:
-        vector[llama.llama_adapter_lora *] loaded
-        vector[float] scales
-
-
-cdef extern from "engine.hpp" namespace "echorator" nogil:
-    cdef cppclass EngineOptions:
-        llama.llama_context_params context
-        Adapters adapters
-        int slots
-        int cache_sequences
-        int queue_limit
-        string kv_layout
-        cbool prefix_cache
-        double stall_factor
-        double messages_per_s
-        double priority_wait_s
-
-    cdef cppclass SubmitArgs:
-        vector[int32_t] prompt
-        SamplingParams sampling
-        int max_tokens, prompt_logprobs
-        vector[string] stops
-        cbool ignore_eos
-        int priority
-        double deadline_s
-        cbool use_cache
-        uint64_t scope
-
-    cdef enum class SubmitResult:
-        ok
-        queue_full
-        empty_prompt
-        too_long
-
-    cdef enum class Finish:
-        none
-        stop
-        length
-        cancelled
-        deadline
-        error
-        refused
-
-    cdef cppclass CEvent "echorator::Event":
-        uint64_t request
-        string text
-        vector[int32_t] tokens
-        vector[vector[pair[int32_t, float]]] logprobs
-        vector[vector[pair[int32_t, float]]] prompt_logprobs
-        Finish finish
-        string stop
-        string message
-        int32_t end_token
-        int prompt_tokens, cached_tokens, completion_tokens, preemptions
-        double submitted_s, admitted_s, first_token_s, finished_s
-
-    cdef cppclass SlotState:
-        uint64_t request
-        int prompt_tokens, cached_tokens, computed_tokens, generated_tokens
-        cbool decoding
-
-    cdef cppclass EngineStats:
-        int busy, queued, cells, cells_used, cached_sequences
-        uint64_t requests, prompt_tokens, cached_tokens, completion_tokens, steps
-        uint64_t preemptions, evictions, checkpoints, computed_rows
-        double decode_s, sampling_s, scheduling_s
-
-    cdef cppclass CEngine "echorator::Engine":
-        CEngine(llama.llama_model * model, EngineOptions options) except +
-        uint64_t submit(SubmitArgs args, SubmitResult & code) except +
-        void cancel(uint64_t request)
-        void forget_scope(uint64_t scope)
-        vector[CEvent] drain() except +
-        void close()
-        EngineStats stats()
-        double step_s()
-        vector[SlotState] slots()
-        int event_fd()
-        int request_tokens()
-        cbool unified()
-        cbool whole_state()
-
-
-cdef extern from "memory_needs.hpp" namespace "echorator" nogil:
-    cdef cppclass CDeviceNeeds "echorator::DeviceNeeds":
-        string device
-        uint64_t weights, mapped, context, compute, free
-
-    const int kMaxSequences
-    vector[CDeviceNeeds] c_memory_needs "echorator::memory_needs"(
-        llama.llama_model * model, EngineOptions options, int most_sequences, cbool mapped) except +
-
-
-cdef extern from "embedder.hpp" namespace "echorator" nogil:
-    cdef cppclass CEmbedder "echorator::Embedder":
-        CEmbedder(llama.llama_model * model, llama.llama_context_params params, Adapters adapters) except +
-        @staticmethod
-        llama.llama_context_params settled(llama.llama_context_params params, uint32_t tokens, llama.llama_pooling_type pooling)
-        int length()
-        int max_tokens()
-        llama.llama_pooling_type pooling()
-        void embed(const vector[vector[int32_t]] & inputs, cbool normalize, float * out) except +
 
 
 BUILT_FOR = built_for().decode()

@@ -1,14 +1,18 @@
 # distutils: language = c++
 """The grammar engine alone, for pytest and Hypothesis: GBNF text in, what it accepts out; no model is needed."""
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint64_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport shared_ptr, unique_ptr
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+from headers.grammar cimport Grammar as CGrammar
+from headers.grammar_matcher cimport GrammarMatcher as CMatcher
+from headers.token_trie cimport TokenTrie as CTokenTrie
 
-cdef extern from *:
+
+cdef extern from * namespace "echorator" nogil:
     """
     #include "grammar_builder.hpp"
     #include "grammar_matcher.hpp"
@@ -33,33 +37,14 @@ cdef extern from *:
     }
     }
     """
-
-
-cdef extern from "grammar_matcher.hpp" namespace "echorator" nogil:
-    cdef cppclass CGrammar "echorator::Grammar":
-        uint32_t states()
-
-    cdef cppclass CTokenTrie "const echorator::TokenTrie":
-        pass
-
-    cdef cppclass CMatcher "echorator::GrammarMatcher":
-        CMatcher(shared_ptr[const CGrammar] grammar, shared_ptr[CTokenTrie] trie) except +
-        cbool can_end() except +
-        cbool can_continue() except +
-        cbool allows(int32_t token) except +
-        void accept(int32_t token) except +
-        cbool accept_bytes(const char * bytes, size_t n) except +
-        const vector[uint64_t] & allowed() except +
-        int64_t work_left()
-
-    shared_ptr[const CGrammar] grammar_of "echorator::grammar_of"(const string & text, const vector[string] & tokens) except +
-    shared_ptr[CTokenTrie] trie_of "echorator::trie_of"(const vector[string] & tokens, const vector[int32_t] & ends) except +
-    vector[int32_t] bits_of "echorator::bits_of"(const vector[uint64_t] & mask)
+    shared_ptr[const CGrammar] grammar_of(const string & text, const vector[string] & tokens) except +
+    shared_ptr[const CTokenTrie] trie_of(const vector[string] & tokens, const vector[int32_t] & ends) except +
+    vector[int32_t] bits_of(const vector[uint64_t] & mask)
 
 
 cdef class Grammar:
     cdef shared_ptr[const CGrammar] grammar
-    cdef shared_ptr[CTokenTrie] trie
+    cdef shared_ptr[const CTokenTrie] trie
 
     def __init__(self, str text, tokens=(), ends=()):
         cdef vector[string] texts = [bytes(t) for t in tokens]

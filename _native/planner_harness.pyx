@@ -8,8 +8,20 @@ from libcpp.pair cimport pair
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+from headers.batch_planner cimport Planner as CPlanner
+from headers.kv_ledger cimport Layout
+from headers.logits cimport argmax as c_argmax
+from headers.logits cimport log_sum_exp as c_log_sum_exp
+from headers.logits cimport top_k as c_top_k
+from headers.plan cimport Plan as CPlan
+from headers.plan cimport PlannerConfig
+from headers.plan cimport Request as CRequest
+from headers.prefix_tree cimport PrefixTree as CTree
+from headers.step_pace cimport StepPace as CPace
+from headers.text_stream cimport TextStream as CText
 
-cdef extern from *:
+
+cdef extern from * namespace "echorator" nogil:
     """
     #include "batch_planner.hpp"
     #include "logits.hpp"
@@ -35,102 +47,8 @@ cdef extern from *:
     }
     }
     """
-
-
-cdef extern from "prefix_tree.hpp" namespace "echorator" nogil:
-    cdef cppclass CTree "echorator::PrefixTree":
-        void insert(int seq, const int32_t * tokens, size_t n)
-        void extend(int seq, int32_t token)
-        void truncate(int seq, size_t n)
-        void erase(int seq)
-        size_t length(int seq)
-        size_t nodes()
-        vector[int32_t] tokens(int seq)
-
     vector[pair[size_t, vector[int]]] path(const CTree & tree, const vector[int32_t] & prompt)
-
-
-cdef extern from "batch_planner.hpp" namespace "echorator" nogil:
-    cdef enum class Layout:
-        unified
-        separate
-
-    cdef cppclass PlannerConfig:
-        int slots, sequences, cells, request_tokens, budget_tokens, queue_limit
-        Layout layout
-        cbool whole_state, prefix_cache
-        int worth_sharing, worth_waiting, worth_keeping, starvation_limit
-
-    cdef enum class SubmitResult:
-        ok
-        queue_full
-        empty_prompt
-        too_long
-
-    cdef cppclass MemoryOp:
-        int kind, seq, source
-        int position "from"
-
-    cdef cppclass Row:
-        uint64_t request
-        int seq
-        int32_t token
-        int position
-        cbool logits
-
-    cdef cppclass CPlan "echorator::Plan":
-        vector[MemoryOp] ops
-        vector[Row] rows
-        int decode_rows
-
-    cdef cppclass PlannerStats:
-        uint64_t admitted, preemptions, evictions, cached_tokens, checkpoints
-
-    cdef cppclass CRequest "echorator::Request":
-        int prompt_tokens, cached_tokens, preemptions
-
-    cdef cppclass CPlanner "echorator::Planner":
-        CPlanner(const PlannerConfig & config)
-        SubmitResult submit(uint64_t id, vector[int32_t] prompt, int priority, cbool use_cache, uint64_t scope)
-        void forget_scope(uint64_t scope)
-        cbool promote(uint64_t id)
-        void end(uint64_t id)
-        cbool append(uint64_t id, int32_t token)
-        CPlan plan(int prefill_budget)
-        cbool roll_back(const CPlan & plan)
-        cbool idle()
-        int queued()
-        int busy()
-        int cells_used()
-        int cells()
-        int cached_sequences()
-        size_t tree_nodes()
-        const PlannerStats & stats()
-        const CRequest * find(uint64_t id)
-        vector[MemoryOp] forget()
-        int sequence_length(int seq)
-
     vector[uint64_t] ids(const CPlanner & planner, cbool running)
-
-
-cdef extern from "text_stream.hpp" namespace "echorator" nogil:
-    cdef cppclass CText "echorator::TextStream":
-        CText(vector[string] stops)
-        int feed(const char * data, size_t n, string & out)
-        void finish(string & out)
-
-
-cdef extern from "logits.hpp" namespace "echorator" nogil:
-    int32_t c_argmax "echorator::argmax"(const float * x, int n)
-    void c_top_k "echorator::top_k"(const float * x, int n, int k, vector[pair[float, int32_t]] & out)
-    double c_log_sum_exp "echorator::log_sum_exp"(const float * x, int n)
-
-
-cdef extern from "step_pace.hpp" namespace "echorator" nogil:
-    cdef cppclass CPace "echorator::StepPace":
-        CPace(double stall_factor, int most)
-        int prefill_budget(int streams, int waiting)
-        void observe(int streams, int prefill_rows, double seconds)
 
 
 cdef class PrefixTree:

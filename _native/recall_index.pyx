@@ -24,78 +24,12 @@ from libcpp.pair cimport pair
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
-cdef extern from "recall_index.hpp" namespace "echorator" nogil:
-    cdef enum:
-        kSignals
-
-    cdef cppclass Entry:
-        uint64_t label, session
-        double said_s, created_s, last_used_s, valid_from_s, valid_to_s
-        float uses, importance, valence, arousal
-        uint32_t speaker
-        uint8_t kind
-
-    cdef cppclass Query:
-        const float * vector
-        const uint64_t * terms
-        size_t n_terms
-        float weights[9]
-        double now_s, as_of_s, since_s, before_s
-        cbool superseded
-        uint32_t kinds
-        uint64_t session
-        uint32_t speaker
-        float valence, arousal
-        const float * goals
-        size_t n_goals, k, pool, n_candidates
-        uint64_t graph
-        const uint64_t * candidates
-
-    cdef cppclass Hit:
-        uint64_t label
-        float score
-        float signals[9]
-        float similarity, coverage
-
-    cdef enum Answer:
-        kAnswered
-        kReplaced
-        kTooFew
-
-    cdef cppclass CIndex "echorator::RecallIndex":
-        CIndex(size_t) except +
-        void add(const Entry &, const float *, const uint64_t *, size_t) except +
-        cbool remove(uint64_t) except +
-        cbool update(const Entry &)
-        cbool get(uint64_t, Entry &)
-        void use(const uint64_t *, size_t, double)
-        void associate(uint64_t, uint64_t, float) except +
-        size_t size()
-        void labels(vector[uint64_t] &) except +
-        size_t memory_bytes()
-        void copy(vector[uint64_t] &, vector[float] &) except +
-        cbool row(uint64_t, float *)
-        void set_graph(const uint64_t *, size_t, size_t, uint64_t) except +
-        size_t graph_size()
-        size_t graph_dead()
-        size_t outside_graph()
-        Answer nearest(const Query &, vector[pair[float, uint64_t]] &) except +
-        void nearest_in_graph(const float *, size_t, vector[pair[float, uint64_t]] &) except +
-        cbool has_vector(uint64_t, const float *)
-        Answer search(const Query &, vector[Hit] &) except +
-
-cdef extern from "activation.hpp" namespace "echorator" nogil:
-    double kActivationThreshold
-    double kActivationNoise
-    double base_level_of "echorator::base_level"(double, double, double, double)
-    double probability_of "echorator::retrieval_probability"(double)
-
-cdef extern from "graph_file.hpp" namespace "echorator" nogil:
-    cdef cppclass GraphFile:
-        GraphFile(const uint8_t *, size_t, size_t, size_t, size_t, size_t)
-        string damage() except +
-        uint64_t label(size_t)
-        void vector(size_t, float *)
+from headers.activation cimport base_level as base_level_of
+from headers.activation cimport kActivationNoise, kActivationThreshold
+from headers.activation cimport retrieval_probability as probability_of
+from headers.graph_file cimport GraphFile
+from headers.recall_index cimport Answer, Entry, Hit, Query, kAnswered, kReplaced, kSignals, kTooFew
+from headers.recall_index cimport RecallIndex as CIndex
 
 SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal")
 COLUMNS = ("said_s", "created_s", "last_used_s", "valid_from_s", "valid_to_s", "uses", "importance", "valence", "arousal", "kind")

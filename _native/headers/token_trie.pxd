@@ -1,0 +1,3 @@
+cdef extern from "token_trie.hpp" namespace "echorator" nogil:
+    cdef cppclass TokenTrie:
+        pass
