@@ -11,6 +11,7 @@ from typing import Any
 
 from grpc import aio
 
+from echorator.cli.text_input import lines_of_stdin
 from echorator.host.connection import connected
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
@@ -23,7 +24,7 @@ POOLINGS = {"mean": pb.POOLING_MEAN, "cls": pb.POOLING_CLS, "last": pb.POOLING_L
 
 def run(arguments: argparse.Namespace) -> int:
     """Embed the texts, or the lines of stdin, print the vectors and return the exit code. Raises CommandError."""
-    texts = arguments.texts or ([] if sys.stdin.isatty() else [line for line in sys.stdin.read().splitlines() if line.strip()])
+    texts = arguments.texts or ([] if sys.stdin.isatty() else lines_of_stdin())
     if not texts:
         raise CommandError("there is no text: give some, or pipe one a line in", Exit.USAGE)
     response = asyncio.run(_embed(arguments, texts))

@@ -15,6 +15,7 @@ import yaml
 from grpc import aio
 
 from echorator.cli.manifest_files import wishes_of
+from echorator.cli.options.numbers import replicas
 from echorator.cli.output.tables import print_table
 from echorator.cluster.messages import document_of_message, kind_from, message_of_wish
 from echorator.cluster.resources import Key, Kind
@@ -57,11 +58,15 @@ async def _apply(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
 
 
 async def _scale(stub: ClusterServiceStub, arguments: argparse.Namespace) -> None:
-    number = arguments.rest[-1]
-    keys, rest = _named(arguments.kind, arguments.rest[:-1]) if number.lstrip("-").isdigit() else ([], ())
+    *names, last = arguments.rest
+    try:
+        number = replicas(last)
+    except argparse.ArgumentTypeError as error:
+        raise CommandError(f"{error}; write echorator scale model NAME N", Exit.USAGE) from error
+    keys, rest = _named(arguments.kind, names)
     if rest or len(keys) != 1:
-        raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE)
-    await stub.Scale(pb.ScaleRequest(kind=keys[0].kind.value, name=keys[0].name, replicas=int(number)), timeout=CALL_S)
+        raise CommandError("say which one and how many: echorator scale model NAME N", Exit.USAGE)
+    await stub.Scale(pb.ScaleRequest(kind=keys[0].kind.value, name=keys[0].name, replicas=number), timeout=CALL_S)
     print(f"{keys[0]} scaled to {number}", flush=True)
     await _until_ready(stub, keys, arguments.wait)
 
@@ -156,11 +161,12 @@ def _kind_and_name(kind: str, name: str | None) -> tuple[Kind | None, str]:
 def _named(kind: str, names: Sequence[str]) -> tuple[list[Key], Sequence[str]]:
     """Return the keys in "model a b" or "model/a", and the words that are left. Raises InvalidRequestError, CommandError."""
     first, _, second = (kind or "").partition("/")
+    known = kind_from(first)
     if second:
-        return [Key(kind_from(first), second)], names
+        return [Key(known, second)], names
     if not names:
-        raise CommandError(f"say which {first or 'resource'}", Exit.USAGE)
-    return [Key(kind_from(first), name) for name in names], ()
+        raise CommandError(f"say which {known.value.lower()}", Exit.USAGE)
+    return [Key(known, name) for name in names], ()
 
 
 def _labels(selector: str) -> dict[str, str]:

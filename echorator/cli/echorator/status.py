@@ -7,9 +7,9 @@ import asyncio
 import sys
 
 from grpc import aio
-from rich.console import Console
 from rich.live import Live
 
+from echorator.cli.output.consoles import Console
 from echorator.cli.output.mesh_status import MeshStatus, read_status
 from echorator.cli.output.status_view import changes, view_of
 from echorator.host.connection import channel_to
