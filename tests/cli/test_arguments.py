@@ -40,22 +40,22 @@ def test_an_argument_of_a_process_that_is_not_utf8(locale: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", said)
 
 
-READ_STDIN = {
-    "chat": (COMMAND, "chat"),
-    "embed": (COMMAND, "embed"),
-    "memory add": (COMMAND, "memory", "add", "--user", "ann"),
-    "apply": (COMMAND, "apply", "-f", "-"),
-    "delete": (COMMAND, "delete", "-f", "-"),
-    "up": (COMMAND, "up", "-f", "-"),
-    "cluster run": (COMMAND, "cluster", "run", "-f", "-"),
-    "kollama convert": (KOLLAMA, "convert"),
+READ_STDIN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "chat": (COMMAND, ("chat",)),
+    "embed": (COMMAND, ("embed",)),
+    "memory add": (COMMAND, ("memory", "add", "--user", "ann")),
+    "apply": (COMMAND, ("apply", "-f", "-")),
+    "delete": (COMMAND, ("delete", "-f", "-")),
+    "up": (COMMAND, ("up", "-f", "-")),
+    "cluster run": (COMMAND, ("cluster", "run", "-f", "-")),
+    "kollama convert": (KOLLAMA, ("convert",)),
 }
 
 
 @pytest.mark.parametrize("name", READ_STDIN)
 def test_a_standard_input_that_is_not_utf8(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    program, *words = READ_STDIN[name]
+    program, words = READ_STDIN[name]
     failed(in_process(program, *words, bytes_in="é".encode() + LATIN), 2, "stdin is not UTF-8 at byte 5")
 
 

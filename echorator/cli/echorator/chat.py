@@ -20,6 +20,7 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.local_server import local_server
 from echorator.host.running_file import gateway_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
@@ -123,7 +124,7 @@ class Dialogue:
         except aio.AioRpcError as error:
             if parts:
                 print()
-            raise of_status(error, self._server) from error
+            raise await of_status(error, self._server, Needed.MODELS) from error
         finally:
             call.cancel()  # where the reader of the answer has left; it does nothing to a call that has ended
         self._turns = [*turns, pb.Message(role="assistant", content="".join(parts))]

@@ -17,6 +17,7 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.local_server import local_server
 from echorator.host.running_file import gateway_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import model_pb2 as pb
 
 POOLINGS = {"mean": pb.POOLING_MEAN, "cls": pb.POOLING_CLS, "last": pb.POOLING_LAST}
@@ -60,4 +61,4 @@ async def _embed(arguments: argparse.Namespace, texts: list[str]) -> pb.EmbedRes
         try:
             return await stub.Embed(request)
         except aio.AioRpcError as error:
-            raise of_status(error, server) from error
+            raise await of_status(error, server, Needed.MODELS) from error

@@ -18,6 +18,7 @@ from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import controller_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
@@ -36,7 +37,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         try:
             shown = await _COMMANDS[arguments.mesh_command](stub, arguments)
         except aio.AioRpcError as error:
-            raise of_status(error, controller, "controller") from error
+            raise await of_status(error, controller, Needed.CONTROLLER) from error
     if arguments.output == "json":
         print(json.dumps([_dict(message) for message in shown], ensure_ascii=False, indent=2))
     elif arguments.mesh_command in ("agents", "drain"):

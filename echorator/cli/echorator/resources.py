@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from datetime import UTC
 from typing import Any
 
-import grpc
 import yaml
 from grpc import aio
 
@@ -24,6 +23,7 @@ from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import controller_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 
@@ -41,9 +41,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         try:
             await _COMMANDS[arguments.command](ClusterServiceStub(channel), arguments)
         except aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise CommandError(f"the server at {server} has no local cluster; start one with `echorator up`") from error
-            raise of_status(error, server, "up") from error
+            raise await of_status(error, server, Needed.RESOURCES) from error
         except InvalidRequestError as error:
             raise CommandError(str(error), Exit.USAGE) from error
     return Exit.OK

@@ -16,6 +16,7 @@ from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import Running, controller_of, find
+from echorator.host.server_roles import Needed
 
 POLL_S = 0.1
 
@@ -39,7 +40,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             else:
                 Console(soft_wrap=not sys.stdout.isatty()).print(view_of(await _read(channel, running), running))
         except aio.AioRpcError as error:
-            raise of_status(error, server, "up") from error
+            raise await of_status(error, server, Needed.MESH) from error
     return Exit.OK
 
 
@@ -63,7 +64,7 @@ async def _lacking(server: str) -> str:
         try:
             models = (await read_status(channel, "")).models
         except aio.AioRpcError as error:
-            return f"{server}: {error.details()}"
+            return str(await of_status(error, server, Needed.MESH))
     return "; ".join(f"{m.name}: {m.phase}{f', {m.says}' if m.says else ''}" for m in models if m.phase != "Ready")
 
 
