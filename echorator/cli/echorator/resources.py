@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -15,6 +14,7 @@ from grpc import aio
 
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.numbers import replicas
+from echorator.cli.output.model_standing import age, standing_of
 from echorator.cli.output.tables import print_table
 from echorator.cluster.messages import document_of_message, kind_from, message_of_wish
 from echorator.cluster.resources import Key, Kind
@@ -243,7 +243,8 @@ def _show(found: list[pb.Resource], output: str, single: bool) -> None:
     elif not found:
         print("there are none")
     else:
-        rows = [[str(_key(r)), _summary(d), _age(r)] for r, d in zip(found, documents, strict=True)]
+        now = datetime.now(UTC)
+        rows = [[str(_key(r)), _summary(d), age(r.metadata.created.ToDatetime(UTC), now)] for r, d in zip(found, documents, strict=True)]
         print_table(("resource", "status", "age"), rows)
 
 
@@ -256,12 +257,7 @@ def _summary(document: dict[str, Any]) -> str:
     spec, status = document["spec"], document["status"]
     match document["kind"]:
         case "Model":
-            conditions = {c["type"]: c for c in status.get("conditions", ())}
-            wrong = next(
-                (c for c in ("Stalled", "Ready") if c in conditions and (conditions[c]["status"] == "True") == (c == "Stalled")), None
-            )
-            said = f", {conditions[wrong].get('message') or conditions[wrong]['reason']}" if wrong else ""
-            return f"{status.get('phase', 'Pending')}, {status.get('readyReplicas', 0)}/{spec['replicas']} ready{said}"
+            return standing_of(document).line
         case "ReplicaSet":
             return f"{status.get('readyReplicas', 0)}/{spec['replicas']} ready"
         case "Service":
@@ -270,11 +266,3 @@ def _summary(document: dict[str, Any]) -> str:
             said = f", {status['lastError']}" if status.get("lastError") and not status.get("ready") else ""
             restarts = f", {status['restarts']} restarts" if status.get("restarts") else ""
             return f"{status.get('phase', 'Pending')}{restarts}{said}"
-
-
-def _age(resource: pb.Resource) -> str:
-    seconds = max(0, int(time.time() - resource.metadata.created.ToDatetime(UTC).timestamp()))
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

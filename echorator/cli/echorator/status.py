@@ -65,7 +65,7 @@ async def _lacking(server: str) -> str:
             models = (await read_status(channel, "")).models
         except aio.AioRpcError as error:
             return str(await of_status(error, server, Needed.MESH))
-    return "; ".join(f"{m.name}: {m.phase}{f', {m.says}' if m.says else ''}" for m in models if m.phase != "Ready")
+    return "; ".join(f"{m.name}: {m.stands.line}" for m in models if m.stands.phase != "Ready")
 
 
 def _read(channel: aio.Channel, running: Running | None) -> asyncio.Future[MeshStatus]:
