@@ -60,10 +60,12 @@ async def _scale(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
     try:
         number = replicas(last)
     except argparse.ArgumentTypeError as error:
+        if not names and last[:1].isalpha():  # the number was forgotten, and the name took its place
+            raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE) from error
         raise CommandError(f"{error}; write echorator scale model NAME N", Exit.USAGE) from error
     keys, rest = _named(arguments.kind, names)
     if rest or len(keys) != 1:
-        raise CommandError("say which one and how many: echorator scale model NAME N", Exit.USAGE)
+        raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE)
     await stub.Scale(pb.ScaleRequest(kind=keys[0].kind.value, name=keys[0].name, replicas=number), timeout=CALL_S)
     print(f"{keys[0]} scaled to {number}", flush=True)
     await _until_ready(stub, keys, arguments.wait)
