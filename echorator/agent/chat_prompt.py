@@ -17,6 +17,8 @@ from echorator.prompting.template_needs import Render, TemplateNeeds, TemplatePr
 Tokenize = Callable[[str, bool, bool], Awaitable[list[int]]]  # text, add_special, parse_special
 
 INLINE_CHARACTERS = 16_384  # longer conversations are searched on a thread
+# The roles of OpenAI's API, which clients send to any model. A template that does not know one of them shows it, drops it or refuses it.
+ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 AT_ONCE = 64  # texts tokenized between two yields to the event loop
 _LEAD = "\x01"  # put before a continued text, so that the tokenizer puts no space there; no vocabulary has a longer token that contains it
 
@@ -96,6 +98,7 @@ class ChatPrompts:
         """
         shaped_messages, shaped_arguments = await self._shaped(messages, arguments)
         template = self._source()
+        _check_roles(messages, template)
         if not opening.answer and not opening.continues and "add_generation_prompt" not in template:
             raise InvalidRequestError(
                 "add_generation_prompt: false cannot be honoured: the model's chat template begins the answer without asking for it"
@@ -202,6 +205,15 @@ def _any_may_hold(control: ControlTokens, texts: Sequence[str]) -> bool:
 
 def _any_holds(control: ControlTokens, texts: Sequence[str]) -> bool:
     return any(map(control.holds, texts))
+
+
+def _check_roles(messages: Sequence[Mapping[str, Any]], template: str) -> None:
+    """Raise InvalidRequestError for a role of nobody: many templates write any role into the prompt, which the model has never seen."""
+    for role in {message["role"]: None for message in messages}:
+        if role not in ROLES and not any(f"{quote}{role}{quote}" in template for quote in "'\"`"):
+            raise InvalidRequestError(
+                f"the chat template of the model knows no role {role[:40]!r}; use system, user, assistant or tool, or a role that it names"
+            )
 
 
 def _with_end(message: Mapping[str, Any], end: str) -> dict[str, Any]:

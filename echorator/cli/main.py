@@ -1,18 +1,12 @@
-"""The `echorator` command line: parses, runs one command, and turns every failure into one line and an exit code.
-
-Commands are imported when they run, so that `--help` and usage errors answer at once.
-"""
+"""The `echorator` command line: its commands and their arguments, and what it does before it runs one of them."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
-import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
 
 from echorator.cli.options.cluster import add_cluster_commands
 from echorator.cli.options.engine import add_engine_options
@@ -37,8 +31,11 @@ from echorator.cli.options.mesh import (
     add_mesh_options,
     add_prefix_scope,
 )
+from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, whole
 from echorator.cli.options.store import add_store_options, add_stored_models_commands
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
+from echorator.cli.parsing import Parser
+from echorator.cli.program import Program
 from echorator.errors import DrainingError, EchoratorError
 from echorator.host.exits import CommandError, Exit
 from echorator.ports import AGENT_PORT, DEFAULT_AGENT
@@ -47,8 +44,8 @@ WITH_BOTH_POLLERS = ("1.85.",)
 
 TOP_EXAMPLES = """\
 examples:
-  echorator up                              everything on this machine: models, memory, gRPC, OpenAI's API
-  echorator serve                           serve the embedded model on 127.0.0.1:50051
+  echorator up                              models, memory, gRPC, OpenAI's API
+  echorator serve                           serve the embedded model
   echorator serve model.gguf --slots 16     serve a file
   echorator chat "My dog is called Pixel."  one answer from the embedded model
   echorator chat --server 127.0.0.1:50051   a dialogue with a running server
@@ -110,17 +107,8 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that reports a usage error in one line, without the usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"echorator: error: {message}; see `{self.prog} --help`\n")
-
-
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str, examples: str) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str, examples: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=examples)
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
@@ -161,11 +149,20 @@ def _add_chat(parser: argparse.ArgumentParser) -> None:
     _add_target(parser)
     parser.add_argument("--system", default="", metavar="TEXT", help="the system message")
     parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..2; 0 is greedy [0.8]")
-    parser.add_argument("--top-k", type=int, metavar="N", help="only the N most likely tokens are candidates; 0 is off [40]")
+    parser.add_argument(
+        "--top-k", type=whole(0, 1 << 20, "top_k"), metavar="N", help="only the N most likely tokens are candidates; 0 is off [40]"
+    )
     parser.add_argument("--top-p", type=float, metavar="P", help="probability that the candidates reach together, 0..1 [0.95]")
     parser.add_argument("--min-p", type=float, metavar="P", help="least probability of a candidate, relative to the best, 0..1 [0.05]")
-    parser.add_argument("--seed", type=int, metavar="N", help="the same seed and prompt give the same text [random]")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="largest number of tokens of the answer [to the end of the context]")
+    parser.add_argument(
+        "--seed", type=whole(0, MOST_UINT32, "seed"), metavar="N", help="the same seed and prompt give the same text [random]"
+    )
+    parser.add_argument(
+        "--max-tokens",
+        type=whole(0, MOST_INT32, "max_tokens"),
+        metavar="N",
+        help="largest number of tokens of the answer [to the end of the context]",
+    )
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before this text; may be repeated")
     parser.add_argument("--usage", action="store_true", help="print token counts and times to stderr")
     memory = parser.add_argument_group("memory")
@@ -179,7 +176,9 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="text to embed [one a line from stdin]")
     _add_target(parser)
     parser.add_argument("--pooling", choices=("mean", "cls", "last"), help="how token vectors become one vector [the model's own, or mean]")
-    parser.add_argument("--dimensions", type=int, metavar="N", help="only the first so many values of each vector [all]")
+    parser.add_argument(
+        "--dimensions", type=whole(1, MOST_INT32, "dimensions"), metavar="N", help="only the first so many values of each vector [all]"
+    )
     parser.add_argument("--normalize", action=argparse.BooleanOptionalAction, default=True, help="scale to length 1 [yes]")
     parser.add_argument("--output", choices=("text", "json"), default="text", help="format of the output [text]")
 
@@ -206,14 +205,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     add_stored_models_commands(parser)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Build the parser of the whole command line."""
-    top = _Parser(
-        prog="echorator",
-        description="Serve llama.cpp models over gRPC, and talk to them.",
-        epilog=TOP_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    top = Parser(prog="echorator", description="Serve llama.cpp models over gRPC, and talk to them.", epilog=TOP_EXAMPLES)
     top.add_argument("--version", action="store_true", help="print the version and exit; with -v those of llama.cpp too")
     top.add_argument("-v", "--verbose", action="store_true", help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
@@ -234,31 +228,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _print_version(verbose: bool) -> None:
-    try:
-        print(f"echorator {version('echorator')}")
-    except PackageNotFoundError:
-        print("echorator (not installed)")
-    if verbose:
-        from echorator._native import engine
-
-        print(f"llama-cpp-python {engine.BUILT_FOR}\nllama.cpp {engine.LLAMA_CPP}")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    program = Program(parser(), "echorator.cli.echorator", _prepare, _failure_of, _print_more_versions)
+    return program.main(argv)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _prepare(arguments: argparse.Namespace) -> None:
     from echorator.telemetry.log_lines import log_to_stderr
 
+    if arguments.command in ("gateway", "up"):
+        _choose_poller()
     log_to_stderr(getattr(arguments, "log_level", "warning"), getattr(arguments, "log_format", "text"))
-    try:
-        module = getattr(arguments, "module", arguments.command)
-        command = importlib.import_module(f"echorator.cli.echorator.{module}")
-        return int(command.run(arguments))
-    except EchoratorError as error:
-        return _fail(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
-    except CommandError as error:
-        return max(_fail(line, error.code) for line in str(error).split("\n"))
-    except ImportError as error:
-        return _fail(str(error), Exit.FAILURE)
 
 
 def _choose_poller() -> None:
@@ -271,29 +252,12 @@ def _choose_poller() -> None:
         os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 
 
-def _fail(message: str, code: int) -> int:
-    print(f"echorator: error: {' '.join(message.split())}", file=sys.stderr)
-    return code
+def _failure_of(error: EchoratorError) -> CommandError:
+    return CommandError(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC reads its variables when it is imported
-    top = parser()
-    arguments = top.parse_args(argv)
-    arguments.command_line = sys.argv[1:] if argv is None else list(argv)
-    if arguments.version:
-        _print_version(arguments.verbose)
-        return Exit.OK
-    if arguments.command is None:
-        top.print_help(sys.stderr)
-        return Exit.USAGE
-    if arguments.command in ("gateway", "up"):
-        _choose_poller()
-    try:
-        return _run(arguments)
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # drop what the interpreter would still flush into the closed pipe
-        return Exit.PIPE_CLOSED
+def _print_more_versions(arguments: argparse.Namespace) -> None:
+    if arguments.verbose:
+        from echorator._native import engine
+
+        print(f"llama-cpp-python {engine.BUILT_FOR}\nllama.cpp {engine.LLAMA_CPP}")

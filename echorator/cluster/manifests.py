@@ -29,6 +29,10 @@ class ManifestError(InvalidRequestError):
     """A file that cannot be applied; the message has one line for each mistake."""
 
 
+class ManifestUnreadableError(ManifestError):
+    """A file that is not there, or that cannot be read."""
+
+
 def read_manifests(path: Path) -> list[Wish]:
     """Return all resources of a file; relative paths of models start at its folder. Raises ManifestError."""
     try:
@@ -36,9 +40,9 @@ def read_manifests(path: Path) -> list[Wish]:
             raise ManifestError(f"{path}: larger than {MOST_BYTES >> 20} MiB; this is no manifest")
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise ManifestError(f"{path}: {error.strerror}") from error
+        raise ManifestUnreadableError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: not UTF-8 at byte {error.start}") from error
+        raise ManifestError(f"{path} is not UTF-8 at byte {error.start}") from error
     return [_from_folder(wish, path.parent) for wish in parse_manifests(text, str(path))]
 
 

@@ -75,7 +75,7 @@ def _refuse(path: Path, mode: int) -> None:
     if stat.S_ISREG(mode):
         return
     kind = next((words for holds, words in _KINDS if holds(mode)), "no regular file")
-    raise ModelFileError(f"{path}: is {kind}" + ("" if stat.S_ISDIR(mode) else "; a model is a regular file"))
+    raise ModelFileError(f"{path} is {kind}" + ("" if stat.S_ISDIR(mode) else "; a model is a regular file"))
 
 
 def check_kind(path: Path) -> None:
@@ -88,10 +88,10 @@ def check_kind(path: Path) -> None:
     finally:
         os.close(fd)
     if not start:
-        raise ModelFileError(f"{path}: is empty")
+        raise ModelFileError(f"{path} is empty")
     if start.startswith(b"GGUF"):
         return
     kind = next((kind for magic, kind in _FOREIGN if start.startswith(magic)), "another kind of file")
     if start[8:9] == b"{":
         kind = "a safetensors file; convert it with llama.cpp's convert_hf_to_gguf.py"
-    raise ModelFileError(f"{path}: is not a GGUF file but {kind}")
+    raise ModelFileError(f"{path} is not a GGUF file but {kind}")

@@ -9,12 +9,12 @@ class Exit(enum.IntEnum):
     """The exit codes. 69 and 74 are EX_UNAVAILABLE and EX_IOERR of sysexits.h, 130 and 141 are a shell's for SIGINT and SIGPIPE."""
 
     OK = 0  # the command did what it was to do, or a server ended after a signal
-    FAILURE = 1  # it could not be done; the line on stderr says why
+    FAILURE = 1  # it could not be done, or a named file cannot be read; the line on stderr says why
     USAGE = 2  # the command line is wrong; the line on stderr says what to change
     UNAVAILABLE = 69  # a server or a cluster cannot be reached, drains, or was not ready in time; try again later
     RESOURCE = 74  # something is used up: a disk, memory, or a quota of the cluster
     INTERRUPTED = 130  # ended by Ctrl-C
-    PIPE_CLOSED = 141  # whoever read the output has stopped reading
+    PIPE_CLOSED = 141  # whoever read the output has stopped reading; nothing is said
 
 
 class CommandError(Exception):

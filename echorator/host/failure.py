@@ -6,13 +6,22 @@ import grpc
 from grpc import aio
 
 from echorator.host.exits import CommandError, Exit
+from echorator.host.server_roles import NO_GRPC, Needed, mistaken
+
+# The statuses of a server that does not have what was called, whatever it is. NOT_FOUND: a controller, of models that it does not serve.
+_ABSENT = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
 
 
-def of_status(error: aio.AioRpcError, server: str, command: str = "serve") -> CommandError:
-    """Return the command's error for a call to `server`; `command` is the one that starts such a server."""
+async def of_status(error: aio.AioRpcError, server: str, needed: Needed) -> CommandError:
+    """Return the command's error for a call to the server at HOST:PORT. It may ask the server what it is."""
     details = error.details() or ""
+    if error.code() in _ABSENT and (said := await mistaken(server, needed)):
+        return CommandError(said)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return CommandError(details or f"the call to {server} failed: {error.code().name}")
     if any(key == "grpc-status-details-bin" for key, _ in error.trailing_metadata() or ()):
         return CommandError(details, Exit.UNAVAILABLE)
-    return CommandError(f"cannot reach {server} ({details}); is `echorator {command}` running there?", Exit.UNAVAILABLE)
+    if NO_GRPC in details:
+        return CommandError(f"{server} does not speak gRPC, so it is no server of Echorator; name {needed.value.where}")
+    started_by = needed.value.started_by
+    return CommandError(f"cannot reach {server} ({details}); is `echorator {started_by}` running there?", Exit.UNAVAILABLE)

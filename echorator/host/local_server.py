@@ -15,6 +15,8 @@ from echorator.host.model_store import puller_of
 from echorator.serving.server import ServerSettings
 from echorator.settings import EMBEDDED_NAME, EngineSettings
 
+CANCELLED_S = 1.0  # time for calls that the command has cancelled to end, before they are warned of
+
 
 async def load_file(
     agent: AgentServer, settings: EngineSettings, name: str, on_progress: OnProgress, defaults: ModelDefaults = NO_DEFAULTS
@@ -43,4 +45,5 @@ async def local_server(path: Path | None, memory: tuple[str, str] | None = None)
         agent.serve()
         yield agent.address
     finally:
+        await agent.drain(CANCELLED_S)
         await agent.close()

@@ -28,6 +28,7 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.folders import cache_folder, data_folder
 from echorator.host.running_file import gateway_of
+from echorator.host.server_roles import MODEL_SERVICE, Needed, services_of
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 
 
@@ -81,6 +82,6 @@ async def memory_of(arguments: argparse.Namespace) -> AsyncIterator[Any]:
         try:
             yield CognitionServiceStub(channel)
         except aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED and MODEL_SERVICE in (await services_of(server) or ()):
                 raise CommandError(f"the server at {server} has no memory; start it with `echorator serve --with-memory`") from error
-            raise of_status(error, server) from error
+            raise await of_status(error, server, Needed.MEMORY) from error

@@ -290,6 +290,15 @@ def test_a_template_that_leaves_the_answer_open_refuses_to_close_it(prompters: d
     assert asyncio.run(leaves.tokens(messages, {}, Opening(False, True), False))
 
 
+def test_a_role_that_the_template_does_not_name_is_refused(prompters: dict[str, Prompter]) -> None:
+    messages = [user("hi"), {"role": "foo", "content": "bar"}]
+    with pytest.raises(InvalidRequestError, match="the chat template of the model knows no role 'foo'; use system, user"):
+        prompters["bpe"].tokens(messages)
+    names = CHATML + '{% if messages[-1].role == "foo" %}{% endif %}'
+    assert prompters["bpe"].tokens(messages, names)
+    assert prompters["bpe"].tokens([{"role": "developer", "content": "Be brief."}, user("hi")])
+
+
 def test_no_prompt_for_an_answer(prompters: dict[str, Prompter]) -> None:
     prompter = prompters["bpe"]
     made = asyncio.run(prompter.prompts(CHATML).tokens([user("hi")], {}, Opening(False), False))

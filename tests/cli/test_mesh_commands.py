@@ -55,7 +55,7 @@ def test_mistakes(mesh: Mesh) -> None:
     failed(echorator("mesh", "drain", "none", *at), 1, "no agent 'none' is known; known: a")
     failed(echorator("mesh", "apply", "new", *at), 2, "say which file with --source")
     failed(echorator("mesh", "apply", "a b", "--source", "x", *at), 1, "name")
-    failed(echorator("mesh", "apply", "new", "--source", "x", "--replicas", "-1", *at), 1, "replicas")
+    failed(in_process(COMMAND, "mesh", "apply", "new", "--source", "x", "--replicas", "-1", *at), 2, "replicas must be 0..1000, not -1")
     failed(
         echorator("mesh", "models", "--controller", f"127.0.0.1:{free_port()}"),
         Exit.UNAVAILABLE,

@@ -155,7 +155,7 @@ def test_mistakes_in_files_change_nothing(up: Up, tmp_path: Path) -> None:
     assert refused.returncode == Exit.USAGE
     assert len(refused.stderr.splitlines()) == 4, "a line for each mistake"
     for number in ("-1", "1001"):
-        failed(echorator("scale", "model", "nano", number, *up.server), 1, f"replicas must be 0..1000, not {number}")
+        failed(echorator("scale", "model", "nano", number, *up.server), Exit.USAGE, f"replicas must be 0..1000, not {number}")
     failed(echorator("scale", "model", "nano", *up.server), 2, "say which and how many: echorator scale model NAME N")
     failed(echorator("get", "modell", *up.server), 2, "there is no kind 'modell'; did you mean 'Model'?")
     failed(echorator("get", "model", "x", *up.server), 1, "there is no model/x; known: nano")
@@ -249,10 +249,10 @@ def test_the_view_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
 
 def test_without_a_terminal_changes_are_lines(up: Up) -> None:
     up.run("scale", "model", "nano", "2", "--wait", "30")
-    until(lambda: "model nano: Ready, 2 of 2 ready" in up.process.log.read_text(), "it is said")
+    until(lambda: "model nano: Ready, 2/2 ready" in up.process.log.read_text(), "it is said")
     top = subprocess.Popen((*COMMAND, "top", *up.server), stdout=subprocess.PIPE, text=True)
     assert top.stdout is not None
-    assert top.stdout.readline() == "model nano: Ready, 2 of 2 ready\n"
+    assert top.stdout.readline() == "model nano: Ready, 2/2 ready\n"
     top.send_signal(signal.SIGINT)
     assert top.wait(30) == Exit.INTERRUPTED
     top.stdout.close()

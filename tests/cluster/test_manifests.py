@@ -128,7 +128,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="Is a directory"):
         read_manifests(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
-    with pytest.raises(ManifestError, match="not UTF-8 at byte 3"):
+    with pytest.raises(ManifestError, match="is not UTF-8 at byte 3"):
         read_manifests(tmp_path / "latin.yaml")
     with (tmp_path / "large.yaml").open("wb") as file:
         file.truncate(9 << 20)

@@ -130,7 +130,7 @@ def test_adapters_are_looked_at_with_their_model(tmp_path: Path) -> None:
     vetting.vet(EngineSettings(ECHO_NANO, lora=(Lora(good),)))
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"\x80\x02 torch")
-    with pytest.raises(ModelFileError, match=r"bad\.gguf: is not a GGUF file but a pickle"):
+    with pytest.raises(ModelFileError, match=r"bad\.gguf is not a GGUF file but a pickle"):
         vetting.vet(EngineSettings(ECHO_NANO, lora=(Lora(good), Lora(bad))))
     with pytest.raises(ModelFileError, match=r"good\.gguf is a LoRA adapter, not a model"):
         vetting.vet(EngineSettings(good))

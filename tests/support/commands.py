@@ -45,14 +45,14 @@ def commands_of(parser: argparse.ArgumentParser, *names: str) -> Iterator[tuple[
             yield from commands_of(command, *names, name)
 
 
-def in_process(command: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
+def in_process(command: tuple[str, ...], *arguments: str, bytes_in: bytes = b"") -> subprocess.CompletedProcess[str]:
     """Run COMMAND or KOLLAMA in this process, which takes a hundredth of the time of a process.
 
     For mistakes in arguments alone, which are found before anything is started: a command that came further would use the event loop and
     the signals of the tests.
     """
     out, err = io.StringIO(), io.StringIO()
-    given: dict[str, Any] = {"argv": [*command[2:], *arguments], "stdin": io.StringIO()}
+    given: dict[str, Any] = {"argv": [*command[2:], *arguments], "stdin": io.TextIOWrapper(io.BytesIO(bytes_in))}
     with patch.multiple(sys, **given), patch.dict(os.environ), redirect_stdout(out), redirect_stderr(err):
         try:
             code = importlib.import_module(_MODULES[command]).main([*arguments])

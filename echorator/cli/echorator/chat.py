@@ -14,11 +14,13 @@ from contextlib import AsyncExitStack
 
 from grpc import aio
 
+from echorator.cli.text_input import line_of_terminal, text_of_stdin
 from echorator.host.connection import connected
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.local_server import local_server
 from echorator.host.running_file import gateway_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
@@ -30,7 +32,7 @@ SAMPLING = ("temperature", "top_k", "top_p", "min_p", "seed")
 def run(arguments: argparse.Namespace) -> int:
     """Answer the prompt, or hold a dialogue where there is neither a prompt nor a pipe; return the exit code. Raises CommandError."""
     interactive = not arguments.prompt and sys.stdin.isatty()
-    prompt = "" if interactive else " ".join(arguments.prompt) or sys.stdin.read().strip()
+    prompt = "" if interactive else " ".join(arguments.prompt) or text_of_stdin().strip()
     if not interactive and not prompt:
         raise CommandError("there is no prompt: give one, or pipe a text in", Exit.USAGE)
     with asyncio.Runner() as runner:
@@ -51,10 +53,13 @@ def _converse(runner: asyncio.Runner, dialogue: Dialogue) -> int:
     print(HINT, file=sys.stderr)
     while True:
         try:
-            text = input("> ").strip()
+            text = line_of_terminal("> ").strip()
         except EOFError:
             print()
             return Exit.OK
+        except CommandError as failure:
+            print(f"echorator: error: {failure}", file=sys.stderr)
+            continue
         if text == "/new":
             dialogue.begin()
             continue
@@ -107,8 +112,9 @@ class Dialogue:
             raise CommandError("not connected")
         turns = [*self._turns, pb.Message(role="user", content=text)]
         parts: list[str] = []
+        call = self._stub.Chat(self._request(turns))
         try:
-            async for reply in self._stub.Chat(self._request(turns)):
+            async for reply in call:
                 parts.append(reply.text)
                 sys.stdout.write(reply.text)
                 sys.stdout.flush()
@@ -118,7 +124,9 @@ class Dialogue:
         except aio.AioRpcError as error:
             if parts:
                 print()
-            raise of_status(error, self._server) from error
+            raise await of_status(error, self._server, Needed.MODELS) from error
+        finally:
+            call.cancel()  # where the reader of the answer has left; it does nothing to a call that has ended
         self._turns = [*turns, pb.Message(role="assistant", content="".join(parts))]
 
     def _request(self, turns: list[pb.Message]) -> pb.ChatRequest:

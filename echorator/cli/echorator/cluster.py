@@ -24,6 +24,7 @@ from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import controller_of, hold_data
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.serving.server import Server, ServerSettings, on_signals
@@ -87,7 +88,7 @@ async def _send(arguments: argparse.Namespace) -> int:
         try:
             reply = await ClusterServiceStub(channel).Send(request, timeout=arguments.timeout)
         except aio.AioRpcError as error:
-            raise of_status(error, server, "cluster run") from error
+            raise await of_status(error, server, Needed.CONTAINERS) from error
     if not arguments.no_reply:
         print(json.dumps(python_of(reply.value), ensure_ascii=False))
     return Exit.OK

@@ -11,11 +11,13 @@ from typing import Any
 
 from grpc import aio
 
+from echorator.cli.text_input import lines_of_stdin
 from echorator.host.connection import connected
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.local_server import local_server
 from echorator.host.running_file import gateway_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import model_pb2 as pb
 
 POOLINGS = {"mean": pb.POOLING_MEAN, "cls": pb.POOLING_CLS, "last": pb.POOLING_LAST}
@@ -23,7 +25,7 @@ POOLINGS = {"mean": pb.POOLING_MEAN, "cls": pb.POOLING_CLS, "last": pb.POOLING_L
 
 def run(arguments: argparse.Namespace) -> int:
     """Embed the texts, or the lines of stdin, print the vectors and return the exit code. Raises CommandError."""
-    texts = arguments.texts or ([] if sys.stdin.isatty() else [line for line in sys.stdin.read().splitlines() if line.strip()])
+    texts = arguments.texts or ([] if sys.stdin.isatty() else lines_of_stdin())
     if not texts:
         raise CommandError("there is no text: give some, or pipe one a line in", Exit.USAGE)
     response = asyncio.run(_embed(arguments, texts))
@@ -59,4 +61,4 @@ async def _embed(arguments: argparse.Namespace, texts: list[str]) -> pb.EmbedRes
         try:
             return await stub.Embed(request)
         except aio.AioRpcError as error:
-            raise of_status(error, server) from error
+            raise await of_status(error, server, Needed.MODELS) from error

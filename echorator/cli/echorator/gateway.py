@@ -20,6 +20,7 @@ from echorator.host.addresses import host_port_of
 from echorator.host.envoy_process import EnvoyProcess
 from echorator.host.exits import CommandError, Exit
 from echorator.host.gateway_processes import gateway_greeting, run_processes
+from echorator.host.server_roles import Needed, mistaken
 from echorator.serving.server import Server, ServerSettings
 
 MOST_PROCESSES = 256
@@ -69,6 +70,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
 async def _join(arguments: argparse.Namespace, role: GatewayRole) -> None:
     """Wait until the gateway knows the mesh. Raises CommandError if no controller answers in time."""
     if not await role.ready(arguments.join_timeout):
+        if said := await mistaken(arguments.controller, Needed.CONTROLLER):
+            raise CommandError(said)
         raise CommandError(
             f"the controller {arguments.controller} did not answer within {arguments.join_timeout:g} s; "
             "start it with `echorator controller`, or see --join-timeout",

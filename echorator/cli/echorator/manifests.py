@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, text in texts.items():
         path = arguments.folder / name
         try:
-            if path.is_file() and path.read_text("utf-8") == text:
+            if path.is_file() and path.read_bytes() == text.encode():
                 continue
             differing.append(name)
             if not arguments.check:

@@ -15,6 +15,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from echorator.cli.output import memory_tables as tables
+from echorator.cli.text_input import line_of_terminal, lines_of_stdin
 from echorator.host.exits import CommandError, Exit
 from echorator.host.opened_memory import memory_of
 from echorator.private_files import open_private
@@ -29,7 +30,7 @@ ADD_BATCH = 500
 def run(arguments: argparse.Namespace) -> int:
     """Carry out one action on the memory and return the exit code. Raises CommandError."""
     if arguments.action == "forget" and not arguments.yes and sys.stdin.isatty():
-        answer = input("This erases for good. Type yes to go on: ")
+        answer = line_of_terminal("This erases for good. Type yes to go on: ")
         if answer.strip().lower() != "yes":
             raise CommandError("nothing was forgotten")
     return asyncio.run(_run(arguments))
@@ -74,7 +75,7 @@ def _filter(arguments: argparse.Namespace) -> pb.Filter:
 
 
 async def _add(memory: Any, arguments: argparse.Namespace) -> None:
-    texts = arguments.texts or [line for line in sys.stdin.read().splitlines() if line.strip()]
+    texts = arguments.texts or lines_of_stdin()
     if not texts:
         raise CommandError("there is no text: give some, or pipe one a line in", Exit.USAGE)
     new = []

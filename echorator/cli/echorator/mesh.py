@@ -13,11 +13,13 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from grpc import aio
 
+from echorator.cli.output.model_standing import mesh_condition
 from echorator.cli.output.tables import print_table
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import controller_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
@@ -36,7 +38,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         try:
             shown = await _COMMANDS[arguments.mesh_command](stub, arguments)
         except aio.AioRpcError as error:
-            raise of_status(error, controller, "controller") from error
+            raise await of_status(error, controller, Needed.CONTROLLER) from error
     if arguments.output == "json":
         print(json.dumps([_dict(message) for message in shown], ensure_ascii=False, indent=2))
     elif arguments.mesh_command in ("agents", "drain"):
@@ -105,26 +107,14 @@ async def _ready(stub: ControllerServiceStub, model: pb.MeshModel, wait_s: float
             if conditions["Degraded"].reason == "ConfigurationError":
                 raise CommandError(conditions["Degraded"].message)
         if time.monotonic() > deadline_s:
-            raise CommandError(f"{model.spec.name} was not ready within {wait_s:g} s: {_says(model)}", Exit.UNAVAILABLE)
+            raise CommandError(f"{model.spec.name} was not ready within {wait_s:g} s: {mesh_condition(model)}", Exit.UNAVAILABLE)
         await asyncio.sleep(POLL_S)
     return model
 
 
-def _says(model: pb.MeshModel) -> str:
-    """Return the message of the condition that matters most."""
-    conditions = {c.type: c for c in model.status.conditions}
-    if not conditions:
-        return "not looked at yet"
-    if conditions["Degraded"].status == pb.CONDITION_STATUS_TRUE:
-        return f"{conditions['Degraded'].reason}: {conditions['Degraded'].message}"
-    if conditions["Placed"].status != pb.CONDITION_STATUS_TRUE:
-        return str(conditions["Placed"].message)
-    return str(conditions["Ready"].message or conditions["Ready"].reason)
-
-
 def _model_row(model: pb.MeshModel) -> list[object]:
     status, spec = model.status, model.spec
-    return [spec.name, status.ready, spec.replicas, status.slots, status.busy, model.generation, spec.source, _says(model)]
+    return [spec.name, status.ready, spec.replicas, status.slots, status.busy, model.generation, spec.source, mesh_condition(model)]
 
 
 def _agent_row(agent: pb.Agent) -> list[object]:

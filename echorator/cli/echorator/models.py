@@ -14,6 +14,7 @@ from echorator.host.connection import connected
 from echorator.host.exits import Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import gateway_of
+from echorator.host.server_roles import Needed
 from echorator.ports import DEFAULT_AGENT
 from echorator.rpc.v1 import model_pb2 as pb
 
@@ -36,7 +37,7 @@ async def _models(server: str) -> list[pb.Model]:
         try:
             return list((await stub.ListModels(pb.ListModelsRequest())).models)
         except aio.AioRpcError as error:
-            raise of_status(error, server) from error
+            raise await of_status(error, server, Needed.MODELS) from error
 
 
 def _row(model: pb.Model) -> list[str]:

@@ -113,9 +113,10 @@ def progress_shown(label: str) -> Iterator[OnProgress]:
     if not sys.stderr.isatty():
         yield _lines(label)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars
+
+    from echorator.cli.output.consoles import Console
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:

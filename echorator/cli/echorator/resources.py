@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
-import grpc
 import yaml
 from grpc import aio
 
 from echorator.cli.manifest_files import wishes_of
+from echorator.cli.options.numbers import replicas
+from echorator.cli.output.model_standing import age, standing_of
 from echorator.cli.output.tables import print_table
 from echorator.cli.output.yaml_text import WithoutAnchors
 from echorator.cluster.messages import document_of_message, kind_from, message_of_wish
@@ -24,6 +24,7 @@ from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import controller_of
+from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 
@@ -41,9 +42,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         try:
             await _COMMANDS[arguments.command](ClusterServiceStub(channel), arguments)
         except aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise CommandError(f"the server at {server} has no local cluster; start one with `echorator up`") from error
-            raise of_status(error, server, "up") from error
+            raise await of_status(error, server, Needed.RESOURCES) from error
         except InvalidRequestError as error:
             raise CommandError(str(error), Exit.USAGE) from error
     return Exit.OK
@@ -58,11 +57,17 @@ async def _apply(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
 
 
 async def _scale(stub: ClusterServiceStub, arguments: argparse.Namespace) -> None:
-    number = arguments.rest[-1]
-    keys, rest = _named(arguments.kind, arguments.rest[:-1]) if number.lstrip("-").isdigit() else ([], ())
+    *names, last = arguments.rest
+    try:
+        number = replicas(last)
+    except argparse.ArgumentTypeError as error:
+        if not names and last[:1].isalpha():  # the number was forgotten, and the name took its place
+            raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE) from error
+        raise CommandError(f"{error}; write echorator scale model NAME N", Exit.USAGE) from error
+    keys, rest = _named(arguments.kind, names)
     if rest or len(keys) != 1:
         raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE)
-    await stub.Scale(pb.ScaleRequest(kind=keys[0].kind.value, name=keys[0].name, replicas=int(number)), timeout=CALL_S)
+    await stub.Scale(pb.ScaleRequest(kind=keys[0].kind.value, name=keys[0].name, replicas=number), timeout=CALL_S)
     print(f"{keys[0]} scaled to {number}", flush=True)
     await _until_ready(stub, keys, arguments.wait)
 
@@ -157,11 +162,12 @@ def _kind_and_name(kind: str, name: str | None) -> tuple[Kind | None, str]:
 def _named(kind: str, names: Sequence[str]) -> tuple[list[Key], Sequence[str]]:
     """Return the keys in "model a b" or "model/a", and the words that are left. Raises InvalidRequestError, CommandError."""
     first, _, second = (kind or "").partition("/")
+    known = kind_from(first)
     if second:
-        return [Key(kind_from(first), second)], names
+        return [Key(known, second)], names
     if not names:
-        raise CommandError(f"say which {first or 'resource'}", Exit.USAGE)
-    return [Key(kind_from(first), name) for name in names], ()
+        raise CommandError(f"say which {known.value.lower()}", Exit.USAGE)
+    return [Key(known, name) for name in names], ()
 
 
 def _labels(selector: str) -> dict[str, str]:
@@ -240,7 +246,8 @@ def _show(found: list[pb.Resource], output: str, single: bool) -> None:
     elif not found:
         print("there are none")
     else:
-        rows = [[str(_key(r)), _summary(d), _age(r)] for r, d in zip(found, documents, strict=True)]
+        now = datetime.now(UTC)
+        rows = [[str(_key(r)), _summary(d), age(r.metadata.created.ToDatetime(UTC), now)] for r, d in zip(found, documents, strict=True)]
         print_table(("resource", "status", "age"), rows)
 
 
@@ -253,12 +260,7 @@ def _summary(document: dict[str, Any]) -> str:
     spec, status = document["spec"], document["status"]
     match document["kind"]:
         case "Model":
-            conditions = {c["type"]: c for c in status.get("conditions", ())}
-            wrong = next(
-                (c for c in ("Stalled", "Ready") if c in conditions and (conditions[c]["status"] == "True") == (c == "Stalled")), None
-            )
-            said = f", {conditions[wrong].get('message') or conditions[wrong]['reason']}" if wrong else ""
-            return f"{status.get('phase', 'Pending')}, {status.get('readyReplicas', 0)}/{spec['replicas']} ready{said}"
+            return standing_of(document).line
         case "ReplicaSet":
             return f"{status.get('readyReplicas', 0)}/{spec['replicas']} ready"
         case "Service":
@@ -267,11 +269,3 @@ def _summary(document: dict[str, Any]) -> str:
             said = f", {status['lastError']}" if status.get("lastError") and not status.get("ready") else ""
             restarts = f", {status['restarts']} restarts" if status.get("restarts") else ""
             return f"{status.get('phase', 'Pending')}{restarts}{said}"
-
-
-def _age(resource: pb.Resource) -> str:
-    seconds = max(0, int(time.time() - resource.metadata.created.ToDatetime(UTC).timestamp()))
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

@@ -29,6 +29,7 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.hosted_memory import host_memory
 from echorator.host.local_server import load_file
 from echorator.host.model_store import puller_of
+from echorator.host.server_roles import Needed, mistaken
 from echorator.model_files.puller import Image, meant
 from echorator.model_files.reference import File, short_name
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
@@ -142,6 +143,8 @@ async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
     done, _ = await asyncio.wait((joined, refused), timeout=arguments.join_timeout, return_when=asyncio.FIRST_COMPLETED)
     joined.cancel()
     if not done:
+        if said := await mistaken(arguments.controller, Needed.CONTROLLER):
+            raise CommandError(said)
         raise CommandError(
             f"the controller {arguments.controller} did not answer within {arguments.join_timeout:g} s; "
             "start it with `echorator controller`, or see --join-timeout",

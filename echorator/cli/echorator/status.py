@@ -7,15 +7,16 @@ import asyncio
 import sys
 
 from grpc import aio
-from rich.console import Console
 from rich.live import Live
 
+from echorator.cli.output.consoles import Console
 from echorator.cli.output.mesh_status import MeshStatus, read_status
 from echorator.cli.output.status_view import changes, view_of
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import Running, controller_of, find
+from echorator.host.server_roles import Needed
 
 POLL_S = 0.1
 
@@ -39,7 +40,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             else:
                 Console(soft_wrap=not sys.stdout.isatty()).print(view_of(await _read(channel, running), running))
         except aio.AioRpcError as error:
-            raise of_status(error, server, "up") from error
+            raise await of_status(error, server, Needed.MESH) from error
     return Exit.OK
 
 
@@ -63,8 +64,8 @@ async def _lacking(server: str) -> str:
         try:
             models = (await read_status(channel, "")).models
         except aio.AioRpcError as error:
-            return f"{server}: {error.details()}"
-    return "; ".join(f"{m.name}: {m.phase}{f', {m.says}' if m.says else ''}" for m in models if m.phase != "Ready")
+            return str(await of_status(error, server, Needed.MESH))
+    return "; ".join(f"{m.name}: {m.stands.line}" for m in models if m.stands.phase != "Ready")
 
 
 def _read(channel: aio.Channel, running: Running | None) -> asyncio.Future[MeshStatus]:

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 
-from echorator.cli.kollama.cluster import MANAGER, cluster, count_of, model_of
+from echorator.cli.kollama.cluster import MANAGER, cluster, model_of
 from echorator.cli.kollama.deploy import exposure_of
 from echorator.cli.output.kube_objects import changes
 from echorator.host.exits import Exit
@@ -77,7 +77,7 @@ async def _reached(client: Client, model: Object) -> str:
 
 
 async def _scale(arguments: argparse.Namespace) -> int:
-    replicas = count_of(arguments.replicas)
+    replicas = arguments.replicas
     async with cluster(arguments) as (client, namespace):
         before = await model_of(client, namespace, arguments.name)
         await client.merge(MODEL, namespace, arguments.name, {"spec": {"replicas": replicas}}, "scale", MANAGER)

@@ -9,13 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from echorator.cli.kollama.failure import of_error
-from echorator.errors import InvalidRequestError
-from echorator.host.exits import CommandError, Exit
+from echorator.host.exits import CommandError
 from echorator.host.kube_connection import connected
 from echorator.kube.api.client import AbsentError, ApiError, Client, ForbiddenError, GoneError, UnreachableError
 from echorator.kube.api.resources import MODEL, Object
-from echorator.ranged import within
-from echorator.settings import MOST_REPLICAS
 
 MANAGER = "kollama"
 AGAIN_S = 1.0  # pause after an API server did not answer
@@ -78,11 +75,3 @@ async def listed(client: Client, path: str, query: Mapping[str, str]) -> tuple[l
         return list((await client.call("GET", path, query))["items"]), ""
     except ApiError as error:
         return [], str(of_error(error))
-
-
-def count_of(replicas: int) -> int:
-    """Return `replicas`. Raises CommandError where it is not within 0..`MOST_REPLICAS`."""
-    try:
-        return within(replicas, 0, MOST_REPLICAS, "replicas")
-    except InvalidRequestError as error:
-        raise CommandError(str(error), Exit.USAGE) from error

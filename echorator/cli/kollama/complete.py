@@ -14,12 +14,17 @@ from collections.abc import Iterable, Sequence
 from echorator.cli.kollama import program as kollama
 from echorator.cli.kollama.completion import CLUSTER, FILES, commands_of, options_of, positionals_of
 from echorator.cli.options.kollama import parser
+from echorator.cli.program import ended_quietly
 
 ANY_FILE, NO_FILE = 0, 4  # directives of cobra
 
 
 def main() -> int:
     """Print the choices and return the exit code."""
+    return ended_quietly(_main)
+
+
+def _main() -> int:
     *before, current = sys.argv[1:] or [""]
     choices = choices_of(before, current)
     if choices is None:
@@ -57,6 +62,6 @@ def choices_of(before: Sequence[str], current: str) -> Iterable[tuple[str, str]]
 def _models(cluster: Sequence[str]) -> list[str]:
     """Return the names of the cluster's Models; [] if the cluster does not answer."""
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
         kollama.main(["list", "-o", "name", *cluster])
     return [line.removeprefix("model/") for line in out.getvalue().splitlines()]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from echorator.cli.options.kollama import program
 from echorator.cli.output.kube_objects import yaml_of
+from echorator.cli.text_input import text_of_file, text_of_stdin
 from echorator.errors import InvalidRequestError
 from echorator.host.exits import CommandError, Exit
 from echorator.kube.install.ollama_models import converted, is_ollama_model
@@ -27,16 +29,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _documents(file: str) -> list[Any]:
+    text = text_of_stdin() if file == "-" else text_of_file(Path(file))
     try:
-        if file == "-":
-            return list(yaml.safe_load_all(sys.stdin.read()))
-        with open(file, encoding="utf-8") as text:
-            return list(yaml.safe_load_all(text))
+        return list(yaml.safe_load_all(text))
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         where = "stdin" if file == "-" else file
         raise CommandError(f"{where} is no YAML: {' '.join(str(error).split())[:300]}", Exit.USAGE) from error
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from error
 
 
 def _document(thing: Any, mistakes: list[str]) -> Any:

@@ -7,7 +7,7 @@ import asyncio
 import re
 from typing import Any
 
-from echorator.cli.kollama.cluster import MANAGER, cluster, count_of
+from echorator.cli.kollama.cluster import MANAGER, cluster
 from echorator.cli.options.kollama import program
 from echorator.cli.output.kube_objects import changes, print_object
 from echorator.host.exits import CommandError, Exit
@@ -82,7 +82,7 @@ def spec_of(arguments: argparse.Namespace) -> Object:
     """Return the spec that the options of `deploy` ask for, without defaults. Raises CommandError, InvalidRequestError."""
     spec: Object = {"image": _image(arguments.image or arguments.name)}
     if arguments.replicas is not None:
-        spec["replicas"] = count_of(arguments.replicas)
+        spec["replicas"] = arguments.replicas
     limits = dict(_limit(text) for text in arguments.limit)
     if limits and arguments.resource_class:
         raise CommandError("say either --limit or --resource-class, which has limits of its own", Exit.USAGE)

@@ -20,8 +20,6 @@ LOOK_S = 1.0  # between two looks for new pods
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the logs and return the exit code. Raises CommandError."""
-    if arguments.tail < 0:
-        raise CommandError(f"--tail {arguments.tail} is no number of lines", Exit.USAGE)
     return asyncio.run(_logs(arguments))
 
 

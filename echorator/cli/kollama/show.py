@@ -9,11 +9,11 @@ import sys
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
-from rich.console import Console
 from rich.live import Live
 
 from echorator.cli.kollama.cluster import cluster, listed, model_of, states
 from echorator.cli.options.kollama import program
+from echorator.cli.output.consoles import Console
 from echorator.cli.output.kube_models import LIST_COLUMNS, Standing, list_row, view_of
 from echorator.cli.output.kube_objects import print_object, shown, yaml_of
 from echorator.cli.output.tables import FILE_WIDTH, print_table

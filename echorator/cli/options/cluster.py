@@ -9,13 +9,14 @@ from pathlib import Path
 from echorator.cli.options.http import add_http_options, add_ports
 from echorator.cli.options.memory import EMBEDDER_HELP
 from echorator.cli.options.mesh import add_prefix_scope
+from echorator.cli.options.numbers import seconds
 from echorator.cli.options.store import add_store_options
 from echorator.cli.options.telemetry import add_telemetry_options
 from echorator.ports import CONTROLLER_PORT, DEFAULT_CONTROLLER
 
 UP_EXAMPLES = """\
 examples:
-  echorator up                              the embedded model, a memory, gRPC and OpenAI's API
+  echorator up                              the embedded model with a memory
   echorator up -f model.yaml                what a file says
   echorator up --data ./state --no-memory
 
@@ -31,7 +32,7 @@ examples:
 """
 CLUSTER_EXAMPLES = """\
 examples:
-  echorator cluster run -f calculator.yaml --workers .   containers without a mesh; their modules lie in this folder
+  echorator cluster run -f calculator.yaml --workers .   their modules are here
   echorator cluster send calculator '{"add": [2, 3]}'
   echorator cluster send --container calculator-0 '"stop"' --no-reply
 """
@@ -45,12 +46,12 @@ def add_cluster_commands(command: Command) -> None:
     status = command("status", "show models, agents and queues", "")
     _add_server(status)
     status.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="time for `up` and all its models to get ready [do not wait]"
+        "--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for `up` and all its models to get ready [do not wait]"
     )
     top = command("top", "show models, agents and queues, until Ctrl-C", "")
     _add_server(top)
     top.set_defaults(module="status")
-    top.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="time between two views [1]")
+    top.add_argument("--interval", type=seconds, default=1.0, metavar="SECONDS", help="time between two views [1]")
     _add_resource_commands(command)
     _add_cluster(command("cluster", "run containers on this machine, and send them messages", CLUSTER_EXAMPLES))
 
@@ -131,7 +132,7 @@ def _add_resource_commands(command: Command) -> None:
         metavar="YAML",
         help="file to apply, - for stdin; may be repeated",
     )
-    apply.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="time for all resources to get ready [do not wait]")
+    apply.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for all resources to get ready [do not wait]")
     get = resource("get", "list resources, or show one")
     target(get, "?")
     get.add_argument("-l", "--selector", default="", metavar="KEY=VALUE,...", help="list only resources with these labels")
@@ -144,12 +145,12 @@ def _add_resource_commands(command: Command) -> None:
         "-f", "--file", action="append", default=[], type=Path, metavar="YAML", help="delete the resources in this file; may be repeated"
     )
     delete.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS", help="time for the resources to be gone; 0: do not wait [60]"
+        "--wait", type=seconds, default=60.0, metavar="SECONDS", help="time for the resources to be gone; 0: do not wait [60]"
     )
     scale = resource("scale", "change how many replicas there are")
     target(scale, None)
     scale.add_argument("rest", metavar="[NAME] N", nargs="+")
-    scale.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="time for the replicas to get ready [do not wait]")
+    scale.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for the replicas to get ready [do not wait]")
     watch = resource("watch", "print every change until Ctrl-C")
     target(watch, "?")
     _add_output(watch)
@@ -183,4 +184,4 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     send.add_argument("value", metavar="JSON", help="value to send, such as 5, '\"text\"' or '{\"add\": [2, 3]}'")
     send.add_argument("--container", action="store_true", help="NAME is a container")
     send.add_argument("--no-reply", action="store_true", help="do not wait for a reply")
-    send.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="time for the reply [60]")
+    send.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="time for the reply [60]")

@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
-from echorator.host.exits import Exit
+from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, replicas, seconds, whole
+from echorator.cli.parsing import Parser
 from echorator.kube.installation import SYSTEM_NAMESPACE
 
 TOP_EXAMPLES = """\
@@ -54,14 +54,14 @@ examples:
 Of the plugin, kubectl's own completion asks `kubectl_complete-echorator`, which is installed beside it.
 """
 CHAT_NUMBERS = (
-    ("--temperature", "T", "temperature of the sampling, 0..2; 0 is greedy"),
-    ("--max-tokens", "N", "length of the answer"),
-    ("--seed", "N", "seed of the sampling"),
+    ("--temperature", float, "T", "temperature of the sampling, 0..2; 0 is greedy"),
+    ("--max-tokens", whole(0, MOST_INT32, "max_tokens"), "N", "length of the answer"),
+    ("--seed", whole(0, MOST_UINT32, "seed"), "N", "seed of the sampling"),
 )
 CHAT_TEXTS = (
-    ("--system", "TEXT", "the system message"),
-    ("--user", "NAME", "remember what this user tells [nobody: nothing is remembered]"),
-    ("--session", "NAME", "name of the dialogue [a new one]"),
+    ("--system", str, "TEXT", "the system message"),
+    ("--user", str, "NAME", "remember what this user tells [nobody: nothing is remembered]"),
+    ("--session", str, "NAME", "name of the dialogue [a new one]"),
 )
 CHAT_SWITCHES = (("--no-memory", "with --user: neither recall nor remember"), ("--usage", "print token counts and times to stderr"))
 
@@ -71,33 +71,23 @@ def program() -> str:
     return "kubectl echorator" if Path(sys.argv[0]).name.startswith("kubectl") else "kollama"
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that reports a usage error in one line, without the usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message in one line to stderr and exit with the code USAGE."""
-        self.exit(Exit.USAGE, f"{program()}: error: {message}; see `{self.prog} --help`\n")
-
-
 def parser() -> Parser:
     """Build the parser of the whole command line."""
     top = Parser(
         prog=program(),
         description="Serve models in a Kubernetes cluster, and talk to them.",
         epilog=TOP_EXAMPLES.replace("kollama", program()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="store_true", help="print the version and exit")
     _add_cluster(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, module: str, text: str, examples: str = "") -> argparse.ArgumentParser:
-        made = commands.add_parser(
+        made: Parser = commands.add_parser(
             name,
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
             epilog=examples if name == "completion" else examples.replace("kollama", program()),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         made.set_defaults(module=module)
         _add_cluster(made)
@@ -115,7 +105,9 @@ def parser() -> Parser:
     logs = command("logs", "logs", "print what the pods of a model log")
     logs.add_argument("name", metavar="NAME", help="name of the model")
     logs.add_argument("-f", "--follow", action="store_true", help="go on with new lines, also those of new pods")
-    logs.add_argument("--tail", type=int, default=100, metavar="N", help="number of the last lines of each pod [100]")
+    logs.add_argument(
+        "--tail", type=whole(0, MOST_INT32, "tail"), default=100, metavar="N", help="number of the last lines of each pod [100]"
+    )
     logs.add_argument("--puller", action="store_true", help="print the log of the pod that pulls the model's file [of its agents]")
     _add_chat(command("chat", "chat", "talk to a model of the cluster"))
     convert = command("convert", "convert", "convert Models of ollama-operator, from YAML to YAML", CONVERT_EXAMPLES)
@@ -141,7 +133,7 @@ def _add_cluster(made: argparse.ArgumentParser) -> None:
 
 def _add_wait(made: argparse.ArgumentParser, until: str) -> None:
     made.add_argument("--wait", action="store_true", help=f"wait until {until}")
-    made.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="limit of --wait [600]")
+    made.add_argument("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="limit of --wait [600]")
 
 
 def _add_storage(made: argparse.ArgumentParser) -> None:
@@ -166,7 +158,7 @@ def _add_deploy(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--image", metavar="SOURCE", help="source: phi:latest, hf://..., oci://..., https://...#sha256=..., pvc://CLAIM/FILE [NAME]"
     )
-    made.add_argument("--replicas", type=int, metavar="N", help="agents that serve it [1]")
+    made.add_argument("--replicas", type=replicas, metavar="N", help="agents that serve it [1]")
     made.add_argument("--memory", action=argparse.BooleanOptionalAction, default=None, help="whether chats may be remembered [yes]")
     resources = made.add_argument_group("resources of a replica")
     resources.add_argument(
@@ -199,31 +191,29 @@ def _add_deploy(made: argparse.ArgumentParser) -> None:
 def _add_pull(made: argparse.ArgumentParser) -> None:
     made.add_argument("image", metavar="IMAGE", help="source: phi:latest, hf://..., oci://..., https://...#sha256=...")
     made.add_argument("--name", metavar="NAME", help="name of the Model that keeps the file [as the image is called]")
-    made.add_argument("--timeout", type=float, default=3600.0, metavar="SECONDS", help="time for the pull [3600]")
+    made.add_argument("--timeout", type=seconds, default=3600.0, metavar="SECONDS", help="time for the pull [3600]")
     _add_storage(made)
 
 
 def _add_changes(command: Command) -> None:
     undeploy = command("undeploy", "change", "end models, and free their storage")
     undeploy.add_argument("names", nargs="+", metavar="NAME", help="names of the models")
-    undeploy.set_defaults(more="names")
     _add_wait(undeploy, "they and their pods are gone")
     expose = command("expose", "change", "make a model reachable from elsewhere")
     expose.add_argument("name", metavar="NAME", help="name of the model")
     _add_service(expose)
     scale = command("scale", "change", "change how many agents serve a model")
     scale.add_argument("name", metavar="NAME", help="name of the model")
-    scale.add_argument("replicas", type=int, metavar="N", help="number of agents; 0: none until there is a request")
+    scale.add_argument("replicas", type=replicas, metavar="N", help="number of agents; 0: none until there is a request")
     _add_wait(scale, "all of them serve")
 
 
 def _add_chat(made: argparse.ArgumentParser) -> None:
     made.add_argument("name", metavar="NAME", help="name of the model")
     made.add_argument("text", nargs="*", metavar="TEXT", help="prompt [a dialogue on a terminal, else stdin]")
-    made.set_defaults(more="text")
     made.add_argument("--gateway", metavar="HOST:PORT", help="address of a gateway [the cluster's, through `kubectl port-forward`]")
     made.add_argument("--system-namespace", default=SYSTEM_NAMESPACE, metavar="NAME", help=f"namespace of the gateway [{SYSTEM_NAMESPACE}]")
-    for flag, metavar, text in (*CHAT_NUMBERS, *CHAT_TEXTS):
-        made.add_argument(flag, metavar=metavar, help=text)
+    for flag, kind, metavar, text in (*CHAT_NUMBERS, *CHAT_TEXTS):
+        made.add_argument(flag, type=kind, metavar=metavar, help=text)
     for flag, text in CHAT_SWITCHES:
         made.add_argument(flag, action="store_true", help=text)

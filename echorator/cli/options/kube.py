@@ -12,13 +12,13 @@ from echorator.ports import MEMORY_PORT
 
 COGNITION_EXAMPLES = """\
 examples:
-  echorator cognition                                       in ~/.local/share/echorator/memory
-  echorator cognition --memory redis://redis:6379/0         shared by several
-  echorator serve --memory-server 127.0.0.1:50053           an agent whose chats may name a memory
+  echorator cognition                                in the user's data folder
+  echorator cognition --memory redis://redis:6379/0  shared by several
+  echorator serve --memory-server 127.0.0.1:50053    an agent that uses it
 """
 OPERATOR_EXAMPLES = """\
 examples:
-  kubectl apply --server-side -f manifests/install.yaml     it runs in the cluster, two of it, one leads
+  kubectl apply --server-side -f manifests/install.yaml  two of it, one leads
 
 for a try of one on this machine, in place of those two; it shows no progress of downloads, and chats have no memory:
   kubectl scale deployment/echorator-operator -n echorator-system --replicas=0
@@ -28,7 +28,7 @@ for a try of one on this machine, in place of those two; it shows no progress of
 MANIFESTS_EXAMPLES = """\
 examples:
   echorator manifests                       print all that is to be installed
-  echorator manifests manifests             write them into a folder, one file for each part
+  echorator manifests manifests             write a file for each part
   echorator manifests manifests --check     fail where the folder differs
 """
 _INSTALL = Install()

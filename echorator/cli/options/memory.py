@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
+
 KINDS = ("episodic", "semantic", "procedural")
 EMBEDDER_HELP = "model of the vectors: hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
 
@@ -59,22 +61,22 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
 
     search = action("search", "find the most relevant memories, with scores by signal")
     search.add_argument("query", nargs="+", metavar="QUERY")
-    search.add_argument("-k", type=int, default=10, metavar="N", help="number of memories [10]")
+    search.add_argument("-k", type=whole(1, 1000, "k"), default=10, metavar="N", help="number of memories [10]")
     search.add_argument("--as-of", metavar="DATE", help="date at which the memories held [now]")
     search.add_argument("--all", action="store_true", help="also find memories that no longer hold")
     _filter(search)
 
     listing = action("list", "list memories in the order they came")
     listing.add_argument("--text", metavar="WORDS", help='only memories with all these words, a "phrase" or prefix*')
-    listing.add_argument("--limit", type=int, default=100, metavar="N", help="largest number of memories [100]")
+    listing.add_argument("--limit", type=whole(1, MOST_INT32, "limit"), default=100, metavar="N", help="largest number of memories [100]")
     listing.add_argument("--all", action="store_true", help="also list archived memories")
     _filter(listing)
 
     show = action("show", "show one memory and its history")
-    show.add_argument("id", type=int, metavar="ID")
+    show.add_argument("id", type=memory_id, metavar="ID")
 
     forget = action("forget", "erase memories for good")
-    forget.add_argument("ids", nargs="*", type=int, metavar="ID")
+    forget.add_argument("ids", nargs="*", type=memory_id, metavar="ID")
     forget.add_argument("--everything", action="store_true", help="erase all memories of this user")
     forget.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     _filter(forget)
@@ -89,7 +91,12 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
 
     consolidate = action("consolidate", "merge duplicates, summarise old talk, archive what has faded")
     consolidate.add_argument("--similarity", type=float, metavar="S", help="cosine from which two memories may be merged [0.8]")
-    consolidate.add_argument("--max-memories", type=int, metavar="N", help="number of memories above which the weakest are archived")
+    consolidate.add_argument(
+        "--max-memories",
+        type=whole(0, MOST_INT32, "max_memories"),
+        metavar="N",
+        help="number of memories above which the weakest are archived",
+    )
     consolidate.add_argument("--dry-run", action="store_true", help="only say what would be done")
 
     action("check", "verify the store and the indexes", user=False).add_argument(
@@ -102,4 +109,6 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
 
     drawn = action("map", "draw the memory map")
     drawn.add_argument("-o", "--out", required=True, metavar="FILE", help="file to draw: .svg, .html or .png")
-    drawn.add_argument("--limit", type=int, default=5000, metavar="N", help="number of memories, the latest ones [5000]")
+    drawn.add_argument(
+        "--limit", type=whole(1, 100_000, "limit"), default=5000, metavar="N", help="number of memories, the latest ones [5000]"
+    )

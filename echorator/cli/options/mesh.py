@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from echorator.cli.options.http import add_http_options, add_ports
+from echorator.cli.options.numbers import replicas, seconds, whole
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.controller.settings import ControllerSettings
 from echorator.gateway.settings import GatewaySettings
@@ -89,7 +90,7 @@ def add_join_options(parser: argparse.ArgumentParser) -> None:
         help="priority; agents above 0 get calls while no agent of a lower number is ready [0]",
     )
     mesh.add_argument("--for-model", default="", metavar="NAME", help="serve this model whenever it is applied, and no other [any]")
-    mesh.add_argument("--join-timeout", type=float, default=60.0, metavar="SECONDS", help="time for the controller to answer [60]")
+    mesh.add_argument("--join-timeout", type=seconds, default=60.0, metavar="SECONDS", help="time for the controller to answer [60]")
 
 
 def add_controller_options(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +138,7 @@ def add_gateway_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="time for running calls after a signal [30]")
     parser.add_argument("--receive-limit-bytes", type=int, default=4 << 20, metavar="N", help="largest size of one request [4194304]")
-    parser.add_argument("--join-timeout", type=float, default=60.0, metavar="SECONDS", help="time for the controller to answer [60]")
+    parser.add_argument("--join-timeout", type=seconds, default=60.0, metavar="SECONDS", help="time for the controller to answer [60]")
     add_telemetry_options(parser, "info")
     add_http_options(parser)
     add_prefix_scope(parser)
@@ -160,7 +161,9 @@ def add_bootstrap_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--envoy", metavar="HOST:PORT", help="make a file for an Envoy that listens on this address, instead of one for gRPC"
     )
-    parser.add_argument("--admin-port", type=int, default=9901, metavar="N", help="with --envoy: port of its admin page [9901]")
+    parser.add_argument(
+        "--admin-port", type=whole(1, 65_535, "port"), default=9901, metavar="N", help="with --envoy: port of its admin page [9901]"
+    )
 
 
 def add_mesh_options(parser: argparse.ArgumentParser) -> None:
@@ -183,15 +186,17 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
     apply = add("apply", "have a model served, or change it")
     apply.add_argument("name", metavar="NAME", help="name by which clients ask for the model")
     apply.add_argument("--source", default="", metavar="GGUF", help='file on the agents\' machines, or "echo-nano" [as it is]')
-    apply.add_argument("--replicas", type=int, metavar="N", help="number of agents that serve it [1]")
-    apply.add_argument("--slots", type=int, metavar="N", help="requests computed at the same time on each [8]")
-    apply.add_argument("--context-tokens", type=int, metavar="N", help="KV cells of all slots together [from the model]")
+    apply.add_argument("--replicas", type=replicas, metavar="N", help="number of agents that serve it [1]")
+    apply.add_argument("--slots", type=whole(1, 128, "slots"), metavar="N", help="requests computed at the same time on each [8]")
+    apply.add_argument(
+        "--context-tokens", type=whole(0, 1 << 24, "context_tokens"), metavar="N", help="KV cells of all slots together [from the model]"
+    )
     apply.add_argument("--by-session", action=argparse.BooleanOptionalAction, help="xDS clients stay with one agent for a session [no]")
-    apply.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="time for the model to get ready [do not wait]")
+    apply.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for the model to get ready [do not wait]")
     scale = add("scale", "change how many agents serve a model")
     scale.add_argument("name", metavar="NAME", help="name of the model")
-    scale.add_argument("replicas", type=int, metavar="N", help="number of agents; 0: none until a gateway asks for one")
-    scale.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="time for the model to get ready [do not wait]")
+    scale.add_argument("replicas", type=replicas, metavar="N", help="number of agents; 0: none until a gateway asks for one")
+    scale.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for the model to get ready [do not wait]")
     add("delete", "have a model served no more").add_argument("name", metavar="NAME", help="name of the model")
     drain = add("drain", "take an agent out of rotation and move its models elsewhere")
     drain.add_argument("id", metavar="ID", help="id of the agent")

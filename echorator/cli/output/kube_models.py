@@ -10,13 +10,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from echorator.cli.output.model_standing import age, standing_of
 from echorator.kube.api.resources import PART_LABEL, Object
 
 LIST_COLUMNS = ("NAME", "PHASE", "READY", "IMAGE", "ENDPOINT", "AGE")
 LAST_EVENTS = 10
 _BAR = 30
 _COLOURS = {"Ready": "green", "True": "green", "Running": "green", "Failed": "red", "Warning": "red", "Terminating": "yellow"}
-_STEPS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "m"))
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,21 @@ class Standing:
     unseen: Sequence[str] = ()
 
 
-def age(stamp: str | None, now: datetime) -> str:
-    """Format an age as kubectl does: 45s, 12m, 5d; "" for no time."""
-    if not stamp:
-        return ""
-    seconds = max(0, int((now - datetime.fromisoformat(stamp)).total_seconds()))
-    return next((f"{seconds // size}{unit}" for size, unit in _STEPS if seconds >= 2 * size), f"{seconds}s")
+def _age(stamp: str | None, now: datetime) -> str:
+    return age(datetime.fromisoformat(stamp), now) if stamp else ""
 
 
 def list_row(model: Object, now: datetime) -> tuple[str, ...]:
     """Return the cells of a Model for LIST_COLUMNS."""
     status = model.get("status") or {}
+    standing = standing_of(model)
     return (
         model["metadata"]["name"],
-        _phase(model),
-        _ready(model),
+        standing.phase,
+        standing.share,
         model["spec"]["image"],
         status.get("endpoint", ""),
-        age(model["metadata"].get("creationTimestamp"), now),
+        _age(model["metadata"].get("creationTimestamp"), now),
     )
 
 
@@ -55,7 +52,8 @@ def view_of(standing: Standing, now: datetime | None = None) -> RenderableType:
     now = now or datetime.now(UTC)
     model, status = standing.model, standing.model.get("status") or {}
     metadata = model["metadata"]
-    head = Text.assemble((f"model/{metadata['name']}", "bold"), "  ", _coloured(_phase(model)), f"  {_ready(model)} ready")
+    stands = standing_of(model)
+    head = Text.assemble((f"model/{metadata['name']}", "bold"), "  ", _coloured(stands.phase), f"  {stands.share} ready")
     parts: list[RenderableType] = [head]
     facts = (
         ("namespace", metadata["namespace"]),
@@ -63,7 +61,7 @@ def view_of(standing: Standing, now: datetime | None = None) -> RenderableType:
         ("served as", status.get("servedName", "")),
         ("endpoint", status.get("endpoint", "")),
         ("file", _file(status.get("model") or {})),
-        ("age", age(metadata.get("creationTimestamp"), now)),
+        ("age", _age(metadata.get("creationTimestamp"), now)),
     )
     parts += [Text(f"  {name:<10} {value}") for name, value in facts if value]
     if download := status.get("download"):
@@ -71,7 +69,7 @@ def view_of(standing: Standing, now: datetime | None = None) -> RenderableType:
     if error := status.get("lastError"):
         parts.append(Text(f"  last error {error.get('class', '')}: {error.get('message', '')}", "red"))
     conditions = status.get("conditions") or ()
-    rows = [[c["type"], c["status"], c["reason"], age(c.get("lastTransitionTime"), now), c.get("message", "")] for c in conditions]
+    rows = [[c["type"], c["status"], c["reason"], _age(c.get("lastTransitionTime"), now), c.get("message", "")] for c in conditions]
     parts += _section(("CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE"), rows, "no operator has looked at it yet")
     parts += _section(("POD", "PART", "STATUS", "READY", "RESTARTS", "AGE"), [_pod_row(pod, now) for pod in standing.pods], "no pods")
     latest = sorted(standing.events, key=_event_time)[-LAST_EVENTS:]
@@ -84,14 +82,6 @@ def _file(loaded: Object) -> str:
     """Format digest and size of the served file."""
     size = f"  {loaded['sizeBytes'] / (1 << 20):.1f} MiB" if loaded.get("sizeBytes") else ""
     return f"{loaded.get('digest', '')}{size}"
-
-
-def _phase(model: Object) -> str:
-    return str((model.get("status") or {}).get("phase", "Pending"))
-
-
-def _ready(model: Object) -> str:
-    return f"{(model.get('status') or {}).get('readyReplicas', 0)}/{model['spec'].get('replicas', 1)}"
 
 
 def _bar(download: Object) -> str:
@@ -123,7 +113,7 @@ def _pod_row(pod: Object, now: datetime) -> list[object]:
     restarts = sum(int(c.get("restartCount", 0)) for c in containers)
     metadata = pod["metadata"]
     part = (metadata.get("labels") or {}).get(PART_LABEL, "")
-    return [metadata["name"], part, _pod_status(pod), ready, restarts, age(metadata.get("creationTimestamp"), now)]
+    return [metadata["name"], part, _pod_status(pod), ready, restarts, _age(metadata.get("creationTimestamp"), now)]
 
 
 def _pod_status(pod: Object) -> str:
@@ -155,4 +145,4 @@ def _event_time(event: Object) -> str:
 
 def _event_row(event: Object, now: datetime) -> list[object]:
     times = (event.get("series") or {}).get("count") or event.get("count") or 1
-    return [age(_event_time(event), now), event.get("type", ""), event.get("reason", ""), times, event.get("message", "")]
+    return [_age(_event_time(event), now), event.get("type", ""), event.get("reason", ""), times, event.get("message", "")]

@@ -22,8 +22,9 @@ def loading_shown(label: str) -> Iterator[OnProgress]:
 
         yield line
         return
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from echorator.cli.output.consoles import Console
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

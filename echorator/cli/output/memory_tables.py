@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from echorator.cli.output.consoles import Console
 from echorator.rpc.v1 import cognition_pb2 as pb
 
 SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")

@@ -11,6 +11,7 @@ import grpc
 from grpc import aio
 from prometheus_client.parser import text_string_to_metric_families
 
+from echorator.cli.output.model_standing import ModelStanding, standing_in_mesh, standing_of
 from echorator.cluster.messages import document_of_message
 from echorator.cluster.resources import ContainerPhase, Kind
 from echorator.rpc.v1 import cluster_pb2, controller_pb2
@@ -23,17 +24,14 @@ CALL_S = 5.0
 
 @dataclass(frozen=True)
 class ModelLine:
-    """The state of one model. `says` is what keeps it from being ready, "" for nothing."""
+    """The state of one model, with the load of all agents that serve it."""
 
     name: str
-    phase: str
-    ready: int
-    replicas: int
+    stands: ModelStanding
     busy: int
     slots: int
     queued: int
     tokens_per_s: float
-    says: str
 
 
 @dataclass(frozen=True)
@@ -108,34 +106,16 @@ def status_of(
 def _model(
     name: str, mesh: controller_pb2.MeshModel | None, document: dict[str, Any] | None, agents: list[controller_pb2.Agent]
 ) -> ModelLine:
+    """Return the state of a model of which at least one of `mesh` and `document` is there; the document knows more."""
     served = [m for agent in agents for m in agent.models if m.name == name]
-    status = document["status"] if document is not None else {}
-    replicas = document["spec"].get("replicas", 1) if document is not None else mesh.spec.replicas if mesh is not None else 0
-    ready = int(status["readyReplicas"]) if "readyReplicas" in status else mesh.status.ready if mesh is not None else 0
-    phase = status.get("phase") or ("Ready" if ready >= replicas else "Loading")
     return ModelLine(
         name,
-        phase,
-        ready,
-        replicas,
+        standing_of(document) if document is not None else standing_in_mesh(mesh or controller_pb2.MeshModel()),
         sum(m.busy for m in served),
         sum(m.slots for m in served),
         sum(m.queued for m in served),
         sum(m.tokens_per_s for m in served),
-        _says(status, mesh),
     )
-
-
-def _says(status: dict[str, Any], mesh: controller_pb2.MeshModel | None) -> str:
-    """Return what keeps a model from being ready; "" for nothing."""
-    conditions = {c["type"]: c for c in status.get("conditions", ())}
-    if conditions:
-        if conditions["Stalled"]["status"] == "True":
-            return str(conditions["Stalled"]["message"])
-        if conditions["Ready"]["status"] != "True":
-            return str(conditions["Ready"]["message"] or conditions["Ready"]["reason"])
-        return ""
-    return mesh.status.last_error.message if mesh is not None else ""
 
 
 def _agent(name: str, agent: controller_pb2.Agent | None, container: dict[str, Any] | None) -> AgentLine:

@@ -24,10 +24,10 @@ def view_of(status: MeshStatus, running: Running | None = None) -> RenderableTyp
         parts += [*_addresses(running), Text()]
     models = _table("MODEL", "PHASE", "READY", "SLOTS", "QUEUE", "TOKENS/S")
     for m in status.models:
-        ready, slots = f"{m.ready}/{m.replicas}", f"{m.busy}/{m.slots}"
-        models.add_row(m.name, _coloured(m.phase), ready, slots, str(m.queued), f"{m.tokens_per_s:.0f}")
+        phase, slots = _coloured(m.stands.phase), f"{m.busy}/{m.slots}"
+        models.add_row(m.name, phase, m.stands.share, slots, str(m.queued), f"{m.tokens_per_s:.0f}")
     parts.append(models if status.models else Text("no model yet: echorator apply -f model.yaml"))
-    parts += [Text(f"  {m.name}: {m.says}", "red" if m.phase == "Failed" else "dim") for m in status.models if m.says]
+    parts += [Text(f"  {m.name}: {m.stands.says}", "red" if m.stands.phase == "Failed" else "dim") for m in status.models if m.stands.says]
     if status.agents:
         agents = _table("AGENT", "STATE", "MODEL", "SLOTS", "TOKENS/S", "RESTARTS")
         for a in status.agents:
@@ -64,6 +64,6 @@ def changes(before: MeshStatus | None, now: MeshStatus) -> Sequence[str]:
     lines = []
     for m in now.models:
         earlier = known.pop(m.name, None)
-        if earlier is None or (earlier.phase, earlier.ready, earlier.replicas, earlier.says) != (m.phase, m.ready, m.replicas, m.says):
-            lines.append(f"model {m.name}: {m.phase}, {m.ready} of {m.replicas} ready{f': {m.says}' if m.says else ''}")
+        if earlier is None or earlier.stands != m.stands:
+            lines.append(f"model {m.name}: {m.stands.line}")
     return [*lines, *(f"model {name}: gone" for name in known)]

@@ -13,8 +13,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
     A terminal folds long cells; without one the table may be FILE_WIDTH columns wide.
     """
-    from rich.console import Console
     from rich.table import Table
+
+    from echorator.cli.output.consoles import Console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:

@@ -1,0 +1,48 @@
+"""Reads what users give as text, from stdin, from the terminal and from files, and says which of it is not UTF-8."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+from echorator.host.exits import CommandError, Exit
+
+
+def text_of_stdin() -> str:
+    """Return all of stdin. Raises CommandError where it cannot be read or is not UTF-8."""
+    try:
+        return _text(sys.stdin.buffer.read(), "stdin")
+    except OSError as error:
+        raise CommandError(f"stdin: {error.strerror}") from error
+
+
+def lines_of_stdin() -> list[str]:
+    """Return the lines of stdin that are not blank. Raises CommandError where it cannot be read or is not UTF-8."""
+    return [line for line in text_of_stdin().splitlines() if line.strip()]
+
+
+def text_of_file(path: Path) -> str:
+    """Return the text of a file. Raises CommandError where it cannot be read or is not UTF-8."""
+    try:
+        return _text(path.read_bytes(), str(path))
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from error
+
+
+def line_of_terminal(prompt: str) -> str:
+    """Ask for a line on the terminal. Raises CommandError where it is not UTF-8, EOFError at the end of the input."""
+    try:
+        line = input(prompt)
+        line.encode()
+    except UnicodeError as error:
+        raise CommandError("that line is not UTF-8", Exit.USAGE) from error
+    return line
+
+
+def _text(given: bytes, name: str) -> str:
+    try:
+        text = given.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name} is not UTF-8 at byte {error.start}", Exit.USAGE) from error
+    return io.StringIO(text, newline=None).getvalue()  # lines end with \n, however they ended
