@@ -62,6 +62,8 @@ CASES = [
     ("memory", ("models", "--server"), f"is a memory, {A_MODEL_SERVER}, or ask this one by `echorator memory stats --server"),
     ("memory", ("get", "all", "--server"), "is a memory, not the controller of `echorator up` (port 50050)"),
     ("cluster", ("chat", "Hello!", "--server"), f"is a local cluster without a mesh, {A_MODEL_SERVER}"),
+    ("cluster", ("status", "--server"), "is a local cluster without a mesh, not the controller of `echorator up` (port 50050)"),
+    ("cluster", ("status", "--wait", "60", "--server"), "is a local cluster without a mesh, not the controller of `echorator up`"),
     ("cluster", ("mesh", "agents", "--controller"), "is a local cluster without a mesh, not a controller (port 50050)"),
 ]
 

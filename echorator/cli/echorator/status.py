@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 
+import grpc
 from grpc import aio
 from rich.live import Live
 
@@ -45,7 +46,7 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 async def _until_ready(server: str, wait_s: float) -> None:
-    """Wait until `up` runs and all its models are ready. Raises CommandError after `wait_s`."""
+    """Wait until `up` runs and all its models are ready. Raises CommandError after `wait_s`, or where `server` has another role."""
     says = "no `echorator up` of this user runs"
     try:
         async with asyncio.timeout(wait_s):
@@ -60,11 +61,15 @@ async def _until_ready(server: str, wait_s: float) -> None:
 
 
 async def _lacking(server: str) -> str:
+    """Return what the mesh lacks for being ready, "" for nothing. Raises CommandError where the server is of another role."""
     async with channel_to(server) as channel:
         try:
             models = (await read_status(channel, "")).models
         except aio.AioRpcError as error:
-            return str(await of_status(error, server, Needed.MESH))
+            failure = await of_status(error, server, Needed.MESH)
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                raise failure from error  # a server of another role, which no time makes ready
+            return str(failure)
     return "; ".join(f"{m.name}: {m.stands.line}" for m in models if m.stands.phase != "Ready")
 
 
