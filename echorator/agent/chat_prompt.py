@@ -12,13 +12,12 @@ from typing import Any, TypeVar
 
 from echorator.errors import InvalidRequestError, TemplateError
 from echorator.prompting.control_tokens import ControlTokens, free_marks, mapped, texts_of
+from echorator.prompting.roles import TURNS, is_named, like
 from echorator.prompting.template_needs import Render, TemplateNeeds, TemplateProbe, shaped
 
 Tokenize = Callable[[str, bool, bool], Awaitable[list[int]]]  # text, add_special, parse_special
 
 INLINE_CHARACTERS = 16_384  # longer conversations are searched on a thread
-# The roles of OpenAI's API, which clients send to any model. A template that does not know one of them shows it, drops it or refuses it.
-ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 AT_ONCE = 64  # texts tokenized between two yields to the event loop
 _LEAD = "\x01"  # put before a continued text, so that the tokenizer puts no space there; no vocabulary has a longer token that contains it
 
@@ -98,7 +97,6 @@ class ChatPrompts:
         """
         shaped_messages, shaped_arguments = await self._shaped(messages, arguments)
         template = self._source()
-        _check_roles(messages, template)
         if not opening.answer and not opening.continues and "add_generation_prompt" not in template:
             raise InvalidRequestError(
                 "add_generation_prompt: false cannot be honoured: the model's chat template begins the answer without asking for it"
@@ -151,7 +149,18 @@ class ChatPrompts:
                 self._unknown(plain, "shows one tool call of a message: give each call a message of its own, with its result behind it")
         if any(message["role"] == "tool" for message in messages) and not await self._probe.shows_results():
             self._unknown(plain, 'shows no results of tools: give them as messages of the role "user"')
+        await self._check_roles(messages, plain)
         return shaped(messages, arguments, needs, form)
+
+    async def _check_roles(self, messages: Sequence[Mapping[str, Any]], plain: TemplateNeeds) -> None:
+        """Raise InvalidRequestError for a role that the template does not name, though many write any into the prompt, or does not show."""
+        template = self._source()
+        for role in {message["role"]: None for message in messages if message["role"] not in TURNS}:
+            said = f"{role[:40]!r}; use system, user, assistant or tool"
+            if not is_named(role, template):
+                raise InvalidRequestError(f"the chat template of the model knows no role {said}, or a role that it names")
+            if not await self._probe.shows_role(like(role)):
+                self._unknown(plain, f"shows no messages of the role {said}")
 
     def _unknown(self, plain: TemplateNeeds, what: str) -> TemplateNeeds:
         """Return `plain` for a template that renders no simple chat, since its own error says why; else raise InvalidRequestError."""
@@ -205,15 +214,6 @@ def _any_may_hold(control: ControlTokens, texts: Sequence[str]) -> bool:
 
 def _any_holds(control: ControlTokens, texts: Sequence[str]) -> bool:
     return any(map(control.holds, texts))
-
-
-def _check_roles(messages: Sequence[Mapping[str, Any]], template: str) -> None:
-    """Raise InvalidRequestError for a role of nobody: many templates write any role into the prompt, which the model has never seen."""
-    for role in {message["role"]: None for message in messages}:
-        if role not in ROLES and not any(f"{quote}{role}{quote}" in template for quote in "'\"`"):
-            raise InvalidRequestError(
-                f"the chat template of the model knows no role {role[:40]!r}; use system, user, assistant or tool, or a role that it names"
-            )
 
 
 def _with_end(message: Mapping[str, Any], end: str) -> dict[str, Any]:

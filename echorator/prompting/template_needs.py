@@ -86,6 +86,11 @@ class TemplateProbe:
         answer: bool = await self._kept("results", self._found_results)
         return answer
 
+    async def shows_role(self, role: str) -> bool:
+        """Return whether the template shows messages of this role: before a question, behind it, or behind its answer."""
+        answer: bool = await self._kept(f"role {role}", lambda: self._found_role(role))
+        return answer
+
     async def _kept(self, name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
         if name in self._answers:
             return self._answers[name]
@@ -116,6 +121,13 @@ class TemplateProbe:
         form = await self.calls()
         history = _history(form or CallForm())
         return _RESULT in await self._text(history, shown or await self.plain(), _TOOLS if shown else None, form)
+
+    async def _found_role(self, role: str) -> bool:
+        needs, said = await self.plain(), {"role": role, "name": _TOOL, "content": _RESULT}
+        for history in ([said, _USER], [_USER, said], [_USER, {"role": "assistant", "content": _VALUE}, said]):
+            if _RESULT in await self._text(history, needs):
+                return True
+        return False
 
     async def _found_calls(self) -> CallForm | None:
         shown = await self.with_tools()

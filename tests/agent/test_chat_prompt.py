@@ -296,7 +296,16 @@ def test_a_role_that_the_template_does_not_name_is_refused(prompters: dict[str, 
         prompters["bpe"].tokens(messages)
     names = CHATML + '{% if messages[-1].role == "foo" %}{% endif %}'
     assert prompters["bpe"].tokens(messages, names)
-    assert prompters["bpe"].tokens([{"role": "developer", "content": "Be brief."}, user("hi")])
+    developer = [{"role": "developer", "content": "Be brief."}, user("hi")]
+    assert prompters["bpe"].tokens(developer)
+    drops = "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}"
+    with pytest.raises(InvalidRequestError, match="shows no messages of the role 'developer'; use system, user"):
+        prompters["bpe"].tokens(developer, drops)
+    document = [{"role": "document 7", "content": "It rains."}, user("hi")]
+    with pytest.raises(InvalidRequestError, match="knows no role 'document 7'"):
+        prompters["bpe"].tokens(document)
+    documents = "{% for m in messages %}{% if m.role == 'user' or m.role.startswith('document ') %}{{ m.content }}{% endif %}{% endfor %}"
+    assert prompters["bpe"].tokens(document, documents)
 
 
 def test_no_prompt_for_an_answer(prompters: dict[str, Prompter]) -> None:

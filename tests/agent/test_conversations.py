@@ -82,6 +82,12 @@ async def test_tools_that_the_template_does_not_show_are_refused(agent: Agent) -
     await refused(agent.stub.Chat(chat(HISTORY)), INVALID, "the chat template of the model shows no tool calls")
 
 
+async def test_a_role_that_the_template_does_not_know_is_refused(agent: Agent) -> None:
+    for role in ("foo", "User", "user "):
+        said = f"the chat template of the model knows no role {role!r}; use system, user, assistant or tool, or a role that it names"
+        await refused(agent.stub.Chat(chat([HISTORY[0], {"role": role, "content": "x"}])), INVALID, said)
+
+
 async def test_a_last_answer_goes_on(agent: Agent) -> None:
     messages = [{"role": "user", "content": LONG}, {"role": "assistant", "content": "Your dog's "}]
     opened = f"<|im_start|>user\n{LONG}<|im_end|>\n<|im_start|>assistant\nYour dog's "

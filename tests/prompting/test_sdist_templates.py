@@ -129,3 +129,17 @@ async def test_the_answer_is_begun_only_where_it_is_wished(name: str) -> None:
         assert "add_generation_prompt" not in sdist_templates()[name]
     else:
         assert begun != ended
+
+
+async def test_a_role_that_no_template_names_is_refused(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match="knows no role 'zqnobody'"):
+        await text_of(name, [{"role": "zqnobody", "content": "zqsaid"}, USER])
+
+
+@pytest.mark.parametrize("role", ["developer", "function"])
+async def test_openais_further_roles_are_shown_or_refused(name: str, role: str) -> None:
+    try:
+        text = await text_of(name, [{"role": role, "name": "look", "content": "zqsaid"}, USER])
+    except (InvalidRequestError, TemplateError):
+        return
+    assert "zqsaid" in text

@@ -106,6 +106,24 @@ def test_tools(head: str, needs: TemplateNeeds | None) -> None:
     assert asyncio.run(probe.with_tools()) == needs
 
 
+@pytest.mark.parametrize(
+    ("turn", "shown"),
+    [
+        ("{{ m.content }}", True),
+        ("{% if m.role == 'user' %}{{ m.content }}{% endif %}", False),
+        ("{% if m.role == 'note' and not loop.first %}{{ raise_exception('no') }}{% endif %}{{ m.content }}", True),
+        ("{% if m.role == 'note' and loop.index < 3 %}{{ raise_exception('no') }}{% endif %}{{ m.content }}", True),
+        ("{% if m.role == 'note' %}{{ raise_exception('no') }}{% endif %}{{ m.content }}", False),
+    ],
+)
+def test_roles(turn: str, shown: bool) -> None:
+    asked = Asked(f"{{% for m in messages %}}{turn}{{% endfor %}}")
+    assert asyncio.run(asked.probe.shows_role("note")) is shown
+    renders = asked.renders
+    assert asyncio.run(asked.probe.shows_role("note")) is shown
+    assert asked.renders == renders
+
+
 def test_a_template_that_fails_slowly_is_asked_once_and_again_later() -> None:
     asked = Asked("{{ raise_exception('no') }}", SLOW_S * 1.1)
     assert not asyncio.run(asked.probe.plain()).known

@@ -123,6 +123,16 @@ async def test_tools_that_echo_nanos_template_does_not_show_are_refused(mesh: Se
         await mesh.client.chat.completions.create(model="echo", messages=called, max_tokens=3)
 
 
+async def test_roles(mesh: Setting) -> None:
+    asked: Any = {"model": "echo", "max_tokens": 1}
+    for role in ("developer", "system", "user"):
+        said: Any = {"role": role, "content": "x"}
+        await mesh.client.chat.completions.create(messages=[said, *FACTS], **asked)
+    said = {"role": "foo", "content": "x"}
+    with pytest.raises(openai.BadRequestError, match="knows no role 'foo'"):
+        await mesh.client.chat.completions.create(messages=[said, *FACTS], **asked)
+
+
 async def test_text_completions(mesh: Setting) -> None:
     prompts = ("Once upon", "The fox")
     asked: Any = {"model": "echo", "max_tokens": 4, "temperature": 0, "extra_body": {"ignore_eos": True}}
