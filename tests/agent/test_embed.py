@@ -97,7 +97,7 @@ async def test_a_model_without_a_pooling_gets_the_mean_and_the_answer_says_so(ag
         assert answer.pooling != pb.POOLING_UNSPECIFIED
         assert near(vectors(answer), vectors(named))
     unknown = pb.EmbedRequest.FromString(b"\x12\x01x\x18\x07")
-    await refused(agent.stub.Embed(unknown), grpc.StatusCode.INVALID_ARGUMENT, "pooling must be 0", "not 7")
+    await refused(agent.stub.Embed(unknown), grpc.StatusCode.INVALID_ARGUMENT, "pooling: 7 is no pooling; use 0")
 
 
 async def test_texts_token_ids_and_both_in_one_batch(agent: Agent) -> None:
