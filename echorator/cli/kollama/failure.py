@@ -10,6 +10,7 @@ from echorator.kube.api.client import AbsentError, ApiError, ForbiddenError, Quo
 from echorator.kube.api.resources import GROUP, MODEL
 
 NOT_INSTALLED = "the Model resource is not installed; kubectl apply --server-side -f install.yaml"
+NO_PATH = "404 page not found"  # what an API server says of a path that it does not have
 UNAUTHORIZED = 401
 _REFUSED = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?'
@@ -27,12 +28,15 @@ def of_error(error: EchoratorError) -> CommandError:
             return CommandError(_forbidden(said))
         case QuotaError():
             return CommandError(f"{said}; ask for a larger quota, or free some", Exit.RESOURCE)
-        case AbsentError() if error.reason != "NotFound":  # the API server has no such path: the resource is not installed
-            return CommandError(NOT_INSTALLED, Exit.UNAVAILABLE)
-        case AbsentError() if "the server could not find the requested resource" in said:
+        case AbsentError() if said.strip() == NO_PATH or "the server could not find the requested resource" in said:
             return CommandError(NOT_INSTALLED, Exit.UNAVAILABLE)
         case AbsentError() if found := re.match(r'namespaces "([^"]+)" not found', said):
             return CommandError(f"there is no namespace {found[1]!r}; kubectl create namespace {found[1]}")
+        case AbsentError() if not error.reason:
+            return CommandError(
+                f"what answers is no API server of Kubernetes: {said[:100]!r}; is your kubeconfig's context the one that you mean?",
+                Exit.UNAVAILABLE,
+            )
         case ApiError() if error.status == UNAUTHORIZED:
             return CommandError("the API server does not know who you are; renew the credentials of your kubeconfig")
         case InvalidRequestError():

@@ -29,6 +29,7 @@ from echorator.kube.api.resources import Kind, Object
 CALL_S = 10.0
 WATCH_S = 300, 600  # the server ends a watch after a random time between these
 # A dead peer is found within 60 s; a watch of a kind that does not change sends nothing by which to find it.
+VERSION_PATH = "/version"  # the only answer of an API server without a kind
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 LIST_PAGE = 500
 MANAGER = "echorator"
@@ -258,7 +259,7 @@ class Client:
         content: str = "application/json",
         timeout_s: float = CALL_S,
     ) -> Object:
-        """Make any call and return the object of the answer. Raises ApiError."""
+        """Make any call and return the object of the answer. Raises ApiError; UnreachableError where a server of another kind answers."""
         url = f"{path}?{urlencode(query)}" if query else path
         response = await self._send(method, url, body, {"Content-Type": content}, aiohttp.ClientTimeout(total=timeout_s))
         async with response:
@@ -266,7 +267,9 @@ class Client:
                 answer: Object = json_digits.loads(await response.read())
             except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
                 raise UnreachableError(f"the API server broke off: {error or type(error).__name__}") from error
-            return answer
+        if path != VERSION_PATH and (not isinstance(answer, dict) or not isinstance(answer.get("kind"), str)):
+            raise UnreachableError(f"{self._api.configuration.host} answers, but not as an API server of Kubernetes does")
+        return answer
 
     async def _send(
         self, method: str, path: str, body: Object | None, headers: dict[str, str], times: aiohttp.ClientTimeout

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -88,6 +90,59 @@ def test_an_api_server_that_does_not_answer(control_plane: ControlPlane, tmp_pat
     file.write_text(json.dumps(config))
     failed(kollama("list", "--kubeconfig", str(file)), 1, "does not know who you are")
     failed(kollama("list", "--kubeconfig", str(file), "--context", "other"), 1, "has no context 'other'")
+
+
+class Foreign(BaseHTTPRequestHandler):
+    """Answers everything in one way, as a server that has nothing to do with Kubernetes."""
+
+    answer: tuple[int, bytes] = (200, b"{}")
+
+    def do_GET(self) -> None:
+        status, body = self.answer
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_PATCH = do_POST = do_DELETE = do_PUT = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("command", ["list", "status phi", "logs phi", "deploy phi --image hf://a/b", "scale phi 2"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, b"{}"),
+        (200, b"[]"),
+        (200, b'{"items": 3}'),
+        (200, b"hello"),
+        (200, b'"text"'),
+        (404, b'{"detail": "Not Found"}'),
+        (404, b"<html>"),
+    ],
+)
+def test_a_server_that_is_not_of_kubernetes(answer: tuple[int, bytes], command: str, tmp_path: Path) -> None:
+    handler = type("Handler", (Foreign,), {"answer": answer})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            where = {"server": f"http://127.0.0.1:{server.server_address[1]}"}
+            config = {
+                "clusters": [{"name": "c", "cluster": where}],
+                "users": [{"name": "u", "user": {}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "x",
+            }
+            file = tmp_path / "config"
+            file.write_text(json.dumps(config))
+            done = in_process(KOLLAMA, *command.split(), "--kubeconfig", str(file))
+        finally:
+            server.shutdown()
+            thread.join()
+    failed(done, 69, "kubeconfig's context")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
