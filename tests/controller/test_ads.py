@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def controller(tmp_path: Path) -> AsyncIterator[Controller]:
-    async with controlling(tmp_path, ControllerSettings(lost_after_s=30.0, reconcile_interval_s=0.05, rebuild_s=0.0)) as running:
+    async with controlling(tmp_path, ControllerSettings(lost_after_s=600.0, reconcile_interval_s=0.05, rebuild_s=0.0)) as running:
         yield running
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,7 @@ def proxy(plane: ControlPlane, tmp_path: Path) -> Iterator[FaultProxy]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def controller(tmp_path: Path) -> AsyncIterator[Controller]:
-    patient = replace(PATIENT, lost_after_s=600.0)  # its agents speak only where something changes
-    async with controlling(tmp_path / "controller", patient) as running:
+    async with controlling(tmp_path / "controller", PATIENT) as running:
         yield running
 
 
