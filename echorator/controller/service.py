@@ -110,7 +110,7 @@ class ControllerService(Calls, ControllerServiceServicer, MeshServiceServicer):
 
     @rpc
     async def ScaleModel(self, request: pb.ScaleModelRequest, _context: Context) -> pb.MeshModel:
-        """Change a model's replicas."""
+        """Set how many replicas a model has, and return the model. Raises ModelNotFoundError, InvalidRequestError."""
         check_replicas(request.replicas)
         async with self._changing:
             return await self._scale(self._placer.get(request.name), request.replicas)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Protocol
 
 from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
 
@@ -40,6 +41,12 @@ def _filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--before", metavar="DATE", help="only what was said before this date")
 
 
+class _Action(Protocol):
+    """Adds an action with its help text; `user` says whether it takes --user."""
+
+    def __call__(self, name: str, text: str, user: bool = True) -> argparse.ArgumentParser: ...
+
+
 def add_memory_commands(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `echorator memory`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -51,6 +58,13 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
             _user(made)
         return made
 
+    _add_memories(action)
+    _add_removal_and_files(action)
+    _add_upkeep(action)
+
+
+def _add_memories(action: _Action) -> None:
+    """Add what writes and reads memories."""
     add = action("add", "remember texts")
     add.add_argument("texts", nargs="*", metavar="TEXT", help="texts to remember [the lines of stdin]")
     add.add_argument("--kind", action="append", default=[], choices=KINDS, help="kind of the memories [semantic for a fact, else episodic]")
@@ -75,6 +89,9 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
     show = action("show", "show one memory and its history")
     show.add_argument("id", type=memory_id, metavar="ID")
 
+
+def _add_removal_and_files(action: _Action) -> None:
+    """Add what erases memories, and what writes them to a file or reads them from one."""
     forget = action("forget", "erase memories for good")
     forget.add_argument("ids", nargs="*", type=memory_id, metavar="ID")
     forget.add_argument("--everything", action="store_true", help="erase all memories of this user")
@@ -89,6 +106,9 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
         "file", type=Path, metavar="FILE", help="file to read, - for stdin"
     )
 
+
+def _add_upkeep(action: _Action) -> None:
+    """Add what maintains a memory, and what shows its state."""
     consolidate = action("consolidate", "merge duplicates, summarise old talk, archive what has faded")
     consolidate.add_argument("--similarity", type=float, metavar="S", help="cosine from which two memories may be merged [0.8]")
     consolidate.add_argument(

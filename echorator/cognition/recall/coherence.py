@@ -103,7 +103,7 @@ class _Deciding:
         self._holding[topic] = still
 
     def decision(self) -> Decision:
-        """Return what was decided."""
+        """Return the memories to add, and the patches that end or repeat earlier ones, for all memories taken so far."""
         add = list(self._add)
         patches = [Patch(i, {"said_s": said_s}) for i, said_s in self._again.items()]
         added = [place for place, memory in enumerate(add) if memory is not None]
