@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
@@ -56,9 +55,10 @@ def main() -> None:
         console.print(Text.assemble(("$ ", "green"), (command.removeprefix(".venv/bin/"), "bold")))
         if said:
             console.print(Text.from_ansi(said))
-    without_fonts = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # a reader's browser has one of its own
+    picture = console.export_svg(title="Echorator", unique_id="five-minutes")
+    picture = re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.DOTALL)  # they are downloaded, and a reader's browser has its own
     PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(console.export_svg(title="Echorator", code_format=without_fonts, unique_id="five-minutes"), "utf-8")
+    PICTURE.write_text(picture, "utf-8")
 
 
 if __name__ == "__main__":
