@@ -13,6 +13,7 @@ from itertools import islice
 
 from echorator.cognition import replies, requests
 from echorator.cognition.cognition import Cognition
+from echorator.cognition.experiences import Experiences
 from echorator.cognition.memory import Filter, Memory
 from echorator.cognition.recall.affect import decayed
 from echorator.cognition.recall.namespace import OpenNamespace
@@ -46,6 +47,7 @@ class CognitionApi:
         """
         self.cognition = cognition
         self.turns = Turns(cognition, count)
+        self.experiences = Experiences(cognition)
         self.patterns = PatternLearning(cognition)
         self.consolidation = Consolidation(cognition, self.patterns, summarise)
         self.reembedding = Reembedding(cognition)
@@ -131,11 +133,15 @@ class CognitionApi:
         return replies.built_of(await self.turns.build_context(owner, messages, request.model, bounds, now_s))
 
     async def RecordExperience(self, request: pb.RecordExperienceRequest) -> pb.RecordExperienceResponse:
-        """Store a finished turn: its statements become memories, the memories recalled for it are reinforced."""
+        """Store a finished turn: what it says becomes memories or is forgotten, the memories recalled for it are reinforced."""
         turn = requests.turn_of(request)
-        recorded = await self.turns.record(requests.owner_of(request.scope), turn)
+        recorded = await self.experiences.record(requests.owner_of(request.scope), turn)
         return pb.RecordExperienceResponse(
-            experience_id=recorded.experience_id, memory_ids=recorded.memory_ids, superseded_ids=recorded.superseded_ids
+            experience_id=recorded.experience_id,
+            memory_ids=recorded.memory_ids,
+            superseded_ids=recorded.superseded_ids,
+            confirmed_ids=recorded.confirmed_ids,
+            forgotten_ids=recorded.forgotten_ids,
         )
 
     async def Consolidate(self, request: pb.ConsolidateRequest) -> AsyncIterator[pb.ConsolidateProgress]:
@@ -185,7 +191,7 @@ class CognitionApi:
         goals = await asyncio.to_thread(store.goals, opened.namespace)
         session = await cognition.session(opened, owner.session)
         mood = decayed(session.mood, time.time() - session.mood_s, cognition.settings.mood_half_life_s)
-        resonant = await self.turns.resonance(opened, owner, RESONANT)
+        resonant = await self.experiences.resonance(opened, owner, RESONANT)
         patterns = await self.patterns.named(opened)
         curve, index = opened.curve, opened.index
         return pb.State(

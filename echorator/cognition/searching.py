@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from echorator.cognition.learning.facts import topic_asked
 from echorator.cognition.memory import Vector
+from echorator.cognition.reading.facts import asked_of
 from echorator.cognition.recall.confidence import fit_of
 from echorator.cognition.recall.indexing import session_hash, speaker_hash
 from echorator.cognition.recall.namespace import OpenNamespace
@@ -63,7 +63,7 @@ class Searching:
 
         Return `found` unchanged where the query does not ask for a single fact.
         """
-        topic = topic_asked(asked.query)
+        topic = asked_of(asked.query)
         if topic is None:
             return found
         with self._stages.timed("coherence"):
@@ -72,5 +72,6 @@ class Searching:
             stated = [m for m in self._store.facts(opened.namespace, *topic) if m.id not in known and admits(asked, m, now_s)]
             cosines = opened.vectors([m.id for m in stated]) @ vector
             found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
-            found = [judged(r, topic, weight) for r in found]
+            at_s = now_s if asked.as_of_s is None else asked.as_of_s
+            found = [judged(r, topic, weight, at_s) for r in found]
         return sorted(found, key=lambda r: -r.score)[: asked.k]

@@ -47,6 +47,7 @@ class OpenNamespace:
         self.embedder = embedder  # Invariant: vectors of memories that another embedder made are zeros in the index
         self.curve = DEFAULT_CURVE  # Invariant: DEFAULT_CURVE until there were LEAST_SAMPLES of feedback
         self.patterns: Patterns | None = None  # None: not read yet
+        self.standing: set[int] = set()  # ids of the indexed memories that belong into every context
         self.fits: dict[int, float] = {}  # how well memories put into contexts lately fitted, by id. Invariant: at most MAX_SAMPLES
         self._samples: list[tuple[float, bool]] = []  # fits and whether feedback was good, oldest first. Invariant: at most MAX_SAMPLES
         # How many memories ever named an entity, and the ids of the last that name it. Invariant: len(ids) <= min(count, _ENTITY_IDS)
@@ -121,6 +122,14 @@ class OpenNamespace:
         add_to_index(self.index, memories, self.embedder)
         for memory in memories:
             self.name(memory.id, (), memory.entities)
+            self._stand(memory)
+
+    def _stand(self, memory: Memory) -> None:
+        """List a memory among those that belong into every context, or not."""
+        if (memory.standing or memory.pinned) and memory.holds:
+            self.standing.add(memory.id)
+        else:
+            self.standing.discard(memory.id)
 
     def name(self, memory_id: int, before: Iterable[str], after: Iterable[str]) -> None:
         """Change the entities under whose names a memory is listed from `before` to `after`."""
@@ -143,6 +152,7 @@ class OpenNamespace:
         """Update the numbers of memories whose texts did not change."""
         for memory in memories:
             self.index.update(memory.id, columns_of(memory), speaker_hash(memory.speaker))
+            self._stand(memory)
 
     def refresh(self, ids: Sequence[int]) -> None:
         """Replace the index's rows of these memories with those of the store, and list those that are new here under their entities."""
@@ -150,8 +160,10 @@ class OpenNamespace:
         known = {memory_id for memory_id in ids if memory_id in self.index}
         for memory_id in ids:
             self.index.remove(memory_id)
+            self.standing.discard(memory_id)
         add_to_index(self.index, rows, self.embedder)
         for memory in rows:
+            self._stand(memory)
             if memory.id not in known:
                 self.name(memory.id, (), memory.entities)
         if rows:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.cognition.learning.facts import entities_of, fact_of, importance_of, is_statement, sentences, statements, topic_asked
+from echorator.cognition.learning.facts import fact_of, is_statement, statements, topic_asked
+from echorator.cognition.reading.salience import entities_of, importance_of
+from echorator.cognition.reading.sentences import sentences
 from echorator.cognition.text import MAX_TERMS, date_words, ids_of, query_ids, words
 
 
