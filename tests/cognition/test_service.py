@@ -232,6 +232,34 @@ async def test_mood_and_resonance_of_a_session(memory: Memory) -> None:
     assert again.resonance[0].similarity > again.resonance[1].similarity
 
 
+async def test_a_standing_memory_is_in_every_context_once_and_leaves_room_for_others(memory: Memory) -> None:
+    told = [pb.NewMemory(text="I am allergic to nuts.", standing=True), pb.NewMemory(text="Answer in French.", pinned=True)]
+    told += [pb.NewMemory(text=f"Note {i}: {'blah ' * 30}", standing=True) for i in range(20)]
+    told += [pb.NewMemory(text="The harbour opens at nine.")]
+    await memory.stub.Remember(pb.RememberRequest(scope=memory.scope(), memories=told[:2]))
+
+    async def built(*said: str, session: str = "s") -> pb.BuildContextResponse:
+        request = pb.BuildContextRequest(scope=memory.scope(session), messages=says(*said), model="m")
+        return await memory.stub.BuildContext(request)
+
+    first = await built("What shall I cook?")
+    assert {(c.recalled.memory.text, c.reason) for c in first.chosen} == {(m.text, "standing") for m in told[:2]}
+    second = await built("What shall I cook?", "Soup.", "And to drink?")
+    assert "allergic" not in second.block
+    assert sum("allergic to nuts" in m.content for m in second.messages) == 1
+    await memory.stub.Remember(pb.RememberRequest(scope=memory.scope(), memories=told[2:]))
+    many = await built("When does the harbour open?", session="t")
+    assert sum(c.tokens for c in many.chosen if c.reason == "standing") <= 0.25 * 1024
+    assert "The harbour opens at nine." in [c.recalled.memory.text for c in many.chosen]
+    ended = pb.UpdateMemoryRequest(scope=memory.scope(), id=(await first_ids(memory))[0], valid_to_s=5.0)
+    await memory.stub.UpdateMemory(ended)
+    assert "allergic" not in (await built("Anything?", session="u")).block
+
+
+async def first_ids(memory: Memory) -> list[int]:
+    return [m.id for m in (await memory.stub.ListMemories(pb.ListMemoriesRequest(scope=memory.scope()))).memories]
+
+
 async def test_goals_raise_what_serves_them(memory: Memory) -> None:
     await memory.remember("Bob plays the violin on Monday.", "Eve plays the piano on Monday.")
     goals = [pb.Goal(text="learn the piano", priority=1.0)]

@@ -166,6 +166,13 @@ def test_the_same_fact_is_one_in_any_wording() -> None:
     assert merged(numbered("My jam is plum.", "So, my jam is plum."), cosine=0.0) == [{1, 2}]
 
 
+def test_what_says_the_same_is_one_however_often_it_was_told() -> None:
+    again = numbered(*["We walked along the river for hours."] * 100)
+    [group] = merges(again, lambda _place: [], 0.9)  # an index would return a dozen of them as near
+    assert {group.keep, *group.members} == set(range(1, 101))
+    assert merged(numbered("My name is Ann.", "my name is ann", "My name is Ann!"), cosine=0.0) == [{1, 2, 3}]
+
+
 def test_names_numbers_values_and_speakers_are_never_mixed() -> None:
     assert merged(numbered("We met Anna there on Monday.", "We met Bob there on Monday.")) == []
     assert merged(numbered("It cost 4431 crowns in all.", "It cost 4432 crowns in all.")) == []
