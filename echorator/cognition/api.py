@@ -24,6 +24,7 @@ from echorator.cognition.turns import Count, Turns, estimated_tokens
 from echorator.cognition.upkeep.checking import check
 from echorator.cognition.upkeep.consolidating import Consolidation, Summarise
 from echorator.cognition.upkeep.mapping import map_of
+from echorator.cognition.upkeep.observing import Observe, Observing
 from echorator.cognition.upkeep.patterns import PatternLearning
 from echorator.cognition.upkeep.reembedding import Reembedding
 from echorator.errors import InvalidRequestError
@@ -37,13 +38,16 @@ RESONANT = 3  # resonant sessions that a state shows
 class CognitionApi:
     """The handlers of CognitionService over one `Cognition`; the method names are those of the service."""
 
-    def __init__(self, cognition: Cognition, count: Count = estimated_tokens, summarise: Summarise | None = None) -> None:
+    def __init__(
+        self, cognition: Cognition, count: Count = estimated_tokens, summarise: Summarise | None = None, observe: Observe | None = None
+    ) -> None:
         """Serve `cognition`.
 
         Args:
             cognition: the memory; `close` closes it too.
             count: counts a model's tokens; by default an estimate from the bytes.
             summarise: makes one gist of several texts with a model; without it a gist is an extract.
+            observe: notes what a recorded turn says with a model; without it turns are found by their own words alone.
         """
         self.cognition = cognition
         self.turns = Turns(cognition, count)
@@ -51,10 +55,12 @@ class CognitionApi:
         self.patterns = PatternLearning(cognition)
         self.consolidation = Consolidation(cognition, self.patterns, summarise)
         self.reembedding = Reembedding(cognition)
+        self.observing = Observing(cognition, observe)
 
     async def close(self) -> None:
-        """Cancel background re-embedding, then finish accepted writes and close the memory."""
+        """Cancel what runs in the background, then finish accepted writes and close the memory."""
         await self.reembedding.close()
+        await self.observing.close()
         await self.cognition.close()
 
     async def Remember(self, request: pb.RememberRequest) -> pb.RememberResponse:
@@ -135,7 +141,10 @@ class CognitionApi:
     async def RecordExperience(self, request: pb.RecordExperienceRequest) -> pb.RecordExperienceResponse:
         """Store a finished turn: what it says becomes memories or is forgotten, the memories recalled for it are reinforced."""
         turn = requests.turn_of(request)
-        recorded = await self.experiences.record(requests.owner_of(request.scope), turn)
+        owner = requests.owner_of(request.scope)
+        recorded = await self.experiences.record(owner, turn)
+        if (opened := await self.cognition.opened(owner)) is not None:
+            self.observing.wake(opened)
         return pb.RecordExperienceResponse(
             experience_id=recorded.experience_id,
             memory_ids=recorded.memory_ids,

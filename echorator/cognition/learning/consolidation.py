@@ -17,6 +17,7 @@ import numpy as np
 
 from echorator.cognition.memory import Kind, Memory, Vector
 from echorator.cognition.reading.values import Claim
+from echorator.cognition.recall.observations import SOURCE
 from echorator.cognition.text import plain
 
 WORDS_OF_A_FACT = 12  # of a memory that tells hardly more than its facts, for each of them
@@ -45,6 +46,8 @@ def alike(a: Memory, b: Memory, cosine: float, similarity: float) -> bool:
     """Return whether two memories are duplicates; `similarity` is the least cosine for those that do not say the same."""
     if a.speaker != b.speaker or a.kind == Kind.PROCEDURAL != b.kind or a.holds != b.holds or a.metadata != b.metadata:
         return False
+    if (a.source == SOURCE) != (b.source == SOURCE):
+        return False  # an observation only stands for its passages
     mine, other = _claims(a), _claims(b)
     if _said(a) == _said(b):
         return True
@@ -122,7 +125,8 @@ def gists(memories: Sequence[Memory], before_s: float) -> list[list[Memory]]:
     """
     sessions: defaultdict[str, list[Memory]] = defaultdict(list)
     for memory in memories:
-        if memory.session and memory.said_s < before_s and not memory.pinned and not memory.facts and memory.source != "consolidation":
+        old_talk = memory.session and memory.said_s < before_s and memory.source not in ("consolidation", SOURCE)
+        if old_talk and not memory.pinned and not memory.facts:
             sessions[memory.session].append(memory)
     return [group for group in sessions.values() if len(group) >= GIST_FROM]
 
