@@ -36,7 +36,8 @@ enum Signal { kDense, kLexical, kNeighbours, kSession, kAssociation, kActivation
 struct Entry {
     Label label = 0;
     uint64_t session = 0;  // hash; 0: none
-    double said_s = 0, created_s = 0, last_used_s = 0, valid_from_s = 0, valid_to_s = 0;  // valid_to_s 0: holds
+    double said_s = 0, created_s = 0, last_used_s = 0, valid_from_s = 0;
+    double valid_to_s = 0, expires_s = 0;  // 0: holds, and never expires
     float uses = 1, importance = 0, valence = 0, arousal = 0;
     uint32_t speaker = 0;  // hash
     uint8_t kind = 0;
@@ -54,6 +55,9 @@ struct Query {
     uint32_t kinds = ~0u;        // bit by kind
     uint64_t session = 0;        // only this one; 0: all
     uint32_t speaker = 0;        // only this one; 0: all
+    const Label * only = nullptr;  // n_only labels, no others; null: all
+    size_t n_only = 0;
+    const char * marked = nullptr;  // 1 by slot of one of `only`; `search` sets it
     float valence = 0, arousal = 0;
     const float * goals = nullptr;  // n_goals rows of dim numbers, each a unit vector times its priority
     size_t n_goals = 0;
@@ -270,14 +274,20 @@ public:
     }
 
     // The best k by all signals, best first.
-    Answer search(const Query & q, std::vector<Hit> & hits) const {
+    Answer search(const Query & asked, std::vector<Hit> & hits) const {
         std::shared_lock lock(mutex_);
+        Query q = asked;
+        std::vector<char> marked(q.only ? entries_.size() : 0);
+        for (size_t i = 0; q.only && i < q.n_only; i++) {
+            if (const auto found = slots_.find(q.only[i]); found != slots_.end()) marked[found->second] = 1;
+        }
+        if (q.only) q.marked = marked.data();
         std::vector<Slot> candidates;
         const Answer answer = resolve(q, q.pool, candidates);
         if (answer != kAnswered) return answer;
         static thread_local Words words;
         words.clear();
-        const auto admits = [&](Slot s) { return live_[s] && admitted(entries_[s], q); };
+        const auto admits = [&](Slot s) { return live_[s] && admitted(s, q); };
         lexical_.score(q.terms, q.n_terms, entries_.size(), words, admits);
 
         const Rows vector = padded(q.vector, 1), goals = padded(q.goals, q.n_goals);
@@ -335,7 +345,10 @@ private:
 
     float dot(const Rows & rows, size_t i, Slot slot) const { return dot_(rows.data() + i * width_, row_of(slot), width_); }
 
-    static bool admitted(const Entry & e, const Query & q) {
+    bool admitted(Slot slot, const Query & q) const {
+        const Entry & e = entries_[slot];
+        if (q.marked && !q.marked[slot]) return false;
+        if (e.expires_s != 0 && e.expires_s <= q.now_s) return false;
         if (!(q.kinds >> e.kind & 1u) || e.said_s < q.since_s || e.said_s >= q.before_s) return false;
         if (q.session && e.session != q.session) return false;
         if (q.speaker && e.speaker != q.speaker) return false;
@@ -350,7 +363,7 @@ private:
         size_t sure = 0;
         for (size_t i = 0; i < q.n_candidates && out.size() < n; i++) {
             const auto found = slots_.find(q.candidates[i]);
-            if (found == slots_.end() || !in_graph_[found->second] || !admitted(entries_[found->second], q)) continue;
+            if (found == slots_.end() || !in_graph_[found->second] || !admitted(found->second, q)) continue;
             out.push_back(found->second);
             if (2 * i < q.n_candidates) sure++;
         }
@@ -394,7 +407,7 @@ private:
         Nearest best(*this, vector, n);
         for (Slot s : candidates) best.offer(s);
         for (Slot s = q.graph ? first_outside_ : 0; s < entries_.size(); s++) {
-            if ((!q.graph || !in_graph_[s]) && live_[s] && admitted(entries_[s], q)) best.offer(s);
+            if ((!q.graph || !in_graph_[s]) && live_[s] && admitted(s, q)) best.offer(s);
         }
         return std::move(best.sorted());
     }
@@ -456,7 +469,7 @@ private:
         const auto give = [&](Slot to, Signal signal, float amount) {
             auto [place, fresh] = at.emplace(to, found.size());
             if (fresh) {
-                if (!live_[to] || !admitted(entries_[to], q)) {
+                if (!live_[to] || !admitted(to, q)) {
                     at.erase(place);
                     return;
                 }

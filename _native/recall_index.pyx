@@ -32,7 +32,8 @@ from headers.recall_index cimport Answer, Entry, Hit, Query, kAnswered, kReplace
 from headers.recall_index cimport RecallIndex as CIndex
 
 SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal")
-COLUMNS = ("said_s", "created_s", "last_used_s", "valid_from_s", "valid_to_s", "uses", "importance", "valence", "arousal", "kind")
+COLUMNS = ("said_s", "created_s", "last_used_s", "valid_from_s", "valid_to_s", "uses", "importance", "valence", "arousal", "kind",
+           "expires_s")
 ACTIVATION_THRESHOLD = kActivationThreshold
 ACTIVATION_NOISE = kActivationNoise
 EXACT_LIMIT = 20_000
@@ -83,6 +84,7 @@ cdef void fill(Entry & entry, const double[:] row):
     entry.valence = <float> row[7]
     entry.arousal = <float> row[8]
     entry.kind = <uint8_t> row[9]
+    entry.expires_s = row[10]
 
 
 cdef class RecallIndex:
@@ -145,8 +147,8 @@ cdef class RecallIndex:
             raise ValueError(f"the vectors have {vectors.shape[1]} numbers, the index {self.dim}")
         if not (vectors.shape[0] == columns.shape[0] == sessions.shape[0] == speakers.shape[0] == term_ends.shape[0] == n):
             raise ValueError("one row for each label is needed everywhere")
-        if columns.shape[1] != 10 or (n and term_ends[n - 1] != terms.shape[0]):
-            raise ValueError("columns must be 10 wide, and the last term_end the number of terms")
+        if columns.shape[1] != 11 or (n and term_ends[n - 1] != terms.shape[0]):
+            raise ValueError("columns must be 11 wide, and the last term_end the number of terms")
         for i in range(n):
             entry.label = labels[i]
             entry.session = sessions[i]
@@ -164,8 +166,8 @@ cdef class RecallIndex:
 
     def update(self, uint64_t label, const double[::1] columns, uint32_t speaker):
         cdef Entry entry
-        if columns.shape[0] != 10:
-            raise ValueError("columns must be 10 wide")
+        if columns.shape[0] != 11:
+            raise ValueError("columns must be 11 wide")
         entry.label = label
         entry.speaker = speaker
         fill(entry, columns)
@@ -175,7 +177,8 @@ cdef class RecallIndex:
         cdef Entry e
         if not self.index.get(label, e):
             raise KeyError(label)
-        return np.array([e.said_s, e.created_s, e.last_used_s, e.valid_from_s, e.valid_to_s, e.uses, e.importance, e.valence, e.arousal, e.kind])
+        return np.array([e.said_s, e.created_s, e.last_used_s, e.valid_from_s, e.valid_to_s, e.uses, e.importance, e.valence, e.arousal, e.kind,
+                         e.expires_s])
 
     def use(self, const uint64_t[::1] labels, double now_s):
         if labels.shape[0]:
@@ -256,7 +259,7 @@ cdef class RecallIndex:
 
     def search(self, query, const uint64_t[::1] terms, *, const float[::1] weights, int k, double now_s, double as_of_s, bint superseded=False,
                double since_s=-1e300, double before_s=1e300, uint32_t kinds=0xFFFFFFFF, uint64_t session=0, uint32_t speaker=0,
-               float valence=0, float arousal=0, const float[:, ::1] goals=None, int pool=128):
+               const uint64_t[::1] only=None, float valence=0, float arousal=0, const float[:, ::1] goals=None, int pool=128):
         """(labels, scores, signals (n, 9), cosines, coverages), best first."""
         cdef Query q
         cdef vector[Hit] hits
@@ -284,8 +287,12 @@ cdef class RecallIndex:
             if goals.shape[1] != self.dim:
                 raise ValueError(f"the goals have {goals.shape[1]} numbers, the index {self.dim}")
             q.goals, q.n_goals = &goals[0, 0], goals.shape[0]
+        if only is not None:
+            if not only.shape[0]:
+                return _nothing()
+            q.only, q.n_only = &only[0], only.shape[0]
         # A graph knows no filter: where one is set, all that it admits are scanned.
-        filtered = session != 0 or speaker != 0 or kinds != 0xFFFFFFFFu or since_s > -1e300 or before_s < 1e300
+        filtered = session != 0 or speaker != 0 or kinds != 0xFFFFFFFFu or since_s > -1e300 or before_s < 1e300 or only is not None
         beam = 0
         while answer != kAnswered:
             if query is not None and not filtered:
@@ -456,6 +463,11 @@ cdef class RecallIndex:
 
 
 _NONE = np.zeros(0, np.uint64)
+
+
+def _nothing():
+    none = np.zeros(0, np.float32)
+    return _NONE, none, np.zeros((0, kSignals), np.float32), none, none
 
 
 def _counts(k, pool):

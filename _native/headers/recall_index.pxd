@@ -10,7 +10,7 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
 
     cdef cppclass Entry:
         uint64_t label, session
-        double said_s, created_s, last_used_s, valid_from_s, valid_to_s
+        double said_s, created_s, last_used_s, valid_from_s, valid_to_s, expires_s
         float uses, importance, valence, arousal
         uint32_t speaker
         uint8_t kind
@@ -25,6 +25,8 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         uint32_t kinds
         uint64_t session
         uint32_t speaker
+        const uint64_t * only
+        size_t n_only
         float valence, arousal
         const float * goals
         size_t n_goals, k, pool, n_candidates

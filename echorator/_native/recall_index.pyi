@@ -78,7 +78,7 @@ class RecallIndex:
         Args:
             labels: (n,), none of them in the index.
             vectors: (n, dim).
-            columns: (n, 10), in the order of COLUMNS.
+            columns: (n, 11), in the order of COLUMNS.
             sessions: (n,) hashes of sessions; 0: none.
             speakers: (n,) hashes of speakers.
             terms: the term ids of all labels in one array.
@@ -92,7 +92,7 @@ class RecallIndex:
         """Replace the numbers of a label; return False where it is not in the index."""
 
     def columns(self, label: int) -> Doubles:
-        """Return the numbers of a label, shape (10,). Raises KeyError."""
+        """Return the numbers of a label, shape (11,). Raises KeyError."""
 
     def use(self, labels: Ids, now_s: float) -> None:
         """Count one more use of each label at `now_s`."""
@@ -127,6 +127,7 @@ class RecallIndex:
         kinds: int = ...,
         session: int = 0,
         speaker: int = 0,
+        only: Ids | None = None,
         valence: float = 0,
         arousal: float = 0,
         goals: Floats | None = None,
@@ -134,7 +135,8 @@ class RecallIndex:
     ) -> tuple[Ids, Floats, Floats, Floats, Floats]:
         """Return (labels, scores, signals (n, 9), cosines, coverages of the query's words), best first.
 
-        With a query vector there are as many results as memories are admitted, up to k. `pool` is the number of candidates that each of the
+        With a query vector there are as many results as memories are admitted, up to k. `only` are the labels that may be found, None for
+        all. What expires by `now_s` is never found. `pool` is the number of candidates that each of the
         first two signals gives, at least k. Raises ValueError for wrong shapes and numbers below 0.
         """
 

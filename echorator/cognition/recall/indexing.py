@@ -25,7 +25,7 @@ def speaker_hash(speaker: str) -> int:
 
 
 def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
-    """Return the memory's numbers in the order of `recall_index.COLUMNS`, shape (10,)."""
+    """Return the memory's numbers in the order of `recall_index.COLUMNS`, shape (11,)."""
     return np.array(
         [
             memory.said_s,
@@ -38,6 +38,7 @@ def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
             memory.valence,
             memory.arousal,
             int(memory.kind),
+            memory.expires_s,
         ]
     )
 

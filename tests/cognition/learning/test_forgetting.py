@@ -115,7 +115,7 @@ def test_the_index_computes_the_same_activation(uses: int, age_s: float, later_s
     created_s, last_s = NOW_S - age_s - later_s, NOW_S - later_s
     index = RecallIndex(2)
     none = np.zeros(0, np.uint64)
-    columns = np.array([[created_s, created_s, last_s, 0, 0, uses, 0, 0, 0, 1]], np.float64)
+    columns = np.array([[created_s, created_s, last_s, 0, 0, uses, 0, 0, 0, 1, 0]], np.float64)
     one = np.array([1], np.uint64)
     index.add(one, np.array([[1, 0]], np.float32), columns, np.zeros(1, np.uint64), np.zeros(1, np.uint32), none, np.zeros(1, np.int64))
     place = SIGNALS.index("activation")
