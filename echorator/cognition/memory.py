@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from echorator.cognition.reading.values import Act, Fact
 from echorator.cognition.text import TERMS_VERSION
+from echorator.cognition.text_query import text_query
 
 Vector = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.uint64]
@@ -110,6 +111,15 @@ class Memory:
         """Whether the validity of the memory is still open."""
         return self.valid_to_s == 0.0
 
+    @property
+    def labels(self) -> tuple[object, ...]:
+        """Return what a caller attached to the memory: memories that differ in it are never taken for one."""
+        return self.metadata, self.categories, self.expires_s
+
+    def expired(self, at_s: float) -> bool:
+        """Return whether the memory has expired by `at_s`."""
+        return 0.0 < self.expires_s <= at_s
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:
@@ -194,19 +204,64 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataCondition:
+    """What the value of one name of the metadata has to be: all that is set. Values of different types are neither equal nor ordered."""
+
+    name: str
+    one_of: tuple[MetadataValue, ...] = ()
+    at_least: str | float | None = None
+    above: str | float | None = None
+    at_most: str | float | None = None
+    below: str | float | None = None
+    exists: bool = True
+
+    def admits(self, metadata: Mapping[str, MetadataValue]) -> bool:
+        """Return whether the metadata meet the condition."""
+        if self.name not in metadata or not self.exists:
+            return (self.name in metadata) is self.exists
+        value = metadata[self.name]
+        return (
+            (not self.one_of or any(type(value) is type(other) and value == other for other in self.one_of))
+            and (self.at_least is None or (type(value) is type(self.at_least) and value >= self.at_least))  # type: ignore[operator]
+            and (self.above is None or (type(value) is type(self.above) and value > self.above))  # type: ignore[operator]
+            and (self.at_most is None or (type(value) is type(self.at_most) and value <= self.at_most))  # type: ignore[operator]
+            and (self.below is None or (type(value) is type(self.below) and value < self.below))  # type: ignore[operator]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions on memories; an unset field admits all."""
+    """Conditions on memories; an unset field admits all. `admits` is the meaning; what a store does itself admits the same."""
 
     kinds: frozenset[Kind] = frozenset()
     session: str = ""
     speaker: str = ""
     since_s: float | None = None
     before_s: float | None = None
+    acts: frozenset[Act] = frozenset()
+    sources: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()  # one of them
+    metadata: tuple[MetadataCondition, ...] = ()  # each of them
+    text: str = ""  # as `text_query` reads it
+    all: tuple[Filter, ...] = ()
+    any: tuple[Filter, ...] = ()  # one of them at least, where there are any
+    none: tuple[Filter, ...] = ()
+    now_s: float = 0.0  # what has expired by then is not admitted; 0: expired or not
 
     @property
     def empty(self) -> bool:
-        """Whether no condition is set, so that every memory is admitted."""
-        return not (self.kinds or self.session or self.speaker) and self.since_s is None and self.before_s is None
+        """Whether no condition is set, here or in a filter within."""
+        flat = self.kinds or self.session or self.speaker or self.since_s is not None or self.before_s is not None
+        return not (flat or self._others) and all(inner.empty for inner in (*self.all, *self.any, *self.none))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether the recall index knows all of its conditions: kinds, session, speaker and times."""
+        return not (self._others or self.all or self.any or self.none)
+
+    @property
+    def _others(self) -> bool:
+        return bool(self.acts or self.sources or self.categories or self.metadata or self.text)
 
     def admits(self, memory: Memory) -> bool:
         """Return whether the memory meets every condition."""
@@ -216,6 +271,15 @@ class Filter:
             and (not self.speaker or memory.speaker == self.speaker)
             and (self.since_s is None or memory.said_s >= self.since_s)
             and (self.before_s is None or memory.said_s < self.before_s)
+            and (not self.acts or memory.act in self.acts)
+            and (not self.sources or memory.source in self.sources)
+            and (not self.categories or not self.categories.isdisjoint(memory.categories))
+            and all(condition.admits(memory.metadata) for condition in self.metadata)
+            and (not self.text or text_query(self.text)(memory.text))
+            and all(inner.admits(memory) for inner in self.all)
+            and (not self.any or any(inner.admits(memory) for inner in self.any))
+            and not any(inner.admits(memory) for inner in self.none)
+            and not (self.now_s and memory.expired(self.now_s))
         )
 
 

@@ -3,7 +3,7 @@
 A batch is one Lua script (`redis_scripts`), so it is applied whole or not at all; it is acknowledged when Redis has replied, and
 durable as far as Redis is: use `appendonly yes` and `appendfsync always` (the store warns where these are not set). Every change is an
 entry of a stream; each replica follows it and reads the changed rows again. There is no full-text index: `page` reads the texts
-of the namespace.
+of the namespace. The file exceeds 400 lines because it has a method for every call of `Store`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ import numpy as np
 import redis
 
 from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Receipt
-from echorator.cognition.storing.redis_rows import FIELDS, LIGHT, operations, read_field, text_query
+from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, LIGHT, operations, read_field
 from echorator.cognition.storing.redis_scripts import APPLY, ERASE
 from echorator.cognition.storing.store import Counts, MemoryNotFoundError, StoreDamagedError, StoreUnavailableError
+from echorator.cognition.text_query import text_query
 from echorator.errors import InvalidRequestError, ResourceError
 
 _log = logging.getLogger(__name__)
@@ -249,6 +250,10 @@ class RedisStore:
                 if len(found) == limit:
                     break
         return found
+
+    def matching(self, namespace: Namespace, filter_: Filter) -> list[int]:
+        rows = self._rows(namespace, self._ids(namespace, "active"), FILTERED)
+        return [memory.id for memory in rows if filter_.admits(memory)]
 
     def scan(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[Memory]:
         chosen = self._ids(namespace, "active") if ids is None else sorted({int(i) for i in ids})

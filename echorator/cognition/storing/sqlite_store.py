@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from echorator.cognition.memory import (
 )
 from echorator.cognition.storing.schema import MIGRATIONS
 from echorator.cognition.storing.sqlite_batch import apply, delete, erase, note
+from echorator.cognition.storing.sqlite_filter import FILTERED, conditions_of, filtered_of
 from echorator.cognition.storing.sqlite_rows import FULL, LIGHT, memory_of
 from echorator.cognition.storing.store import Counts, StoreBusyError, StoreDamagedError
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
@@ -273,32 +275,40 @@ class SqliteStore:
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
         if text.lstrip().startswith("*"):  # FTS5 reads such a text as one of its internal commands
             raise InvalidRequestError('text: a search begins with a word; write words, "a phrase" or prefix*')
-        where, arguments = ["namespace = ?", "id > ?"], [namespace.id, after]
-        values: list[tuple[str, Any]] = [
-            ("lifecycle = ?", lifecycle),
-            ("session = ?", filter_.session or None),
-            ("speaker = ?", filter_.speaker or None),
-            ("said_s >= ?", filter_.since_s),
-            ("said_s < ?", filter_.before_s),
-            ("id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)", text or None),
-        ]
-        for condition, value in values:
-            if value is not None:
-                where.append(condition)
-                arguments.append(value)
-        if filter_.kinds:
-            where.append(f"kind IN ({', '.join(str(int(k)) for k in sorted(filter_.kinds))})")
-        query = f"SELECT {LIGHT} FROM memories WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+        found: list[Memory] = []
         try:
-            with self._reader() as connection:
-                rows = connection.execute(query, (*arguments, limit)).fetchall()
-        except sqlite3.OperationalError as error:
-            if text and ("fts5" in str(error) or "no such column" in str(error) or "unterminated" in str(error)):
-                raise InvalidRequestError(f'text: {error}; write words, "a phrase" or prefix*') from error
-            raise _translated(error, self.path) from error
-        except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
-        return [memory_of(row) for row in rows]
+            while (wanted := limit - len(found)) > 0:  # more than once only where one of them was erased meanwhile
+                ids = list(islice(self._admitted(namespace, filter_, text, lifecycle, after), wanted))
+                found += self.memories(namespace, ids)
+                if len(ids) < wanted:
+                    break
+                after = ids[-1]
+        except StoreDamagedError as error:
+            cause = str(error.__cause__)
+            if text and ("fts5" in cause or "no such column" in cause or "unterminated" in cause):
+                raise InvalidRequestError(f'text: {cause}; write words, "a phrase" or prefix*') from error
+            raise
+        return found
+
+    def matching(self, namespace: Namespace, filter_: Filter) -> list[int]:
+        return list(self._admitted(namespace, filter_, "", Lifecycle.ACTIVE, 0))
+
+    def _admitted(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int) -> Iterator[int]:
+        """Yield the ids above `after` of the memories that the filter and the full-text query admit."""
+        where, arguments = conditions_of(filter_)
+        if lifecycle is not None:
+            where.append("lifecycle = ?")
+            arguments.append(lifecycle)
+        if text:
+            where.append("id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)")
+            arguments.append(text)
+        columns = "id" if filter_.indexed else FILTERED  # such a filter is met by all that meet the conditions
+        query = f"SELECT {columns} FROM memories WHERE {' AND '.join(('namespace = ?', 'id > ?', *where))} ORDER BY id LIMIT ?"
+        while rows := self._rows(query, (namespace.id, after, *arguments, CHUNK)):
+            after = rows[-1]["id"]
+            yield from (row["id"] for row in rows if filter_.indexed or filter_.admits(filtered_of(row)))
+            if len(rows) < CHUNK:
+                return
 
     def scan(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[Memory]:
         if ids is None:

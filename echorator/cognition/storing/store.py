@@ -89,6 +89,10 @@ class Store(Protocol):
         """Return at most `limit` memories with ids above `after`, by id. Raises InvalidRequestError where `text` is no full-text query."""
         ...
 
+    def matching(self, namespace: Namespace, filter_: Filter) -> list[int]:
+        """Return the ids of the active memories that the filter admits, in order."""
+        ...
+
     def scan(self, namespace: Namespace, ids: Sequence[int] | None = None) -> Iterator[Memory]:
         """Yield active memories with vectors and terms, by id, for the index; all, or those among `ids`."""
         ...
