@@ -88,7 +88,7 @@ async def consolidation(embedder: Embedder) -> None:
         work = Consolidation(cognition, PatternLearning(cognition))
         begin_s = asyncio.get_running_loop().time()
         merged = 0
-        async for done in work.consolidate(await cognition.existing(OWNER), None, None, False):
+        async for done in work.consolidate(OWNER, None, None, False):
             merged = done.merged
         took_s = asyncio.get_running_loop().time() - begin_s
         opened = await cognition.existing(OWNER)
@@ -144,7 +144,7 @@ async def year(embedder: Embedder) -> None:
             if uses:
                 await cognition.written(opened, [], Batch(uses=tuple(uses)), now_s)
             if day < DAYS and day % 7 == 6:
-                async for _ in work.consolidate(opened, None, BOUND, False, now_s):
+                async for _ in work.consolidate(OWNER, None, BOUND, False, now_s):
                     pass
                 largest = max(largest, len(opened.index))
             if day == DAYS - 1:

@@ -14,10 +14,12 @@ from itertools import islice
 from echorator.cognition import replies, requests
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.experiences import Experiences
+from echorator.cognition.filters import filter_of
 from echorator.cognition.memory import Filter, Memory
 from echorator.cognition.recall.affect import decayed
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Owner
+from echorator.cognition.request_values import lifecycle_of, time_of
 from echorator.cognition.stages import STAGES
 from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
 from echorator.cognition.turns import Count, Turns, estimated_tokens
@@ -70,7 +72,7 @@ class CognitionApi:
 
     async def Recall(self, request: pb.RecallRequest) -> pb.RecallResponse:
         """Return the best `k` memories (10 by default) by the weighted sum of all signals, best first."""
-        asked = requests.asked_of(request, self.cognition.settings.weights)
+        asked = requests.asked_of(request, self.cognition.settings.weights, time.time())
         return replies.answer_of(await self.cognition.recall(requests.owner_of(request.scope), asked))
 
     async def GetMemory(self, request: pb.GetMemoryRequest) -> pb.Memory:
@@ -80,7 +82,7 @@ class CognitionApi:
     async def ListMemories(self, request: pb.ListMemoriesRequest) -> pb.ListMemoriesResponse:
         """Return one page of memories in the order of their ids, with a token for the next page where there is one."""
         size = within(request.page_size or 100, 1, 1000, "page_size")
-        lifecycle, filter_ = requests.lifecycle_of(request.lifecycle), requests.filter_of(request.filter)
+        lifecycle, filter_ = lifecycle_of(request.lifecycle), filter_of(request.filter, time.time())
         after = requests.page_of(request.page_token)
         opened = await self.cognition.existing(requests.owner_of(request.scope))
         page = self.cognition.store.page
@@ -108,7 +110,7 @@ class CognitionApi:
                 forgotten=await self.cognition.forget(owner, [requests.number_of(i) for i in request.ids.ids]), erased=True
             )
         if what == "filter":
-            filter_ = requests.filter_of(request.filter)
+            filter_ = filter_of(request.filter)
             if filter_.empty:
                 raise InvalidRequestError("filter has no condition; to forget a whole namespace set `everything`")
             opened = await self.cognition.existing(owner)
@@ -135,7 +137,7 @@ class CognitionApi:
     async def BuildContext(self, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
         """Return the conversation with the memories relevant to its last user turn put in, within the token budget."""
         owner, messages, bounds = requests.owner_of(request.scope), requests.messages_of(request), requests.bounds_of(request)
-        now_s = requests.time_of(request.now_s, "now_s") if request.HasField("now_s") else None
+        now_s = time_of(request.now_s, "now_s") if request.HasField("now_s") else None
         return replies.built_of(await self.turns.build_context(owner, messages, request.model, bounds, now_s))
 
     async def RecordExperience(self, request: pb.RecordExperienceRequest) -> pb.RecordExperienceResponse:
@@ -154,13 +156,14 @@ class CognitionApi:
         )
 
     async def Consolidate(self, request: pb.ConsolidateRequest) -> AsyncIterator[pb.ConsolidateProgress]:
-        """Merge near-duplicates, summarise old talk, archive faded memories and purge old archived ones; yield the progress."""
-        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        """Erase what has expired, merge near-duplicates, summarise old talk, archive what has faded and purge old archived memories."""
+        owner = requests.owner_of(request.scope)
+        await self.cognition.existing(owner)
         similarity = (
             within(request.duplicate_similarity, 0.5, 1, "duplicate_similarity") if request.HasField("duplicate_similarity") else None
         )
         bound = within(request.max_memories, 0, 1 << 40, "max_memories") if request.HasField("max_memories") else None
-        async for progress in self.consolidation.consolidate(opened, similarity, bound, request.dry_run):
+        async for progress in self.consolidation.consolidate(owner, similarity, bound, request.dry_run):
             yield replies.progress_of(progress)
 
     async def ListPatterns(self, request: pb.ListPatternsRequest) -> pb.ListPatternsResponse:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from echorator.cognition.embedders.hashed import Embedder
+from echorator.cognition.learning.labelling import relabelled
 from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, terms_of, told_last, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
 from echorator.cognition.off_loop import off_loop
@@ -214,7 +215,9 @@ class Cognition:
     def _write(self, opened: OpenNamespace, memories: Sequence[Memory], batch: Batch, now_s: float) -> tuple[list[int], list[int], Receipt]:
         topics = {topic for m in memories for topic in topics_of(m)}
         with self.stages.timed("coherence"):
-            known: dict[Topic, list[Memory]] = {topic: self.store.facts(opened.namespace, *topic) for topic in topics}
+            known: dict[Topic, list[Memory]] = {
+                topic: [m for m in self.store.facts(opened.namespace, *topic) if not m.expired(now_s)] for topic in topics
+            }
             decision = decide(memories, known)
         kept = [m for m in decision.add if m is not None]
         batch = replace(
@@ -277,51 +280,55 @@ class Cognition:
     async def update(self, owner: Owner, memory_id: int, fields: Mapping[str, Any], now_s: float | None = None) -> Memory:
         """Change fields of one memory and return it as it is afterwards.
 
-        A new text gets a new vector, terms, fact, entities and affect; the importance, which a caller may have chosen, stays.
+        A new text gets a new vector, terms, fact, entities and affect; the importance, which a caller may have chosen, stays. `fields` are
+        named as those of `Memory`, besides what `relabelled` takes.
 
         Raises:
             MemoryNotFoundError: the namespace or the memory does not exist.
-            InvalidRequestError: the new text cannot be taken.
+            InvalidRequestError: the new text, or what would be attached to the memory, cannot be taken.
         """
         now_s = time.time() if now_s is None else now_s
         opened = await self.existing(owner)
         old = await self.get(owner, memory_id)
-        values = dict(fields)
-        if "text" in values and values["text"] != old.text:
-            check_text(values["text"], "text")
-            act, facts = read(values["text"], old.speaker)
-            vector = (await self.embedder.embed([embedded_text(values["text"], old.speaker)]))[0]
-            affect = affect_of(values["text"])
-            values |= {
+        reworded: dict[str, Any] = {}
+        if "text" in fields and fields["text"] != old.text:
+            text = check_text(fields["text"], "text")
+            act, facts = read(text, old.speaker)
+            affect = affect_of(text)
+            reworded = {
                 "act": act,
                 "facts": facts,
-                "standing": values.get("standing", stands(values["text"], act, facts)),
-                "entities": entities_of(values["text"]),
+                "standing": stands(text, act, facts),
+                "entities": entities_of(text),
                 "valence": affect.valence,
                 "arousal": affect.arousal,
-                "embedding": vector,
+                "embedding": (await self.embedder.embed([embedded_text(text, old.speaker)]))[0],
                 "embedder": self.embedder_id,
-                "terms": terms_of(values["text"], old.speaker, old.said_s),
+                "terms": terms_of(text, old.speaker, old.said_s),
                 "terms_version": TERMS_VERSION,
             }
-        action = Action.UPDATED
-        if "lifecycle" in values and values["lifecycle"] != old.lifecycle:
-            values["changed_s"] = now_s
-            action = Action.ARCHIVED if values["lifecycle"] is Lifecycle.ARCHIVED else Action.RESTORED
-        shown = ", ".join(f"{name} was {getattr(old, name)!r}" for name in fields if getattr(old, name) != fields[name])
-        patch = Patch(memory_id, values, action, shown)
-        entities: tuple[str, ...] = values.get("entities", old.entities)
 
-        def apply() -> None:
+        def apply() -> Memory:
+            found = self.store.memories(opened.namespace, [memory_id])
+            if not found:
+                raise MemoryNotFoundError(f"there is no memory {memory_id} here")
+            chosen = relabelled(found[0], fields)
+            values = reworded | chosen
+            action = Action.UPDATED
+            if chosen.get("lifecycle", found[0].lifecycle) is not found[0].lifecycle:
+                values["changed_s"] = now_s
+                action = Action.ARCHIVED if chosen["lifecycle"] is Lifecycle.ARCHIVED else Action.RESTORED
+            shown = ", ".join(f"{name} was {was!r}" for name in chosen if (was := getattr(found[0], name)) != chosen[name])
+            entities: tuple[str, ...] = values.get("entities", old.entities)
             named = [entity for entity in entities if entity not in old.entities]
-            batch = Batch(patch=(patch,), links=tuple(self._links_to(opened, memory_id, named)))
-            self.store.write(opened.namespace, batch, now_s).result()
+            links = tuple(self._links_to(opened, memory_id, named))
+            self.store.write(opened.namespace, Batch(patch=(Patch(memory_id, values, action, shown),), links=links), now_s).result()
             opened.name(memory_id, old.entities, entities)
             opened.refresh([memory_id])
+            return self.store.memories(opened.namespace, [memory_id])[0]
 
         async with opened.lock:
-            await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
-        return await self.get(owner, memory_id)
+            return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
 
     async def forget(self, owner: Owner, ids: Sequence[int] | None, now_s: float | None = None) -> int:
         """Erase memories, or the whole namespace for None, and return how many were erased. Raises MemoryNotFoundError.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from google.protobuf.struct_pb2 import Struct
+
 from echorator._native.recall_index import SIGNALS
-from echorator.cognition.memory import Change, Goal, Memory
+from echorator.cognition.memory import Change, Goal, Memory, MetadataValue
 from echorator.cognition.reading.values import Act, Claim, Fact, FactType
 from echorator.cognition.recall.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
@@ -48,7 +52,17 @@ def memory_of(memory: Memory) -> pb.Memory:
         facts=[fact_of(fact) for fact in memory.facts],
         act=_NUMBERS[memory.act],  # type: ignore[arg-type]
         standing=memory.standing,
+        metadata=struct_of(memory.metadata) if memory.metadata else None,
+        categories=memory.categories,
+        expires_at_s=memory.expires_s,
     )
+
+
+def struct_of(metadata: Mapping[str, MetadataValue]) -> Struct:
+    """Return metadata as a message."""
+    struct = Struct()
+    struct.update(metadata)
+    return struct
 
 
 def fact_of(fact: Fact) -> pb.Fact:
@@ -112,6 +126,7 @@ def progress_of(progress: Progress) -> pb.ConsolidateProgress:
         summaries=progress.summaries,
         archived=progress.archived,
         purged=progress.purged,
+        expired=progress.expired,
     )
 
 

@@ -9,15 +9,16 @@ import base64
 from collections.abc import Sequence
 from dataclasses import fields
 
-import numpy as np
-
 from echorator.cognition.experiences import Turn
+from echorator.cognition.filters import filter_of
+from echorator.cognition.learning.labelling import categories_of, metadata_of
 from echorator.cognition.learning.writing import Told, check_text
-from echorator.cognition.memory import NO_VECTOR, Filter, Goal, Kind, Lifecycle, Vector
+from echorator.cognition.memory import Goal
 from echorator.cognition.reading.values import Claim, Fact, FactType
 from echorator.cognition.recall.affect import Affect
 from echorator.cognition.recall.context import Message
 from echorator.cognition.recall.recalling import Asked, Owner
+from echorator.cognition.request_values import MAX_TIME_S, kind_of, lifecycle_of, scalars_of, time_of, vector_of
 from echorator.cognition.settings import MAX_BATCH, MAX_GOALS, MAX_K, MAX_TEXT_BYTES, Weights
 from echorator.cognition.turns import Bounds
 from echorator.errors import InvalidRequestError
@@ -32,7 +33,6 @@ MAX_FACTS = 16  # facts of one memory that a caller states
 _FACT_TYPES = tuple(FactType)  # in the order of the API's numbers, from 1
 _CLAIMS = tuple(Claim)
 MAX_MESSAGE_BYTES = 4 << 20
-MAX_TIME_S = 32_503_680_000.0  # the year 3000
 
 
 def _name(value: str, where: str, default: str) -> str:
@@ -49,31 +49,6 @@ def owner_of(scope: common_pb2.Scope) -> Owner:
     session = _name(scope.session, "scope.session", "") if scope.session else ""
     tenant, agent = _name(scope.tenant, "scope.tenant", "default"), _name(scope.agent, "scope.agent", "default")
     return Owner(tenant, agent, _name(scope.user, "scope.user", ""), session)
-
-
-def time_of(value: float, name: str) -> float:
-    """Return `value`, seconds since 1970. Raises InvalidRequestError outside of the years 1 to 3000."""
-    return within(value, -62_135_596_800.0, MAX_TIME_S, name)
-
-
-def vector_of(values: Sequence[float], name: str) -> Vector:
-    """Return a caller's numbers as a float32 vector, empty for none. Raises InvalidRequestError for NaN or infinite numbers."""
-    if not values:
-        return NO_VECTOR
-    vector = np.array(values, np.float32)
-    if not np.isfinite(vector).all():
-        raise InvalidRequestError(f"{name} has NaN or infinite numbers")
-    return vector
-
-
-def kind_of(value: int) -> Kind | None:
-    """Return the kind of memory; None for an unspecified one."""
-    return Kind(value) if value else None
-
-
-def lifecycle_of(value: int) -> Lifecycle | None:
-    """Return the lifecycle; None for an unspecified one."""
-    return Lifecycle(value) if value else None
 
 
 def told_of(memory: pb.NewMemory, where: str) -> Told:
@@ -94,6 +69,9 @@ def told_of(memory: pb.NewMemory, where: str) -> Told:
         vector_of(memory.embedding, f"{where}.embedding"),
         tuple(fact_of(fact, f"{where}.facts[{i}]") for i, fact in enumerate(memory.facts)) or None,
         memory.standing if memory.HasField("standing") else None,
+        metadata=metadata_of(scalars_of(memory.metadata), f"{where}.metadata"),
+        categories=categories_of(memory.categories, f"{where}.categories"),
+        expires_s=within(memory.expires_at_s, 0, MAX_TIME_S, f"{where}.expires_at_s"),
     )
 
 
@@ -121,18 +99,6 @@ def weights_of(message: pb.Weights, defaults: Weights) -> Weights:
     return Weights(**{f.name: chosen.get(f.name, getattr(defaults, f.name)) for f in fields(Weights)})
 
 
-def filter_of(message: pb.Filter) -> Filter:
-    """Return the filter that the message describes. Raises InvalidRequestError for a time out of range."""
-    kinds = frozenset(k for value in message.kinds if (k := kind_of(value)) is not None)
-    return Filter(
-        kinds,
-        message.session,
-        message.speaker,
-        time_of(message.since_s, "filter.since_s") if message.HasField("since_s") else None,
-        time_of(message.before_s, "filter.before_s") if message.HasField("before_s") else None,
-    )
-
-
 def query_text(text: str, name: str) -> str:
     """Return `text`. Raises InvalidRequestError where it is blank or longer than `MAX_TEXT_BYTES`."""
     if not text.strip():
@@ -142,24 +108,27 @@ def query_text(text: str, name: str) -> str:
     return text
 
 
-def asked_of(request: pb.RecallRequest, defaults: Weights) -> Asked:
+def asked_of(request: pb.RecallRequest, defaults: Weights, now_s: float) -> Asked:
     """Return the parameters of a recall; unset weights are `defaults`. Raises InvalidRequestError."""
     vector = vector_of(request.embedding, "embedding")
     return Asked(
         query_text(request.query, "query"),
         within(request.k or 10, 1, MAX_K, "k"),
-        filter_of(request.filter),
+        filter_of(request.filter, now_s),
         time_of(request.as_of_s, "as_of_s") if request.HasField("as_of_s") else None,
         request.include_superseded,
         weights_of(request.weights, defaults),
         vector if len(vector) else None,
-        None,
+        now_s,
         Affect(),
     )
 
 
 def update_of(request: pb.UpdateMemoryRequest) -> dict[str, object]:
-    """Return the new values by field name. Raises InvalidRequestError where the request sets no field or a wrong value."""
+    """Return the new values by field name, as `Cognition.update` takes them.
+
+    Raises InvalidRequestError where the request sets no field or a wrong value.
+    """
     values: dict[str, object] = {}
     if request.HasField("text"):
         values["text"] = check_text(request.text, "text")
@@ -179,6 +148,15 @@ def update_of(request: pb.UpdateMemoryRequest) -> dict[str, object]:
         values["lifecycle"] = lifecycle
     if request.HasField("valid_to_s"):
         values["valid_to_s"] = time_of(request.valid_to_s, "valid_to_s")
+    if request.HasField("standing"):
+        values["standing"] = request.standing
+    if request.HasField("metadata"):
+        values["metadata"] = scalars_of(request.metadata)
+    for name in ("add_categories", "remove_categories"):
+        if getattr(request, name):
+            values[name] = categories_of(getattr(request, name), name)
+    if request.HasField("expires_at_s"):
+        values["expires_s"] = within(request.expires_at_s, 0, MAX_TIME_S, "expires_at_s")
     if not values:
         raise InvalidRequestError("nothing is to be changed; set at least one field")
     return values

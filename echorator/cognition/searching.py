@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from echorator.cognition.memory import Memory, Vector
 from echorator.cognition.reading.facts import asked_of
 from echorator.cognition.recall.confidence import fit_of
@@ -47,6 +49,7 @@ class Searching:
         with self._stages.timed("recall"):
             now_s = time.time() if asked.now_s is None else asked.now_s
             filter_ = asked.filter
+            only = None if filter_.indexed else np.array(self._store.matching(opened.namespace, filter_), np.uint64)
             labels, scores, signals, cosines, coverages = opened.index.search(
                 vector if vector.any() else None,
                 query_ids(asked.query),
@@ -60,6 +63,7 @@ class Searching:
                 kinds=sum(1 << kind for kind in filter_.kinds) or 0xFFFFFFFF,
                 session=session_hash(filter_.session),
                 speaker=speaker_hash(filter_.speaker),
+                only=only,
                 valence=asked.mood.valence,
                 arousal=asked.mood.arousal,
                 goals=opened.goal_rows,

@@ -117,7 +117,8 @@ class Turns:
         with self._cognition.stages.timed("context"):
             fitting = [r for r in answer.memories if r.confidence >= least and r.score > 0]
             room = self._room(model, bounds)
-            kept = _kept_blocks(session.blocks, messages, room.wording)
+            expired = opened.expired(now_s)
+            kept = [b for b in _kept_blocks(session.blocks, messages, room.wording) if expired.isdisjoint(b.ids)]
             compose = self._lines if room.wording.in_system else self._block
             blocks, chosen = await compose(opened, messages, kept, await self._candidates(opened, fitting, now_s), room)
             out = placed(messages, {b.place: b.text for b in blocks}, room.wording)
@@ -136,7 +137,7 @@ class Turns:
 
     async def _candidates(self, opened: OpenNamespace, fitting: list[Recalled], now_s: float) -> list[Chosen]:
         """Return what may be put into the context: the standing memories that hold now, the latest first, then what fits the question."""
-        ids = sorted(opened.standing, reverse=True)[:MOST_STANDING]
+        ids = sorted(opened.standing - opened.expired(now_s), reverse=True)[:MOST_STANDING]
         there = {r.memory.id: r for r in fitting}
         memories = await asyncio.to_thread(self._cognition.store.memories, opened.namespace, ids) if ids else []
         always = [there.get(m.id, Recalled(m, 0.0, NO_SIGNALS, 0.0, 0.0, 1.0)) for m in memories if m.valid_from_s <= now_s]

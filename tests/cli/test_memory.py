@@ -137,6 +137,34 @@ def test_forget_export_and_import(home: Home) -> None:
     assert b"Pixel" not in (home.folder / "echorator" / "memory" / "memory.db").read_bytes()
 
 
+def test_labels_and_filters(home: Home) -> None:
+    home.memory(
+        "add", "It rained in Oslo.", "--metadata", "project=heron", "--metadata", "n=3", "--metadata", "live=true", "--category", "Work"
+    )
+    home.memory("add", "It snowed in Lima.", "--metadata", "project=owl", "--expires", "2999-01-01", "--standing")
+    home.memory("add", "It hailed in Rome.", "--expires", "2020-01-01")
+    assert re.search(r"rained in Oslo\. \(work\) *\n.*snowed in Lima\. \(expires 2999-01-01\)\n$", home.memory("list", columns=120))
+    shown = home.memory("show", "1", columns=120)
+    assert 'live = true, n = 3, project = "heron"' in shown
+    either = '{"any": [{"categories": ["work"]}, {"metadata": [{"name": "project", "equals": "owl"}]}]}'
+    for options, words in (
+        (("--metadata", "n=3"), ["rained"]),
+        (("--metadata", 'n="3"'), []),
+        (("--category", "work", "--category", "x"), ["rained"]),
+        (("--act", "tells", "--source", "api", "--where", either), ["rained", "snowed"]),
+        (("--where", '{"none": [{"metadata": [{"name": "n"}]}]}'), ["snowed"]),
+    ):
+        for action in (("list",), ("search", "weather in Oslo")):
+            found = json.loads(home.memory(*action, *options, "--output", "json")).get("memories", [])
+            texts = [one.get("memory", one)["text"] for one in found]
+            assert sorted(text.split()[1] for text in texts) == words
+    home.failed(2, "memory", "list", "--user", "ann", "--metadata", "x", says="write NAME=VALUE")
+    home.failed(2, "memory", "list", "--user", "ann", "--where", '{"foo": 1}', says="--where is no filter")
+    home.failed(1, "memory", "list", "--user", "ann", "--where", '{"text": "*"}', says="a search begins with a word")
+    assert home.memory("consolidate").startswith("erased 1 expired, merged 0")
+    assert home.memory("forget", "--category", "work", "--yes") == "forgot 1 memories; no text of them is left\n"
+
+
 def test_upkeep(home: Home) -> None:
     home.memory("add", "My jam is plum.", "So my jam is plum.", "It rained in Oslo.")
     assert home.memory("consolidate", "--dry-run").startswith("merged 1,")

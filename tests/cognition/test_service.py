@@ -334,7 +334,7 @@ async def test_patterns_map_state_and_namespaces(memory: Memory) -> None:
     state = await memory.stub.GetState(pb.GetStateRequest(scope=memory.scope()))
     assert (state.active, state.index.kind, state.index.size, state.embedder) == (10, "exact", 10, "hashed-v1")
     assert {s.name for s in state.stages} >= {"contextualise", "recall", "coherence", "resonance", "patterns", "map", "forget"}
-    spaces = (await memory.stub.ListNamespaces(pb.ListNamespacesRequest(tenant="default"))).namespaces
+    spaces = (await memory.stub.ListNamespaces(pb.ListNamespacesRequest(tenant="default", page_size=1000))).namespaces
     assert [n.memories for n in spaces if n.scope.user == memory.user] == [10]
 
 
@@ -365,7 +365,7 @@ async def test_an_export_is_imported_by_another_user_and_nothing_of_a_damaged_on
         error = await refused(memory.stub.Import(chunks(data)), grpc.StatusCode.INVALID_ARGUMENT)
         assert "line" in (error.details() or "")
     assert other.user not in {
-        n.scope.user for n in (await memory.stub.ListNamespaces(pb.ListNamespacesRequest(tenant="default"))).namespaces
+        n.scope.user for n in (await memory.stub.ListNamespaces(pb.ListNamespacesRequest(tenant="default", page_size=1000))).namespaces
     }
     done = await memory.stub.Import(chunks(lines))
     assert (done.imported, done.skipped) == (3, 0)

@@ -14,7 +14,7 @@ from envoy.service.discovery.v3 import ads_pb2, discovery_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from grpc import aio
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,7 +107,12 @@ def fill(message: Message, field: FieldDescriptor, bound: Bound, long: bool) -> 
             getattr(message, name)[made] = "v" if types["value"].type == FieldDescriptor.TYPE_STRING else 1
     elif field.message_type is not None and not field.is_repeated:
         part = getattr(message, name)
-        made_of: dict[type, dict[str, Any]] = {Struct: {"fields": {"x": Value(string_value=text)}}, Value: {"string_value": text}}
+        value = Value(string_value=text)
+        made_of: dict[type, dict[str, Any]] = {
+            Struct: {"fields": {"x": value}},
+            Value: {"string_value": text},
+            ListValue: {"values": [value]},
+        }
         part.CopyFrom(type(part)(**made_of.get(type(part), {"id": text})))
     elif field.message_type is not None:
         empty = GetMessageClass(field.message_type)()
@@ -118,7 +123,12 @@ def fill(message: Message, field: FieldDescriptor, bound: Bound, long: bool) -> 
         setattr(message, name, text.encode() if field.type == FieldDescriptor.TYPE_BYTES else text)
 
 
-def overflows(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tuple[str, Message]]:
+def inside(field: FieldDescriptor, above: tuple[Descriptor, ...]) -> bool:
+    """Whether to look into a field; what stands in a message of its own kind has the bounds that were tried there."""
+    return field.message_type is not None and is_ours(field.message_type) and not is_map(field) and field.message_type not in above
+
+
+def overflows(kind: Descriptor, path: str = "", above: tuple[Descriptor, ...] = ()) -> Iterator[tuple[str, Message]]:
     """A message for each bounded field of `kind` and of what is in it, with that field far beyond its bound."""
     for field in kind.fields:
         bound = BOUNDS.get(f"{kind.name}.{field.name}")
@@ -127,8 +137,8 @@ def overflows(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tupl
                 message = GetMessageClass(kind)()
                 fill(message, field, bound, long)
                 yield f"{path}{field.name}", message
-        if field.message_type is not None and is_ours(field.message_type) and not is_map(field) and depth < 6:
-            for where, inner in overflows(field.message_type, f"{path}{field.name}.", depth + 1):
+        if inside(field, (*above, kind)):
+            for where, inner in overflows(field.message_type, f"{path}{field.name}.", (*above, kind)):  # type: ignore[arg-type]
                 outer = GetMessageClass(kind)()
                 if field.is_repeated:
                     getattr(outer, field.name).append(inner)
@@ -137,7 +147,7 @@ def overflows(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tupl
                 yield where, outer
 
 
-def unknown_numbers(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tuple[str, Message]]:
+def unknown_numbers(kind: Descriptor, path: str = "", above: tuple[Descriptor, ...] = ()) -> Iterator[tuple[str, Message]]:
     """A message for each enum of `kind` and of what is in it, with a number that the enum does not have."""
     for field in kind.fields:
         message = GetMessageClass(kind)()
@@ -147,8 +157,8 @@ def unknown_numbers(kind: Descriptor, path: str = "", depth: int = 0) -> Iterato
             else:
                 setattr(message, field.name, 99)
             yield f"{path}{field.name}", message
-        elif field.message_type is not None and is_ours(field.message_type) and not is_map(field) and depth < 6:
-            for where, inner in unknown_numbers(field.message_type, f"{path}{field.name}.", depth + 1):
+        elif inside(field, (*above, kind)):
+            for where, inner in unknown_numbers(field.message_type, f"{path}{field.name}.", (*above, kind)):  # type: ignore[arg-type]
                 outer = GetMessageClass(kind)()
                 outer.MergeFrom(GetMessageClass(kind)(**{field.name: [inner] if field.is_repeated else inner}))
                 yield where, outer

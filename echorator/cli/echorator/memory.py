@@ -8,12 +8,12 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
+from echorator.cli.echorator.memory_values import KINDS, filter_of, struct_of, time_of
 from echorator.cli.output import memory_tables as tables
 from echorator.cli.text_input import line_of_terminal, lines_of_stdin
 from echorator.host.exits import CommandError, Exit
@@ -22,7 +22,6 @@ from echorator.private_files import open_private
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
 
-KINDS = {"episodic": pb.KIND_EPISODIC, "semantic": pb.KIND_SEMANTIC, "procedural": pb.KIND_PROCEDURAL}
 IMPORT_CHUNK_BYTES = 256 * 1024
 ADD_BATCH = 500
 
@@ -56,31 +55,19 @@ def _show(arguments: argparse.Namespace, message: Any, table: Callable[[Any], No
         table(message)
 
 
-def time_of(text: str) -> float:
-    """Convert an ISO date or time to seconds since 1970, as UTC if it names no zone. Raises CommandError."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(f"{text!r} is no date; write 2026-11-21 or 2026-11-21T18:30", Exit.USAGE) from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-def _filter(arguments: argparse.Namespace) -> pb.Filter:
-    chosen = pb.Filter(session=arguments.session, speaker=arguments.speaker or "", kinds=[KINDS[k] for k in arguments.kind])
-    if arguments.since:
-        chosen.since_s = time_of(arguments.since)
-    if arguments.before:
-        chosen.before_s = time_of(arguments.before)
-    return chosen
-
-
 async def _add(memory: Any, arguments: argparse.Namespace) -> None:
     texts = arguments.texts or lines_of_stdin()
     if not texts:
         raise CommandError("there is no text: give some, or pipe one a line in", Exit.USAGE)
     new = []
     for text in texts:
-        one = pb.NewMemory(text=text, speaker=arguments.speaker or "", pinned=arguments.pinned)
+        one = pb.NewMemory(text=text, speaker=arguments.speaker or "", pinned=arguments.pinned, categories=arguments.category)
+        if arguments.metadata:
+            one.metadata.CopyFrom(struct_of(arguments.metadata))
+        if arguments.standing:
+            one.standing = True
+        if arguments.expires:
+            one.expires_at_s = time_of(arguments.expires)
         if arguments.kind:
             one.kind = KINDS[arguments.kind[0]]
         if arguments.said:
@@ -101,7 +88,11 @@ async def _add(memory: Any, arguments: argparse.Namespace) -> None:
 
 async def _search(memory: Any, arguments: argparse.Namespace) -> None:
     request = pb.RecallRequest(
-        scope=_scope(arguments), query=" ".join(arguments.query), k=arguments.k, filter=_filter(arguments), include_superseded=arguments.all
+        scope=_scope(arguments),
+        query=" ".join(arguments.query),
+        k=arguments.k,
+        filter=filter_of(arguments),
+        include_superseded=arguments.all,
     )
     if arguments.as_of:
         request.as_of_s = time_of(arguments.as_of)
@@ -109,7 +100,7 @@ async def _search(memory: Any, arguments: argparse.Namespace) -> None:
 
 
 async def _list(memory: Any, arguments: argparse.Namespace) -> None:
-    request = pb.ListMemoriesRequest(scope=_scope(arguments), filter=_filter(arguments), text=arguments.text or "", page_size=500)
+    request = pb.ListMemoriesRequest(scope=_scope(arguments), filter=filter_of(arguments), text=arguments.text or "", page_size=500)
     if not arguments.all:
         request.lifecycle = pb.LIFECYCLE_ACTIVE
     left = arguments.limit
@@ -142,7 +133,7 @@ async def _forget(memory: Any, arguments: argparse.Namespace) -> None:
     elif arguments.ids:
         request.ids.ids.extend(arguments.ids)
     else:
-        request.filter.CopyFrom(_filter(arguments))
+        request.filter.CopyFrom(filter_of(arguments))
     _show(arguments, await memory.Forget(request), tables.forgotten)
 
 

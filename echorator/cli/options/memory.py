@@ -9,6 +9,7 @@ from typing import Protocol
 from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
 
 KINDS = ("episodic", "semantic", "procedural")
+ACTS = ("tells", "asks", "orders", "chats", "supposes", "quotes")
 EMBEDDER_HELP = "model of the vectors: hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
 
 
@@ -39,6 +40,13 @@ def _filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speaker", metavar="NAME", help="only what this speaker said")
     parser.add_argument("--since", metavar="DATE", help="only what was said on this date or later, such as 2026-11-21")
     parser.add_argument("--before", metavar="DATE", help="only what was said before this date")
+    parser.add_argument("--act", action="append", default=[], choices=ACTS, help="only what does this; may be repeated")
+    parser.add_argument("--source", action="append", default=[], metavar="NAME", help="only from this source; may be repeated")
+    parser.add_argument("--category", action="append", default=[], metavar="LABEL", help="only with one of these labels; may be repeated")
+    parser.add_argument(
+        "--metadata", action="append", default=[], metavar="NAME=VALUE", help="only with this value in the metadata; may be repeated"
+    )
+    parser.add_argument("--where", metavar="JSON", help="a whole Filter of the API, with any, all and none, as its JSON")
 
 
 class _Action(Protocol):
@@ -72,6 +80,10 @@ def _add_memories(action: _Action) -> None:
     add.add_argument("--said", metavar="DATE", help="time at which it was said [now]")
     add.add_argument("--importance", type=float, metavar="I", help="importance, 0..1 [estimated]")
     add.add_argument("--pinned", action="store_true", help="never forget the memories")
+    add.add_argument("--standing", action="store_true", help="put the memories into every context")
+    add.add_argument("--metadata", action="append", default=[], metavar="NAME=VALUE", help="a value of your own; may be repeated")
+    add.add_argument("--category", action="append", default=[], metavar="LABEL", help="a label; may be repeated")
+    add.add_argument("--expires", metavar="DATE", help="time from which they are not recalled any more, and are erased [never]")
 
     search = action("search", "find the most relevant memories, with scores by signal")
     search.add_argument("query", nargs="+", metavar="QUERY")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Value
 from rich.markup import escape
 from rich.table import Table
 
@@ -29,6 +32,11 @@ def _clean(text: str) -> str:
 def day(at_s: float) -> str:
     """Format seconds since 1970 as an ISO date; "" for 0."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d") if at_s else ""
+
+
+def moment(at_s: float) -> str:
+    """Format seconds since 1970 as an ISO time of UTC, to the minute; "" for 0."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M UTC") if at_s else ""
 
 
 def _kind(kind: int) -> str:
@@ -90,6 +98,8 @@ def listing(response: pb.ListMemoriesResponse) -> None:
     table.add_column("memory", overflow="fold", ratio=1)
     for m in response.memories:
         marks = [mark for holds, mark in ((m.pinned, "pinned"), (m.valid_to_s, "no longer holds"), (m.lifecycle == 2, "archived")) if holds]
+        marks += [f"expires {day(m.expires_at_s)}"] if m.expires_at_s else []
+        marks += [_clean(label) for label in m.categories]
         note = f" [dim]({', '.join(marks)})[/dim]" if marks else ""
         text = _clean(f"{m.speaker}: {m.text}" if m.speaker else m.text)
         table.add_row(str(m.id), day(m.said_at_s), _kind(m.kind), str(m.uses), text + note)
@@ -123,6 +133,9 @@ def one(memory: pb.Memory, history: pb.HistoryResponse) -> None:
         "affect": f"valence {memory.affect.valence:+.2f}, arousal {memory.affect.arousal:.2f}",
         "used": f"{memory.uses} times, last {day(memory.last_used_s)}",
         "names": ", ".join(memory.entities),
+        "categories": ", ".join(memory.categories),
+        "metadata": ", ".join(f"{name} = {_value(value)}" for name, value in sorted(memory.metadata.fields.items())),
+        "expires": moment(memory.expires_at_s),
         "made of": _ids(memory.derived_from) if memory.derived_from else "",
         "superseded by": str(memory.superseded_by or ""),
         "source": memory.source,
@@ -135,6 +148,12 @@ def one(memory: pb.Memory, history: pb.HistoryResponse) -> None:
         detail = f": {_clean(change.detail)}" if change.detail else ""
         table.add_row("", f"[dim]{day(change.at_s)} {change.action}{detail}[/dim]")
     _console().print(table)
+
+
+def _value(value: Value) -> str:
+    """Return a value of the metadata as JSON shows it."""
+    plain = MessageToDict(value)
+    return json.dumps(int(plain) if isinstance(plain, float) and plain.is_integer() else plain, ensure_ascii=False)
 
 
 def forgotten(response: pb.ForgetResponse) -> None:
@@ -151,7 +170,10 @@ def imported(response: pb.ImportResponse) -> None:
 
 def consolidated(done: pb.ConsolidateProgress) -> None:
     """Print how many memories were merged, summarised, archived and purged."""
-    print(f"merged {done.merged}, summarised into {done.summaries}, archived {done.archived}, purged {done.purged}")
+    print(
+        (f"erased {done.expired} expired, " if done.expired else "")
+        + f"merged {done.merged}, summarised into {done.summaries}, archived {done.archived}, purged {done.purged}"
+    )
 
 
 def checked(done: pb.CheckResponse) -> None:

@@ -44,7 +44,7 @@ class Merge:
 
 def alike(a: Memory, b: Memory, cosine: float, similarity: float) -> bool:
     """Return whether two memories are duplicates; `similarity` is the least cosine for those that do not say the same."""
-    if a.speaker != b.speaker or a.kind == Kind.PROCEDURAL != b.kind or a.holds != b.holds or a.metadata != b.metadata:
+    if a.speaker != b.speaker or a.kind == Kind.PROCEDURAL != b.kind or a.holds != b.holds or a.labels != b.labels:
         return False
     if (a.source == SOURCE) != (b.source == SOURCE):
         return False  # an observation only stands for its passages

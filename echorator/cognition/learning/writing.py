@@ -6,11 +6,11 @@ the texts in between. Feeds `coherence` and the store.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-from echorator.cognition.memory import NO_VECTOR, Ids, Kind, Memory, Vector
+from echorator.cognition.memory import NO_VECTOR, Ids, Kind, Memory, MetadataValue, Vector
 from echorator.cognition.reading.acts import act_of
 from echorator.cognition.reading.facts import facts_of
 from echorator.cognition.reading.salience import entities_of, importance_of
@@ -42,6 +42,9 @@ class Told:
     facts: tuple[Fact, ...] | None = None
     standing: bool | None = None
     source: str = "api"
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    expires_s: float = 0.0  # 0: never
 
 
 def check_text(text: str, where: str) -> str:
@@ -102,6 +105,9 @@ def _memory_of(told: Told, session: str, now_s: float, earlier: Sequence[Fact]) 
         act=act,
         facts=facts,
         standing=stands(told.text, act, facts) if told.standing is None else told.standing,
+        expires_s=told.expires_s,
+        categories=told.categories,
+        metadata=told.metadata,
         last_used_s=now_s,
         key=told.key or _key_of(told, act, facts),
         entities=entities_of(told.text),

@@ -42,7 +42,7 @@ def decide(new: Sequence[Memory], known: Mapping[Topic, Sequence[Memory]]) -> De
 
     A fact ends what `ends` says of the facts that were said no later; one that was said later ends the new one's. A fact less certain
     than `CERTAIN` ends nothing, so that both stand. A memory that repeats the text and the speaker of a stored one with a common topic
-    is not added where neither has a key: it counts as a use of the stored one, whose `said_s` moves forward.
+    and the same labels is not added where neither has a key: it counts as a use of the stored one, whose `said_s` moves forward.
 
     Args:
         new: the memories in the order in which they were told.
@@ -92,7 +92,7 @@ class _Deciding:
         """Return the id of the stored memory without a key whose text and speaker the new one repeats, or 0."""
         text = self._plain_of(memory.text)
         others = (self._memories[end] for topic in topics_of(memory)[:1] for end in self._about[topic] if end > 0)
-        return next((m.id for m in others if m.holds and not m.key and m.speaker == memory.speaker and self._plain_of(m.text) == text), 0)
+        return next((m.id for m in others if m.holds and not m.key and _alike(m, memory) and self._plain_of(m.text) == text), 0)
 
     def _confront(self, topic: Topic, me: int, other: int) -> None:
         """End the facts of one topic that the later one of two memories contradicts."""
@@ -133,6 +133,11 @@ class _Deciding:
         add = tuple(self._memories[end] if end < 0 else None for end in self._ends)
         repeats = tuple(max(end, 0) for end in self._ends)
         return Decision(add, repeats, tuple(patches), tuple(i for i in self._closed if i > 0))
+
+
+def _alike(a: Memory, b: Memory) -> bool:
+    """Return whether two memories of one text are the same to their caller."""
+    return a.speaker == b.speaker and a.labels == b.labels
 
 
 def _is_over(memory: Memory) -> bool:

@@ -49,6 +49,7 @@ class OpenNamespace:
         self.curve = DEFAULT_CURVE  # Invariant: DEFAULT_CURVE until there were LEAST_SAMPLES of feedback
         self.patterns: Patterns | None = None  # None: not read yet
         self.standing: set[int] = set()  # ids of the indexed memories that belong into every context
+        self.expiry: dict[int, float] = {}  # when those of the indexed memories expire that do, by id
         self.observed = False  # whether there may be observations in the index
         self.fits: dict[int, float] = {}  # how well memories put into contexts lately fitted, by id. Invariant: at most MAX_SAMPLES
         self._samples: list[tuple[float, bool]] = []  # fits and whether feedback was good, oldest first. Invariant: at most MAX_SAMPLES
@@ -127,12 +128,19 @@ class OpenNamespace:
             self._note(memory)
 
     def _note(self, memory: Memory) -> None:
-        """List a memory among those that belong into every context, or not, and note whether it is an observation."""
+        """List a memory among those that belong into every context or that expire, or not, and note whether it is an observation."""
         self.observed = self.observed or memory.source == OBSERVATION
         if (memory.standing or memory.pinned) and memory.holds:
             self.standing.add(memory.id)
         else:
             self.standing.discard(memory.id)
+        self.expiry.pop(memory.id, None)
+        if memory.expires_s:
+            self.expiry[memory.id] = memory.expires_s
+
+    def expired(self, now_s: float) -> set[int]:
+        """Return the ids of the indexed memories that have expired by `now_s`."""
+        return {memory_id for memory_id, expires_s in list(self.expiry.items()) if expires_s <= now_s}
 
     def name(self, memory_id: int, before: Iterable[str], after: Iterable[str]) -> None:
         """Change the entities under whose names a memory is listed from `before` to `after`."""
@@ -164,6 +172,7 @@ class OpenNamespace:
         for memory_id in ids:
             self.index.remove(memory_id)
             self.standing.discard(memory_id)
+            self.expiry.pop(memory_id, None)
         add_to_index(self.index, rows, self.embedder)
         for memory in rows:
             self._note(memory)

@@ -83,10 +83,10 @@ def judged(recalled: Recalled, topic: Topic, weight: float, at_s: float) -> Reca
 
 
 def admits(asked: Asked, memory: Memory, now_s: float) -> bool:
-    """Return whether the filter admits the memory and it is valid at `as_of_s`, or else at `now_s`."""
+    """Return whether the filter admits the memory, it has not expired by `now_s`, and it is valid at `as_of_s`, or else at `now_s`."""
     at_s = now_s if asked.as_of_s is None else asked.as_of_s
     valid = memory.valid_from_s <= at_s and (asked.superseded or not 0 < memory.valid_to_s <= at_s)
-    return valid and asked.filter.admits(memory)
+    return valid and not memory.expired(now_s) and asked.filter.admits(memory)
 
 
 def unit(vector: Vector, dimension: int, where: str) -> Vector:

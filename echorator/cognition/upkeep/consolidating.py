@@ -1,4 +1,4 @@
-"""Consolidate a namespace: merge duplicates, summarise old talk, archive what has faded, purge what was archived long ago.
+"""Consolidate a namespace: erase what has expired, merge duplicates, summarise old talk, archive and purge what has faded.
 
 Fed by `api`; the decisions are those of `consolidation` and `forgetting`.
 """
@@ -19,6 +19,7 @@ from echorator.cognition.learning.forgetting import faded, purgeable
 from echorator.cognition.learning.writing import Told, embedded_text
 from echorator.cognition.memory import Action, Batch, Kind, Lifecycle, Memory, Patch
 from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.upkeep.patching import write_patches
 from echorator.cognition.upkeep.patterns import PatternLearning
 from echorator.errors import EchoratorError
@@ -43,6 +44,7 @@ class Progress:
     summaries: int = 0
     archived: int = 0
     purged: int = 0
+    expired: int = 0
 
 
 class Consolidation:
@@ -56,19 +58,27 @@ class Consolidation:
         self._summarise = summarise
 
     async def consolidate(
-        self, opened: OpenNamespace, similarity: float | None, bound: int | None, dry_run: bool, now_s: float | None = None
+        self, owner: Owner, similarity: float | None, bound: int | None, dry_run: bool, now_s: float | None = None
     ) -> AsyncIterator[Progress]:
-        """Merge duplicates, summarise old talk, archive faded memories and purge old archived ones; yield the progress.
+        """Erase what has expired, merge duplicates, summarise old talk, archive faded memories and purge old archived ones.
+
+        Yields the progress. Raises MemoryNotFoundError where there is no such namespace.
 
         Args:
-            opened: the namespace.
+            owner: whose namespace it is.
             similarity: least cosine of duplicates; None: `DUPLICATE_SIMILARITY`.
             bound: the most active memories that may stay; None: no bound.
             dry_run: count what would be done, and write nothing.
             now_s: the time that ages are measured to; None: the present time.
         """
         now_s = time.time() if now_s is None else now_s
-        done = Progress("merging", 0.0)
+        done = Progress("expiring", 0.0)
+        yield done
+        expired = await self._expired(await self._cognition.existing(owner), now_s)
+        if expired and not dry_run:
+            await self._cognition.forget(owner, expired)
+        opened = await self._cognition.existing(owner)
+        done = replace(done, stage="merging", expired=len(expired))
         yield done
         found = await asyncio.to_thread(self._merges, opened, similarity or DUPLICATE_SIMILARITY)
         for start in range(0, len(found), WRITE_BATCH):
@@ -112,6 +122,11 @@ class Consolidation:
         if not dry_run:
             await self._patterns.learn(opened)
         yield replace(done, stage="done", fraction=1.0)
+
+    async def _expired(self, opened: OpenNamespace, now_s: float) -> list[int]:
+        """Return the ids of the memories that have expired, archived ones too."""
+        archived = await asyncio.to_thread(lambda: [m.id for m in self._store.archived(opened.namespace) if m.expired(now_s)])
+        return sorted({*opened.expired(now_s), *archived})
 
     def _merges(self, opened: OpenNamespace, similarity: float) -> list[Merge]:
         with self._cognition.stages.timed("consolidate"):

@@ -1,6 +1,7 @@
 # mypy: disable-error-code="type-arg"
 from echorator.rpc.v1 import common_pb2 as _common_pb2
 from echorator.rpc.v1 import model_pb2 as _model_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -109,7 +110,7 @@ class Fact(_message.Message):
     def __init__(self, subject: _Optional[str] = ..., attribute: _Optional[str] = ..., value: _Optional[str] = ..., type: _Optional[_Union[FactType, str]] = ..., claim: _Optional[_Union[Claim, str]] = ..., certainty: _Optional[float] = ..., valid_to_s: _Optional[float] = ...) -> None: ...
 
 class Memory(_message.Message):
-    __slots__ = ("id", "kind", "text", "speaker", "session", "said_at_s", "valid_from_s", "valid_to_s", "importance", "affect", "pinned", "lifecycle", "source", "derived_from", "superseded_by", "uses", "last_used_s", "key", "entities", "facts", "act", "standing")
+    __slots__ = ("id", "kind", "text", "speaker", "session", "said_at_s", "valid_from_s", "valid_to_s", "importance", "affect", "pinned", "lifecycle", "source", "derived_from", "superseded_by", "uses", "last_used_s", "key", "entities", "facts", "act", "standing", "metadata", "categories", "expires_at_s")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -132,6 +133,9 @@ class Memory(_message.Message):
     FACTS_FIELD_NUMBER: _ClassVar[int]
     ACT_FIELD_NUMBER: _ClassVar[int]
     STANDING_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_S_FIELD_NUMBER: _ClassVar[int]
     id: int
     kind: Kind
     text: str
@@ -154,10 +158,13 @@ class Memory(_message.Message):
     facts: _containers.RepeatedCompositeFieldContainer[Fact]
     act: Act
     standing: bool
-    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[Kind, str]] = ..., text: _Optional[str] = ..., speaker: _Optional[str] = ..., session: _Optional[str] = ..., said_at_s: _Optional[float] = ..., valid_from_s: _Optional[float] = ..., valid_to_s: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[_Union[Affect, _Mapping]] = ..., pinned: bool = ..., lifecycle: _Optional[_Union[Lifecycle, str]] = ..., source: _Optional[str] = ..., derived_from: _Optional[_Iterable[int]] = ..., superseded_by: _Optional[int] = ..., uses: _Optional[int] = ..., last_used_s: _Optional[float] = ..., key: _Optional[str] = ..., entities: _Optional[_Iterable[str]] = ..., facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., act: _Optional[_Union[Act, str]] = ..., standing: bool = ...) -> None: ...
+    metadata: _struct_pb2.Struct
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    expires_at_s: float
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[Kind, str]] = ..., text: _Optional[str] = ..., speaker: _Optional[str] = ..., session: _Optional[str] = ..., said_at_s: _Optional[float] = ..., valid_from_s: _Optional[float] = ..., valid_to_s: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[_Union[Affect, _Mapping]] = ..., pinned: bool = ..., lifecycle: _Optional[_Union[Lifecycle, str]] = ..., source: _Optional[str] = ..., derived_from: _Optional[_Iterable[int]] = ..., superseded_by: _Optional[int] = ..., uses: _Optional[int] = ..., last_used_s: _Optional[float] = ..., key: _Optional[str] = ..., entities: _Optional[_Iterable[str]] = ..., facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., act: _Optional[_Union[Act, str]] = ..., standing: bool = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., categories: _Optional[_Iterable[str]] = ..., expires_at_s: _Optional[float] = ...) -> None: ...
 
 class NewMemory(_message.Message):
-    __slots__ = ("text", "kind", "speaker", "said_at_s", "importance", "pinned", "key", "embedding", "facts", "standing")
+    __slots__ = ("text", "kind", "speaker", "said_at_s", "importance", "pinned", "key", "embedding", "facts", "standing", "metadata", "categories", "expires_at_s")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +175,9 @@ class NewMemory(_message.Message):
     EMBEDDING_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
     STANDING_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_S_FIELD_NUMBER: _ClassVar[int]
     text: str
     kind: Kind
     speaker: str
@@ -178,7 +188,10 @@ class NewMemory(_message.Message):
     embedding: _containers.RepeatedScalarFieldContainer[float]
     facts: _containers.RepeatedCompositeFieldContainer[Fact]
     standing: bool
-    def __init__(self, text: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., speaker: _Optional[str] = ..., said_at_s: _Optional[float] = ..., importance: _Optional[float] = ..., pinned: bool = ..., key: _Optional[str] = ..., embedding: _Optional[_Iterable[float]] = ..., facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., standing: bool = ...) -> None: ...
+    metadata: _struct_pb2.Struct
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    expires_at_s: float
+    def __init__(self, text: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., speaker: _Optional[str] = ..., said_at_s: _Optional[float] = ..., importance: _Optional[float] = ..., pinned: bool = ..., key: _Optional[str] = ..., embedding: _Optional[_Iterable[float]] = ..., facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., standing: bool = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., categories: _Optional[_Iterable[str]] = ..., expires_at_s: _Optional[float] = ...) -> None: ...
 
 class RememberRequest(_message.Message):
     __slots__ = ("scope", "memories")
@@ -221,18 +234,54 @@ class Weights(_message.Message):
     def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ...) -> None: ...
 
 class Filter(_message.Message):
-    __slots__ = ("kinds", "session", "speaker", "since_s", "before_s")
+    __slots__ = ("kinds", "session", "speaker", "since_s", "before_s", "acts", "sources", "categories", "metadata", "text", "all", "any", "none")
     KINDS_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
     SINCE_S_FIELD_NUMBER: _ClassVar[int]
     BEFORE_S_FIELD_NUMBER: _ClassVar[int]
+    ACTS_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    ANY_FIELD_NUMBER: _ClassVar[int]
+    NONE_FIELD_NUMBER: _ClassVar[int]
     kinds: _containers.RepeatedScalarFieldContainer[Kind]
     session: str
     speaker: str
     since_s: float
     before_s: float
-    def __init__(self, kinds: _Optional[_Iterable[_Union[Kind, str]]] = ..., session: _Optional[str] = ..., speaker: _Optional[str] = ..., since_s: _Optional[float] = ..., before_s: _Optional[float] = ...) -> None: ...
+    acts: _containers.RepeatedScalarFieldContainer[Act]
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    metadata: _containers.RepeatedCompositeFieldContainer[MetadataCondition]
+    text: str
+    all: _containers.RepeatedCompositeFieldContainer[Filter]
+    any: _containers.RepeatedCompositeFieldContainer[Filter]
+    none: _containers.RepeatedCompositeFieldContainer[Filter]
+    def __init__(self, kinds: _Optional[_Iterable[_Union[Kind, str]]] = ..., session: _Optional[str] = ..., speaker: _Optional[str] = ..., since_s: _Optional[float] = ..., before_s: _Optional[float] = ..., acts: _Optional[_Iterable[_Union[Act, str]]] = ..., sources: _Optional[_Iterable[str]] = ..., categories: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Iterable[_Union[MetadataCondition, _Mapping]]] = ..., text: _Optional[str] = ..., all: _Optional[_Iterable[_Union[Filter, _Mapping]]] = ..., any: _Optional[_Iterable[_Union[Filter, _Mapping]]] = ..., none: _Optional[_Iterable[_Union[Filter, _Mapping]]] = ...) -> None: ...
+
+class MetadataCondition(_message.Message):
+    __slots__ = ("name", "equals", "one_of", "at_least", "above", "at_most", "below", "exists")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EQUALS_FIELD_NUMBER: _ClassVar[int]
+    ONE_OF_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_FIELD_NUMBER: _ClassVar[int]
+    ABOVE_FIELD_NUMBER: _ClassVar[int]
+    AT_MOST_FIELD_NUMBER: _ClassVar[int]
+    BELOW_FIELD_NUMBER: _ClassVar[int]
+    EXISTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    equals: _struct_pb2.Value
+    one_of: _struct_pb2.ListValue
+    at_least: _struct_pb2.Value
+    above: _struct_pb2.Value
+    at_most: _struct_pb2.Value
+    below: _struct_pb2.Value
+    exists: bool
+    def __init__(self, name: _Optional[str] = ..., equals: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., one_of: _Optional[_Union[_struct_pb2.ListValue, _Mapping]] = ..., at_least: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., above: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., at_most: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., below: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., exists: bool = ...) -> None: ...
 
 class RecallRequest(_message.Message):
     __slots__ = ("scope", "query", "k", "filter", "as_of_s", "include_superseded", "weights", "embedding")
@@ -335,7 +384,7 @@ class ListMemoriesResponse(_message.Message):
     def __init__(self, memories: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateMemoryRequest(_message.Message):
-    __slots__ = ("scope", "id", "text", "kind", "importance", "pinned", "lifecycle", "valid_to_s")
+    __slots__ = ("scope", "id", "text", "kind", "importance", "pinned", "lifecycle", "valid_to_s", "standing", "metadata", "add_categories", "remove_categories", "expires_at_s")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -344,6 +393,11 @@ class UpdateMemoryRequest(_message.Message):
     PINNED_FIELD_NUMBER: _ClassVar[int]
     LIFECYCLE_FIELD_NUMBER: _ClassVar[int]
     VALID_TO_S_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ADD_CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_S_FIELD_NUMBER: _ClassVar[int]
     scope: _common_pb2.Scope
     id: int
     text: str
@@ -352,7 +406,12 @@ class UpdateMemoryRequest(_message.Message):
     pinned: bool
     lifecycle: Lifecycle
     valid_to_s: float
-    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., id: _Optional[int] = ..., text: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., importance: _Optional[float] = ..., pinned: bool = ..., lifecycle: _Optional[_Union[Lifecycle, str]] = ..., valid_to_s: _Optional[float] = ...) -> None: ...
+    standing: bool
+    metadata: _struct_pb2.Struct
+    add_categories: _containers.RepeatedScalarFieldContainer[str]
+    remove_categories: _containers.RepeatedScalarFieldContainer[str]
+    expires_at_s: float
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., id: _Optional[int] = ..., text: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., importance: _Optional[float] = ..., pinned: bool = ..., lifecycle: _Optional[_Union[Lifecycle, str]] = ..., valid_to_s: _Optional[float] = ..., standing: bool = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., add_categories: _Optional[_Iterable[str]] = ..., remove_categories: _Optional[_Iterable[str]] = ..., expires_at_s: _Optional[float] = ...) -> None: ...
 
 class ForgetRequest(_message.Message):
     __slots__ = ("scope", "ids", "filter", "everything")
@@ -505,20 +564,22 @@ class ConsolidateRequest(_message.Message):
     def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., duplicate_similarity: _Optional[float] = ..., max_memories: _Optional[int] = ..., dry_run: bool = ...) -> None: ...
 
 class ConsolidateProgress(_message.Message):
-    __slots__ = ("stage", "progress", "merged", "summaries", "archived", "purged")
+    __slots__ = ("stage", "progress", "merged", "summaries", "archived", "purged", "expired")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     MERGED_FIELD_NUMBER: _ClassVar[int]
     SUMMARIES_FIELD_NUMBER: _ClassVar[int]
     ARCHIVED_FIELD_NUMBER: _ClassVar[int]
     PURGED_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_FIELD_NUMBER: _ClassVar[int]
     stage: str
     progress: float
     merged: int
     summaries: int
     archived: int
     purged: int
-    def __init__(self, stage: _Optional[str] = ..., progress: _Optional[float] = ..., merged: _Optional[int] = ..., summaries: _Optional[int] = ..., archived: _Optional[int] = ..., purged: _Optional[int] = ...) -> None: ...
+    expired: int
+    def __init__(self, stage: _Optional[str] = ..., progress: _Optional[float] = ..., merged: _Optional[int] = ..., summaries: _Optional[int] = ..., archived: _Optional[int] = ..., purged: _Optional[int] = ..., expired: _Optional[int] = ...) -> None: ...
 
 class Pattern(_message.Message):
     __slots__ = ("id", "label", "weight", "count", "similarity", "memory_ids", "last_seen_s")

@@ -198,7 +198,7 @@ class CognitionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Consolidate(self, request, context):
-        """Merge near-duplicates, summarise clusters, archive what has faded, purge what was archived long ago.
+        """Erase what has expired, merge near-duplicates, summarise clusters, archive what has faded, purge what was archived long ago.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
