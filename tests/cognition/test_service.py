@@ -332,7 +332,7 @@ async def test_patterns_map_state_and_namespaces(memory: Memory) -> None:
     again = await memory.stub.GetMap(pb.GetMapRequest(scope=memory.scope()))
     assert [(p.x, p.y) for p in again.points] == [(p.x, p.y) for p in drawn.points]
     state = await memory.stub.GetState(pb.GetStateRequest(scope=memory.scope()))
-    assert (state.active, state.index.kind, state.index.size, state.embedder) == (10, "exact", 10, "hashed-v1")
+    assert (state.active, state.index.kind, state.index.size, state.embedder) == (10, "exact", 10, "hashed-v2")
     assert {s.name for s in state.stages} >= {"contextualise", "recall", "coherence", "resonance", "patterns", "map", "forget"}
     spaces = (await memory.stub.ListNamespaces(pb.ListNamespacesRequest(tenant="default"))).namespaces
     assert [n.memories for n in spaces if n.scope.user == memory.user] == [10]
