@@ -2,7 +2,7 @@
 
     python -m bench.memory.understanding [--half dev|kept] [--embedder hashed|minilm] [--show] [SET ...]
 
-Each set is told turn by turn through `Turns.record` to a user of its own, as a chat does, and asked through `Turns.build_context` and
+Each set is told turn by turn through `Experiences.record` to a user of its own, as a chat does, and asked through `Turns.build_context` and
 `Cognition.recall` at their defaults. `--show` lists what went wrong; the kept half is for verification, so it is never shown.
 """
 
@@ -31,12 +31,13 @@ from bench.memory.matching import (
 )
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders.hashed import Embedder, Vectors
+from echorator.cognition.experiences import Experiences, Turn
 from echorator.cognition.memory import Lifecycle, Memory
 from echorator.cognition.recall.context import Message
 from echorator.cognition.recall.recalling import Asked, Owner, Recalled
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
-from echorator.cognition.turns import Bounds, Turn, Turns
+from echorator.cognition.turns import Bounds, Turns
 from echorator.host.opened_memory import embedder_of
 
 BEGIN_S = 1_772_438_400.0  # 2 March 2026, 8 o'clock UTC: when the first turn of each user is told
@@ -67,6 +68,7 @@ class User:
     """One user who tells and asks."""
 
     turns: Turns
+    experiences: Experiences
     cognition: Cognition
     name: str
     told_s: float = BEGIN_S
@@ -77,7 +79,7 @@ class User:
     async def tell(self, text: str, day: int = 0) -> list[int]:
         """Tell one turn and return the ids of the memories that it became."""
         self.told_s = max(self.told_s + TURN_S, BEGIN_S + day * DAY_S)
-        recorded = await self.turns.record(self.owner(f"day {day}"), Turn(text, "", at_s=self.told_s))
+        recorded = await self.experiences.record(self.owner(f"day {day}"), Turn(text, "", at_s=self.told_s))
         return list(recorded.memory_ids)
 
     async def prompt(self, question: str) -> list[str]:
@@ -126,10 +128,10 @@ class Bench:
     embedder: str
 
     def __post_init__(self) -> None:
-        self._turns = Turns(self.cognition)
+        self._turns, self._experiences = Turns(self.cognition), Experiences(self.cognition)
 
     def user(self, name: str) -> User:
-        return User(self._turns, self.cognition, name)
+        return User(self._turns, self._experiences, self.cognition, name)
 
 
 def certainty(found: Sequence[Recalled]) -> float:
