@@ -9,7 +9,7 @@ returns raises it. Feeds the writing of memories, every query, and the hashed em
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -67,6 +67,13 @@ def stem(word: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
+def beginning(word: str) -> str:
+    """Return the term of a word's first letters, which forms and compounds share (Zahnarzt and Zahnarzttermin); "" for short words."""
+    word = base_of(word)
+    return f"{word[:_BEGINNING]}-" if _LETTERS.match(word) else ""
+
+
+@lru_cache(maxsize=65_536)
 def term_id(term: str) -> int:
     """Return the 64 bits that stand for a term; they are the same in every process."""
     return int.from_bytes(blake2b(term.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
@@ -89,7 +96,8 @@ def terms(text: str) -> list[str]:
 
 def _terms(text: str, stop: frozenset[str]) -> list[str]:
     said = [w for w in _said(text) if w not in stop]
-    return list(islice(chain(map(stem, said), _other_spellings(text, said), _beginnings(said)), MAX_TERMS))
+    beginnings = filter(None, map(beginning, said))
+    return list(islice(chain(map(stem, said), _other_spellings(text, said), beginnings), MAX_TERMS))
 
 
 def _said(text: str) -> list[str]:
@@ -117,24 +125,18 @@ def _pairs(parts: Sequence[str]) -> list[str]:
 
 def _other_spellings(text: str, found: Sequence[str]) -> Iterator[str]:
     """Yield the terms by which numbers, codes and compounds are found that are written with other spaces or dashes."""
-    for word in found:
-        if _DIGIT.search(word) and not word.isdigit():
-            yield from (part for part in _PARTS.findall(word) if part != word)
-    for number in _NUMBER.finditer(text):
-        digits = "".join(c for c in number[0] if c.isdigit())
-        if len(digits) >= _TELLING and len(digits) != len(number[0]):
-            yield digits
-        if len(digits) > _SUBSCRIBER:
-            yield digits[-_SUBSCRIBER:]
+    if _DIGIT.search(text):
+        for word in found:
+            if _DIGIT.search(word) and not word.isdigit():
+                yield from _PARTS.findall(word)
+        for number in _NUMBER.finditer(text):
+            digits = "".join(c for c in number[0] if c.isdigit())
+            if len(digits) >= _TELLING and len(digits) != len(number[0]):
+                yield digits
+            if len(digits) > _SUBSCRIBER:
+                yield digits[-_SUBSCRIBER:]
     if "-" in text:
         yield from (compound[0].replace("-", "") for compound in _HYPHENS.finditer(text))
-
-
-def _beginnings(said: Iterable[str]) -> Iterator[str]:
-    """Yield the beginnings of words, which forms and compounds share: Zahnarzt and Zahnarzttermin, alergico and alergia."""
-    for word in map(base_of, said):
-        if _LETTERS.match(word):
-            yield f"{word[:_BEGINNING]}-"
 
 
 def ids_of(terms: list[str]) -> Ids:
