@@ -182,7 +182,7 @@ def _parted(text: str, now_s: float) -> _Said:
     """Part the passages of a turn; equal ones are told once."""
     said = _Said()
     places: dict[str, int] = {}
-    for passage in _joined(list(dict.fromkeys(passages(text)))):
+    for passage in _joined(list(dict.fromkeys(passages(text, lambda sentence: request_of(sentence) is not None)))):
         request = request_of(passage)
         if request is not None and request.kind == "forget":
             said.forget.append(request)

@@ -79,16 +79,6 @@ def test_a_question_for_one_fact_is_read(question: str, topic: tuple[str, str] |
     assert topic_asked(question) == topic
 
 
-def test_sentences_end_where_people_end_them() -> None:
-    assert sentences("Dr. Smith came at 10.30. He left!  Why?\nNobody knows") == [
-        "Dr. Smith came at 10.30.",
-        "He left!",
-        "Why?",
-        "Nobody knows",
-    ]
-    assert sentences(" \n ") == []
-
-
 @pytest.mark.parametrize(
     "text", ["Hello!", "hi there", "thanks a lot", "ok", "What is it?", "Tell me a story.", "Please help", "can you count?", "why"]
 )
