@@ -19,7 +19,7 @@ from echorator.cognition.reading.standing import stands
 from echorator.cognition.reading.values import Act, Fact
 from echorator.cognition.recall.affect import affect_of
 from echorator.cognition.settings import MAX_TEXT_BYTES
-from echorator.cognition.text import date_words, ids_of, plain, words
+from echorator.cognition.text import date_words, ids_of, plain, terms
 from echorator.errors import InvalidRequestError
 
 MOST_EARLIER = 12  # facts told before that a text may refer to
@@ -136,7 +136,7 @@ def read(text: str, speaker: str, earlier: Sequence[Fact] = ()) -> tuple[Act, tu
 
 def terms_of(text: str, speaker: str, said_s: float) -> Ids:
     """Return the ids of the words by which a memory is found, uint64 of shape (n,): its own, its speaker's and its date's."""
-    return ids_of([*words(f"{speaker} {text}"), *date_words(said_s)])
+    return ids_of([*terms(f"{speaker} {text}"), *date_words(said_s)])
 
 
 def with_vectors(memories: Sequence[Memory], vectors: Vector, embedder: int) -> list[Memory]:
