@@ -63,9 +63,10 @@ def _filters(messages: Sequence[pb.Filter], where: str) -> tuple[Filter, ...]:
 
 
 def _searched(text: str, where: str) -> str:
-    if text.lstrip().startswith("*"):
-        raise InvalidRequestError(f'{where}: a search begins with a word; write words, "a phrase" or prefix*')
-    text_query(text)  # raises where it is no search
+    try:
+        text_query(text)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(str(error).replace("text", where, 1)) from error
     return text
 
 

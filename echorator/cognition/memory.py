@@ -275,7 +275,7 @@ class Filter:
             and (not self.sources or memory.source in self.sources)
             and (not self.categories or not self.categories.isdisjoint(memory.categories))
             and all(condition.admits(memory.metadata) for condition in self.metadata)
-            and (not self.text or text_query(self.text)(memory.text))
+            and (not self.text or text_query(self.text).fits(memory.text))
             and all(inner.admits(memory) for inner in self.all)
             and (not self.any or any(inner.admits(memory) for inner in self.any))
             and not any(inner.admits(memory) for inner in self.none)

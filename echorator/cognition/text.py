@@ -89,6 +89,16 @@ def words(text: str) -> list[str]:
     return [stem(w) for w in _said(plain(text)) if w not in _STOP][:MAX_TERMS]
 
 
+def spoken(text: str) -> list[str]:
+    """Return all words of a text in order, folded and whole, stop words too; `stem` gives the stem of each."""
+    return _said(plain(text))
+
+
+def in_unspaced_script(text: str) -> bool:
+    """Return whether any character of the text is of a script without spaces between its words, or of Korean, which glues particles on."""
+    return _UNSPACED.search(text) is not None
+
+
 def terms(text: str) -> list[str]:
     """Return the terms by which a text is found: its words, other spellings of them, and their beginnings; at most `MAX_TERMS`."""
     return _terms(plain(text), _STOP)

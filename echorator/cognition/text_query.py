@@ -1,33 +1,81 @@
-"""Whether a text has the words of a search. Pure; filters use it, and stores that have no full-text index."""
+"""Whether a text has the words of a search, in the same way for filters and in every store.
+
+Words are compared as the lexical index compares them (`text`), so a search agrees with recall in every script. A store looks for the ids of
+the words among the terms of each row before it reads the text, and keeps no index of words beside the rows, in which words of erased texts
+would have to be erased too. Pure; feeds the filters and the stores.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from dataclasses import dataclass
 from functools import lru_cache
 
-from echorator.cognition.text import words
+from echorator.cognition.letters import MARKS
+from echorator.cognition.text import in_unspaced_script, plain, spoken, stem, term_id, words
 from echorator.errors import InvalidRequestError
+
+_HOW = 'write words, "a phrase" or prefix*'
+_TERM_BYTES = 8
+_BETWEEN_WORDS = re.compile(rf"[^\w{MARKS}]|_")
+
+
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """The words that a text must have; `text_query` makes it."""
+
+    characters: tuple[str, ...]  # of scripts without spaces: they stand anywhere in the text
+    phrases: tuple[tuple[str, ...], ...]  # stems that follow each other; a word is a phrase of one
+    prefixes: tuple[tuple[tuple[str, ...], str], ...]  # stems, and how the word after them begins
+    terms: tuple[bytes, ...]  # the ids of the phrases' words that are no stop words, as rows have them
+
+    def fits(self, said: str) -> bool:
+        """Return whether a text has all of it."""
+        if self.characters:
+            squeezed = _squeezed(said)
+            if not all(c in squeezed for c in self.characters):
+                return False
+        if not self.phrases and not self.prefixes:
+            return True
+        found = spoken(said)
+        stems = tuple(map(stem, found))
+        return all(any(stems[i : i + len(p)] == p for i in range(len(stems))) for p in self.phrases) and all(
+            any(found[i].startswith(last) and stems[i - len(before) : i] == before for i in range(len(before), len(found)))
+            for before, last in self.prefixes
+        )
 
 
 @lru_cache(maxsize=64)
-def text_query(text: str) -> Callable[[str], bool]:
-    """Return a predicate for texts that contain all words, "a phrase" and prefix* of the query.
+def text_query(text: str) -> TextQuery:
+    """Return the query for texts that have all words, "a phrase" and prefix* of `text`; all texts fit a blank one.
 
-    It reads queries as the embedded store's full-text search does. Raises InvalidRequestError where a quote is not closed.
+    Words are equal when their stems are. Raises InvalidRequestError where a quote is not closed, or where there is no word.
     """
+    if text.lstrip().startswith("*"):
+        raise InvalidRequestError(f"text: a search begins with a word; {_HOW}")
     if text.count('"') % 2:
-        raise InvalidRequestError('text: a quote is not closed; write words, "a phrase" or prefix*')
-    phrases = [words(part) for part in text.split('"')[1::2]]
-    rest = " ".join(text.split('"')[::2]).split()
-    prefixes = [w[:-1].lower() for w in rest if w.endswith("*") and len(w) > 1]
-    stems = set(words(" ".join(w for w in rest if not w.endswith("*"))))
+        raise InvalidRequestError(f"text: a quote is not closed; {_HOW}")
+    characters: list[str] = []
+    phrases: list[tuple[str, ...]] = []
+    prefixes: list[tuple[tuple[str, ...], str]] = []
+    terms: list[bytes] = []
+    loose = " ".join(text.split('"')[::2]).split()
+    for place, part in enumerate((*loose, *text.split('"')[1::2])):
+        found = spoken(part)
+        if not found:
+            continue
+        if in_unspaced_script(part):
+            characters.append(_squeezed(part))
+        elif part.endswith("*") and place < len(loose):
+            prefixes.append((tuple(map(stem, found[:-1])), found[-1]))
+        else:
+            phrases.append(tuple(map(stem, found)))
+            terms += (term_id(word).to_bytes(_TERM_BYTES, "little") for word in words(part))
+    if text.strip() and not (characters or phrases or prefixes):
+        raise InvalidRequestError(f"text: there is no word in it; {_HOW}")
+    return TextQuery(tuple(characters), tuple(phrases), tuple(prefixes), tuple(dict.fromkeys(terms)))
 
-    def fits(said: str) -> bool:
-        found = words(said)
-        return (
-            stems <= set(found)
-            and all(any(found[i : i + len(p)] == p for i in range(len(found))) for p in phrases if p)
-            and all(any(w.startswith(p) for w in said.lower().split()) for p in prefixes)
-        )
 
-    return fits
+def _squeezed(text: str) -> str:
+    """Return the letters and digits of a text, folded."""
+    return _BETWEEN_WORDS.sub("", plain(text))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 APPLY = """
 local ns, prefix, at_s, origin = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local i, n = 5, #ARGV
+if redis.call('HGET', ARGV[5], ARGV[6]) ~= ns then return redis.error_reply('GONE') end
+local i, n = 7, #ARGV
 local ids, fresh, touched, documents = {}, {}, {}, {}
 local seq, experience = 0, 0
 local function take() local v = ARGV[i]; i = i + 1; return v end
@@ -16,7 +17,8 @@ local function resolved(id) id = tonumber(id); if id < 0 then return ids[-id] en
 local function key(id) return prefix .. 'm:' .. string.format('%d', id) end
 local function note(id, action, detail)
   seq = redis.call('INCR', prefix .. 'seq')
-  redis.call('XADD', prefix .. 'log', seq .. '-0', 'at_s', at_s, 'memory', id, 'action', action, 'detail', detail)
+  redis.call('HSET', prefix .. 'changes', seq, at_s .. '\\n' .. string.format('%d', id) .. '\\n' .. action .. '\\n' .. detail)
+  redis.call('ZADD', prefix .. 'change_ids', seq, seq)
 end
 local function listed(id, facts, command)
   for _, fact in ipairs(cjson.decode(facts or '[]')) do
@@ -126,10 +128,20 @@ return {ids, fresh, seq, experience}
 
 ERASE = """
 local ns, prefix, at_s, origin, tenant = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local quiet = ARGV[6] == '1'
-local erased = 0
-for k = 7, #ARGV do
-  local id = ARGV[k]
+local quiet, whole = ARGV[6] == 'purge', ARGV[6] == 'whole'
+local names, name_of_whole = ARGV[7], ARGV[8]
+local first = 9
+if redis.call('HGET', names, name_of_whole) ~= ns then return redis.error_reply('GONE') end
+local erased, ids, doomed = 0, {}, {}
+for k = first, #ARGV do ids[#ids + 1] = ARGV[k]; doomed[ARGV[k]] = true end
+if whole then
+  for _, key in ipairs({'active', 'archived'}) do
+    for _, id in ipairs(redis.call('ZRANGE', prefix .. key, 0, -1)) do
+      if not doomed[id] then ids[#ids + 1] = id; doomed[id] = true end
+    end
+  end
+end
+for _, id in ipairs(ids) do
   local name = prefix .. 'm:' .. id
   if redis.call('EXISTS', name) == 1 then
     erased = erased + 1
@@ -143,11 +155,24 @@ for k = 7, #ARGV do
     redis.call('DEL', name)
     redis.call('ZREM', prefix .. 'active', id); redis.call('ZREM', prefix .. 'archived', id); redis.call('SREM', prefix .. 'closed', id)
   end
-  local seq = redis.call('INCR', prefix .. 'seq')
-  redis.call('XADD', prefix .. 'log', seq .. '-0', 'at_s', at_s, 'memory', id, 'action', 'erased', 'detail', quiet and 'faded' or '')
 end
-local ids = {}
-for k = 7, #ARGV do ids[#ids + 1] = ARGV[k] end
+if whole then
+  for _, key in ipairs({'keys', 'links', 'changes', 'change_ids', 'seq', 'experience', 'experiences', 'experience_ids', 'goals',
+                        'documents', 'stating', 'active', 'archived', 'closed'}) do
+    redis.call('DEL', prefix .. key)
+  end
+  redis.call('HDEL', names, name_of_whole)
+else
+  for _, link in ipairs(redis.call('HKEYS', prefix .. 'links')) do
+    local a, b = link:match('^(%d+):(%d+):')
+    if doomed[a] or doomed[b] then redis.call('HDEL', prefix .. 'links', link) end
+  end
+  for _, id in ipairs(ids) do
+    local seq = redis.call('INCR', prefix .. 'seq')
+    redis.call('HSET', prefix .. 'changes', seq, at_s .. '\\n' .. id .. '\\nerased\\n' .. (quiet and 'faded' or ''))
+    redis.call('ZADD', prefix .. 'change_ids', seq, seq)
+  end
+end
 if not quiet then redis.call('HINCRBY', '__ERASURES__', tenant, 1) end
 redis.call('XADD', '__FEED__', 'MAXLEN', '~', 100000, '*', 'ns', ns, 'ids', table.concat(ids, ','), 'origin', origin,
   'documents', quiet and '' or '*')

@@ -22,10 +22,11 @@ import numpy as np
 import redis
 
 from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Receipt
+from echorator.cognition.storing.erasing import doomed_by, quotes
 from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, LIGHT, operations, read_field
 from echorator.cognition.storing.redis_scripts import APPLY, ERASE
-from echorator.cognition.storing.store import Counts, MemoryNotFoundError, StoreDamagedError, StoreUnavailableError
-from echorator.cognition.text_query import text_query
+from echorator.cognition.storing.sql_filter import with_text
+from echorator.cognition.storing.store import Counts, MemoryNotFoundError, NamespaceGoneError, StoreDamagedError, StoreUnavailableError
 from echorator.errors import InvalidRequestError, ResourceError
 
 _log = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ class RedisStore:
             text = str(error)
             if text.startswith("MISSING "):
                 raise MemoryNotFoundError(f"there is no memory {text.split(' ')[1]}") from error
+            if text.startswith("GONE"):
+                raise NamespaceGoneError("the namespace was erased meanwhile") from error
             if "OOM" in text or "MISCONF" in text:
                 raise ResourceError(f"Redis at {self._where} takes no writes ({text}); nothing of this request was stored") from error
             if "LOADING" in text or "READONLY" in text or "MASTERDOWN" in text:
@@ -91,18 +94,25 @@ class RedisStore:
                 "remembering it again with the same key is safe"
             ) from error
 
+    def _listed(self, key: tuple[str, str, str]) -> tuple[str, str]:
+        """Return the hash that lists the namespaces of a tenant, and the field of this one."""
+        tenant, agent, user = key
+        return f"{self._prefix}:tenant:{tenant}", f"{agent}\0{user}"
+
     def _name(self, namespace: Namespace, name: str) -> str:
         return f"{self._prefix}:{{{namespace.id}}}:{name}"
 
     # Writing
 
     def write(self, namespace: Namespace, batch: Batch, at_s: float) -> Future[Receipt]:
+        if self._closing.is_set():
+            refused: Future[Receipt] = Future()
+            refused.set_exception(ResourceError("the memory is closed"))
+            return refused
         return self._writers.submit(self._write, namespace, batch, at_s)
 
     def _write(self, namespace: Namespace, batch: Batch, at_s: float) -> Receipt:
-        if self._closing.is_set():
-            raise ResourceError("the memory is closed")
-        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin]
+        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin, *self._listed(namespace.key)]
         ids, fresh, seq, experience = self._call(lambda: self._apply(args=[*head, *operations(batch)]))
         return Receipt(tuple(ids), tuple(bool(f) for f in fresh), int(seq), int(experience))
 
@@ -117,7 +127,7 @@ class RedisStore:
         return self._call(work)
 
     def namespace(self, tenant: str, agent: str, user: str, create: bool) -> Namespace | None:
-        key, field = f"{self._prefix}:tenant:{tenant}", f"{agent}\0{user}"
+        key, field = self._listed((tenant, agent, user))
 
         def work() -> int:
             known = self._redis.hget(key, field)
@@ -136,38 +146,28 @@ class RedisStore:
         return erased
 
     def _erase_now(self, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
+        if ids is None:
+            return self._run_erase(namespace, "whole", (), at_s)
         r, name = self._redis, self._name
         rows = {m.id: m for m in self.everything(namespace, False)}
-        doomed = set(rows) if ids is None else {int(i) for i in ids} & set(rows)
-        while True:  # memories that were made of them, and those that were merged into them
-            more = doomed | {i for i, m in rows.items() if set(m.derived_from) & doomed}
-            more |= {part for i in doomed for part in rows[i].derived_from if part in rows}
-            if more == doomed:
-                break
-            doomed = more
-        for link in r.hkeys(name(namespace, "links")):
-            a, b, _ = link.split(b":")
-            if int(a) in doomed or int(b) in doomed:
-                r.hdel(name(namespace, "links"), link)
+        doomed = doomed_by((int(i) for i in ids), {i: m.derived_from for i, m in rows.items()})
         for i, m in rows.items():
             if m.superseded_by in doomed and i not in doomed:
                 r.hset(name(namespace, f"m:{i}"), "superseded_by", 0)
-        for e in self.experiences(namespace, "", 1 << 30):
-            if doomed & {*e.recalled, *e.learned}:
-                r.hdel(name(namespace, "experiences"), e.id)
-                r.zrem(name(namespace, "experience_ids"), e.id)
-        for entry, change in r.xrange(name(namespace, "log")):
-            if int(change[b"memory"]) in doomed:
-                r.xdel(name(namespace, "log"), entry)
+        for experience in self.experiences(namespace, "", 1 << 30):
+            if quotes(experience, doomed):
+                r.hdel(name(namespace, "experiences"), experience.id)
+                r.zrem(name(namespace, "experience_ids"), experience.id)
+        for seq, change in self._changes(namespace, "-inf", "+inf"):
+            if change.memory_id in doomed:
+                r.hdel(name(namespace, "changes"), seq)
+                r.zrem(name(namespace, "change_ids"), seq)
         r.delete(name(namespace, "documents"))
-        head: list[Any] = [namespace.id, name(namespace, ""), repr(at_s), self._origin, namespace.tenant, 0]
-        erased = int(self._erase(args=[*head, *sorted(doomed)]))
-        if ids is None:
-            r.hdel(f"{self._prefix}:tenant:{namespace.tenant}", f"{namespace.agent}\0{namespace.user}")
-            keys = list(r.scan_iter(match=self._name(namespace, "*").replace("[", "\\["), count=1000))
-            if keys:
-                r.delete(*keys)
-        return erased
+        return self._run_erase(namespace, "erase", sorted(doomed), at_s)
+
+    def _run_erase(self, namespace: Namespace, how: str, ids: Sequence[int], at_s: float) -> int:
+        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin, namespace.tenant, how]
+        return int(self._call(lambda: self._erase(args=[*head, *self._listed(namespace.key), *map(int, ids)])))
 
     def _rewrite(self) -> None:
         """Have Redis rewrite its files, which keep deleted values until then."""
@@ -188,8 +188,7 @@ class RedisStore:
         raise ResourceError("the memories are gone, but Redis has not rewritten its files yet; forget again to finish")
 
     def purge(self, namespace: Namespace, ids: Sequence[int], at_s: float) -> None:
-        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin, namespace.tenant, 1]
-        self._call(lambda: self._erase(args=[*head, *map(int, ids)]))
+        self._run_erase(namespace, "purge", ids, at_s)
 
     # Reading
 
@@ -241,11 +240,11 @@ class RedisStore:
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
         sets = {None: ("active", "archived"), Lifecycle.ACTIVE: ("active",), Lifecycle.ARCHIVED: ("archived",)}[lifecycle]
-        wanted = text_query(text)
+        filter_ = with_text(filter_, text)
         found: list[Memory] = []
         ids = [i for i in self._ids(namespace, *sets) if i > after]
         for memory in self._rows(namespace, ids, LIGHT):
-            if filter_.admits(memory) and wanted(memory.text):
+            if filter_.admits(memory):
                 found.append(memory)
                 if len(found) == limit:
                     break
@@ -275,22 +274,29 @@ class RedisStore:
                 weights[pair] = min(1.0, weights.get(pair, 0.0) + float(weight))
         return ((a, b, weight) for (a, b), weight in weights.items())
 
+    def _changes(self, namespace: Namespace, least: int | str, most: int | str, limit: int | None = None) -> Iterator[tuple[int, Change]]:
+        """Yield (seq, change) of the changes with numbers from `least` to `most`, newest first, at most `limit`."""
+
+        def work() -> tuple[list[bytes], list[bytes | None]]:
+            r, name = self._redis, self._name
+            part = {} if limit is None else {"start": 0, "num": limit}
+            numbers = r.zrevrangebyscore(name(namespace, "change_ids"), most, least, **part)
+            return numbers, r.hmget(name(namespace, "changes"), numbers) if numbers else []
+
+        for number, body in zip(*self._call(work), strict=True):
+            if body is not None:
+                at_s, memory, action, detail = body.decode().split("\n", 3)
+                yield int(number), Change(int(number), float(at_s), int(memory), action, detail)
+
     def changed_since(self, namespace: Namespace, seq: int) -> set[int]:
-        entries = self._call(lambda: self._redis.xrange(self._name(namespace, "log"), min=f"{seq + 1}-0"))
-        return {int(change[b"memory"]) for _, change in entries}
+        return {change.memory_id for _, change in self._changes(namespace, seq + 1, "+inf")}
 
     def history(self, namespace: Namespace, memory_id: int, before_seq: int, limit: int) -> list[Change]:
         found: list[Change] = []
-        last = f"{before_seq - 1}-0" if before_seq else "+"
-        while len(found) < limit:
-            entries = self._call(lambda last=last: self._redis.xrevrange(self._name(namespace, "log"), max=last, count=CHUNK))  # type: ignore[misc]
-            for entry, c in entries:
-                seq = int(entry.split(b"-")[0])
-                if not memory_id or int(c[b"memory"]) == memory_id:
-                    found.append(Change(seq, float(c[b"at_s"]), int(c[b"memory"]), c[b"action"].decode(), c[b"detail"].decode()))
-            if len(entries) < CHUNK:
-                break
-            last = f"{seq - 1}-0"
+        last: int | str = before_seq - 1 if before_seq else "+inf"
+        while len(found) < limit and (changes := list(self._changes(namespace, "-inf", last, CHUNK))):
+            found += [change for _, change in changes if memory_id in (0, change.memory_id)]
+            last = changes[-1][0] - 1
         return found[:limit]
 
     def experiences(self, namespace: Namespace, session: str, limit: int) -> list[Experience]:
@@ -326,14 +332,14 @@ class RedisStore:
     def counts(self, namespace: Namespace, embedder: int) -> Counts:
         def work() -> list[Any]:
             pipe = self._redis.pipeline(transaction=False)
-            pipe.zcard(self._name(namespace, "active")).zcard(self._name(namespace, "archived")).scard(self._name(namespace, "closed"))
+            pipe.zcard(self._name(namespace, "active")).zcard(self._name(namespace, "archived"))
+            pipe.zintercard(2, [self._name(namespace, "active"), self._name(namespace, "closed")])
             pipe.zcard(self._name(namespace, "experience_ids")).hlen(self._name(namespace, "links"))
             pipe.zintercard(2, [self._name(namespace, "active"), self._name(namespace, f"embedded:{embedder}")])
-            pipe.xrevrange(self._name(namespace, "log"), count=1)
             return list(pipe.execute())
 
-        active, archived, closed, experiences, links, fresh, last = self._call(work)
-        seq, at_s = (int(last[0][0].split(b"-")[0]), float(last[0][1][b"at_s"])) if last else (0, 0.0)
+        active, archived, closed, experiences, links, fresh = self._call(work)
+        seq, at_s = next(((n, change.at_s) for n, change in self._changes(namespace, "-inf", "+inf", 1)), (0, 0.0))
         return Counts(active, archived, closed, experiences, links, active - fresh, at_s, seq)
 
     def erasures(self, tenant: str) -> int:

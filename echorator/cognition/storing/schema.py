@@ -111,6 +111,13 @@ ALTER TABLE memories DROP COLUMN value;
 ALTER TABLE memories DROP COLUMN exclusive;
 CREATE INDEX topics_of_memory ON topics (memory);
 """,
+    # Texts are searched by the terms of the rows, in the same way in every store and script.
+    """
+DROP TRIGGER memories_inserted;
+DROP TRIGGER memories_deleted;
+DROP TRIGGER memories_updated;
+DROP TABLE memory_texts;
+""",
 )
 
 VERSION = len(MIGRATIONS)

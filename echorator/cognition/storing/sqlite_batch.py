@@ -8,9 +8,16 @@ from collections.abc import Sequence
 
 from echorator.cognition.memory import Action, Batch, Experience, Link, Memory, Namespace, Patch, Receipt
 from echorator.cognition.reading.values import Fact
-from echorator.cognition.storing.documents import topics
+from echorator.cognition.storing.documents import loaded, topics
+from echorator.cognition.storing.erasing import doomed_by
 from echorator.cognition.storing.sqlite_rows import COLUMNS, INSERT, stored
-from echorator.cognition.storing.store import MemoryNotFoundError
+from echorator.cognition.storing.store import MemoryNotFoundError, NamespaceGoneError
+
+
+def require(connection: sqlite3.Connection, namespace: int) -> None:
+    """Raise NamespaceGoneError where there is no such namespace."""
+    if connection.execute("SELECT 1 FROM namespaces WHERE id = ?", (namespace,)).fetchone() is None:
+        raise NamespaceGoneError("the namespace was erased meanwhile")
 
 
 def note(connection: sqlite3.Connection, namespace: int, at_s: float, memory: int, action: str, detail: str) -> int:
@@ -22,7 +29,8 @@ def note(connection: sqlite3.Connection, namespace: int, at_s: float, memory: in
 
 
 def apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: float) -> Receipt:
-    """Apply the whole batch and return the receipt. Raises MemoryNotFoundError; the caller then rolls back."""
+    """Apply the whole batch and return the receipt. Raises MemoryNotFoundError, NamespaceGoneError; the caller then rolls back."""
+    require(connection, namespace)
     ids, fresh, seq = _add(connection, namespace, batch.add, at_s)
     seq = _patch(connection, namespace, batch.patch, ids, at_s) or seq
     _link(connection, namespace, batch.links, ids)
@@ -135,7 +143,11 @@ def delete(connection: sqlite3.Connection, namespace: int, memory: int) -> int:
 
 
 def erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
-    """Delete memories and everything that may quote them, the whole namespace for None. Return how many memories were erased."""
+    """Delete memories and everything that may quote them, the whole namespace for None. Return how many memories were erased.
+
+    Raises NamespaceGoneError.
+    """
+    require(connection, namespace.id)
     mine = (namespace.id,)
     connection.execute("INSERT INTO erasures VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (namespace.tenant,))
     if ids is None:
@@ -144,23 +156,12 @@ def erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[in
             connection.execute(f"DELETE FROM {table} WHERE namespace = ?", mine)
         connection.execute("DELETE FROM namespaces WHERE id = ?", mine)
         return erased
-    doomed = {int(i) for i in ids}
-    doomed = {row[0] for row in connection.execute("SELECT id FROM memories WHERE namespace = ?", mine) if row[0] in doomed}
-    while True:  # memories that were made of them, and those that were merged into them
-        more = set(doomed)
-        for row in connection.execute("SELECT id, derived_from FROM memories WHERE namespace = ? AND derived_from <> '[]'", mine):
-            parts = set(json.loads(row["derived_from"]))
-            if parts & doomed:
-                more.add(row["id"])
-            if row["id"] in doomed:
-                more |= parts
-        if more == doomed:
-            break
-        doomed = more
+    rows = connection.execute("SELECT id, derived_from FROM memories WHERE namespace = ?", mine)
+    doomed = doomed_by((int(i) for i in ids), {row["id"]: loaded("derived_from", row["derived_from"]) for row in rows})
     erased = 0
     for memory_id in sorted(doomed):
         erased += delete(connection, namespace.id, memory_id)
-        connection.execute("UPDATE changes SET detail = '' WHERE namespace = ? AND memory = ?", (namespace.id, memory_id))
+        connection.execute("DELETE FROM changes WHERE namespace = ? AND memory = ?", (namespace.id, memory_id))
         connection.execute("UPDATE memories SET superseded_by = 0 WHERE namespace = ? AND superseded_by = ?", (namespace.id, memory_id))
         note(connection, namespace.id, at_s, memory_id, Action.ERASED, "")
     for row in connection.execute("SELECT id, recalled, learned FROM experiences WHERE namespace = ?", mine).fetchall():

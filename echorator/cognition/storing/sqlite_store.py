@@ -37,11 +37,12 @@ from echorator.cognition.memory import (
     Receipt,
 )
 from echorator.cognition.storing.schema import MIGRATIONS
-from echorator.cognition.storing.sqlite_batch import apply, delete, erase, note
-from echorator.cognition.storing.sqlite_filter import FILTERED, conditions_of, filtered_of
+from echorator.cognition.storing.sql_filter import FILTERED, conditions_of, filtered_of, with_text
+from echorator.cognition.storing.sqlite_batch import apply, delete, erase, note, require
+from echorator.cognition.storing.sqlite_check import faults, list_topics_anew, wrong_topics
 from echorator.cognition.storing.sqlite_rows import FULL, LIGHT, memory_of
 from echorator.cognition.storing.store import Counts, StoreBusyError, StoreDamagedError
-from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
+from echorator.errors import EchoratorError, ResourceError
 from echorator.private_files import private_folder
 from echorator.serving.folder_lock import FolderBusyError, hold
 from echorator.sqlite import NewerSchemaError, connect, is_damaged, is_unwritable, open_database, transaction
@@ -196,8 +197,6 @@ class SqliteStore:
         erased = self._submit(lambda connection: erase(connection, namespace, ids, at_s)).result()
         connection = self._connect()
         try:
-            # Deleted words stay in the full-text index until its segments merge.
-            connection.execute("INSERT INTO memory_texts (memory_texts) VALUES ('optimize')")
             for _ in range(ERASE_TRIES):
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
                 if not busy:
@@ -211,6 +210,7 @@ class SqliteStore:
 
     def purge(self, namespace: Namespace, ids: Sequence[int], at_s: float) -> None:
         def work(connection: sqlite3.Connection) -> None:
+            require(connection, namespace.id)
             for memory_id in ids:
                 delete(connection, namespace.id, int(memory_id))
                 note(connection, namespace.id, at_s, int(memory_id), Action.ERASED, "faded")
@@ -273,35 +273,24 @@ class SqliteStore:
         return self._all(namespace, LIGHT, "lifecycle = 1 AND id IN (SELECT memory FROM topics WHERE namespace = memories.namespace)")
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
-        if text.lstrip().startswith("*"):  # FTS5 reads such a text as one of its internal commands
-            raise InvalidRequestError('text: a search begins with a word; write words, "a phrase" or prefix*')
-        found: list[Memory] = []
-        try:
-            while (wanted := limit - len(found)) > 0:  # more than once only where one of them was erased meanwhile
-                ids = list(islice(self._admitted(namespace, filter_, text, lifecycle, after), wanted))
-                found += self.memories(namespace, ids)
-                if len(ids) < wanted:
-                    break
-                after = ids[-1]
-        except StoreDamagedError as error:
-            cause = str(error.__cause__)
-            if text and ("fts5" in cause or "no such column" in cause or "unterminated" in cause):
-                raise InvalidRequestError(f'text: {cause}; write words, "a phrase" or prefix*') from error
-            raise
+        filter_, found = with_text(filter_, text), list[Memory]()
+        while (wanted := limit - len(found)) > 0:  # more than once only where one of them was erased meanwhile
+            ids = list(islice(self._admitted(namespace, filter_, lifecycle, after), wanted))
+            found += self.memories(namespace, ids)
+            if len(ids) < wanted:
+                break
+            after = ids[-1]
         return found
 
     def matching(self, namespace: Namespace, filter_: Filter) -> list[int]:
-        return list(self._admitted(namespace, filter_, "", Lifecycle.ACTIVE, 0))
+        return list(self._admitted(namespace, filter_, Lifecycle.ACTIVE, 0))
 
-    def _admitted(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int) -> Iterator[int]:
-        """Yield the ids above `after` of the memories that the filter and the full-text query admit."""
+    def _admitted(self, namespace: Namespace, filter_: Filter, lifecycle: Lifecycle | None, after: int) -> Iterator[int]:
+        """Yield the ids above `after` of the memories that the filter admits."""
         where, arguments = conditions_of(filter_)
         if lifecycle is not None:
             where.append("lifecycle = ?")
             arguments.append(lifecycle)
-        if text:
-            where.append("id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)")
-            arguments.append(text)
         columns = "id" if filter_.indexed else FILTERED  # such a filter is met by all that meet the conditions
         query = f"SELECT {columns} FROM memories WHERE {' AND '.join(('namespace = ?', 'id > ?', *where))} ORDER BY id LIMIT ?"
         while rows := self._rows(query, (namespace.id, after, *arguments, CHUNK)):
@@ -412,26 +401,13 @@ class SqliteStore:
         return int(row[0]) if row else 0
 
     def check(self, repair: bool) -> tuple[list[Finding], int]:
-        findings, count = self._read(_findings)
-        return findings + self._check_texts(repair), count
-
-    def _check_texts(self, repair: bool) -> list[Finding]:
-        def verify(connection: sqlite3.Connection) -> str:
-            try:
-                connection.execute("INSERT INTO memory_texts (memory_texts, rank) VALUES ('integrity-check', 1)")
-            except sqlite3.DatabaseError as error:
-                return str(error)
-            return ""
-
-        def rebuild(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT INTO memory_texts (memory_texts) VALUES ('rebuild')")
-
-        wrong = self._submit(verify).result()
-        if not wrong:
-            return []
-        if repair:
-            self._submit(rebuild).result()
-        return [Finding(f"the full-text index does not match the memories ({wrong})", repaired=repair)]
+        findings, count = self._read(faults)
+        wrong = self._read(lambda connection: len(wrong_topics(connection)))
+        if wrong and repair:
+            self._submit(lambda connection: list_topics_anew(connection, wrong_topics(connection))).result()
+        if wrong:
+            findings.append(Finding(f"the facts of {wrong} memories are not listed as they are", repaired=repair))
+        return findings, count
 
     def follow(self, on_change: Callable[[int, list[int] | None, list[str]], None]) -> None:
         """Do nothing: one process holds the file, so no other one can change it."""
@@ -447,24 +423,3 @@ class SqliteStore:
         for connection in self._readers:
             connection.close()
         os.close(self._lock)
-
-
-def _findings(reader: sqlite3.Connection) -> tuple[list[Finding], int]:
-    """Return the faults of everything but the full-text index, and the number of memories."""
-    findings = [Finding(f"SQLite: {row[0]}") for row in reader.execute("PRAGMA integrity_check(100)") if row[0] != "ok"]
-    findings += [
-        Finding(f"a row of {row[0]} refers to one of {row[2]} that is not there") for row in reader.execute("PRAGMA foreign_key_check")
-    ]
-    count = int(reader.execute("SELECT count(*) FROM memories").fetchone()[0])
-    dimensions = dict(reader.execute("SELECT id, dimension FROM embedders").fetchall())
-    rows = reader.execute("SELECT id, embedder, length(embedding), length(terms) % 8 FROM memories")
-    odd = [number for number, embedder, size, rest in rows if rest or size != 4 * dimensions.get(embedder, -1)]
-    findings += [Finding(f"memory {number}: its vector or its terms have a wrong length") for number in odd]
-    dangling = reader.execute(
-        """SELECT count(*) FROM associations e
-           WHERE NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.a AND m.namespace = e.namespace)
-           OR NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = e.b AND m.namespace = e.namespace)"""
-    ).fetchone()[0]
-    if dangling:
-        findings.append(Finding(f"{dangling} associations of memories that are not there"))
-    return findings, count

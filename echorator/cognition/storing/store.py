@@ -1,4 +1,4 @@
-"""The interface of the places that keep memories, which `sqlite_store` and `redis_store` implement.
+"""The interface of the places that keep memories, which `sqlite_store`, `redis_store` and `postgres.store` implement.
 
 The store is the source of truth and decides nothing: it applies a `Batch` whole or not at all, and a write is durable when
 its future has a result. All methods may be called from any thread. They raise
@@ -7,6 +7,7 @@ its future has a result. All methods may be called from any thread. They raise
     StoreUnavailableError   the shared store does not answer; a write that was under way may or may not be stored
     StoreDamagedError       the stored data cannot be right; `check` tells where
     MemoryNotFoundError     a patch names a memory that does not exist; nothing of the batch was written
+    NamespaceGoneError      the namespace was erased since it was looked up; nothing of the batch was written
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from echorator.errors import EchoratorError
 
 class MemoryNotFoundError(EchoratorError):
     """The error for a memory or a namespace that does not exist."""
+
+
+class NamespaceGoneError(MemoryNotFoundError):
+    """The error for a namespace that was erased after it had been looked up; its names may have been given to a new one."""
 
 
 class StoreDamagedError(EchoratorError):
@@ -86,7 +91,10 @@ class Store(Protocol):
         ...
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
-        """Return at most `limit` memories with ids above `after`, by id. Raises InvalidRequestError where `text` is no full-text query."""
+        """Return at most `limit` memories with ids above `after`, by id, that have the words of `text`, see `text_query`.
+
+        Raises InvalidRequestError where `text` is no search.
+        """
         ...
 
     def matching(self, namespace: Namespace, filter_: Filter) -> list[int]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from echorator.cognition.learning.writing import terms_of
 from echorator.cognition.memory import Kind, Memory
 
 
 def memory(text: str, **more: object) -> Memory:
-    values: dict[str, object] = {"embedder": 1, "embedding": np.full(4, 0.5, np.float32), "terms": np.array([1, 2], np.uint64)} | more
-    return Memory(text, Kind.EPISODIC, 100.0, 100.0, **values)  # type: ignore[arg-type]
+    values: dict[str, object] = {"kind": Kind.EPISODIC, "said_s": 100.0, "created_s": 100.0, "embedder": 1}
+    values |= {"embedding": np.full(4, 0.5, np.float32), "terms": terms_of(text, "", 100.0)} | more
+    return Memory(text, **values)  # type: ignore[arg-type]

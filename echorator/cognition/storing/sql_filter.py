@@ -1,25 +1,27 @@
-"""What of a filter SQLite can test by itself, so that only the memories which may meet it are read. Pure; feeds `sqlite_store`.
+"""What of a filter a database can test by itself, so that only the memories which may meet it are read.
 
-The conditions admit all that the filter admits and perhaps more: `Filter.admits` decides, over the few columns that it looks at.
+The conditions admit all that the filter admits and perhaps more: `Filter.admits` decides, over the few columns that it looks at. They are
+in SQLite's words; `postgres.rows` puts them into PostgreSQL's. Pure; feeds `sqlite_store` and `postgres.store`.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from echorator.cognition.memory import Filter, Kind, Memory, MetadataCondition
 from echorator.cognition.reading.values import Act
 from echorator.cognition.storing.documents import dumped, loaded
+from echorator.cognition.text import MAX_TERMS, TERMS_VERSION
+from echorator.cognition.text_query import text_query
 
 _EXACT = ("text", "said_s", "created_s", "session", "speaker", "source", "expires_s")
 FILTERED = ", ".join(("id", *_EXACT, "kind", "act", "categories", "metadata"))
 """The columns of the memories that `filtered_of` reads."""
 
 
-def filtered_of(row: sqlite3.Row) -> Memory:
-    """Return the memory of a row with the columns FILTERED; what no filter looks at has its default."""
+def filtered_of(row: Any) -> Memory:
+    """Return the memory of a row by name, with the columns FILTERED; what no filter looks at has its default."""
     values = {name: row[name] for name in ("id", *_EXACT)} | {name: loaded(name, row[name]) for name in ("categories", "metadata")}
     return Memory(kind=Kind(row["kind"]), act=Act(row["act"]), **values)
 
@@ -50,6 +52,10 @@ def conditions_of(filter_: Filter) -> tuple[list[str], list[Any]]:
     for condition in filter_.metadata:
         if condition.exists:
             need(*_contains("metadata", _pairs(condition)))
+    if filter_.text and (terms := text_query(filter_.text).terms):
+        has = " AND ".join("instr(terms, ?) > 0" for _ in terms)
+        # Terms that an older version made, or that are not all there, tell nothing.
+        need(f"(terms_version <> {TERMS_VERSION} OR length(terms) >= {8 * MAX_TERMS} OR ({has}))", *terms)
     for inner in filter_.all:
         more, values = conditions_of(inner)
         where += more
@@ -67,5 +73,13 @@ def _pairs(condition: MetadataCondition) -> list[str]:
     return [dumped("categories", [condition.name])[1:-1] + ":"]
 
 
+def with_text(filter_: Filter, text: str) -> Filter:
+    """Return the filter that admits what `filter_` admits and has the words of `text`. Raises InvalidRequestError."""
+    if not text.strip():
+        return filter_
+    text_query(text)
+    return Filter(all=(filter_, Filter(text=text)))
+
+
 def _contains(column: str, texts: Sequence[str]) -> tuple[str, ...]:
-    return " OR ".join(f"instr({column}, ?)" for _ in texts).join("()"), *texts
+    return " OR ".join(f"instr({column}, ?) > 0" for _ in texts).join("()"), *texts
