@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from echorator.cognition.learning.labelling import relabelled
 from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, terms_of, told_last, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
 from echorator.cognition.off_loop import off_loop
+from echorator.cognition.opening import Opening
 from echorator.cognition.reading.salience import entities_of
 from echorator.cognition.reading.standing import stands
 from echorator.cognition.reading.values import Fact, Topic
@@ -35,7 +36,7 @@ from echorator.cognition.searching import Searching
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.snapshots import GraphSnapshots
-from echorator.cognition.storing.store import MemoryNotFoundError, Store
+from echorator.cognition.storing.store import MemoryNotFoundError, NamespaceGoneError, Store
 from echorator.cognition.text import TERMS_VERSION
 
 _log = logging.getLogger(__name__)
@@ -51,51 +52,31 @@ class Cognition:
         self.settings = settings
         self.stages = Stages()
         self.searching = Searching(store, settings, embedder.trust, self.stages)
-        self.embedder_id = 0
         self.on_erased: list[Callable[[str], None]] = []  # called with the tenant after an erasure by this process
-        self.on_opened: list[Callable[[OpenNamespace], None]] = []
         self._snapshots = GraphSnapshots(folder) if folder is not None else None
-        self._opened: dict[int, OpenNamespace] = {}
-        self._by_key: dict[tuple[str, str, str], OpenNamespace] = {}
-        self._opening: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.opening = Opening(store, embedder.dimension, settings, self._snapshots)
+
+    @property
+    def embedder_id(self) -> int:
+        """Return the store's number of the embedder."""
+        return self.opening.embedder_id
+
+    @property
+    def on_opened(self) -> list[Callable[[OpenNamespace], None]]:
+        """Return what is called with each namespace that was loaded."""
+        return self.opening.on_opened
 
     @classmethod
     async def open(cls, store: Store, embedder: Embedder, settings: CognitionSettings, folder: Path | None) -> Cognition:
         """Return a memory over an open store and follow the changes of other replicas; the memory's `close` closes the store."""
         cognition = cls(store, embedder, settings, folder)
-        cognition.embedder_id = await asyncio.to_thread(store.embedder, embedder.name, embedder.dimension)
-        loop = asyncio.get_running_loop()
-
-        def changed(namespace: int, ids: list[int] | None, documents: list[str]) -> None:
-            asyncio.run_coroutine_threadsafe(cognition._changed(namespace, ids, documents), loop).result()
-
-        await asyncio.to_thread(store.follow, changed)
+        cognition.opening.embedder_id = await asyncio.to_thread(store.embedder, embedder.name, embedder.dimension)
+        await cognition.opening.follow()
         return cognition
-
-    async def _changed(self, namespace: int, ids: list[int] | None, documents: Sequence[str]) -> None:
-        """Bring open namespaces up to date after another replica's write; `ids` None drops them all."""
-        if ids is None:
-            self._by_key.clear()
-            self._opened.clear()
-            return
-        opened = self._opened.get(namespace)
-        if opened is None:
-            return
-        async with opened.lock:
-            if "*" in documents:  # the store's mark of an erasure
-                self.drop(opened)
-                return
-            await asyncio.to_thread(opened.refresh, ids)
-            for name in documents:
-                opened.sessions.pop(name.removeprefix("session:"), None)
-            if "goals" in documents:
-                await asyncio.to_thread(opened.load_goals)
-            if "calibration" in documents:
-                await asyncio.to_thread(opened.load_curve)
 
     async def close(self) -> None:
         """Wait for graphs that are being built, then close the store, which finishes accepted writes, and the embedder."""
-        for opened in self._by_key.values():
+        for opened in self.all_opened():
             await asyncio.to_thread(opened.finish)
         await asyncio.to_thread(self.store.close)
         await self.embedder.close()
@@ -103,57 +84,28 @@ class Cognition:
     # Namespaces
 
     async def opened(self, owner: Owner, create: bool = False) -> OpenNamespace | None:
-        """Return the namespace with its index, loaded from the store on first use; None where it does not exist and `create` is false."""
-        key = (owner.tenant, owner.agent, owner.user)
-        found = self._by_key.get(key)
-        if found is not None:
-            return found
-        async with self._opening[key]:
-            if key in self._by_key:
-                return self._by_key[key]
-            namespace = await asyncio.to_thread(self.store.namespace, *key, create)
-            if namespace is None:
-                return None
-            opened = OpenNamespace(namespace, self.store, self.embedder_id, self.embedder.dimension, self._snapshots)
-            await asyncio.to_thread(opened.load)
-            opened.grow(self.settings.graph_threads)
-            self._by_key[key] = self._opened[namespace.id] = opened
-        for tell in self.on_opened:
-            tell(opened)
-        return opened
+        """Return the namespace with its index, see `Opening.opened`."""
+        return await self.opening.opened(owner, create)
 
     async def existing(self, owner: Owner) -> OpenNamespace:
         """Return the namespace with its index. Raises MemoryNotFoundError where nothing was ever remembered for the owner."""
-        opened = await self.opened(owner)
-        if opened is None:
-            raise MemoryNotFoundError(
-                f"nothing was ever remembered for user {owner.user!r} of agent {owner.agent!r}, tenant {owner.tenant!r}"
-            )
-        return opened
+        return await self.opening.existing(owner)
+
+    async def session(self, opened: OpenNamespace, name: str) -> SessionState:
+        """Return the state of a conversation, see `Opening.session`."""
+        return await self.opening.session(opened, name)
 
     def all_opened(self) -> list[OpenNamespace]:
         """Return the namespaces whose index is in memory."""
-        return list(self._by_key.values())
+        return list(self.opening.namespaces)
 
     def drop(self, opened: OpenNamespace) -> None:
         """Drop the index from memory; the next call loads it from the store again."""
-        self._by_key.pop(opened.namespace.key, None)
-        self._opened.pop(opened.namespace.id, None)
+        self.opening.namespaces.drop(opened)
 
-    async def session(self, opened: OpenNamespace, name: str) -> SessionState:
-        """Return the state of a conversation; a fresh one where the stored one is damaged. That of the empty name is never stored."""
-        state = opened.sessions.get(name)
-        if state is None and not name:
-            return SessionState()
-        if state is None:
-            body = await asyncio.to_thread(self.store.document, opened.namespace, f"session:{name}")
-            try:
-                state = SessionState.loaded(body)
-            except ValueError as error:
-                _log.warning("session state dropped", extra={"namespace": opened.namespace.id, "error": str(error)})
-                state = SessionState()
-            opened.keep_session(name, state)
-        return state
+    def holding(self, opened: OpenNamespace, create: bool = False) -> AbstractAsyncContextManager[OpenNamespace]:
+        """Hold the lock of a namespace for a change of it, see `Opening.holding`."""
+        return self.opening.holding(opened, create)
 
     # Writing
 
@@ -206,11 +158,16 @@ class Cognition:
         Returns:
             (ids, superseded ids, receipt), the ids as in `remember`.
         """
-        async with opened.lock:
-            work = asyncio.to_thread(self._write, opened, memories, batch, now_s)
-            ids, superseded, receipt = await asyncio.shield(asyncio.ensure_future(work))
-        opened.grow(self.settings.graph_threads)
-        return ids, superseded, receipt
+        while True:
+            async with self.holding(opened, create=True) as present:
+                try:
+                    work = asyncio.to_thread(self._write, present, memories, batch, now_s)
+                    written = await asyncio.shield(asyncio.ensure_future(work))
+                except NamespaceGoneError:  # another replica erased it: what was said since goes into a new one
+                    self.drop(present)
+                else:
+                    present.grow(self.settings.graph_threads)
+                    return written
 
     def _write(self, opened: OpenNamespace, memories: Sequence[Memory], batch: Batch, now_s: float) -> tuple[list[int], list[int], Receipt]:
         topics = {topic for m in memories for topic in topics_of(m)}
@@ -269,13 +226,13 @@ class Cognition:
         opened = await self.opened(owner, create=True)
         assert opened is not None
 
-        def apply() -> int:
-            receipt = self.store.write(opened.namespace, batch, time.time()).result()
-            opened.refresh([i for i, fresh in zip(receipt.ids, receipt.fresh, strict=True) if fresh])
+        def apply(present: OpenNamespace) -> int:
+            receipt = self.store.write(present.namespace, batch, time.time()).result()
+            present.refresh([i for i, fresh in zip(receipt.ids, receipt.fresh, strict=True) if fresh])
             return sum(receipt.fresh)
 
-        async with opened.lock:
-            return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
+        async with self.holding(opened, create=True) as present:
+            return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply, present)))
 
     async def update(self, owner: Owner, memory_id: int, fields: Mapping[str, Any], now_s: float | None = None) -> Memory:
         """Change fields of one memory and return it as it is afterwards.
@@ -308,8 +265,8 @@ class Cognition:
                 "terms_version": TERMS_VERSION,
             }
 
-        def apply() -> Memory:
-            found = self.store.memories(opened.namespace, [memory_id])
+        def apply(present: OpenNamespace) -> Memory:
+            found = self.store.memories(present.namespace, [memory_id])
             if not found:
                 raise MemoryNotFoundError(f"there is no memory {memory_id} here")
             chosen = relabelled(found[0], fields)
@@ -321,14 +278,13 @@ class Cognition:
             shown = ", ".join(f"{name} was {was!r}" for name in chosen if (was := getattr(found[0], name)) != chosen[name])
             entities: tuple[str, ...] = values.get("entities", old.entities)
             named = [entity for entity in entities if entity not in old.entities]
-            links = tuple(self._links_to(opened, memory_id, named))
-            self.store.write(opened.namespace, Batch(patch=(Patch(memory_id, values, action, shown),), links=links), now_s).result()
-            opened.name(memory_id, old.entities, entities)
-            opened.refresh([memory_id])
-            return self.store.memories(opened.namespace, [memory_id])[0]
+            links = tuple(self._links_to(present, memory_id, named))
+            self.store.write(present.namespace, Batch(patch=(Patch(memory_id, values, action, shown),), links=links), now_s).result()
+            present.refresh([memory_id])
+            return self.store.memories(present.namespace, [memory_id])[0]
 
-        async with opened.lock:
-            return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
+        async with self.holding(opened) as present:
+            return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply, present)))
 
     async def forget(self, owner: Owner, ids: Sequence[int] | None, now_s: float | None = None) -> int:
         """Erase memories, or the whole namespace for None, and return how many were erased. Raises MemoryNotFoundError.
@@ -337,16 +293,18 @@ class Cognition:
         """
         opened = await self.existing(owner)
 
-        def apply() -> int:
-            erased = self.store.erase(opened.namespace, ids, time.time() if now_s is None else now_s)
+        def apply(present: OpenNamespace) -> int:
+            erased = self.store.erase(present.namespace, ids, time.time() if now_s is None else now_s)
             if self._snapshots is not None:
-                opened.finish()
-                self._snapshots.forget(opened.namespace)
+                present.finish()
+                self._snapshots.forget(present.namespace)
             return erased
 
-        async with opened.lock:
-            erased = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply)))
-            self.drop(opened)
+        async with self.holding(opened) as present:
+            try:
+                erased = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(apply, present)))
+            finally:  # a store that could not finish has erased all the same
+                self.drop(present)
         for tell in self.on_erased:
             tell(owner.tenant)
         return erased
@@ -357,9 +315,9 @@ class Cognition:
         assert opened is not None
         vectors = await self.embedder.embed([goal.text for goal in goals])
         made = tuple(replace(goal, embedding=vector) for goal, vector in zip(goals, vectors, strict=True))
-        async with opened.lock:
-            await asyncio.wrap_future(self.store.write(opened.namespace, Batch(goals=made), time.time()))
-            await asyncio.to_thread(opened.load_goals)
+        async with self.holding(opened, create=True) as present:
+            await asyncio.wrap_future(self.store.write(present.namespace, Batch(goals=made), time.time()))
+            await asyncio.to_thread(present.load_goals)
 
     # Reading
 

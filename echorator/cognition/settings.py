@@ -79,6 +79,7 @@ _RANGES: Mapping[str, Range] = {
     "hebbian_gain": Range(0, 1),
     "entity_links": Range(0, 100),
     "graph_threads": Range(1, 1024),
+    "index_bytes": Range(0, 1 << 50),
 }
 
 
@@ -99,6 +100,7 @@ class CognitionSettings:
     hebbian_gain: float = 0.05  # gain of the association of memories recalled together
     entity_links: int = 3  # earlier memories with the same entity that a new one is associated with
     graph_threads: int = 1  # threads that build the graph of a large namespace
+    index_bytes: int = 0  # indexes in memory beyond which idle ones are dropped; 0: a quarter of the memory this process may use
 
     def __post_init__(self) -> None:
         """Check every number. Raises InvalidRequestError, naming the field and its range."""

@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
@@ -35,6 +36,16 @@ MAX_SESSIONS = 1000  # sessions whose state stays in memory; others are read aga
 LEAST_SAMPLES = 50  # with fewer samples DEFAULT_CURVE is better
 
 
+@dataclass(slots=True)
+class Unstored:
+    """What is known of a namespace's conversations beyond what the store has."""
+
+    sessions: dict[str, SessionState] = field(default_factory=dict)  # by name, kept last at the end. Invariant: at most MAX_SESSIONS
+    fits: dict[int, float] = field(
+        default_factory=dict
+    )  # how well memories put into contexts lately fitted. Invariant: at most MAX_SAMPLES
+
+
 class OpenNamespace:
     """A namespace with its recall index. `lock` orders the writes of this process; searches need no lock."""
 
@@ -42,7 +53,7 @@ class OpenNamespace:
         self.namespace = namespace
         self.index = RecallIndex(dimension)  # made from the store by `load`; `add`, `restate` and `refresh` keep it equal to it
         self.lock = asyncio.Lock()
-        self.sessions: dict[str, SessionState] = {}  # by name, kept last at the end. Invariant: at most MAX_SESSIONS
+        self.unstored = Unstored()
         self.goal_rows: Vector | None = None  # Invariant: None, or of shape (n, index.dim) with n >= 1
         self.seq = 0  # the store's number of the last change before `load`. Invariant: 0 <= seq
         self.embedder = embedder  # Invariant: vectors of memories that another embedder made are zeros in the index
@@ -51,13 +62,29 @@ class OpenNamespace:
         self.standing: set[int] = set()  # ids of the indexed memories that belong into every context
         self.expiry: dict[int, float] = {}  # when those of the indexed memories expire that do, by id
         self.observed = False  # whether there may be observations in the index
-        self.fits: dict[int, float] = {}  # how well memories put into contexts lately fitted, by id. Invariant: at most MAX_SAMPLES
+        self.dropped = False  # it is no longer kept equal to the store: who waited for `lock` looks its owner up again
         self._samples: list[tuple[float, bool]] = []  # fits and whether feedback was good, oldest first. Invariant: at most MAX_SAMPLES
-        # How many memories ever named an entity, and the ids of the last that name it. Invariant: len(ids) <= min(count, _ENTITY_IDS)
+        # How many memories ever named an entity, and the highest ids of those that name it, rising. Invariant: at most _ENTITY_IDS
         self._entities: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._names: dict[int, tuple[str, ...]] = {}  # the entities under which a memory is listed. Invariant: the inverse of `_entities`
         self._store = store
         self._snapshots = snapshots
         self._graph_thread: threading.Thread | None = None
+
+    @property
+    def sessions(self) -> dict[str, SessionState]:
+        """Return the states of its conversations by name, see `Unstored`."""
+        return self.unstored.sessions
+
+    @property
+    def fits(self) -> dict[int, float]:
+        """Return how well memories that were put into contexts lately fitted, by id, see `Unstored`."""
+        return self.unstored.fits
+
+    @property
+    def named(self) -> int:
+        """Return how many memories are listed under entities."""
+        return len(self._names)
 
     def load(self) -> None:
         """Read the whole namespace from the store; the graph of a large one comes from its snapshot where that is sound."""
@@ -124,7 +151,7 @@ class OpenNamespace:
         """Add memories that were just written, with their ids, to the index and to the lists of entities."""
         add_to_index(self.index, memories, self.embedder)
         for memory in memories:
-            self.name(memory.id, (), memory.entities)
+            self.name(memory.id, memory.entities)
             self._note(memory)
 
     def _note(self, memory: Memory) -> None:
@@ -142,17 +169,35 @@ class OpenNamespace:
         """Return the ids of the indexed memories that have expired by `now_s`."""
         return {memory_id for memory_id, expires_s in list(self.expiry.items()) if expires_s <= now_s}
 
-    def name(self, memory_id: int, before: Iterable[str], after: Iterable[str]) -> None:
-        """Change the entities under whose names a memory is listed from `before` to `after`."""
-        old, new = set(before), set(after)
-        for entity in old - new:
-            if entity in self._entities:
+    def name(self, memory_id: int, entities: Iterable[str]) -> None:
+        """List a memory under the names of these entities, and no longer under others."""
+        old, new = self._names.pop(memory_id, ()), tuple(dict.fromkeys(entities))
+        kept: list[str] = []
+        for entity in old:
+            if entity in new:
+                kept.append(entity)
+            else:
                 count, last = self._entities[entity]
                 self._entities[entity] = (count, tuple(i for i in last if i != memory_id))
-        for entity in new - old:
+        for entity in new:
             count, last = self._entities.get(entity, (0, ()))
-            if memory_id not in last:
-                self._entities[entity] = (count + 1, (*last, memory_id)[-_ENTITY_IDS:])
+            if memory_id in last or (len(last) == _ENTITY_IDS and memory_id < last[0]):
+                continue  # the latter was listed before
+            listed = sorted((*last, memory_id))
+            for gone in listed[:-_ENTITY_IDS]:
+                self._unname(gone, entity)
+            self._entities[entity] = (count + 1, tuple(listed[-_ENTITY_IDS:]))
+            kept.append(entity)
+        if kept:
+            self._names[memory_id] = tuple(kept)
+
+    def _unname(self, memory_id: int, entity: str) -> None:
+        """Note that a memory is no longer among the last that name an entity."""
+        left = tuple(name for name in self._names[memory_id] if name != entity)
+        if left:
+            self._names[memory_id] = left
+        else:
+            del self._names[memory_id]
 
     def with_entity(self, entity: str, limit: int) -> tuple[list[int], int]:
         """Return the last indexed memories that name the entity, at most `limit`, and how many ever named it."""
@@ -166,9 +211,10 @@ class OpenNamespace:
             self._note(memory)
 
     def refresh(self, ids: Sequence[int]) -> None:
-        """Replace the index's rows of these memories with those of the store, and list those that are new here under their entities."""
+        """Replace the index's rows of these memories with those of the store, and list them under the entities that they name now."""
         rows = list(self._store.scan(self.namespace, ids))
-        known = {memory_id for memory_id in ids if memory_id in self.index}
+        for memory_id in {*ids} - {memory.id for memory in rows}:
+            self.name(memory_id, ())
         for memory_id in ids:
             self.index.remove(memory_id)
             self.standing.discard(memory_id)
@@ -176,8 +222,7 @@ class OpenNamespace:
         add_to_index(self.index, rows, self.embedder)
         for memory in rows:
             self._note(memory)
-            if memory.id not in known:
-                self.name(memory.id, (), memory.entities)
+            self.name(memory.id, memory.entities)
         if rows:
             self.associate(self._store.associations(self.namespace, [m.id for m in rows]))
 

@@ -84,7 +84,7 @@ class Consolidation:
         for start in range(0, len(found), WRITE_BATCH):
             some = found[start : start + WRITE_BATCH]
             if not dry_run:
-                await write_patches(self._store, opened, _merge_patches(some, now_s), now_s)
+                await write_patches(self._cognition, opened, _merge_patches(some, now_s), now_s)
             done = replace(done, fraction=(start + len(some)) / len(found), merged=done.merged + sum(len(m.members) for m in some))
             yield done
 
@@ -108,7 +108,7 @@ class Consolidation:
         for start in range(0, len(gone), WRITE_BATCH):
             some_ids = gone[start : start + WRITE_BATCH]
             if not dry_run:
-                await write_patches(self._store, opened, [Patch(i, fields, Action.ARCHIVED, "faded") for i in some_ids], now_s)
+                await write_patches(self._cognition, opened, [Patch(i, fields, Action.ARCHIVED, "faded") for i in some_ids], now_s)
             done = replace(done, fraction=(start + len(some_ids)) / len(gone), archived=done.archived + len(some_ids))
             yield done
         archived = await asyncio.to_thread(lambda: list(self._store.archived(opened.namespace)))

@@ -54,7 +54,7 @@ class Reembedding:
             rows = await asyncio.to_thread(self._store.memories, opened.namespace, stale[start : start + EMBED_BATCH])
             vectors = await self._cognition.embedder.embed([embedded_text(m.text, m.speaker) for m in rows])
             patches = [Patch(m.id, {"embedding": v, "embedder": self._cognition.embedder_id}) for m, v in zip(rows, vectors, strict=True)]
-            await write_patches(self._store, opened, patches, time.time())
+            await write_patches(self._cognition, opened, patches, time.time())
             made += len(patches)
         goals = await asyncio.to_thread(self._store.goals, opened.namespace)
         vectors = await self._cognition.embedder.embed([g.text for g in goals])

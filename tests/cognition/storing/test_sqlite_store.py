@@ -1,4 +1,4 @@
-"""The embedded store: durable groups, refusals that harm nobody, full disks, damaged files, other processes."""
+"""The embedded store beyond what all do (test_stores.py): full disks, damaged files, other processes."""
 
 from __future__ import annotations
 
@@ -7,102 +7,19 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from echorator.cognition.memory import Batch, Experience, Filter, Goal, Lifecycle, Link, Patch
+from echorator.cognition.memory import Batch
+from echorator.cognition.reading.values import Fact
 from echorator.cognition.storing.schema import VERSION
 from echorator.cognition.storing.sqlite_store import SqliteStore
-from echorator.cognition.storing.store import MemoryNotFoundError, StoreBusyError, StoreDamagedError
-from echorator.errors import InvalidRequestError, ResourceError
+from echorator.cognition.storing.store import StoreBusyError, StoreDamagedError
+from echorator.errors import ResourceError
 from tests.cognition.storing.memories import memory
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore(tmp_path)
-    assert opened.embedder("test", 4) == 1
-    yield opened
-    opened.close()
-
-
-def test_a_batch_is_applied_whole(store: SqliteStore) -> None:
-    space = store.namespace("t", "a", "u", create=True)
-    assert space is not None
-    batch = Batch(
-        add=(memory("one", entities=("x", "y")), memory("two", key="k", pinned=True, derived_from=(3, 4))),
-        links=(Link(-1, -2, "entity", 0.5), Link(-1, -2, "entity", 0.5)),
-        experience=Experience("s", 5.0, "said", "answered", recalled=(9,)),
-        goals=(Goal("learn", 0.5, np.ones(4, np.float32)),),
-        documents={"state": b"abc"},
-    )
-    receipt = store.write(space, batch, 7.0).result()
-    one, two = store.memories(space, receipt.ids)
-    assert (one.text, one.entities, two.key, two.pinned, two.derived_from) == ("one", ("x", "y"), "k", True, (3, 4))
-    assert [m.embedding.tolist() for m in store.scan(space)] == [[0.5] * 4] * 2
-    assert list(store.associations(space)) == [(receipt.ids[0], receipt.ids[1], 0.75)]
-    experience = store.experiences(space, "s", 10)[0]
-    assert (experience.recalled, experience.learned) == ((9,), receipt.ids)
-    assert [(g.text, g.priority) for g in store.goals(space)] == [("learn", 0.5)]
-    assert store.document(space, "state") == b"abc"
-    assert [(c.memory_id, c.action) for c in store.history(space, 0, 0, 10)] == [(i, "remembered") for i in reversed(receipt.ids)]
-    assert store.changed_since(space, receipt.seq - 1) == {receipt.ids[1]}
-
-
-def test_a_refused_batch_leaves_nothing_and_harms_no_other(store: SqliteStore) -> None:
-    space = store.namespace("t", "a", "u", create=True)
-    assert space is not None
-    good = [store.write(space, Batch(add=(memory(f"good {i}"),)), 1.0) for i in range(20)]
-    bad = store.write(space, Batch(add=(memory("half"),), patch=(Patch(999, {"text": "x"}, "updated"),)), 1.0)
-    more = [store.write(space, Batch(add=(memory(f"more {i}"),)), 1.0) for i in range(20)]
-    for future in (*good, *more):
-        assert future.result().ids
-    with pytest.raises(MemoryNotFoundError, match="999"):
-        bad.result()
-    texts = [m.text for m in store.scan(space)]
-    assert len(texts) == 40
-    assert "half" not in texts
-
-
-def test_ids_are_never_used_again_and_keys_are_known(store: SqliteStore) -> None:
-    space = store.namespace("t", "a", "u", create=True)
-    assert space is not None
-    first = store.write(space, Batch(add=(memory("a", key="k"),)), 1.0).result()
-    again = store.write(space, Batch(add=(memory("b", key="k"),)), 1.0).result()
-    assert (again.ids, again.fresh) == (first.ids, (False,))
-    store.erase(space, first.ids, 2.0)
-    assert store.write(space, Batch(add=(memory("c", key="k"),)), 1.0).result().ids[0] > first.ids[0]
-
-
-def test_pages_and_full_text(store: SqliteStore) -> None:
-    space = store.namespace("t", "a", "u", create=True)
-    other = store.namespace("t", "a", "v", create=True)
-    assert space is not None
-    assert other is not None
-    texts = ["The red fox runs.", "A fox, red and quick", "the quick brown dog", "Unrelated caf\u00e9"]
-    ids = store.write(space, Batch(add=tuple(memory(t) for t in texts)), 1.0).result().ids
-    store.write(other, Batch(add=(memory("a red fox elsewhere"),)), 1.0).result()
-
-    def found(text: str) -> list[int]:
-        return [m.id for m in store.page(space, Filter(), text, None, 0, 100)]
-
-    assert found("red fox") == [ids[0], ids[1]]
-    assert found('"red fox"') == [ids[0]]
-    assert found("run*") == [ids[0]]
-    assert found("cafe") == [ids[3]]
-    for broken in ('"unbalanced', "AND", "text:", "a NEAR("):
-        with pytest.raises(InvalidRequestError, match="text:"):
-            found(broken)
-    store.write(space, Batch(patch=(Patch(ids[0], {"text": "blue whale"}), Patch(ids[1], {"lifecycle": Lifecycle.ARCHIVED}))), 1.0).result()
-    assert found("red") == [ids[1]]
-    assert found("whale") == [ids[0]]
-    assert [m.id for m in store.page(space, Filter(), "", Lifecycle.ACTIVE, ids[0], 1)] == [ids[2]]
-    assert store.check(repair=False) == ([], 5)
 
 
 def test_a_full_disk_refuses_with_a_clear_error_and_loses_nothing(tmp_path: Path) -> None:
@@ -143,10 +60,11 @@ def test_a_full_disk_refuses_with_a_clear_error_and_loses_nothing(tmp_path: Path
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
-@pytest.mark.usefixtures("store")
 def test_a_second_process_is_told_who_holds_the_store(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
     with pytest.raises(StoreBusyError, match=r"in use by process \d+"):
         SqliteStore(tmp_path)
+    store.close()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -203,31 +121,23 @@ def test_damaged_pages_are_found_and_never_read_as_memories(tmp_path: Path) -> N
     assert found >= 0.9 * len(range(3, len(whole) // 4096, 7))
 
 
-def test_a_broken_full_text_index_is_found_and_rebuilt(tmp_path: Path) -> None:
+def test_a_wrong_list_of_topics_is_found_and_made_anew(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     store.embedder("test", 4)
     space = store.namespace("t", "a", "u", create=True)
     assert space is not None
-    store.write(space, Batch(add=(memory("red fox"),)), 1.0).result()
+    facts = (Fact("fox", "colour", "red"),)
+    store.write(space, Batch(add=(memory("red fox", facts=facts), memory("brown fox", facts=facts))), 1.0).result()
     store.close()
     with sqlite3.connect(tmp_path / "memory.db") as connection:
-        connection.execute("INSERT INTO memory_texts (memory_texts) VALUES ('delete-all')")
+        connection.execute("DELETE FROM topics WHERE memory = 1")
+        connection.execute("INSERT INTO topics VALUES (1, 'dog', 'name', 7)")
     connection.close()
     store = SqliteStore(tmp_path)
     findings, _ = store.check(repair=False)
-    assert [f.repaired for f in findings] == [False]
+    assert [(f.what, f.repaired) for f in findings] == [("the facts of 2 memories are not listed as they are", False)]
     findings, _ = store.check(repair=True)
     assert [f.repaired for f in findings] == [True]
     assert store.check(repair=False)[0] == []
-    assert [m.text for m in store.page(space, Filter(), "fox", None, 0, 10)] == ["red fox"]
+    assert [m.text for m in store.facts(space, "fox", "colour")] == ["red fox", "brown fox"]
     store.close()
-
-
-def test_a_closed_store_refuses(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
-    space = store.namespace("t", "a", "u", create=True)
-    assert space is not None
-    store.close()
-    store.close()
-    with pytest.raises(ResourceError, match="closed"):
-        store.write(space, Batch(), 1.0).result()

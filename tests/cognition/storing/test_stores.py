@@ -57,7 +57,9 @@ def test_all_fields_of_a_memory_come_back(store: Store, space: Namespace) -> Non
         entities=("fox", "Ann"),
         terms_version=1,
     )
-    kept = replace(kept, kind=Kind.PROCEDURAL, embedding=np.array([1, -2, 3e-39, 0.1], np.float32), terms=np.array([2**64 - 1, 7], np.uint64))
+    kept = replace(
+        kept, kind=Kind.PROCEDURAL, embedding=np.array([1, -2, 3e-39, 0.1], np.float32), terms=np.array([2**64 - 1, 7], np.uint64)
+    )
     number = store.write(space, Batch(add=(kept,)), 7.0).result().ids[0]
     (light,), (full,), (exported,) = store.memories(space, [number]), store.scan(space), store.everything(space, vectors=True)
     assert light == full == exported == replace(kept, id=number)
@@ -262,7 +264,7 @@ SAID = (
 def test_texts_are_searched_alike(store: Store, space: Namespace, query: str, places: list[int] | None) -> None:
     ids = write(store, space, *SAID)
     if places is None:
-        with pytest.raises(InvalidRequestError, match="text: .*write words"):
+        with pytest.raises(InvalidRequestError, match=r"text: .*write words"):
             store.page(space, Filter(), query, None, 0, 100)
         return
     assert [ids.index(m.id) for m in store.page(space, Filter(), query, None, 0, 100)] == places
