@@ -109,6 +109,13 @@ class OpenNamespaces:
         self._held.move_to_end(number)
         if (unstored := self._unstored.pop(number, None)) is not None:
             self._unstored_sessions -= len(unstored.sessions)
+        self.weigh(opened)
+
+    def weigh(self, opened: OpenNamespace) -> None:
+        """Measure a namespace that may have grown, and drop others from memory where all are too large now."""
+        number = opened.namespace.id
+        if self._held.get(number) is not opened:
+            return
         weight = self._weights.setdefault(number, _Weight())
         memories, in_graph = len(opened.index) + len(opened.sessions), opened.index.graph_size
         if memories > GROWN * weight.memories or memories * GROWN < weight.memories or in_graph != weight.in_graph:

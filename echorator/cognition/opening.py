@@ -69,6 +69,7 @@ class Opening:
             self.namespaces.drop(opened)
             return
         await asyncio.to_thread(opened.refresh, ids)
+        self.namespaces.weigh(opened)
         for name in documents:
             opened.sessions.pop(name.removeprefix("session:"), None)
         if "goals" in documents:
@@ -126,7 +127,10 @@ class Opening:
         while True:
             async with opened.lock:
                 if not opened.dropped:
-                    yield opened
+                    try:
+                        yield opened
+                    finally:
+                        self.namespaces.weigh(opened)
                     return
             owner = Owner(*opened.namespace.key)
             opened = (await self.opened(owner, create)) or await self.existing(owner)

@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
+from echorator.cognition.storing.store import MemoryNotFoundError
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -115,22 +116,19 @@ async def test_many_at_once_under_a_tiny_bound_lose_nothing(tmp_path: Path) -> N
     rng = random.Random(3)
     async with memory_in(tmp_path, 30_000) as api:
         cognition = api.cognition
-        kept: dict[int, set[str]] = {user: set() for user in range(12)}
+        kept: dict[int, set[str]] = {user: set() for user in range(12, 18)}
 
-        async def one(worker: int) -> None:
+        async def forgetting(worker: int) -> None:
             for i in range(25):
                 user = rng.randrange(12)
-                text = f"Thing {worker}x{i} of {user} is here."
-                await cognition.remember(owner(user), [Told(text)])
-                kept[user].add(text)
-                answer = await cognition.recall(owner(user), Asked(text, 3))
-                assert text in [r.memory.text for r in answer.memories]
-                if rng.random() < 0.1:
-                    await cognition.forget(owner(user), None)  # others may be writing
-                    kept[user].clear()
+                await cognition.remember(owner(user), [Told(f"Thing {worker}x{i} of {user} is here.")])
+                with suppress(MemoryNotFoundError):  # another one forgot it
+                    await cognition.recall(owner(user), Asked("thing", 3))
+                    if rng.random() < 0.2:
+                        await cognition.forget(owner(user), None)
                 assert len({o.namespace.id for o in cognition.all_opened()}) == len(cognition.all_opened())
 
-        async def forgetless(worker: int) -> None:
+        async def keeping(worker: int) -> None:
             for i in range(40):
                 user = 12 + rng.randrange(6)
                 text = f"Thing {worker}x{i} of {user} stays."
@@ -138,9 +136,11 @@ async def test_many_at_once_under_a_tiny_bound_lose_nothing(tmp_path: Path) -> N
                 if rng.random() < 0.3:
                     text = f"Thing {worker}x{i} of {user} changed."
                     await cognition.update(owner(user), number, {"text": text})
-                kept.setdefault(user, set()).add(text)
+                answer = await cognition.recall(owner(user), Asked(text, 3))
+                assert text in [r.memory.text for r in answer.memories]
+                kept[user].add(text)
 
-        await asyncio.gather(*(one(w) for w in range(4)), *(forgetless(w) for w in range(4)))
+        await asyncio.gather(*(forgetting(w) for w in range(4)), *(keeping(w) for w in range(4)))
         for user in range(12, 18):
             opened = await cognition.existing(owner(user))
             rows = {m.id: m.text for m in cognition.store.scan(opened.namespace)}
@@ -157,7 +157,7 @@ async def test_a_write_that_waits_for_an_erasure_goes_into_what_comes_after(tmp_
         forgetting = asyncio.ensure_future(cognition.forget(owner(0), None))
         await asyncio.sleep(0)
         telling = asyncio.ensure_future(cognition.remember(owner(0), [Told("The new thing is here.")]))
-        await eventually(lambda: len(opened.lock._waiters or ()) == 2)  # type: ignore[attr-defined]
+        await eventually(lambda: len(opened.lock._waiters or ()) == 2)
         opened.lock.release()
         assert await forgetting == 1
         await telling

@@ -1,7 +1,8 @@
-"""Writes to a memory under SIGKILL: run as a script with a folder and a number of rounds; prints a JSON report.
+"""Writes to a memory under SIGKILL: run as a script with a kind of store, its place and a number of rounds; prints a JSON report.
 
 Each round forks a child that remembers, revises, updates, forgets and records turns, and tells through a pipe what was acknowledged; the
-parent kills it at a random moment, opens the same folder, and compares.
+parent kills it at a random moment, opens the same place, and compares. A server may still carry out what a killed child sent it, so the
+comparison of a shared store is repeated until it agrees, for as long as `SETTLED_S`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import select
 import signal
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -25,20 +25,24 @@ from echorator.cognition.experiences import Turn
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
-from echorator.cognition.storing.sqlite_store import SqliteStore
 from echorator.cognition.upkeep.checking import check
+from tests.cognition.storing.stores import store_at
+from tests.support.waiting import eventually
 
 OWNER = Owner("t", "a", "u", "s")
 LONGEST_S = 0.12
+SETTLED_S = 10.0
+
+Place = tuple[str, str]  # the kind of store, and its folder or URL
 
 
-async def _opened(folder: Path) -> CognitionApi:
-    return CognitionApi(await Cognition.open(SqliteStore(folder), HashedEmbedder(64), CognitionSettings(), folder))
+async def _opened(place: Place) -> CognitionApi:
+    return CognitionApi(await Cognition.open(store_at(*place), HashedEmbedder(64), CognitionSettings(), None))
 
 
-async def _write_until_killed(folder: Path, seed: int, pipe: int) -> None:
+async def _write_until_killed(place: Place, seed: int, pipe: int) -> None:
     rng = random.Random(seed)
-    api = await _opened(folder)
+    api = await _opened(place)
     cognition = api.cognition
     number = 0
 
@@ -70,38 +74,48 @@ async def _write_until_killed(folder: Path, seed: int, pipe: int) -> None:
                 tell(gone=target)
             else:
                 text = f"My number{seed}x{mine} is {mine}."
-                recorded = await api.experiences.record(OWNER, Turn(f"{text} Is it?", "Yes."))
+                recorded = await api.experiences.record(OWNER, Turn(text, "Yes."))
                 tell(kept={recorded.memory_ids[0]: text})
 
     await asyncio.gather(*(one() for _ in range(4)))
 
 
-async def _verify(folder: Path, kept: dict[int, str], gone: set[int], unsure: set[int]) -> list[str]:
-    api = await _opened(folder)
-    wrong: list[str] = []
+async def _verify(place: Place, kept: dict[int, str], gone: set[int], unsure: set[int]) -> list[str]:
+    api = await _opened(place)
     try:
-        cognition = api.cognition
-        opened = await cognition.opened(OWNER)
-        if opened is None:
-            return ["the namespace is gone"] if kept else []
-        rows = {m.id: m for m in cognition.store.everything(opened.namespace, True)}
-        wrong += [f"{i} lost" for i in kept if i not in rows and i not in unsure]
-        wrong += [f"{i} has another text" for i, text in kept.items() if i in rows and rows[i].text != text and i not in unsure]
-        wrong += [f"{i} is back" for i in gone if i in rows]
-        findings, _ = await check(api.cognition, repair=False)
-        wrong += [f.what for f in findings]
-        if set(opened.index.labels().tolist()) != {i for i, m in rows.items() if m.lifecycle == 1}:
-            wrong.append("the index has other memories than the store")
-        for i in list(rows)[-3:]:
-            answer = await cognition.recall(OWNER, Asked(rows[i].text, 3, superseded=True))
-            if i not in {r.memory.id for r in answer.memories if np.isfinite(r.score)}:
-                wrong.append(f"{i} is not recalled by its own text")
+        if not api.cognition.store.shared:
+            return await _differences(api.cognition, kept, gone, unsure)
+
+        async def differences() -> list[str]:
+            return await _differences(api.cognition, kept, gone, unsure)
+
+        return await eventually(differences, "the store agrees", SETTLED_S, wanted=lambda wrong: not wrong)
+    except AssertionError as error:
+        return [str(error)]
     finally:
         await api.close()
+
+
+async def _differences(cognition: Cognition, kept: dict[int, str], gone: set[int], unsure: set[int]) -> list[str]:
+    opened = await cognition.opened(OWNER)
+    if opened is None:
+        return ["the namespace is gone"] if kept else []
+    rows = {m.id: m for m in cognition.store.everything(opened.namespace, True)}
+    wrong = [f"{i} lost" for i in kept if i not in rows and i not in unsure]
+    wrong += [f"{i} has another text: {rows[i].text!r}, not {text!r}" for i, text in kept.items() if i in rows and rows[i].text != text and i not in unsure]
+    wrong += [f"{i} is back" for i in gone if i in rows]
+    findings, _ = await check(cognition, repair=False)
+    wrong += [f.what for f in findings]
+    if set(opened.index.labels().tolist()) != {i for i, m in rows.items() if m.lifecycle == 1}:
+        wrong.append("the index has other memories than the store")
+    for i in list(rows)[-3:]:
+        answer = await cognition.recall(OWNER, Asked(rows[i].text, 3, superseded=True))
+        if i not in {r.memory.id for r in answer.memories if np.isfinite(r.score)}:
+            wrong.append(f"{i} is not recalled by its own text")
     return wrong
 
 
-def main(folder: Path, rounds: int, seed: int) -> None:
+def main(place: Place, rounds: int, seed: int) -> None:
     rng = random.Random(seed)
     kept: dict[int, str] = {}
     gone: set[int] = set()
@@ -113,7 +127,7 @@ def main(folder: Path, rounds: int, seed: int) -> None:
         if pid == 0:
             os.close(ours)
             try:
-                asyncio.run(_write_until_killed(folder, round_, theirs))
+                asyncio.run(_write_until_killed(place, round_, theirs))
             finally:
                 os._exit(3)
         os.close(theirs)
@@ -149,11 +163,11 @@ def main(folder: Path, rounds: int, seed: int) -> None:
                 gone.add(said["gone"])
                 kept.pop(said["gone"], None)
                 unsure.discard(said["gone"])
-        wrong += [f"round {round_}: {what}" for what in asyncio.run(_verify(folder, kept, gone, unsure))]
+        wrong += [f"round {round_}: {what}" for what in asyncio.run(_verify(place, kept, gone, unsure))]
         for i in unsure:  # whatever it is now, it stays so
             kept.pop(i, None)
     print(json.dumps({"rounds": rounds, "acknowledged": acknowledged, "kept": len(kept), "forgotten": len(gone), "wrong": wrong}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main((sys.argv[1], sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

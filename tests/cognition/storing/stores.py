@@ -6,7 +6,8 @@ empty and of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -23,6 +24,29 @@ from tests.cognition.storing.redis_server import RedisServer, needs_redis
 SHARED = (pytest.param("redis", marks=needs_redis), pytest.param("postgres", marks=needs_postgres))
 STORES = ("sqlite", *SHARED)
 _numbers = count(1)
+
+
+def store_at(kind: str, where: str) -> Store:
+    """Open the store at a folder or a URL."""
+    if kind == "sqlite":
+        return SqliteStore(Path(where))
+    return RedisStore(where) if kind == "redis" else PostgresStore(where)
+
+
+@contextmanager
+def durable_place(kind: str, folder: Path) -> Iterator[str]:
+    """Yield an empty folder or the URL of a server of the caller's own, where what is acknowledged is on the disk."""
+    if kind == "sqlite":
+        yield str(folder)
+        return
+    if kind == "redis":
+        (folder / "redis").mkdir()
+    server = RedisServer(folder / "redis") if kind == "redis" else PostgresServer()
+    try:
+        server.start()
+        yield server.url if isinstance(server, RedisServer) else server.database()
+    finally:
+        server.stop()
 
 
 @dataclass(frozen=True)
