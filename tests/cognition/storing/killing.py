@@ -102,7 +102,11 @@ async def _differences(cognition: Cognition, kept: dict[int, str], gone: set[int
         return ["the namespace is gone"] if kept else []
     rows = {m.id: m for m in cognition.store.everything(opened.namespace, True)}
     wrong = [f"{i} lost" for i in kept if i not in rows and i not in unsure]
-    wrong += [f"{i} has another text: {rows[i].text!r}, not {text!r}" for i, text in kept.items() if i in rows and rows[i].text != text and i not in unsure]
+    wrong += [
+        f"{i} has another text: {rows[i].text!r}, not {text!r}"
+        for i, text in kept.items()
+        if i in rows and rows[i].text != text and i not in unsure
+    ]
     wrong += [f"{i} is back" for i in gone if i in rows]
     findings, _ = await check(cognition, repair=False)
     wrong += [f.what for f in findings]

@@ -18,7 +18,7 @@ from echorator.errors import ResourceError
 
 WAIT_S = 10.0  # longest wait for transactions that may still see the rows
 _TABLES = ("memories", "experiences", "goals", "documents", "changes")  # those with texts
-_FIRST_NUMBER = re.compile(r"\d+")
+_FIRST_NUMBER = re.compile(r"\d+")  # of the detail of VACUUM's report: how many dead rows had to be kept
 
 
 def rewrite(connections: Connections, namespace: int, names_too: bool) -> None:
@@ -27,8 +27,15 @@ def rewrite(connections: Connections, namespace: int, names_too: bool) -> None:
     Raises ResourceError where another transaction still sees the rows, or where this role may not rewrite the tables; and psycopg.Error.
     """
     connection = connections.connect()
-    said: list[psycopg.errors.Diagnostic] = []
-    connection.add_notice_handler(said.append)
+    warnings: list[str] = []
+    left: list[int] = []  # dead rows that had to be kept
+
+    def note(said: psycopg.errors.Diagnostic) -> None:  # it is empty once this returns
+        if said.severity_nonlocalized == "WARNING":
+            warnings.append(said.message_primary or "")
+        left.extend(int(number) for number in _FIRST_NUMBER.findall(said.message_detail or "")[:1])
+
+    connection.add_notice_handler(note)
     try:
         connection.execute("SET statement_timeout TO 0")
         part = connection.execute(
@@ -39,11 +46,11 @@ def rewrite(connections: Connections, namespace: int, names_too: bool) -> None:
         for table in [*(f"{table}_{part}" for table in _TABLES), *(["namespaces"] if names_too else [])]:
             deadline_s = time.monotonic() + WAIT_S
             while True:
-                said.clear()
+                left.clear()
                 connection.execute(f"VACUUM (FULL, VERBOSE) {table}")
-                if any(note.severity_nonlocalized == "WARNING" for note in said):
-                    raise ResourceError(f"the memories are gone, but their bytes may not be: {said[-1].message_primary}")
-                if not any(map(_left, said)):
+                if warnings:
+                    raise ResourceError(f"the memories are gone, but their bytes may not be: {warnings[0]}")
+                if not any(left):
                     break
                 if time.monotonic() > deadline_s:
                     raise ResourceError(
@@ -52,9 +59,3 @@ def rewrite(connections: Connections, namespace: int, names_too: bool) -> None:
                 time.sleep(0.05)
     finally:
         connection.close()
-
-
-def _left(note: psycopg.errors.Diagnostic) -> bool:
-    """Return whether a report of VACUUM says that dead rows had to be kept: the first number of its detail is how many."""
-    number = _FIRST_NUMBER.search(note.message_detail or "")
-    return number is not None and int(number[0]) > 0

@@ -27,7 +27,7 @@ from echorator.cognition.storing.postgres.rows import FULL, LIGHT, conditions, e
 from echorator.cognition.storing.postgres.schema import migrate
 from echorator.cognition.storing.sql_filter import FILTERED, filtered_of, with_text
 from echorator.cognition.storing.store import Counts, StoreDamagedError
-from echorator.errors import ResourceError
+from echorator.errors import EchoratorError, ResourceError
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +51,9 @@ class PostgresStore:
             with self._connections.lent() as connection:
                 migrate(connection, self._where)
                 self._warn_of_settings(connection)
-        except psycopg.Error as error:
-            raise translated(error, self._where) from error
+        except (psycopg.Error, EchoratorError) as error:
+            self._connections.close()
+            raise (translated(error, self._where) if isinstance(error, psycopg.Error) else error) from error
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="memory-writer")
         self._closed = False
 
