@@ -44,8 +44,8 @@ class MemoryRoute:
             raise NoMemoryError("no agent has a memory; start one with --with-memory, or this gateway with --memory-server")
         if len(stores) > 1:
             raise InvalidRequestError(
-                f"the agents have {len(stores)} memories that know nothing of each other; let them share one (--memory redis://…, or "
-                "--memory-server), or start this gateway with --memory-server"
+                f"the agents have {len(stores)} memories that know nothing of each other; let them share one (--memory "
+                "postgresql://… or redis://…, or --memory-server), or start this gateway with --memory-server"
             )
         return min(agent.memory.address for agent in ready)
 

@@ -1,4 +1,4 @@
-"""Opens the memory for a command: that of a server, over gRPC, or that of a folder or Redis, in this process."""
+"""Opens the memory for a command: that of a server, over gRPC, or that of a folder, Redis or PostgreSQL, in this process."""
 
 from __future__ import annotations
 
@@ -45,22 +45,39 @@ async def embedder_of(name: str) -> Embedder:
 
 
 def store_of(where: str) -> tuple[Store, Path]:
-    """Return the store of a folder or a redis:// URL ("" is the user's own folder), and the folder where its graphs are saved.
+    """Return the store of a folder or a URL ("" is the user's own folder), and the folder where its graphs are saved.
 
-    Raises StoreBusyError, StoreDamagedError, StoreUnavailableError, ResourceError, InvalidRequestError.
+    Raises CommandError, StoreBusyError, StoreDamagedError, StoreUnavailableError, ResourceError, InvalidRequestError.
     """
-    if "://" in where:
+    if "://" not in where:
+        folder = Path(where) if where else data_folder()
+        return SqliteStore(folder), folder
+    graphs = cache_folder() / "graphs" / sha256(without_login(where).encode()).hexdigest()[:16]
+    scheme = where.partition("://")[0]
+    if scheme in ("redis", "rediss"):
         from echorator.cognition.storing.redis_store import RedisStore
 
-        return RedisStore(where), cache_folder() / "graphs" / sha256(where.encode()).hexdigest()[:16]
-    folder = Path(where) if where else data_folder()
-    return SqliteStore(folder), folder
+        return RedisStore(where), graphs
+    if scheme in ("postgresql", "postgres"):
+        try:
+            from echorator.cognition.storing.postgres.store import PostgresStore
+        except ImportError as error:
+            raise CommandError("a memory in PostgreSQL needs psycopg: pip install 'echorator[postgres]'", Exit.USAGE) from error
+        return PostgresStore(where), graphs
+    raise CommandError(f"--memory {scheme}://... is no place of a memory: use a folder, redis:// or postgresql://", Exit.USAGE)
+
+
+def without_login(where: str) -> str:
+    """Return the URL of a store without the name and the password in it, which others need not know to tell stores apart."""
+    scheme, separator, rest = where.partition("://")
+    server, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{server.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
 
 
 async def open_memory(
     where: str, embedder: str, count: Count = estimated_tokens, summarise: Summarise | None = None, observe: Observe | None = None
 ) -> CognitionApi:
-    """Open the memory of a folder or a redis:// URL. Raises what `store_of` and `embedder_of` raise."""
+    """Open the memory of a folder or a URL. Raises what `store_of` and `embedder_of` raise."""
     made = await embedder_of(embedder)
     try:
         store, folder = store_of(where)

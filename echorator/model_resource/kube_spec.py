@@ -122,7 +122,8 @@ class KubeCognitionSpec(Spec):
     store: str | None = Field(
         None,
         max_length=512,
-        description="The redis://HOST:PORT/N in which a memory of this model's own keeps its state. The default is the cluster's memory.",
+        description="The redis://HOST:PORT/N or postgresql://HOST/DATABASE in which a memory of this model's own keeps its state. "
+        "The default is the cluster's memory.",
     )
     resources: ResourcesSpec | None = Field(None, description="The resources of the model's own memory.")
 

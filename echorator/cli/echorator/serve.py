@@ -29,6 +29,7 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.hosted_memory import host_memory
 from echorator.host.local_server import load_file
 from echorator.host.model_store import puller_of
+from echorator.host.opened_memory import without_login
 from echorator.host.server_roles import Needed, mistaken
 from echorator.model_files.puller import Image, meant
 from echorator.model_files.reference import File, short_name
@@ -131,7 +132,7 @@ async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
     memory = ("", "")
     address = arguments.advertise or _reachable(agent, arguments.controller)
     if arguments.with_memory:
-        memory = (address, arguments.memory if "://" in arguments.memory else address)
+        memory = (address, without_login(arguments.memory) if "://" in arguments.memory else address)
     elif arguments.memory_server:
         memory = (arguments.memory_server, arguments.memory_server)
     name = arguments.agent_id or f"{socket.gethostname()}:{agent.port}"

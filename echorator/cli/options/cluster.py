@@ -86,7 +86,10 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     memory = parser.add_argument_group("memory")
     memory.add_argument("--no-memory", action="store_true", help="serve models only")
     memory.add_argument(
-        "--memory", default="", metavar="DIR|URL", help="place of the memory: a folder, or redis://HOST:PORT/0 [DATA/memory]"
+        "--memory",
+        default="",
+        metavar="DIR|URL",
+        help="folder of the memory, redis://HOST:PORT/0 or postgresql://HOST/DATABASE [DATA/memory]",
     )
     memory.add_argument("--embedder", default="hashed", metavar="NAME", help=EMBEDDER_HELP)
     add_telemetry_options(parser, "warning")

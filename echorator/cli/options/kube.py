@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from echorator.cli.options.memory import EMBEDDER_HELP
+from echorator.cli.options.memory import EMBEDDER_HELP, MEMORY_HELP
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.kube.installation import OPERATOR, PROBE_PORT, Install
 from echorator.ports import MEMORY_PORT
@@ -14,6 +14,7 @@ COGNITION_EXAMPLES = """\
 examples:
   echorator cognition                                in the user's data folder
   echorator cognition --memory redis://redis:6379/0  shared by several
+  echorator cognition --memory postgresql://db/echo  shared by several
   echorator serve --memory-server 127.0.0.1:50053    an agent that uses it
 """
 OPERATOR_EXAMPLES = """\
@@ -36,9 +37,7 @@ _INSTALL = Install()
 
 def add_cognition_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `echorator cognition`."""
-    parser.add_argument(
-        "--memory", default="", metavar="DIR|URL", help="folder of the memory, or redis://HOST:PORT/0 [~/.local/share/echorator/memory]"
-    )
+    parser.add_argument("--memory", default="", metavar="DIR|URL", help=MEMORY_HELP)
     parser.add_argument("--embedder", default="hashed", metavar="NAME", help=EMBEDDER_HELP)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
     parser.add_argument(

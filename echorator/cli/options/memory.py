@@ -10,13 +10,13 @@ from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
 
 KINDS = ("episodic", "semantic", "procedural")
 ACTS = ("tells", "asks", "orders", "chats", "supposes", "quotes")
+MEMORY_HELP = "folder of the memory, redis://HOST:PORT/0 or postgresql://HOST/DATABASE [~/.local/share/echorator/memory]"
 EMBEDDER_HELP = "model of the vectors: hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
 
 
 def add_memory_options(parser: argparse._ActionsContainer) -> None:
     """Add the options that say where the memory is, and what makes its vectors."""
-    where = "folder of the memory, or redis://HOST:PORT/0 [~/.local/share/echorator/memory]"
-    parser.add_argument("--memory", default="", metavar="DIR|URL", help=where)
+    parser.add_argument("--memory", default="", metavar="DIR|URL", help=MEMORY_HELP)
     parser.add_argument("--embedder", default="hashed", metavar="NAME", help=EMBEDDER_HELP)
 
 

@@ -100,8 +100,8 @@ _RULES = (
         "spec.cognition.resources are of a memory of its own, which spec.cognition.store makes",
     ),
     (
-        "!has(self.cognition.store) || self.cognition.store.matches('^rediss?://')",
-        "spec.cognition.store must begin with redis:// or rediss://",
+        "!has(self.cognition.store) || self.cognition.store.matches('^(rediss?|postgres(ql)?)://')",
+        "spec.cognition.store must begin with redis://, rediss:// or postgresql://",
     ),
 )
 _TRANSITIONS = (

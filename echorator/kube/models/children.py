@@ -150,7 +150,7 @@ def _store(namespace: str, source: Source, install: Install, sharers: Sequence[O
 
 
 def _memory(model: Object, install: Install, pods: Pods) -> list[Child]:
-    """Return the objects of the Model's own memory, whose state is in Redis; only the model's agents and the installation may call it."""
+    """Return the objects of the Model's own memory, whose state is in a shared store; only the model's agents and the installation may call it."""
     if pods.memory is None:
         return []
     name = own_memory_name(model)
@@ -161,7 +161,7 @@ def _memory(model: Object, install: Install, pods: Pods) -> list[Child]:
     port = {"name": "grpc", "port": MEMORY_PORT, "targetPort": MEMORY_PORT, "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}
     service: Object = {"selector": selector, "ports": [port]}
     agents = {"podSelector": {"matchLabels": selector_of(model["metadata"]["name"])}}
-    policy = _called_by(selector, [agents, _system(install)], MEMORY_PORT)  # egress is open: its Redis may be anywhere
+    policy = _called_by(selector, [agents, _system(install)], MEMORY_PORT)  # egress is open: its store may be anywhere
     return [
         (DEPLOYMENT, _made(DEPLOYMENT, model, name, MEMORY, deployment)),
         (SERVICE, _made(SERVICE, model, name, MEMORY, service)),

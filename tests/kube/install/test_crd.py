@@ -68,7 +68,7 @@ REFUSED: list[tuple[Spec, str]] = [
     ({"image": "phi", "expose": {"type": "Ingress", "tlsSecretName": "s"}}, "spec.expose.tlsSecretName is of an Ingress"),
     ({"image": "phi", "expose": {"type": "GRPCRoute"}}, "spec.expose.gateway and spec.expose.type GRPCRoute need each other"),
     ({"image": "phi", "cognition": {"resources": {}}}, "which spec.cognition.store makes"),
-    ({"image": "phi", "cognition": {"store": "postgres://x"}}, "must begin with redis:// or rediss://"),
+    ({"image": "phi", "cognition": {"store": "mysql://x"}}, "must begin with redis://, rediss:// or postgresql://"),
 ]
 
 
