@@ -2,8 +2,8 @@
 
     python -m bench.memory.stores DIR|URL... [--memories 10000]
 
-Each write is a batch of one memory with a fact, its history and its vector of 384 numbers, acknowledged when it is durable; "16 callers" write
-to 16 namespaces at the same time. A recall searches the index in memory and reads 10 rows of the store. Servers are on this machine.
+Each write is a batch of one memory with a fact, its history and its vector of 384 numbers, acknowledged when it is durable; "16 callers"
+write to 16 namespaces at the same time. A recall searches the index in memory and reads 10 rows of the store. Servers are on this machine.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from echorator.cognition.letters import MARKS
-from echorator.cognition.text import in_unspaced_script, plain, spoken, stem, term_id, words
+from echorator.cognition.text import MAX_TERMS, TERMS_VERSION, in_unspaced_script, plain, spoken, stem, term_id, words
 from echorator.errors import InvalidRequestError
 
 _HOW = 'write words, "a phrase" or prefix*'
@@ -28,6 +28,12 @@ class TextQuery:
     phrases: tuple[tuple[str, ...], ...]  # stems that follow each other; a word is a phrase of one
     prefixes: tuple[tuple[tuple[str, ...], str], ...]  # stems, and how the word after them begins
     terms: tuple[bytes, ...]  # the ids of the phrases' words that are no stop words, as rows have them
+
+    def may_fit(self, terms: bytes, terms_version: int) -> bool:
+        """Return whether a text with these terms may fit; those that an older version made, or that are not all there, tell nothing."""
+        if terms_version != TERMS_VERSION or len(terms) >= MAX_TERMS * _TERM_BYTES:
+            return True
+        return all(term in terms for term in self.terms)
 
     def fits(self, said: str) -> bool:
         """Return whether a text has all of it."""

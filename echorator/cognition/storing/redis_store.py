@@ -16,17 +16,31 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import redis
 
-from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Receipt
+from echorator.cognition.memory import (
+    NO_TERMS,
+    Batch,
+    Change,
+    Experience,
+    Filter,
+    Finding,
+    Goal,
+    Lifecycle,
+    Memory,
+    Namespace,
+    Receipt,
+)
 from echorator.cognition.storing.erasing import doomed_by, quotes
 from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, LIGHT, operations, read_field
 from echorator.cognition.storing.redis_scripts import APPLY, ERASE
 from echorator.cognition.storing.sql_filter import with_text
 from echorator.cognition.storing.store import Counts, MemoryNotFoundError, NamespaceGoneError, StoreDamagedError, StoreUnavailableError
+from echorator.cognition.text_query import text_query
 from echorator.errors import InvalidRequestError, ResourceError
 
 _log = logging.getLogger(__name__)
@@ -243,9 +257,10 @@ class RedisStore:
         filter_ = with_text(filter_, text)
         found: list[Memory] = []
         ids = [i for i in self._ids(namespace, *sets) if i > after]
-        for memory in self._rows(namespace, ids, LIGHT):
-            if filter_.admits(memory):
-                found.append(memory)
+        query = text_query(text)
+        for memory in self._rows(namespace, ids, [*LIGHT, "terms"] if query.terms else LIGHT):
+            if query.may_fit(memory.terms.tobytes(), memory.terms_version) and filter_.admits(memory):
+                found.append(replace(memory, terms=NO_TERMS))
                 if len(found) == limit:
                     break
         return found

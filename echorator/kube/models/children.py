@@ -150,7 +150,10 @@ def _store(namespace: str, source: Source, install: Install, sharers: Sequence[O
 
 
 def _memory(model: Object, install: Install, pods: Pods) -> list[Child]:
-    """Return the objects of the Model's own memory, whose state is in a shared store; only the model's agents and the installation may call it."""
+    """Return the objects of the Model's own memory, whose state is in a shared store.
+
+    Only the model's agents and the installation may call it.
+    """
     if pods.memory is None:
         return []
     name = own_memory_name(model)
