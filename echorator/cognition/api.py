@@ -18,6 +18,7 @@ from echorator.cognition.filters import filter_of
 from echorator.cognition.memory import Filter, Memory
 from echorator.cognition.recall.affect import decayed
 from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.profile import KnownSubject, profile_of
 from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.request_values import lifecycle_of, time_of
 from echorator.cognition.stages import STAGES
@@ -34,6 +35,7 @@ from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
 
 EXPORT_LINES = 200  # lines in one chunk of an export
+MOST_STANDING = 100  # standing memories that a profile shows
 RESONANT = 3  # resonant sessions that a state shows
 
 
@@ -178,6 +180,28 @@ class CognitionApi:
         goals = requests.goals_of(request)
         await self.cognition.set_goals(requests.owner_of(request.scope), goals)
         return pb.SetGoalsResponse(goals=[replies.goal_of(g) for g in goals])
+
+    async def GetGoals(self, request: pb.GetGoalsRequest) -> pb.GetGoalsResponse:
+        """Return the goals of the namespace; none where it does not exist."""
+        opened = await self.cognition.opened(requests.owner_of(request.scope))
+        goals = [] if opened is None else await asyncio.to_thread(self.cognition.store.goals, opened.namespace)
+        return pb.GetGoalsResponse(goals=[replies.goal_of(g) for g in goals])
+
+    async def GetProfile(self, request: pb.GetProfileRequest) -> pb.Profile:
+        """Return the facts that hold at a time, of at most `limit` subjects (100 by default), and the latest standing memories."""
+        limit = within(request.limit or 100, 1, 1000, "limit")
+        now_s = time.time()
+        filter_, at_s = filter_of(request.filter, now_s), time_of(request.as_of_s, "as_of_s") if request.HasField("as_of_s") else now_s
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        ids = sorted(opened.standing, reverse=True)[:MOST_STANDING]
+
+        def read() -> tuple[list[KnownSubject], list[Memory]]:
+            stating = (m for m in self.cognition.store.stating(opened.namespace) if filter_.admits(m))
+            standing = [m for m in self.cognition.store.memories(opened.namespace, ids) if filter_.admits(m)]
+            return profile_of(stating, at_s, request.subject.lower()), standing
+
+        subjects, standing = await asyncio.to_thread(read)
+        return replies.profile_of(subjects[:limit], standing)
 
     async def GetState(self, request: pb.GetStateRequest) -> pb.State:
         """Return counts, index, mood, focus, resonance, stage times and calibration of a namespace and session."""

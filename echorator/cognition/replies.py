@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.struct_pb2 import Struct
 
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Change, Goal, Memory, MetadataValue
 from echorator.cognition.reading.values import Act, Claim, Fact, FactType
+from echorator.cognition.recall.profile import KnownSubject
 from echorator.cognition.recall.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
 from echorator.cognition.turns import Built
@@ -115,6 +116,24 @@ def change_of(change: Change) -> pb.Change:
 def goal_of(goal: Goal) -> pb.Goal:
     """Return the message of a goal, without its vector."""
     return pb.Goal(text=goal.text, priority=goal.priority)
+
+
+def profile_of(subjects: Sequence[KnownSubject], standing: Sequence[Memory]) -> pb.Profile:
+    """Return the message of a profile."""
+    profile = pb.Profile(standing=[memory_of(memory) for memory in standing])
+    for known in subjects:
+        subject = profile.subjects.add(subject=known.subject)
+        for attribute in known.attributes:
+            shown = subject.attributes.add(attribute=attribute.attribute, type=_NUMBERS[attribute.type], conflict=attribute.conflict)
+            for one in attribute.values:
+                shown.values.add(
+                    value=one.value,
+                    claim=_NUMBERS[one.claim],
+                    certainty=one.certainty,
+                    said_at_s=one.said_s,
+                    memory_ids=one.memory_ids,
+                )
+    return profile
 
 
 def progress_of(progress: Progress) -> pb.ConsolidateProgress:

@@ -103,6 +103,16 @@ class CognitionService(Calls, CognitionServiceServicer):
         return await self.api.SetGoals(request)
 
     @rpc
+    async def GetGoals(self, request: pb.GetGoalsRequest, _context: Context) -> pb.GetGoalsResponse:
+        """Return the goals of the namespace."""
+        return await self.api.GetGoals(request)
+
+    @rpc
+    async def GetProfile(self, request: pb.GetProfileRequest, _context: Context) -> pb.Profile:
+        """Return the facts that hold, by subject and attribute."""
+        return await self.api.GetProfile(request)
+
+    @rpc
     async def GetState(self, request: pb.GetStateRequest, _context: Context) -> pb.State:
         """Return the present state of the namespace and session."""
         return await self.api.GetState(request)

@@ -130,6 +130,7 @@ BOUNDS: Mapping[str, Bound] = {
     "RecordExperienceRequest.recalled_ids": Bound(1024),
     "SetGoalsRequest.goals": Bound(32),
     "Goal.text": Bound(length=16_384),
+    "GetProfileRequest.subject": Bound(length=256),
     "ListNamespacesRequest.tenant": Bound(length=128),
     "ListNamespacesRequest.page_token": NAME,
     "ImportChunk.lines": Bound(length=4 << 20),

@@ -165,6 +165,31 @@ def test_labels_and_filters(home: Home) -> None:
     assert home.memory("forget", "--category", "work", "--yes") == "forgot 1 memories; no text of them is left\n"
 
 
+def test_a_memory_is_changed_and_the_profile_shows_what_holds(home: Home) -> None:
+    home.memory("add", "My dog is called Pixel.", "Speak of ships.")
+    assert re.search(r"user +dog name +Pixel ", home.memory("profile", columns=120))
+    changed = home.memory("update", "1", "--text", "My dog is called Rex.", "--pin", "--category", "Pets", "--metadata", "n=3", columns=120)
+    assert "My dog is called Rex." in changed
+    assert "pinned" in changed
+    assert re.search(r"updated: text was 'My dog is called Pixel.'", changed)
+    home.memory("update", "2", "--standing", "--expires", "2999-01-01")
+    told = home.memory("profile", columns=120)
+    assert re.search(r"user +dog name +Rex ", told)
+    assert "always: Speak of ships. (2)" in told
+    unlabelled = home.memory("update", "1", "--unpin", "--remove-category", "pets", "--metadata", "n=null", "--output", "json")
+    assert {"pinned", "categories", "metadata"}.isdisjoint(json.loads(unlabelled))
+    home.memory("update", "2", "--not-standing", "--expires", "never")
+    assert "always" not in home.memory("profile")
+    home.memory("update", "1", "--valid-until", "2026-01-01")
+    assert home.memory("profile") == "nothing is known\n"
+    home.memory("update", "1", "--valid-until", "never", "--archive")
+    assert "Rex" not in home.memory("list")
+    home.memory("update", "1", "--restore", "--kind", "procedural", "--importance", "0.9")
+    assert re.search(r"procedural +1 +My dog is called Rex.", home.memory("list", columns=120))
+    home.failed(1, "memory", "update", "1", "--user", "ann", says="nothing is to be changed")
+    home.failed(2, "memory", "update", "1", "--user", "ann", "--pin", "--unpin", says="not allowed with")
+
+
 def test_upkeep(home: Home) -> None:
     home.memory("add", "My jam is plum.", "So my jam is plum.", "It rained in Oslo.")
     assert home.memory("consolidate", "--dry-run").startswith("merged 1,")
@@ -175,6 +200,9 @@ def test_upkeep(home: Home) -> None:
     assert "2 active" in state
     assert "resonance" in state
     assert home.memory("goals", "learn to sail") == "learn to sail\n"
+    assert home.memory("goals") == "learn to sail\n"
+    home.failed(2, "memory", "goals", "--user", "ann", "--clear", "rest", says="--clear to have none")
+    assert home.memory("goals", "--clear") == home.memory("goals") == "no goals\n"
     assert "rained" in home.memory("patterns")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from echorator.cli.echorator.memory_values import KINDS, filter_of, struct_of, time_of
+from echorator.cli.echorator.memory_values import KINDS, end_of, filter_of, struct_of, time_of
 from echorator.cli.output import memory_tables as tables
 from echorator.cli.text_input import line_of_terminal, lines_of_stdin
 from echorator.host.exits import CommandError, Exit
@@ -213,8 +213,42 @@ async def _patterns(memory: Any, arguments: argparse.Namespace) -> None:
 
 
 async def _goals(memory: Any, arguments: argparse.Namespace) -> None:
-    goals = [pb.Goal(text=text) for text in arguments.goals]
-    _show(arguments, await memory.SetGoals(pb.SetGoalsRequest(scope=_scope(arguments), goals=goals)), tables.goals)
+    scope, goals = _scope(arguments), [pb.Goal(text=text) for text in arguments.goals]
+    if arguments.clear and goals:
+        raise CommandError("goals: give new ones, or --clear to have none", Exit.USAGE)
+    if goals or arguments.clear:
+        _show(arguments, await memory.SetGoals(pb.SetGoalsRequest(scope=scope, goals=goals)), tables.goals)
+    else:
+        _show(arguments, await memory.GetGoals(pb.GetGoalsRequest(scope=scope)), tables.goals)
+
+
+async def _profile(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.GetProfileRequest(scope=_scope(arguments), subject=arguments.subject or "", filter=filter_of(arguments), limit=1000)
+    if arguments.as_of:
+        request.as_of_s = time_of(arguments.as_of)
+    _show(arguments, await memory.GetProfile(request), tables.profile)
+
+
+async def _update(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.UpdateMemoryRequest(scope=_scope(arguments), id=arguments.id)
+    for name in ("text", "importance", "pinned", "standing"):
+        if (value := getattr(arguments, name)) is not None:
+            setattr(request, name, value)
+    if arguments.kind:
+        request.kind = KINDS[arguments.kind]
+    if arguments.archived is not None:
+        request.lifecycle = pb.LIFECYCLE_ARCHIVED if arguments.archived else pb.LIFECYCLE_ACTIVE
+    if arguments.valid_until:
+        request.valid_to_s = end_of(arguments.valid_until)
+    if arguments.expires:
+        request.expires_at_s = end_of(arguments.expires)
+    if arguments.metadata:
+        request.metadata.CopyFrom(struct_of(arguments.metadata))
+    request.add_categories.extend(arguments.category)
+    request.remove_categories.extend(arguments.remove_category)
+    one = await memory.UpdateMemory(request)
+    history = await memory.History(pb.HistoryRequest(scope=_scope(arguments), id=arguments.id))
+    _show(arguments, one, lambda changed: tables.one(changed, history))
 
 
 async def _map(memory: Any, arguments: argparse.Namespace) -> None:
@@ -230,6 +264,7 @@ _ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] 
     "search": _search,
     "list": _list,
     "show": _show_one,
+    "update": _update,
     "forget": _forget,
     "export": _export,
     "import": _import,
@@ -239,5 +274,6 @@ _ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] 
     "state": _state,
     "patterns": _patterns,
     "goals": _goals,
+    "profile": _profile,
     "map": _map,
 }

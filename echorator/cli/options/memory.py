@@ -67,6 +67,7 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
         return made
 
     _add_memories(action)
+    _add_changes(action)
     _add_removal_and_files(action)
     _add_upkeep(action)
 
@@ -100,6 +101,35 @@ def _add_memories(action: _Action) -> None:
 
     show = action("show", "show one memory and its history")
     show.add_argument("id", type=memory_id, metavar="ID")
+
+    profile = action("profile", "show what is known: the facts that hold, by subject and attribute")
+    profile.add_argument("--subject", metavar="NAME", help='only of this subject; the user is "user"')
+    profile.add_argument("--as-of", metavar="DATE", help="date at which the facts held [now]")
+    _filter(profile)
+
+
+def _add_changes(action: _Action) -> None:
+    """Add what changes one memory."""
+    update = action("update", "change one memory; what is not named stays")
+    update.add_argument("id", type=memory_id, metavar="ID")
+    update.add_argument("--text", metavar="TEXT", help="another text; its facts and names are read anew")
+    update.add_argument("--kind", choices=KINDS, help="another kind")
+    update.add_argument("--importance", type=float, metavar="I", help="another importance, 0..1")
+    for name, flags, texts in (
+        ("pinned", ("--pin", "--unpin"), ("never forget it", "let it fade as others do")),
+        ("standing", ("--standing", "--not-standing"), ("put it into every context", "recall it only where it is relevant")),
+        ("archived", ("--archive", "--restore"), ("do not recall it any more", "recall it again")),
+    ):
+        either = update.add_mutually_exclusive_group()
+        for value, flag, text in zip((True, False), flags, texts, strict=True):
+            either.add_argument(flag, dest=name, action="store_const", const=value, help=text)
+    update.add_argument("--valid-until", metavar="DATE", help="time until which it held; never: it holds")
+    update.add_argument("--expires", metavar="DATE", help="time from which it is not recalled any more, and is erased; never: it stays")
+    update.add_argument(
+        "--metadata", action="append", default=[], metavar="NAME=VALUE", help="value to set, null to remove the name; may be repeated"
+    )
+    update.add_argument("--category", action="append", default=[], metavar="LABEL", help="label to give it; may be repeated")
+    update.add_argument("--remove-category", action="append", default=[], metavar="LABEL", help="label to take from it; may be repeated")
 
 
 def _add_removal_and_files(action: _Action) -> None:
@@ -137,7 +167,9 @@ def _add_upkeep(action: _Action) -> None:
     action("stats", "count the memories of each user", user=False)
     action("state", "show the state of the memory and of its stages")
     action("patterns", "list the patterns that recur in the memories")
-    action("goals", "replace the goals").add_argument("goals", nargs="*", metavar="GOAL", help="new goals; without any there are none")
+    goals = action("goals", "show the goals, or replace them")
+    goals.add_argument("goals", nargs="*", metavar="GOAL", help="new goals, instead of the present ones")
+    goals.add_argument("--clear", action="store_true", help="remove all goals")
 
     drawn = action("map", "draw the memory map")
     drawn.add_argument("-o", "--out", required=True, metavar="FILE", help="file to draw: .svg, .html or .png")

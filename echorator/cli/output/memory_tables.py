@@ -224,6 +224,27 @@ def patterns(response: pb.ListPatternsResponse) -> None:
     _console().print(table)
 
 
-def goals(response: pb.SetGoalsResponse) -> None:
+def profile(known: pb.Profile) -> None:
+    """Print what is known by subject and attribute, then what is in every context."""
+    if not known.subjects and not known.standing:
+        print("nothing is known")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("subject", "attribute", "value", "said", "memories"):
+        table.add_column(name, overflow="fold")
+    for subject in known.subjects:
+        for attribute in subject.attributes:
+            for value in attribute.values:
+                said = ("not " if value.claim == pb.CLAIM_DENIES else "") + (value.value or "any")
+                note = " [dim](contradicted)[/dim]" if attribute.conflict else ""
+                row = (_clean(subject.subject), _clean(attribute.attribute), _clean(said) + note, day(value.said_at_s))
+                table.add_row(*row, _ids(value.memory_ids))
+    if known.subjects:
+        _console().print(table)
+    for memory in known.standing:
+        _console().print(f"always: {_clean(memory.text)} [dim]({memory.id})[/dim]")
+
+
+def goals(response: pb.SetGoalsResponse | pb.GetGoalsResponse) -> None:
     """Print the goals, one on each line."""
     print("\n".join(g.text for g in response.goals) or "no goals")

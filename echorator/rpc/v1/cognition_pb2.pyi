@@ -635,6 +635,74 @@ class SetGoalsResponse(_message.Message):
     goals: _containers.RepeatedCompositeFieldContainer[Goal]
     def __init__(self, goals: _Optional[_Iterable[_Union[Goal, _Mapping]]] = ...) -> None: ...
 
+class GetGoalsRequest(_message.Message):
+    __slots__ = ("scope",)
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ...) -> None: ...
+
+class GetGoalsResponse(_message.Message):
+    __slots__ = ("goals",)
+    GOALS_FIELD_NUMBER: _ClassVar[int]
+    goals: _containers.RepeatedCompositeFieldContainer[Goal]
+    def __init__(self, goals: _Optional[_Iterable[_Union[Goal, _Mapping]]] = ...) -> None: ...
+
+class GetProfileRequest(_message.Message):
+    __slots__ = ("scope", "subject", "filter", "as_of_s", "limit")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_S_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    subject: str
+    filter: Filter
+    as_of_s: float
+    limit: int
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., subject: _Optional[str] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., as_of_s: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class Profile(_message.Message):
+    __slots__ = ("subjects", "standing")
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    subjects: _containers.RepeatedCompositeFieldContainer[ProfileSubject]
+    standing: _containers.RepeatedCompositeFieldContainer[Memory]
+    def __init__(self, subjects: _Optional[_Iterable[_Union[ProfileSubject, _Mapping]]] = ..., standing: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ...) -> None: ...
+
+class ProfileSubject(_message.Message):
+    __slots__ = ("subject", "attributes")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    attributes: _containers.RepeatedCompositeFieldContainer[ProfileAttribute]
+    def __init__(self, subject: _Optional[str] = ..., attributes: _Optional[_Iterable[_Union[ProfileAttribute, _Mapping]]] = ...) -> None: ...
+
+class ProfileAttribute(_message.Message):
+    __slots__ = ("attribute", "type", "values", "conflict")
+    ATTRIBUTE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    CONFLICT_FIELD_NUMBER: _ClassVar[int]
+    attribute: str
+    type: FactType
+    values: _containers.RepeatedCompositeFieldContainer[ProfileValue]
+    conflict: bool
+    def __init__(self, attribute: _Optional[str] = ..., type: _Optional[_Union[FactType, str]] = ..., values: _Optional[_Iterable[_Union[ProfileValue, _Mapping]]] = ..., conflict: bool = ...) -> None: ...
+
+class ProfileValue(_message.Message):
+    __slots__ = ("value", "claim", "certainty", "said_at_s", "memory_ids")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    CERTAINTY_FIELD_NUMBER: _ClassVar[int]
+    SAID_AT_S_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    claim: Claim
+    certainty: float
+    said_at_s: float
+    memory_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, value: _Optional[str] = ..., claim: _Optional[_Union[Claim, str]] = ..., certainty: _Optional[float] = ..., said_at_s: _Optional[float] = ..., memory_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class GetStateRequest(_message.Message):
     __slots__ = ("scope",)
     SCOPE_FIELD_NUMBER: _ClassVar[int]

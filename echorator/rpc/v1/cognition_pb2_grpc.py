@@ -94,6 +94,16 @@ class CognitionServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsResponse.FromString,
                 _registered_method=True)
+        self.GetGoals = channel.unary_unary(
+                '/echorator.v1.CognitionService/GetGoals',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsResponse.FromString,
+                _registered_method=True)
+        self.GetProfile = channel.unary_unary(
+                '/echorator.v1.CognitionService/GetProfile',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.Profile.FromString,
+                _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/echorator.v1.CognitionService/GetState',
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.GetStateRequest.SerializeToString,
@@ -218,6 +228,20 @@ class CognitionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGoals(self, request, context):
+        """Return the goals of a namespace.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProfile(self, request, context):
+        """Return what is known: the facts that hold by subject and attribute, with the memories that state them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetState(self, request, context):
         """Return what each stage of the pipeline knows of a namespace and a session.
         """
@@ -329,6 +353,16 @@ def add_CognitionServiceServicer_to_server(servicer, server):
                     servicer.SetGoals,
                     request_deserializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsResponse.SerializeToString,
+            ),
+            'GetGoals': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGoals,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsResponse.SerializeToString,
+            ),
+            'GetProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProfile,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.Profile.SerializeToString,
             ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
@@ -690,6 +724,60 @@ class CognitionService(object):
             '/echorator.v1.CognitionService/SetGoals',
             echorator_dot_v1_dot_cognition__pb2.SetGoalsRequest.SerializeToString,
             echorator_dot_v1_dot_cognition__pb2.SetGoalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGoals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.CognitionService/GetGoals',
+            echorator_dot_v1_dot_cognition__pb2.GetGoalsRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.GetGoalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.CognitionService/GetProfile',
+            echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.Profile.FromString,
             options,
             channel_credentials,
             insecure,
