@@ -204,6 +204,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """A change in the history of all namespaces of a tenant. `memory_id` 0 says that the whole namespace was erased."""
+
+    cursor: str  # the store's own mark of the place in the tenant's history
+    namespace: int  # the store's number of it
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataCondition:
     """What the value of one name of the metadata has to be: all that is set. Values of different types are neither equal nor ordered."""
 

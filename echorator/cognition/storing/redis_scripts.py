@@ -7,8 +7,8 @@ opcode and its operands; an end of a link below 0 is the memory at that place of
 from __future__ import annotations
 
 APPLY = """
-local ns, prefix, at_s, origin = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local i, n = 5, #ARGV
+local ns, prefix, at_s, origin, tenant = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local i, n = 6, #ARGV
 local ids, fresh, touched, documents = {}, {}, {}, {}
 local seq, experience = 0, 0
 local function take() local v = ARGV[i]; i = i + 1; return v end
@@ -17,6 +17,7 @@ local function key(id) return prefix .. 'm:' .. string.format('%d', id) end
 local function note(id, action, detail)
   seq = redis.call('INCR', prefix .. 'seq')
   redis.call('XADD', prefix .. 'log', seq .. '-0', 'at_s', at_s, 'memory', id, 'action', action, 'detail', detail)
+  redis.call('XADD', '__LOG__' .. tenant, '*', 'ns', ns, 'seq', seq)
 end
 local function listed(id, facts, command)
   for _, fact in ipairs(cjson.decode(facts or '[]')) do
@@ -145,6 +146,7 @@ for k = 7, #ARGV do
   end
   local seq = redis.call('INCR', prefix .. 'seq')
   redis.call('XADD', prefix .. 'log', seq .. '-0', 'at_s', at_s, 'memory', id, 'action', 'erased', 'detail', quiet and 'faded' or '')
+  redis.call('XADD', '__LOG__' .. tenant, '*', 'ns', ns, 'seq', seq)
 end
 local ids = {}
 for k = 7, #ARGV do ids[#ids + 1] = ARGV[k] end

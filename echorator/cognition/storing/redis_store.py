@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import threading
 import time
 import uuid
@@ -21,7 +22,20 @@ from typing import Any, TypeVar
 import numpy as np
 import redis
 
-from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Receipt
+from echorator.cognition.memory import (
+    Action,
+    Batch,
+    Change,
+    Experience,
+    Filter,
+    Finding,
+    Goal,
+    Lifecycle,
+    Memory,
+    Namespace,
+    Noted,
+    Receipt,
+)
 from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, LIGHT, operations, read_field
 from echorator.cognition.storing.redis_scripts import APPLY, ERASE
 from echorator.cognition.storing.store import Counts, MemoryNotFoundError, StoreDamagedError, StoreUnavailableError
@@ -35,6 +49,7 @@ T = TypeVar("T")
 WRITERS = 4
 CHUNK = 500
 FOLLOW_MS = 200  # block of a read; a change is seen at once, so this only bounds how long closing takes
+_CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)  # of a stream
 REWRITE_S = 60.0  # the longest wait for Redis to rewrite its file after an erasure
 
 OnChange = Callable[[int, "list[int] | None", list[str]], None]
@@ -58,7 +73,12 @@ class RedisStore:
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="memory-writer")
         self._closing = threading.Event()
         self._follower: threading.Thread | None = None
-        named = {"__IDS__": f"{prefix}:ids", "__FEED__": f"{prefix}:feed", "__ERASURES__": f"{prefix}:erasures"}
+        named = {
+            "__IDS__": f"{prefix}:ids",
+            "__FEED__": f"{prefix}:feed",
+            "__ERASURES__": f"{prefix}:erasures",
+            "__LOG__": f"{prefix}:log:",
+        }
         apply, erase = APPLY, ERASE
         for mark, name in named.items():
             apply, erase = apply.replace(mark, name), erase.replace(mark, name)
@@ -102,7 +122,7 @@ class RedisStore:
     def _write(self, namespace: Namespace, batch: Batch, at_s: float) -> Receipt:
         if self._closing.is_set():
             raise ResourceError("the memory is closed")
-        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin]
+        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin, namespace.tenant]
         ids, fresh, seq, experience = self._call(lambda: self._apply(args=[*head, *operations(batch)]))
         return Receipt(tuple(ids), tuple(bool(f) for f in fresh), int(seq), int(experience))
 
@@ -167,6 +187,7 @@ class RedisStore:
             keys = list(r.scan_iter(match=self._name(namespace, "*").replace("[", "\\["), count=1000))
             if keys:
                 r.delete(*keys)
+            r.xadd(f"{self._prefix}:log:{namespace.tenant}", {"ns": namespace.id, "seq": 0, "at_s": repr(at_s)})
         return erased
 
     def _rewrite(self) -> None:
@@ -287,11 +308,50 @@ class RedisStore:
             for entry, c in entries:
                 seq = int(entry.split(b"-")[0])
                 if not memory_id or int(c[b"memory"]) == memory_id:
-                    found.append(Change(seq, float(c[b"at_s"]), int(c[b"memory"]), c[b"action"].decode(), c[b"detail"].decode()))
+                    found.append(_change(entry, c))
             if len(entries) < CHUNK:
                 break
             last = f"{seq - 1}-0"
         return found[:limit]
+
+    def changes_after(self, namespace: Namespace, seq: int, limit: int) -> list[Change]:
+        entries = self._call(lambda: self._redis.xrange(self._name(namespace, "log"), min=f"{seq + 1}-0", count=limit))
+        return [_change(entry, fields) for entry, fields in entries]
+
+    def tenant_changes(self, tenant: str, after: str, limit: int) -> list[Noted]:
+        if after and not _CURSOR.fullmatch(after):
+            raise InvalidRequestError("after must be a cursor that WatchChanges gave for this tenant")
+        first = f"({after}" if after else "-"
+        found: list[Noted] = []
+        while not found:  # the entries of erased changes are gone, and only they may fill a page
+            entries = self._call(lambda first=first: self._redis.xrange(f"{self._prefix}:log:{tenant}", min=first, count=limit))  # type: ignore[misc]
+            found = self._noted(entries)
+            if len(entries) < limit:
+                break
+            first = f"({entries[-1][0].decode()}"
+        return found
+
+    def _noted(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[Noted]:
+        """Return the changes that entries of a tenant's log stand for, without those that were erased."""
+
+        def work() -> list[Any]:
+            pipe = self._redis.pipeline(transaction=False)
+            for _, entry in entries:
+                seq = entry[b"seq"].decode()
+                pipe.xrange(f"{self._prefix}:{{{int(entry[b'ns'])}}}:log", min=f"{seq}-0", max=f"{seq}-0")
+            return list(pipe.execute())
+
+        noted: list[Noted] = []
+        for (cursor, entry), there in zip(entries, self._call(work), strict=True):
+            number, seq = int(entry[b"ns"]), int(entry[b"seq"])
+            if not seq:
+                noted.append(Noted(cursor.decode(), number, Change(0, float(entry[b"at_s"]), 0, Action.ERASED, "")))
+            noted += [Noted(cursor.decode(), number, _change(*one)) for one in there if seq]
+        return noted
+
+    def tenant_cursor(self, tenant: str) -> str:
+        last = self._call(lambda: self._redis.xrevrange(f"{self._prefix}:log:{tenant}", count=1))
+        return last[0][0].decode() if last else "0-0"
 
     def experiences(self, namespace: Namespace, session: str, limit: int) -> list[Experience]:
         ids = self._call(lambda: self._redis.zrevrange(self._name(namespace, "experience_ids"), 0, -1))
@@ -401,6 +461,10 @@ class RedisStore:
         if self._follower is not None:
             self._follower.join()
         self._redis.close()
+
+
+def _change(entry: bytes, c: dict[bytes, bytes]) -> Change:
+    return Change(int(entry.split(b"-")[0]), float(c[b"at_s"]), int(c[b"memory"]), c[b"action"].decode(), c[b"detail"].decode())
 
 
 def _order(entry: bytes) -> tuple[int, int]:

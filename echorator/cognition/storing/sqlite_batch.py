@@ -143,6 +143,7 @@ def erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[in
         for table in ("topics", "associations", "experiences", "goals", "documents", "changes"):
             connection.execute(f"DELETE FROM {table} WHERE namespace = ?", mine)
         connection.execute("DELETE FROM namespaces WHERE id = ?", mine)
+        note(connection, namespace.id, at_s, 0, Action.ERASED, namespace.tenant)  # for those who watch the tenant; it names no user
         return erased
     doomed = {int(i) for i in ids}
     doomed = {row[0] for row in connection.execute("SELECT id FROM memories WHERE namespace = ?", mine) if row[0] in doomed}
