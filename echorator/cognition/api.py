@@ -30,6 +30,7 @@ from echorator.cognition.upkeep.mapping import map_of
 from echorator.cognition.upkeep.observing import Observe, Observing
 from echorator.cognition.upkeep.patterns import PatternLearning
 from echorator.cognition.upkeep.reembedding import Reembedding
+from echorator.cognition.watching import Watching
 from echorator.errors import InvalidRequestError
 from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
@@ -60,6 +61,7 @@ class CognitionApi:
         self.consolidation = Consolidation(cognition, self.patterns, summarise)
         self.reembedding = Reembedding(cognition)
         self.observing = Observing(cognition, observe)
+        self.watching = Watching(cognition.store)
 
     async def close(self) -> None:
         """Cancel what runs in the background, then finish accepted writes and close the memory."""
@@ -135,6 +137,26 @@ class CognitionApi:
             self.cognition.store.history, opened.namespace, number(request.id), number(request.before_seq), limit
         )
         return pb.HistoryResponse(changes=[replies.change_of(c) for c in found])
+
+    async def WatchChanges(self, request: pb.WatchChangesRequest) -> AsyncIterator[pb.WatchChangesResponse | None]:
+        """Yield the cursor of the place where the watch begins, the changes after it, and each further one as it comes.
+
+        Yields None after each look that found nothing, so that a caller who wants to end is not kept waiting.
+
+        Raises:
+            InvalidRequestError: the request says not whose changes, or `after` is no cursor of theirs.
+        """
+        interval_s, whose = requests.interval_of(request.interval_ms, 500), request.WhichOneof("whose")
+        if whose is None:
+            raise InvalidRequestError("say whose changes: a scope, or a tenant")
+        if whose == "scope":
+            seen = self.watching.namespace(
+                requests.owner_of(request.scope), requests.cursor_of(request.after), request.skip_past, interval_s
+            )
+        else:
+            seen = self.watching.tenant(requests.name_of(request.tenant, "tenant"), request.after, request.skip_past, interval_s)
+        async for one in seen:
+            yield None if one is None else replies.seen_of(one)
 
     async def BuildContext(self, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
         """Return the conversation with the memories relevant to its last user turn put in, within the token budget."""

@@ -16,6 +16,7 @@ from echorator.cognition.turns import Built
 from echorator.cognition.upkeep.consolidating import Progress
 from echorator.cognition.upkeep.mapping import MemoryMap
 from echorator.cognition.upkeep.patterns import NamedPattern
+from echorator.cognition.watching import Seen
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
 
@@ -111,6 +112,16 @@ def built_of(built: Built) -> pb.BuildContextResponse:
 def change_of(change: Change) -> pb.Change:
     """Return the message of one line of the history."""
     return pb.Change(seq=change.seq, at_s=change.at_s, memory_id=change.memory_id, action=change.action, detail=change.detail)
+
+
+def seen_of(seen: Seen) -> pb.WatchChangesResponse:
+    """Return the message of one step of a watch."""
+    reply = pb.WatchChangesResponse(cursor=seen.cursor, namespace=seen.namespace)
+    if seen.change is not None:
+        tenant, agent, user = seen.key
+        reply.change.CopyFrom(change_of(seen.change))
+        reply.scope.CopyFrom(common_pb2.Scope(tenant=tenant, agent=agent, user=user))
+    return reply
 
 
 def goal_of(goal: Goal) -> pb.Goal:

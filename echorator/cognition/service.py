@@ -78,6 +78,15 @@ class CognitionService(Calls, CognitionServiceServicer):
         return await self.api.History(request)
 
     @rpc
+    async def WatchChanges(self, request: pb.WatchChangesRequest, context: Context) -> None:
+        """Stream the changes of a namespace or of a tenant, until the server drains."""
+        async for seen in self.api.WatchChanges(request):
+            if seen is not None:
+                await context.write(seen)
+            if self.draining.is_set():
+                raise DrainingError("the server is shutting down; go on with the last cursor at another one")
+
+    @rpc
     async def BuildContext(self, request: pb.BuildContextRequest, _context: Context) -> pb.BuildContextResponse:
         """Return the conversation with relevant memories put in."""
         return await self.api.BuildContext(request)

@@ -122,6 +122,8 @@ BOUNDS: Mapping[str, Bound] = {
     "UpdateMemoryRequest.add_categories": Bound(32, 64),
     "UpdateMemoryRequest.remove_categories": Bound(32, 64),
     "MemoryIds.ids": Bound(100_000),
+    "WatchChangesRequest.tenant": Bound(length=128),
+    "WatchChangesRequest.after": NAME,
     "BuildContextRequest.messages": Bound(MOST_MESSAGES),
     "BuildContextRequest.model": NAME,
     "RecordExperienceRequest.user_text": TEXT,

@@ -255,6 +255,22 @@ def test_a_server_remembers_through_a_kill(home: Home) -> None:
             assert home.out("chat", "--temperature", "0", "--server", second, ASKS) == UNKNOWN
 
 
+@pytest.mark.slow
+def test_changes_are_printed_as_they_happen(home: Home) -> None:
+    with serving(home, "--with-memory") as (_, address):
+        home.memory("add", TELLS, "--server", address)
+        command = (*COMMAND, "memory", "watch", "--server", address)
+        watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=home.environment())
+        assert watching.stdout is not None
+        try:
+            assert watching.stdout.readline().endswith(" UTC ann remembered memory 1\n")
+            home.memory("update", "1", "--pin", "--server", address)
+            assert watching.stdout.readline().endswith(" UTC ann updated memory 1: pinned was False\n")
+        finally:
+            watching.kill()
+            watching.communicate()
+
+
 def test_a_server_without_a_memory_says_so(home: Home) -> None:
     with serving(home) as (_, address):
         home.failed(1, "memory", "list", "--user", "ann", "--server", address, says="start it with `echorator serve --with-memory`")

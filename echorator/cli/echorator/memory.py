@@ -222,6 +222,18 @@ async def _goals(memory: Any, arguments: argparse.Namespace) -> None:
         _show(arguments, await memory.GetGoals(pb.GetGoalsRequest(scope=scope)), tables.goals)
 
 
+async def _watch(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.WatchChangesRequest(after=arguments.after or "", skip_past=arguments.new)
+    if arguments.user:
+        request.scope.CopyFrom(_scope(arguments))
+    else:
+        request.tenant = arguments.tenant or "default"
+    async for seen in memory.WatchChanges(request):
+        if seen is not None and seen.HasField("change"):  # the memory of this process says by None that there is nothing new
+            _show(arguments, seen, tables.seen)
+            sys.stdout.flush()
+
+
 async def _profile(memory: Any, arguments: argparse.Namespace) -> None:
     request = pb.GetProfileRequest(scope=_scope(arguments), subject=arguments.subject or "", filter=filter_of(arguments), limit=1000)
     if arguments.as_of:
@@ -276,4 +288,5 @@ _ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] 
     "goals": _goals,
     "profile": _profile,
     "map": _map,
+    "watch": _watch,
 }

@@ -171,6 +171,12 @@ def _add_upkeep(action: _Action) -> None:
     goals.add_argument("goals", nargs="*", metavar="GOAL", help="new goals, instead of the present ones")
     goals.add_argument("--clear", action="store_true", help="remove all goals")
 
+    watch = action("watch", "print each change as it happens, after those that have been", user=False)
+    watch.add_argument("--user", default="", metavar="NAME", help="user whose memory it is [all of the tenant]")
+    watch.add_argument("--session", default="", help=argparse.SUPPRESS)
+    watch.add_argument("--after", metavar="CURSOR", help="begin after the change with this cursor, as --output json prints it")
+    watch.add_argument("--new", action="store_true", help="leave out what has been")
+
     drawn = action("map", "draw the memory map")
     drawn.add_argument("-o", "--out", required=True, metavar="FILE", help="file to draw: .svg, .html or .png")
     drawn.add_argument(

@@ -224,6 +224,13 @@ def patterns(response: pb.ListPatternsResponse) -> None:
     _console().print(table)
 
 
+def seen(reply: pb.WatchChangesResponse) -> None:
+    """Print one change that was seen."""
+    change, of = reply.change, f"memory {reply.change.memory_id}" if reply.change.memory_id else "everything"
+    detail = f": {change.detail}" if change.detail else ""
+    print("".join(c if c.isprintable() else " " for c in f"{moment(change.at_s)} {reply.scope.user} {change.action} {of}{detail}".strip()))
+
+
 def profile(known: pb.Profile) -> None:
     """Print what is known by subject and attribute, then what is in every context."""
     if not known.subjects and not known.standing:

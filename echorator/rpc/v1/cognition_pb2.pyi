@@ -471,6 +471,32 @@ class HistoryResponse(_message.Message):
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     def __init__(self, changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
 
+class WatchChangesRequest(_message.Message):
+    __slots__ = ("scope", "tenant", "after", "skip_past", "interval_ms")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    SKIP_PAST_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    tenant: str
+    after: str
+    skip_past: bool
+    interval_ms: int
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., tenant: _Optional[str] = ..., after: _Optional[str] = ..., skip_past: bool = ..., interval_ms: _Optional[int] = ...) -> None: ...
+
+class WatchChangesResponse(_message.Message):
+    __slots__ = ("cursor", "change", "scope", "namespace")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    cursor: str
+    change: Change
+    scope: _common_pb2.Scope
+    namespace: int
+    def __init__(self, cursor: _Optional[str] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., namespace: _Optional[int] = ...) -> None: ...
+
 class BuildContextRequest(_message.Message):
     __slots__ = ("scope", "messages", "model", "budget_tokens", "max_memories", "min_confidence", "now_s")
     SCOPE_FIELD_NUMBER: _ClassVar[int]

@@ -69,6 +69,11 @@ class CognitionServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.HistoryRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_cognition__pb2.HistoryResponse.FromString,
                 _registered_method=True)
+        self.WatchChanges = channel.unary_stream(
+                '/echorator.v1.CognitionService/WatchChanges',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesResponse.FromString,
+                _registered_method=True)
         self.BuildContext = channel.unary_unary(
                 '/echorator.v1.CognitionService/BuildContext',
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.BuildContextRequest.SerializeToString,
@@ -188,6 +193,14 @@ class CognitionServiceServicer(object):
 
     def History(self, request, context):
         """What happened to a memory, or to a whole namespace, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchChanges(self, request, context):
+        """The changes of a namespace, or of all namespaces of a tenant, oldest first, and then each further one until the client leaves. One that
+        goes on with the cursor of the last change it saw misses none, whichever replica it asks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -328,6 +341,11 @@ def add_CognitionServiceServicer_to_server(servicer, server):
                     servicer.History,
                     request_deserializer=echorator_dot_v1_dot_cognition__pb2.HistoryRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_cognition__pb2.HistoryResponse.SerializeToString,
+            ),
+            'WatchChanges': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchChanges,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesResponse.SerializeToString,
             ),
             'BuildContext': grpc.unary_unary_rpc_method_handler(
                     servicer.BuildContext,
@@ -589,6 +607,33 @@ class CognitionService(object):
             '/echorator.v1.CognitionService/History',
             echorator_dot_v1_dot_cognition__pb2.HistoryRequest.SerializeToString,
             echorator_dot_v1_dot_cognition__pb2.HistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/echorator.v1.CognitionService/WatchChanges',
+            echorator_dot_v1_dot_cognition__pb2.WatchChangesRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.WatchChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,
