@@ -12,7 +12,7 @@ from echorator.cognition.recall.confidence import fit_of
 from echorator.cognition.recall.indexing import session_hash, speaker_hash
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.observations import credited
-from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, judged
+from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, heard, judged
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.store import Store
@@ -68,7 +68,7 @@ class Searching:
             by_id = {m.id: m for m in self._store.memories(opened.namespace, labels.tolist())}
             confidences = opened.curve.confidence(fit_of(cosines, coverages))
             found = [
-                Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i]))
+                heard(Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i])))
                 for i, label in enumerate(labels.tolist())
                 if label in by_id
             ]
@@ -90,4 +90,5 @@ class Searching:
             found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
             at_s = now_s if asked.as_of_s is None else asked.as_of_s
             found = [judged(r, topic, weight, at_s) for r in found]
-        return sorted(found, key=lambda r: -r.score)[: asked.k]
+        # What states the fact comes first, the newest before the others: where two values stand, the later one is more likely to hold.
+        return sorted(found, key=lambda r: (-r.fact, -r.memory.said_s if r.fact else -r.score, -r.score))[: asked.k]

@@ -320,9 +320,13 @@ def adjective_is(f: Frame, i: int, j: int) -> None:
 
 
 def _code_like(f: Frame, i: int, j: int) -> bool:
-    """Return whether one word looks like the name of a machine: with a digit or a hyphen in it, and no adjective."""
+    """Return whether one word looks like the name of a machine: it has a digit or a hyphen in it, or is no word that says how one is."""
     word = f.low[i]
-    return j - i == 1 and ("_" in word or ("-" in word and nouns.has_digit(word)))
+    if j - i != 1:
+        return False
+    if f.thing.head in nouns.MACHINES and len(word) > 3:
+        return not adjectives.is_adjective(word) and not word.endswith(("ed", "ing", "y", "ish", "ive", "ic", "al"))
+    return "_" in word or ("-" in word and nouns.has_digit(word))
 
 
 def gone(f: Frame) -> None:

@@ -236,7 +236,13 @@ _JOBS = frozenset(
     broker banker trader accountant auditor bookkeeper pa temp handyman courier driver conductor guard engineer developer designer
     manager director executive officer technician specialist assistant supervisor worker instructor trainer producer photographer
     painter sculptor illustrator animator carer caretaker cleaner janitor florist ecologist tiler joiner seamstress hostess
-    stewardess steward flight-attendant attendant agent operator planner buyer minister curator""".split()
+    stewardess steward flight-attendant attendant agent operator planner buyer minister curator musician singer dancer drummer violinist
+    pianist cellist guitarist bassist flautist organist harpist saxophonist trumpeter vocalist composer novelist columnist""".split()
+)
+# Things that people give a name of one made-up word.
+MACHINES = frozenset(
+    """server database model cluster host hostname machine node container bucket repository repo branch project service queue topic
+    router network ssid printer domain namespace""".split()
 )
 _JOB_ENDS = (
     "ologist",
