@@ -138,6 +138,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     memory.add_argument("--with-memory", action="store_true", help="serve CognitionService too, and let chats name a memory [no]")
     add_memory_options(memory)
     memory.add_argument("--summarise-with", default="", metavar="MODEL", help="the served model that makes gists of old talk [extracts]")
+    memory.add_argument(
+        "--extract-with", default="", metavar="MODEL", help="the served model that notes in the background what turns say [none]"
+    )
+    memory.add_argument(
+        "--extract-instructions", default="", metavar="TEXT", help="what that model is told besides, such as what matters to your users"
+    )
     memory.add_argument("--memory-server", metavar="HOST:PORT", help="let chats name a memory of this server's CognitionService")
     add_prefix_scope(parser)
     add_join_options(parser)

@@ -13,6 +13,7 @@ from itertools import islice
 
 from echorator.cognition import replies, requests
 from echorator.cognition.cognition import Cognition
+from echorator.cognition.experiences import Experiences
 from echorator.cognition.memory import Filter, Memory
 from echorator.cognition.recall.affect import decayed
 from echorator.cognition.recall.namespace import OpenNamespace
@@ -23,6 +24,7 @@ from echorator.cognition.turns import Count, Turns, estimated_tokens
 from echorator.cognition.upkeep.checking import check
 from echorator.cognition.upkeep.consolidating import Consolidation, Summarise
 from echorator.cognition.upkeep.mapping import map_of
+from echorator.cognition.upkeep.observing import Observe, Observing
 from echorator.cognition.upkeep.patterns import PatternLearning
 from echorator.cognition.upkeep.reembedding import Reembedding
 from echorator.errors import InvalidRequestError
@@ -36,23 +38,29 @@ RESONANT = 3  # resonant sessions that a state shows
 class CognitionApi:
     """The handlers of CognitionService over one `Cognition`; the method names are those of the service."""
 
-    def __init__(self, cognition: Cognition, count: Count = estimated_tokens, summarise: Summarise | None = None) -> None:
+    def __init__(
+        self, cognition: Cognition, count: Count = estimated_tokens, summarise: Summarise | None = None, observe: Observe | None = None
+    ) -> None:
         """Serve `cognition`.
 
         Args:
             cognition: the memory; `close` closes it too.
             count: counts a model's tokens; by default an estimate from the bytes.
             summarise: makes one gist of several texts with a model; without it a gist is an extract.
+            observe: notes what a recorded turn says with a model; without it turns are found by their own words alone.
         """
         self.cognition = cognition
         self.turns = Turns(cognition, count)
+        self.experiences = Experiences(cognition)
         self.patterns = PatternLearning(cognition)
         self.consolidation = Consolidation(cognition, self.patterns, summarise)
         self.reembedding = Reembedding(cognition)
+        self.observing = Observing(cognition, observe)
 
     async def close(self) -> None:
-        """Cancel background re-embedding, then finish accepted writes and close the memory."""
+        """Cancel what runs in the background, then finish accepted writes and close the memory."""
         await self.reembedding.close()
+        await self.observing.close()
         await self.cognition.close()
 
     async def Remember(self, request: pb.RememberRequest) -> pb.RememberResponse:
@@ -131,11 +139,18 @@ class CognitionApi:
         return replies.built_of(await self.turns.build_context(owner, messages, request.model, bounds, now_s))
 
     async def RecordExperience(self, request: pb.RecordExperienceRequest) -> pb.RecordExperienceResponse:
-        """Store a finished turn: its statements become memories, the memories recalled for it are reinforced."""
+        """Store a finished turn: what it says becomes memories or is forgotten, the memories recalled for it are reinforced."""
         turn = requests.turn_of(request)
-        recorded = await self.turns.record(requests.owner_of(request.scope), turn)
+        owner = requests.owner_of(request.scope)
+        recorded = await self.experiences.record(owner, turn)
+        if (opened := await self.cognition.opened(owner)) is not None:
+            self.observing.wake(opened)
         return pb.RecordExperienceResponse(
-            experience_id=recorded.experience_id, memory_ids=recorded.memory_ids, superseded_ids=recorded.superseded_ids
+            experience_id=recorded.experience_id,
+            memory_ids=recorded.memory_ids,
+            superseded_ids=recorded.superseded_ids,
+            confirmed_ids=recorded.confirmed_ids,
+            forgotten_ids=recorded.forgotten_ids,
         )
 
     async def Consolidate(self, request: pb.ConsolidateRequest) -> AsyncIterator[pb.ConsolidateProgress]:
@@ -185,7 +200,7 @@ class CognitionApi:
         goals = await asyncio.to_thread(store.goals, opened.namespace)
         session = await cognition.session(opened, owner.session)
         mood = decayed(session.mood, time.time() - session.mood_s, cognition.settings.mood_half_life_s)
-        resonant = await self.turns.resonance(opened, owner, RESONANT)
+        resonant = await self.experiences.resonance(opened, owner, RESONANT)
         patterns = await self.patterns.named(opened)
         curve, index = opened.curve, opened.index
         return pb.State(

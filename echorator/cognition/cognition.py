@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 
 from echorator.cognition.embedders.hashed import Embedder
-from echorator.cognition.learning.facts import entities_of, fact_of
-from echorator.cognition.learning.writing import Told, check_text, embedded_text, memory_of, with_vectors
+from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, terms_of, told_last, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
 from echorator.cognition.off_loop import off_loop
+from echorator.cognition.reading.salience import entities_of
+from echorator.cognition.reading.standing import stands
+from echorator.cognition.reading.values import Fact, Topic
 from echorator.cognition.recall.affect import affect_of
-from echorator.cognition.recall.coherence import Topic, decide, topic_of
+from echorator.cognition.recall.coherence import decide, topics_of
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Answer, Asked, Owner, unit
 from echorator.cognition.recall.session import SessionState
@@ -33,7 +35,7 @@ from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.snapshots import GraphSnapshots
 from echorator.cognition.storing.store import MemoryNotFoundError, Store
-from echorator.cognition.text import date_words, ids_of, words
+from echorator.cognition.text import TERMS_VERSION
 
 _log = logging.getLogger(__name__)
 
@@ -138,10 +140,10 @@ class Cognition:
         self._opened.pop(opened.namespace.id, None)
 
     async def session(self, opened: OpenNamespace, name: str) -> SessionState:
-        """Return the state of a conversation; a fresh state for an empty name or where the stored one is damaged."""
-        if not name:
-            return SessionState()
+        """Return the state of a conversation; a fresh one where the stored one is damaged. That of the empty name is never stored."""
         state = opened.sessions.get(name)
+        if state is None and not name:
+            return SessionState()
         if state is None:
             body = await asyncio.to_thread(self.store.document, opened.namespace, f"session:{name}")
             try:
@@ -165,16 +167,26 @@ class Cognition:
             ResourceError: the disk or the memory is full; nothing was written.
         """
         now_s = time.time() if now_s is None else now_s
-        memories = await self.prepared(told, owner.session, now_s)
-        opened = await self.opened(owner, create=True)
-        assert opened is not None
+        opened = await self.opened(owner)
+        earlier = () if opened is None else (await self.session(opened, owner.session)).facts
+        memories = await self.prepared(told, owner.session, now_s, earlier)
+        if opened is None:
+            opened = await self.opened(owner, create=True)
+            assert opened is not None
         ids, superseded, _ = await self.written(opened, memories, Batch(), now_s)
+        if facts := [fact for memory in memories for fact in memory.facts]:
+            session = await self.session(opened, owner.session)
+            opened.keep_session(owner.session, replace(session, facts=told_last(facts, session.facts)))
         return ids, superseded
 
-    async def prepared(self, told: Sequence[Told], session: str, now_s: float) -> list[Memory]:
-        """Return memories with facts, entities, affect, terms and vectors, not yet stored. Raises InvalidRequestError."""
+    async def prepared(self, told: Sequence[Told], session: str, now_s: float, earlier: Sequence[Fact] = ()) -> list[Memory]:
+        """Return memories with facts, entities, affect, terms and vectors, not yet stored; `earlier` are the facts told last before.
+
+        Raises:
+            InvalidRequestError: a text or an embedding cannot be taken.
+        """
         with self.stages.timed("contextualise"):
-            memories = await off_loop(sum(len(one.text) for one in told), lambda: [memory_of(one, session, now_s) for one in told])
+            memories = await off_loop(sum(len(one.text) for one in told), lambda: memories_of(told, session, now_s, earlier))
         missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
         with self.stages.timed("embed"):
             made = await self.embedder.embed([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
@@ -200,7 +212,7 @@ class Cognition:
         return ids, superseded, receipt
 
     def _write(self, opened: OpenNamespace, memories: Sequence[Memory], batch: Batch, now_s: float) -> tuple[list[int], list[int], Receipt]:
-        topics = {topic for m in memories if (topic := topic_of(m)) is not None}
+        topics = {topic for m in memories for topic in topics_of(m)}
         with self.stages.timed("coherence"):
             known: dict[Topic, list[Memory]] = {topic: self.store.facts(opened.namespace, *topic) for topic in topics}
             decision = decide(memories, known)
@@ -277,20 +289,20 @@ class Cognition:
         values = dict(fields)
         if "text" in values and values["text"] != old.text:
             check_text(values["text"], "text")
-            fact = fact_of(values["text"], old.speaker)
+            act, facts = read(values["text"], old.speaker)
             vector = (await self.embedder.embed([embedded_text(values["text"], old.speaker)]))[0]
             affect = affect_of(values["text"])
             values |= {
+                "act": act,
+                "facts": facts,
+                "standing": values.get("standing", stands(values["text"], act, facts)),
                 "entities": entities_of(values["text"]),
                 "valence": affect.valence,
                 "arousal": affect.arousal,
                 "embedding": vector,
                 "embedder": self.embedder_id,
-                "terms": ids_of([*words(f"{old.speaker} {values['text']}"), *date_words(old.said_s)]),
-                "subject": fact.subject if fact else "",
-                "attribute": fact.attribute if fact else "",
-                "value": fact.value if fact else "",
-                "exclusive": fact is not None and fact.exclusive and not fact.negated,
+                "terms": terms_of(values["text"], old.speaker, old.said_s),
+                "terms_version": TERMS_VERSION,
             }
         action = Action.UPDATED
         if "lifecycle" in values and values["lifecycle"] != old.lifecycle:

@@ -14,8 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from echorator.cognition.reading.values import Act, Fact
+from echorator.cognition.text import TERMS_VERSION
+
 Vector = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.uint64]
+
+MetadataValue = str | float | bool
 
 NO_VECTOR: Vector = np.zeros(0, np.float32)
 NO_TERMS: Ids = np.zeros(0, np.uint64)
@@ -83,10 +88,12 @@ class Memory:
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     changed_s: float = 0.0  # when the lifecycle changed last
     source: str = "api"
-    subject: str = ""
-    attribute: str = ""
-    value: str = ""
-    exclusive: bool = False  # a later value for the same subject and attribute supersedes it
+    act: Act = Act.TELLS  # what its sentence does
+    facts: tuple[Fact, ...] = ()  # what it states of things; a later one of the same topic may end them
+    standing: bool = False  # it is in every context, such as a diet or how to answer
+    expires_s: float = 0.0  # from then on it is not recalled, and consolidation erases it; 0: never
+    categories: tuple[str, ...] = ()
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)  # the caller's own
     derived_from: tuple[int, ...] = ()
     superseded_by: int = 0
     uses: int = 1  # the creation counts as one
@@ -96,6 +103,7 @@ class Memory:
     embedder: int = 0  # the store's number of the embedder that made the vector
     embedding: Vector = field(default_factory=lambda: NO_VECTOR, compare=False)
     terms: Ids = field(default_factory=lambda: NO_TERMS, compare=False)
+    terms_version: int = TERMS_VERSION  # of the rules that made the terms
 
     @property
     def holds(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Change, Goal, Memory
+from echorator.cognition.reading.values import Act, Claim, Fact, FactType
 from echorator.cognition.recall.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
 from echorator.cognition.turns import Built
@@ -13,6 +14,9 @@ from echorator.cognition.upkeep.patterns import NamedPattern
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
 
+# The API numbers the values of each of these in their order, from 1.
+_NUMBERS = {value: number for kind in (Act, Claim, FactType) for number, value in enumerate(kind, 1)}
+
 
 def scope_of(owner: Owner) -> common_pb2.Scope:
     """Return the scope of an owner, with its defaults filled in."""
@@ -21,7 +25,7 @@ def scope_of(owner: Owner) -> common_pb2.Scope:
 
 def memory_of(memory: Memory) -> pb.Memory:
     """Return the message of a memory, without its vector and terms."""
-    message = pb.Memory(
+    return pb.Memory(
         id=memory.id,
         kind=int(memory.kind),  # type: ignore[arg-type]
         text=memory.text,
@@ -41,10 +45,23 @@ def memory_of(memory: Memory) -> pb.Memory:
         last_used_s=memory.last_used_s,
         key=memory.key,
         entities=memory.entities,
+        facts=[fact_of(fact) for fact in memory.facts],
+        act=_NUMBERS[memory.act],  # type: ignore[arg-type]
+        standing=memory.standing,
     )
-    if memory.attribute:
-        message.fact.CopyFrom(pb.Fact(subject=memory.subject, attribute=memory.attribute, value=memory.value))
-    return message
+
+
+def fact_of(fact: Fact) -> pb.Fact:
+    """Return the message of a fact."""
+    return pb.Fact(
+        subject=fact.subject,
+        attribute=fact.attribute,
+        value=fact.value,
+        type=_NUMBERS[fact.type],  # type: ignore[arg-type]
+        claim=_NUMBERS[fact.claim],  # type: ignore[arg-type]
+        certainty=fact.certainty,
+        valid_to_s=fact.to_s,
+    )
 
 
 def recalled_of(recalled: Recalled) -> pb.Recalled:

@@ -11,14 +11,15 @@ from dataclasses import fields
 
 import numpy as np
 
-from echorator.cognition.learning.facts import Fact
+from echorator.cognition.experiences import Turn
 from echorator.cognition.learning.writing import Told, check_text
 from echorator.cognition.memory import NO_VECTOR, Filter, Goal, Kind, Lifecycle, Vector
+from echorator.cognition.reading.values import Claim, Fact, FactType
 from echorator.cognition.recall.affect import Affect
 from echorator.cognition.recall.context import Message
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import MAX_BATCH, MAX_GOALS, MAX_K, MAX_TEXT_BYTES, Weights
-from echorator.cognition.turns import Bounds, Turn
+from echorator.cognition.turns import Bounds
 from echorator.errors import InvalidRequestError
 from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
@@ -27,6 +28,9 @@ from echorator.serving.bounds import MOST_MESSAGES
 
 MAX_NAME = 128
 MAX_KEY = 256
+MAX_FACTS = 16  # facts of one memory that a caller states
+_FACT_TYPES = tuple(FactType)  # in the order of the API's numbers, from 1
+_CLAIMS = tuple(Claim)
 MAX_MESSAGE_BYTES = 4 << 20
 MAX_TIME_S = 32_503_680_000.0  # the year 3000
 
@@ -77,12 +81,8 @@ def told_of(memory: pb.NewMemory, where: str) -> Told:
     check_text(memory.text, f"{where}.text")
     if len(memory.key) > MAX_KEY or "\0" in memory.key:
         raise InvalidRequestError(f"{where}.key must be at most {MAX_KEY} characters without NUL")
-    fact = None
-    if memory.HasField("fact"):
-        said = memory.fact
-        if not (said.subject and said.attribute and said.value) or max(map(len, (said.subject, said.attribute, said.value))) > 256:
-            raise InvalidRequestError(f"{where}.fact needs a subject, an attribute and a value of at most 256 characters")
-        fact = Fact(said.subject.lower(), said.attribute.lower(), said.value, True)
+    if len(memory.facts) > MAX_FACTS:
+        raise InvalidRequestError(f"{where}.facts: at most {MAX_FACTS}, not {len(memory.facts)}")
     return Told(
         memory.text,
         kind_of(memory.kind),
@@ -92,8 +92,20 @@ def told_of(memory: pb.NewMemory, where: str) -> Told:
         memory.pinned,
         memory.key,
         vector_of(memory.embedding, f"{where}.embedding"),
-        fact,
+        tuple(fact_of(fact, f"{where}.facts[{i}]") for i, fact in enumerate(memory.facts)) or None,
+        memory.standing if memory.HasField("standing") else None,
     )
+
+
+def fact_of(said: pb.Fact, where: str) -> Fact:
+    """Return a caller's fact; `where` names it in errors. Raises InvalidRequestError."""
+    claim = _CLAIMS[said.claim - 1] if said.claim else Claim.HOLDS
+    texts = (said.subject, said.attribute, said.value)
+    if not (said.subject and said.attribute and (said.value or claim is Claim.DENIES)) or max(map(len, texts)) > 256:
+        raise InvalidRequestError(f"{where} needs a subject, an attribute and a value of at most 256 characters")
+    type_ = _FACT_TYPES[said.type - 1] if said.type else FactType.SINGLE
+    certainty = within(said.certainty, 0, 1, f"{where}.certainty") or 1.0
+    return Fact(said.subject.lower(), said.attribute.lower(), said.value, type_, claim, certainty)
 
 
 def all_told(request: pb.RememberRequest) -> list[Told]:

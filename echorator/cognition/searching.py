@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
-from echorator.cognition.learning.facts import topic_asked
-from echorator.cognition.memory import Vector
+from echorator.cognition.memory import Memory, Vector
+from echorator.cognition.reading.facts import asked_of
 from echorator.cognition.recall.confidence import fit_of
 from echorator.cognition.recall.indexing import session_hash, speaker_hash
 from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.observations import credited
 from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, judged
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.stages import Stages
@@ -28,6 +31,19 @@ class Searching:
 
     def best(self, opened: OpenNamespace, asked: Asked, vector: Vector) -> list[Recalled]:
         """Return the best `asked.k` memories of the namespace, best first; `vector` is the query's, contiguous, zeros for none."""
+        if opened.observed:  # an observation may stand for a passage that is found too, so that two become one
+            asked = replace(asked, k=2 * asked.k)
+            found = credited(self._best(opened, asked, vector), lambda ids: self._there(opened, asked, ids))
+            return found[: asked.k // 2]
+        return self._best(opened, asked, vector)
+
+    def _there(self, opened: OpenNamespace, asked: Asked, ids: Sequence[int]) -> list[Memory]:
+        """Return those of the memories that a recall may find."""
+        now_s = time.time() if asked.now_s is None else asked.now_s
+        there = [m for m in self._store.memories(opened.namespace, ids) if m.id in opened.index]
+        return [m for m in there if admits(asked, m, now_s)]
+
+    def _best(self, opened: OpenNamespace, asked: Asked, vector: Vector) -> list[Recalled]:
         with self._stages.timed("recall"):
             now_s = time.time() if asked.now_s is None else asked.now_s
             filter_ = asked.filter
@@ -63,7 +79,7 @@ class Searching:
 
         Return `found` unchanged where the query does not ask for a single fact.
         """
-        topic = topic_asked(asked.query)
+        topic = asked_of(asked.query)
         if topic is None:
             return found
         with self._stages.timed("coherence"):
@@ -72,5 +88,6 @@ class Searching:
             stated = [m for m in self._store.facts(opened.namespace, *topic) if m.id not in known and admits(asked, m, now_s)]
             cosines = opened.vectors([m.id for m in stated]) @ vector
             found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
-            found = [judged(r, topic, weight) for r in found]
+            at_s = now_s if asked.as_of_s is None else asked.as_of_s
+            found = [judged(r, topic, weight, at_s) for r in found]
         return sorted(found, key=lambda r: -r.score)[: asked.k]

@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 
 from echorator import json_digits
-from echorator.cognition.learning.writing import check_text
+from echorator.cognition.learning.writing import check_text, terms_of
 from echorator.cognition.memory import Kind, Lifecycle, Memory
-from echorator.cognition.text import date_words, ids_of, words
+from echorator.cognition.reading.values import Act, Fact, FactType, fact_object, fact_of_object
 from echorator.errors import InvalidRequestError
 
 FORMAT = "echorator-memory"
-VERSION = 1
+VERSION = 2  # 1 had at most one fact of each memory, in fields of the memory
 MAX_IMPORT_BYTES = 1 << 30
-_TEXTS = ("speaker", "session", "source", "subject", "attribute", "value", "key")
-_NUMBERS = ("said_s", "created_s", "valid_from_s", "valid_to_s", "importance", "valence", "arousal", "changed_s", "last_used_s")
-_FLAGS = ("pinned", "exclusive")
+_TEXTS = ("speaker", "session", "source", "key")
+_TIMES = ("said_s", "created_s", "valid_from_s", "valid_to_s", "changed_s", "last_used_s", "expires_s")
+_NUMBERS = (*_TIMES, "importance", "valence", "arousal")
+_FLAGS = ("pinned", "standing")
 
 
 def exported(memories: Iterable[Memory], embedder: str, embeddings: bool) -> Iterator[bytes]:
@@ -36,6 +37,8 @@ def exported(memories: Iterable[Memory], embedder: str, embeddings: bool) -> Ite
         said: dict[str, Any] = {"id": memory.id, "text": memory.text, "kind": memory.kind.name.lower()}
         said |= {name: getattr(memory, name) for name in (*_TEXTS, *_NUMBERS, *_FLAGS)}
         said |= {"lifecycle": memory.lifecycle.name.lower(), "uses": memory.uses, "entities": memory.entities}
+        said |= {"act": memory.act, "facts": [fact_object(fact) for fact in memory.facts]}
+        said |= {"categories": memory.categories, "metadata": memory.metadata}
         said |= {"derived_from": memory.derived_from, "superseded_by": memory.superseded_by}
         if embeddings and len(memory.embedding):
             said["embedding"] = base64.b64encode(memory.embedding.astype("<f4").tobytes()).decode()
@@ -66,7 +69,7 @@ def imported(lines: Iterable[bytes], embedder: str, dimension: int) -> list[Memo
         if not isinstance(said, dict):
             raise InvalidRequestError(f"{where} is no JSON object; nothing was imported")
         if number == 1:
-            if said.get("format") != FORMAT or said.get("version") != VERSION:
+            if said.get("format") != FORMAT or said.get("version") not in (1, VERSION):
                 raise InvalidRequestError(f'line 1 must be {{"format":"{FORMAT}","version":{VERSION}}}; this is no export of Echorator')
             keep_vectors = said.get("embedder") == embedder
         elif ended:
@@ -96,6 +99,10 @@ def _memory(said: dict[str, Any], where: str, dimension: int) -> Memory:
             lifecycle=Lifecycle[str(said.get("lifecycle", "active")).upper()],
             uses=int(said.get("uses", 1)),
             entities=tuple(str(e) for e in said.get("entities", ())),
+            act=Act(said.get("act", Act.TELLS)),
+            facts=_facts(said),
+            categories=tuple(str(c) for c in said.get("categories", ())),
+            metadata={str(k): v for k, v in said.get("metadata", {}).items() if isinstance(v, str | float | int | bool)},
             **values,
         )
         if not all(np.isfinite(getattr(memory, name)) for name in _NUMBERS) or not 0 <= memory.importance <= 1 or memory.uses < 0:
@@ -103,7 +110,7 @@ def _memory(said: dict[str, Any], where: str, dimension: int) -> Memory:
         memory = replace(
             memory,
             key=memory.key or f"import:{int(said['id'])}",
-            terms=ids_of([*words(f"{memory.speaker} {text}"), *date_words(memory.said_s)]),
+            terms=terms_of(text, memory.speaker, memory.said_s),
         )
         if dimension and "embedding" in said:
             vector = np.frombuffer(base64.b64decode(said["embedding"], validate=True), "<f4").astype(np.float32)
@@ -113,6 +120,13 @@ def _memory(said: dict[str, Any], where: str, dimension: int) -> Memory:
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise InvalidRequestError(f"{where}: {type(error).__name__} {error}; nothing was imported") from error
     return memory
+
+
+def _facts(said: dict[str, Any]) -> tuple[Fact, ...]:
+    if said.get("attribute"):  # version 1
+        type_ = FactType.SINGLE if said.get("exclusive") else FactType.MANY
+        return (Fact(str(said["subject"]), str(said["attribute"]), str(said["value"]), type_, to_s=float(said.get("valid_to_s", 0.0))),)
+    return tuple(map(fact_of_object, said.get("facts", ())))
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ from echorator.cognition.storing.sqlite_store import SqliteStore
 from echorator.cognition.storing.store import Store
 from echorator.cognition.turns import Count, estimated_tokens
 from echorator.cognition.upkeep.consolidating import Summarise
+from echorator.cognition.upkeep.observing import Observe
 from echorator.errors import EchoratorError
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
@@ -56,7 +57,9 @@ def store_of(where: str) -> tuple[Store, Path]:
     return SqliteStore(folder), folder
 
 
-async def open_memory(where: str, embedder: str, count: Count = estimated_tokens, summarise: Summarise | None = None) -> CognitionApi:
+async def open_memory(
+    where: str, embedder: str, count: Count = estimated_tokens, summarise: Summarise | None = None, observe: Observe | None = None
+) -> CognitionApi:
     """Open the memory of a folder or a redis:// URL. Raises what `store_of` and `embedder_of` raise."""
     made = await embedder_of(embedder)
     try:
@@ -64,7 +67,7 @@ async def open_memory(where: str, embedder: str, count: Count = estimated_tokens
     except EchoratorError:
         await made.close()
         raise
-    return CognitionApi(await Cognition.open(store, made, CognitionSettings(), folder), count, summarise)
+    return CognitionApi(await Cognition.open(store, made, CognitionSettings(), folder), count, summarise, observe)
 
 
 @asynccontextmanager

@@ -145,6 +145,18 @@ async def test_the_receive_limit_is_a_setting(echo_nano: Path) -> None:
 LONG = pb.GenerateRequest(prompt="a", limits=pb.Limits(ignore_eos=True))
 
 
+@asynccontextmanager
+async def draining(process: asyncio.subprocess.Process, address: str) -> AsyncIterator[None]:
+    """Send SIGTERM and wait until the server has taken it: a call that arrives before is still admitted."""
+    async with channel_to(address) as channel:
+        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await health.read()).status == SERVING
+        process.send_signal(signal.SIGTERM)
+        assert (await health.read()).status == NOT_SERVING
+        yield
+        health.cancel()
+
+
 async def test_sigterm_lets_a_running_stream_end_and_refuses_new_calls(slow_model: Path) -> None:
     async with (
         subprocess_serving(str(slow_model), "--slots", "2", "--context-tokens", "8192") as (process, address),
@@ -153,16 +165,11 @@ async def test_sigterm_lets_a_running_stream_end_and_refuses_new_calls(slow_mode
         limits = pb.Limits(ignore_eos=True, max_tokens=1500)
         call = stub.Generate(pb.GenerateRequest(prompt="a", limits=limits))
         await call.read()
-        async with channel_to(address) as channel:
-            health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-            assert (await health.read()).status == SERVING
-            process.send_signal(signal.SIGTERM)
-            assert (await health.read()).status == NOT_SERVING
+        async with draining(process, address):
             await refused(stub.Generate(LONG), grpc.StatusCode.UNAVAILABLE, "shutting down")
             await refused(stub.ListModels(pb.ListModelsRequest()), grpc.StatusCode.UNAVAILABLE, "shutting down")
             _, finish = await collected(call)
             assert finish.usage.completion_tokens == 1500
-            health.cancel()
         assert await exit_code(process, 10) == 0
 
 
@@ -181,10 +188,10 @@ async def test_a_second_signal_stops_at_once(slow_model: Path) -> None:
     async with subprocess_serving(str(slow_model), *options) as (process, address), connected(address) as stub:
         call = stub.Generate(LONG)
         await call.read()
-        process.send_signal(signal.SIGTERM)
-        await refused(stub.Generate(LONG), grpc.StatusCode.UNAVAILABLE, "shutting down")
-        process.send_signal(signal.SIGINT)
-        await refused(call, grpc.StatusCode.UNAVAILABLE, "the server stopped")
+        async with draining(process, address):
+            await refused(stub.Generate(LONG), grpc.StatusCode.UNAVAILABLE, "shutting down")
+            process.send_signal(signal.SIGINT)
+            await refused(call, grpc.StatusCode.UNAVAILABLE, "the server stopped")
         assert await exit_code(process, 10) == 0
 
 

@@ -28,7 +28,7 @@ async def test_what_is_remembered_is_recalled_with_a_score_that_its_signals_add_
     found = await memory.stub.Recall(pb.RecallRequest(scope=memory.scope(), query="What is the dog called?", k=3))
     best = found.memories[0]
     assert (best.memory.id, best.memory.text) == (ids[0], "My dog is called Pixel.")
-    assert (best.memory.fact.attribute, best.memory.fact.value, best.memory.kind) == ("dog name", "Pixel", pb.KIND_SEMANTIC)
+    assert ([f.value for f in best.memory.facts], best.memory.kind) == (["Pixel"], pb.KIND_SEMANTIC)
     scores = [r.score for r in found.memories]
     assert scores == sorted(scores, reverse=True)
     for r in found.memories:
@@ -210,13 +210,12 @@ async def test_experience_becomes_memories_and_recalled_text_never_does(memory: 
         recalled_ids=[],
     )
     done = await memory.stub.RecordExperience(request)
-    assert await memory.texts() == ["My cat is called Tofu."]
-    assert len(done.memory_ids) == 1
+    assert " ".join(await memory.texts()) == "Hello! My cat is called Tofu. What is the time?"
     again = await memory.stub.RecordExperience(request)
     assert again.memory_ids == done.memory_ids  # said before: a use of the old one
-    assert (await memory.stub.GetMemory(pb.GetMemoryRequest(scope=memory.scope(), id=done.memory_ids[0]))).uses == 2
+    assert (await memory.stub.GetMemory(pb.GetMemoryRequest(scope=memory.scope(), id=done.memory_ids[1]))).uses == 2
     state = await memory.stub.GetState(pb.GetStateRequest(scope=memory.scope("s")))
-    assert (state.active, state.experiences) == (1, 2)
+    assert (state.active, state.experiences) == (3, 2)
 
 
 async def test_mood_and_resonance_of_a_session(memory: Memory) -> None:
@@ -231,6 +230,34 @@ async def test_mood_and_resonance_of_a_session(memory: Memory) -> None:
     again = await memory.stub.GetState(pb.GetStateRequest(scope=memory.scope("again")))
     assert again.resonance[0].session == "glad"
     assert again.resonance[0].similarity > again.resonance[1].similarity
+
+
+async def test_a_standing_memory_is_in_every_context_once_and_leaves_room_for_others(memory: Memory) -> None:
+    told = [pb.NewMemory(text="I am allergic to nuts.", standing=True), pb.NewMemory(text="Answer in French.", pinned=True)]
+    told += [pb.NewMemory(text=f"Note {i}: {'blah ' * 30}", standing=True) for i in range(20)]
+    told += [pb.NewMemory(text="The harbour opens at nine.")]
+    await memory.stub.Remember(pb.RememberRequest(scope=memory.scope(), memories=told[:2]))
+
+    async def built(*said: str, session: str = "s") -> pb.BuildContextResponse:
+        request = pb.BuildContextRequest(scope=memory.scope(session), messages=says(*said), model="m")
+        return await memory.stub.BuildContext(request)
+
+    first = await built("What shall I cook?")
+    assert {(c.recalled.memory.text, c.reason) for c in first.chosen} == {(m.text, "standing") for m in told[:2]}
+    second = await built("What shall I cook?", "Soup.", "And to drink?")
+    assert "allergic" not in second.block
+    assert sum("allergic to nuts" in m.content for m in second.messages) == 1
+    await memory.stub.Remember(pb.RememberRequest(scope=memory.scope(), memories=told[2:]))
+    many = await built("When does the harbour open?", session="t")
+    assert sum(c.tokens for c in many.chosen if c.reason == "standing") <= 0.25 * 1024
+    assert "The harbour opens at nine." in [c.recalled.memory.text for c in many.chosen]
+    ended = pb.UpdateMemoryRequest(scope=memory.scope(), id=(await first_ids(memory))[0], valid_to_s=5.0)
+    await memory.stub.UpdateMemory(ended)
+    assert "allergic" not in (await built("Anything?", session="u")).block
+
+
+async def first_ids(memory: Memory) -> list[int]:
+    return [m.id for m in (await memory.stub.ListMemories(pb.ListMemoriesRequest(scope=memory.scope()))).memories]
 
 
 async def test_goals_raise_what_serves_them(memory: Memory) -> None:

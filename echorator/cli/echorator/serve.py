@@ -64,13 +64,16 @@ async def _serve(arguments: argparse.Namespace) -> int:
         found = [(Image(EMBEDDED_NAME, embedded_model()), "")]
     adapting = [replace(lora, path=(await _found(source, arguments))[0].path) for source, lora in adapters]
     names = [*arguments.name, *(own for _, own in found[len(arguments.name) :])]
+    if arguments.extract_instructions and not arguments.extract_with:
+        raise CommandError("--extract-instructions are for the model of --extract-with; name it", Exit.USAGE)
     if arguments.with_memory and arguments.memory_server:
         raise CommandError("--with-memory and --memory-server exclude each other", Exit.USAGE)
     puller = puller_of(arguments.models_folder, mounts=arguments.mount)
     agent = AgentServer(settings, engine_settings(arguments, embedded_model()), puller)
     agent.service.prefix_scope = arguments.prefix_scope
     if arguments.with_memory:
-        await host_memory(agent, arguments.memory, arguments.embedder, arguments.summarise_with)
+        uses = (arguments.summarise_with, arguments.extract_with, arguments.extract_instructions)
+        await host_memory(agent, arguments.memory, arguments.embedder, *uses)
     elif arguments.memory_server:
         agent.memory.use(CognitionServiceStub(channel_to(arguments.memory_server)))
     await agent.start()

@@ -96,6 +96,13 @@ def listing(response: pb.ListMemoriesResponse) -> None:
     _console().print(table)
 
 
+def _fact(fact: pb.Fact) -> str:
+    """Return a fact as a line, such as "user / home city = Graz, until 2026-03-01"."""
+    claim = {pb.CLAIM_DENIES: "not ", pb.CLAIM_PAST: "once "}.get(fact.claim, "")
+    ended = f", until {day(fact.valid_to_s)}" if fact.valid_to_s else ""
+    return f"{fact.subject} / {fact.attribute} = {claim}{fact.value or 'any'}{ended}"
+
+
 def one(memory: pb.Memory, history: pb.HistoryResponse) -> None:
     """Print all fields of a memory, and its history."""
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -109,8 +116,10 @@ def one(memory: pb.Memory, history: pb.HistoryResponse) -> None:
         "session": memory.session,
         "said": day(memory.said_at_s),
         "holds": "yes" if not memory.valid_to_s else f"until {day(memory.valid_to_s)}",
-        "fact": f"{memory.fact.subject} / {memory.fact.attribute} = {memory.fact.value}" if memory.HasField("fact") else "",
-        "importance": f"{memory.importance:.2f}" + (", pinned" if memory.pinned else ""),
+        "facts": "\n".join(_fact(fact) for fact in memory.facts),
+        "importance": f"{memory.importance:.2f}"
+        + (", pinned" if memory.pinned else "")
+        + (", in every context" if memory.standing else ""),
         "affect": f"valence {memory.affect.valence:+.2f}, arousal {memory.affect.arousal:.2f}",
         "used": f"{memory.uses} times, last {day(memory.last_used_s)}",
         "names": ", ".join(memory.entities),

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from echorator.cognition.reading.sentences import sentences
 from echorator.cognition.text import plain
 
 MAX_VALUE_WORDS = 8
 
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?=\S)[^.!?\n]*)*[.!?\n]*")
-_ABBREVIATED = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e)\.$")
 _ASKING = re.compile(
     r"(?:what|who|whom|whose|which|where|when|why|how|do|does|did|can|could|would|will|is|are|am|was|were|should|shall|may|have|has|had|"
     r"tell|give|show|write|explain|translate|summari[sz]e|count|name|say|list|sing|help|please|remind)\b",
@@ -105,10 +104,6 @@ _THE_QUESTIONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (_question(rf"(?:which|what) {_ASKED_THING} do we have"), ""),
 )
 _NOT = re.compile(r"(?:not|no longer|never)\s+(?P<v>.+)$", re.IGNORECASE)
-_ENTITY = re.compile(r"[A-Z][\w-]*(?:\d[\w-]*)?|\b[\w]+-\d[\w-]*|\b\d[\d.,:/-]*\d\b|\b\d{2,}\b")
-_CUES = re.compile(
-    r"\b(?:remember|important|never|always|must|deadline|password|allerg\w+|birthday|emergency|don'?t forget)\b", re.IGNORECASE
-)
 _SPELLINGS = (("color", "colour"), ("favorite", "favourite"), ("center", "centre"))
 _PRONOUNS = frozenset("i it that this he she they there those these what which who where when".split())
 
@@ -125,18 +120,6 @@ class Fact:
     value: str
     exclusive: bool
     negated: bool = False  # the sentence says that the value does not hold
-
-
-def sentences(text: str) -> list[str]:
-    """Return the sentences of a text in order, without surrounding space; "Dr." and the like end no sentence."""
-    found: list[str] = []
-    for match in _SENTENCE.finditer(text):
-        part = match.group().strip()
-        if part and found and _ABBREVIATED.search(found[-1]):
-            found[-1] = f"{found[-1]} {part}"
-        elif part:
-            found.append(part)
-    return found
 
 
 def is_statement(sentence: str) -> bool:
@@ -207,36 +190,3 @@ def topic_asked(question: str, speaker: str = "") -> tuple[str, str] | None:
             if len(thing.split()) <= 5:
                 return subject or _normal(groups["s"]), attribute.format(a=thing) if attribute else thing
     return None
-
-
-def entities_of(text: str) -> tuple[str, ...]:
-    """Return the names, numbers and codes of a text, in lower case, at most 16.
-
-    A capitalised word at the beginning of a sentence is a name only where "'s" follows.
-    """
-    found: dict[str, None] = {}
-    for sentence in sentences(text):
-        begin = len(sentence) - len(sentence.lstrip("\"'(- "))
-        for match in _ENTITY.finditer(sentence):
-            word = match.group().rstrip("-")
-            starts = match.start() == begin and word.isalpha()
-            follows_apostrophe = sentence[match.end() : match.end() + 2] in ("'s", "\u2019s")
-            if len(word) < 2 or (starts and not follows_apostrophe):
-                continue
-            found[plain(word)] = None
-    return tuple(found)[:16]
-
-
-def importance_of(text: str, fact: Fact | None, arousal: float) -> float:
-    """Return the importance of a text, 0..1.
-
-    The sum of 0.3, 0.3 for a fact, 0.1 for a name or number, 0.2 for a cue such as "remember" or "deadline", and 0.1 * arousal.
-    """
-    score = 0.3 + 0.1 * arousal
-    if fact is not None:
-        score += 0.3
-    if entities_of(text):
-        score += 0.1
-    if _CUES.search(text):
-        score += 0.2
-    return min(1.0, score)

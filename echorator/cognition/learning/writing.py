@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
-from echorator.cognition.learning.facts import Fact, entities_of, fact_of, importance_of, sentences
-from echorator.cognition.memory import NO_VECTOR, Kind, Memory, Vector
+from echorator.cognition.memory import NO_VECTOR, Ids, Kind, Memory, Vector
+from echorator.cognition.reading.acts import act_of
+from echorator.cognition.reading.facts import facts_of
+from echorator.cognition.reading.salience import entities_of, importance_of
+from echorator.cognition.reading.sentences import sentences
+from echorator.cognition.reading.standing import stands
+from echorator.cognition.reading.values import Act, Fact
 from echorator.cognition.recall.affect import affect_of
 from echorator.cognition.settings import MAX_TEXT_BYTES
-from echorator.cognition.text import date_words, ids_of, words
+from echorator.cognition.text import date_words, ids_of, plain, words
 from echorator.errors import InvalidRequestError
+
+MOST_EARLIER = 12  # facts told before that a text may refer to
+MOST_FACTS = 64  # facts of one memory
+MOST_READ = 256  # sentences of one memory that are read for facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,8 @@ class Told:
     pinned: bool = False
     key: str = ""
     embedding: Vector = field(default_factory=lambda: NO_VECTOR)
-    fact: Fact | None = None
+    facts: tuple[Fact, ...] | None = None
+    standing: bool | None = None
     source: str = "api"
 
 
@@ -50,36 +61,76 @@ def embedded_text(text: str, speaker: str) -> str:
     return f"{speaker}: {text}" if speaker else text
 
 
-def memory_of(told: Told, session: str, now_s: float) -> Memory:
-    """Return the memory of what was told, with everything but its vector. Raises InvalidRequestError."""
+def memories_of(told: Sequence[Told], session: str, now_s: float, earlier: Sequence[Fact] = ()) -> list[Memory]:
+    """Return the memories of what was told, in its order, with everything but their vectors. Raises InvalidRequestError.
+
+    `earlier` are the facts that were told before, the latest first: what corrects or points back refers to them.
+    """
+    memories: list[Memory] = []
+    for one in told:
+        memory = _memory_of(one, session, now_s, earlier)
+        earlier = told_last(memory.facts, earlier)
+        memories.append(memory)
+    return memories
+
+
+def told_last(facts: Sequence[Fact], earlier: Sequence[Fact]) -> tuple[Fact, ...]:
+    """Return `facts`, given in the order of their words, before the `earlier` ones: the latest first, at most `MOST_EARLIER`."""
+    return (*reversed(facts), *earlier)[:MOST_EARLIER]
+
+
+def _memory_of(told: Told, session: str, now_s: float, earlier: Sequence[Fact]) -> Memory:
     check_text(told.text, "text")
     said_s = now_s if told.said_s is None else told.said_s
-    fact = told.fact or (fact_of(told.text, told.speaker) if len(sentences(told.text)) == 1 else None)
+    act, facts = read(told.text, told.speaker, earlier)
+    facts = facts if told.facts is None else told.facts
     affect = affect_of(told.text)
     return Memory(
         text=told.text,
-        kind=told.kind or (Kind.SEMANTIC if fact is not None else Kind.EPISODIC),
+        kind=told.kind or (Kind.SEMANTIC if facts else Kind.EPISODIC),
         said_s=said_s,
         created_s=now_s,
         speaker=told.speaker,
         session=session,
         valid_from_s=min(said_s, now_s),
-        importance=importance_of(told.text, fact, affect.arousal) if told.importance is None else told.importance,
+        importance=importance_of(told.text, facts, affect.arousal) if told.importance is None else told.importance,
         valence=affect.valence,
         arousal=affect.arousal,
         pinned=told.pinned,
         changed_s=now_s,
         source=told.source,
-        subject=fact.subject if fact else "",
-        attribute=fact.attribute if fact else "",
-        value=fact.value if fact else "",
-        exclusive=fact is not None and fact.exclusive and not fact.negated,
+        act=act,
+        facts=facts,
+        standing=stands(told.text, act, facts) if told.standing is None else told.standing,
         last_used_s=now_s,
-        key=told.key,
+        key=told.key or _key_of(told, act, facts),
         entities=entities_of(told.text),
         embedding=told.embedding,
-        terms=ids_of([*words(f"{told.speaker} {told.text}"), *date_words(said_s)]),
+        terms=terms_of(told.text, told.speaker, said_s),
     )
+
+
+def _key_of(told: Told, act: Act, facts: Sequence[Fact]) -> str:
+    """Return a key by which what a chat says again and again without telling anything, such as a greeting, is one memory."""
+    if told.source != "chat" or facts or told.pinned or act not in (Act.ASKS, Act.CHATS, Act.ORDERS):
+        return ""
+    return f"chat:{blake2b(plain(told.text).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def read(text: str, speaker: str, earlier: Sequence[Fact] = ()) -> tuple[Act, tuple[Fact, ...]]:
+    """Return what a text does, and the facts of all of its sentences, at most `MOST_FACTS`; it tells where any sentence tells."""
+    acts: list[Act] = []
+    facts: list[Fact] = []
+    for sentence in sentences(text)[:MOST_READ]:
+        acts.append(act_of(sentence))
+        facts += facts_of(sentence, speaker, (*reversed(facts), *earlier)[:MOST_EARLIER])
+    act = Act.TELLS if Act.TELLS in acts or not acts else acts[0]
+    return act, tuple(facts[:MOST_FACTS])
+
+
+def terms_of(text: str, speaker: str, said_s: float) -> Ids:
+    """Return the ids of the words by which a memory is found, uint64 of shape (n,): its own, its speaker's and its date's."""
+    return ids_of([*words(f"{speaker} {text}"), *date_words(said_s)])
 
 
 def with_vectors(memories: Sequence[Memory], vectors: Vector, embedder: int) -> list[Memory]:

@@ -19,6 +19,7 @@ from echorator._native.recall_index import RecallIndex
 from echorator.cognition.memory import Memory, Namespace, Vector
 from echorator.cognition.recall.confidence import DEFAULT_CURVE, fit
 from echorator.cognition.recall.indexing import add_to_index, columns_of, speaker_hash
+from echorator.cognition.recall.observations import SOURCE as OBSERVATION
 from echorator.cognition.recall.prototypes import Patterns
 from echorator.cognition.recall.session import SessionState
 from echorator.cognition.storing.snapshots import GraphSnapshots
@@ -47,6 +48,8 @@ class OpenNamespace:
         self.embedder = embedder  # Invariant: vectors of memories that another embedder made are zeros in the index
         self.curve = DEFAULT_CURVE  # Invariant: DEFAULT_CURVE until there were LEAST_SAMPLES of feedback
         self.patterns: Patterns | None = None  # None: not read yet
+        self.standing: set[int] = set()  # ids of the indexed memories that belong into every context
+        self.observed = False  # whether there may be observations in the index
         self.fits: dict[int, float] = {}  # how well memories put into contexts lately fitted, by id. Invariant: at most MAX_SAMPLES
         self._samples: list[tuple[float, bool]] = []  # fits and whether feedback was good, oldest first. Invariant: at most MAX_SAMPLES
         # How many memories ever named an entity, and the ids of the last that name it. Invariant: len(ids) <= min(count, _ENTITY_IDS)
@@ -121,6 +124,15 @@ class OpenNamespace:
         add_to_index(self.index, memories, self.embedder)
         for memory in memories:
             self.name(memory.id, (), memory.entities)
+            self._note(memory)
+
+    def _note(self, memory: Memory) -> None:
+        """List a memory among those that belong into every context, or not, and note whether it is an observation."""
+        self.observed = self.observed or memory.source == OBSERVATION
+        if (memory.standing or memory.pinned) and memory.holds:
+            self.standing.add(memory.id)
+        else:
+            self.standing.discard(memory.id)
 
     def name(self, memory_id: int, before: Iterable[str], after: Iterable[str]) -> None:
         """Change the entities under whose names a memory is listed from `before` to `after`."""
@@ -143,6 +155,7 @@ class OpenNamespace:
         """Update the numbers of memories whose texts did not change."""
         for memory in memories:
             self.index.update(memory.id, columns_of(memory), speaker_hash(memory.speaker))
+            self._note(memory)
 
     def refresh(self, ids: Sequence[int]) -> None:
         """Replace the index's rows of these memories with those of the store, and list those that are new here under their entities."""
@@ -150,8 +163,10 @@ class OpenNamespace:
         known = {memory_id for memory_id in ids if memory_id in self.index}
         for memory_id in ids:
             self.index.remove(memory_id)
+            self.standing.discard(memory_id)
         add_to_index(self.index, rows, self.embedder)
         for memory in rows:
+            self._note(memory)
             if memory.id not in known:
                 self.name(memory.id, (), memory.entities)
         if rows:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Filter, Memory, Vector
+from echorator.cognition.reading.values import Claim, Topic
 from echorator.cognition.recall.affect import Affect
-from echorator.cognition.recall.coherence import Topic, topic_of
 from echorator.cognition.recall.confidence import fit_of
 from echorator.cognition.settings import Weights
 from echorator.errors import InvalidRequestError
@@ -74,17 +74,19 @@ class Asked:
     mood: Affect = NEUTRAL
 
 
-def judged(recalled: Recalled, topic: Topic, weight: float) -> Recalled:
-    """Return the memory judged by the topic asked for: stating the fact adds `weight` and raises confidence, another fact lowers it."""
-    about = topic_of(recalled.memory)
-    if about == topic and recalled.memory.holds:
+def judged(recalled: Recalled, topic: Topic, weight: float, at_s: float) -> Recalled:
+    """Return the memory judged by the topic asked for: stating what held at `at_s` adds `weight` and confidence, other facts lower it."""
+    facts = recalled.memory.facts
+    if any(fact.topic == topic and fact.claim is not Claim.PAST and not 0 < fact.to_s <= at_s for fact in facts):
         return replace(recalled, score=recalled.score + weight, fact=weight, confidence=max(recalled.confidence, SURE))
-    return replace(recalled, confidence=recalled.confidence * (UNSURE if about is not None else 1.0))
+    return replace(recalled, confidence=recalled.confidence * (UNSURE if facts else 1.0))
 
 
 def admits(asked: Asked, memory: Memory, now_s: float) -> bool:
-    """Return whether the filter admits the memory and its validity had begun at `as_of_s`, or else at `now_s`."""
-    return asked.filter.admits(memory) and memory.valid_from_s <= (now_s if asked.as_of_s is None else asked.as_of_s)
+    """Return whether the filter admits the memory and it is valid at `as_of_s`, or else at `now_s`."""
+    at_s = now_s if asked.as_of_s is None else asked.as_of_s
+    valid = memory.valid_from_s <= at_s and (asked.superseded or not 0 < memory.valid_to_s <= at_s)
+    return valid and asked.filter.admits(memory)
 
 
 def unit(vector: Vector, dimension: int, where: str) -> Vector:

@@ -14,6 +14,7 @@ from hashlib import blake2b
 import numpy as np
 
 from echorator.cognition.memory import Vector
+from echorator.cognition.reading.values import Fact, fact_object, fact_of_object
 from echorator.cognition.recall.affect import Affect
 
 MAX_BLOCKS = 256  # blocks of one conversation; beyond it the oldest are dropped
@@ -39,6 +40,7 @@ class SessionState:
     focus: tuple[tuple[int, float], ...] = ()  # memory id and strength, the strongest first
     state: Vector | None = None  # state of the reservoir
     blocks: tuple[Block, ...] = ()
+    facts: tuple[Fact, ...] = ()  # told last, the latest first: corrections and pronouns refer to them
 
     def focused(self, ids: list[int], size: int, decay: float = 0.7) -> SessionState:
         """Return the state with `ids` in focus: earlier strengths decay, and only the strongest `size` stay (working memory)."""
@@ -57,6 +59,7 @@ class SessionState:
                 "focus": self.focus,
                 "state": state,
                 "blocks": [[b.place, b.digest, b.text, b.ids, b.tokens] for b in self.blocks[-MAX_BLOCKS:]],
+                "facts": [fact_object(fact) for fact in self.facts],
             },
             ensure_ascii=False,
         ).encode()
@@ -76,6 +79,7 @@ class SessionState:
                 tuple((int(i), float(s)) for i, s in said["focus"]),
                 None if state is None else np.frombuffer(base64.b64decode(state), np.float16).astype(np.float32),
                 tuple(Block(place, digest, text, tuple(ids), tokens) for place, digest, text, ids, tokens in said["blocks"]),
+                tuple(map(fact_of_object, said.get("facts", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"a session's state cannot be read: {error}") from error

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from echorator.cognition.memory import Batch, Experience, Kind, Lifecycle, Memory, Patch
+from echorator.cognition.reading.values import Act
+from echorator.cognition.storing.documents import DOCUMENTS, dumped, loaded
 from echorator.cognition.text import words
 from echorator.errors import InvalidRequestError
 
@@ -22,28 +24,28 @@ FIELDS = {f.name: str(f.type) for f in fields(Memory) if f.name != "id"}
 LIGHT = [name for name in FIELDS if name not in ("embedding", "terms")]
 """The fields that are read where no vector is needed."""
 
-_LISTS = frozenset({"derived_from", "entities"})
-
 
 def _stored(name: str, value: Any) -> bytes:
     if name in ("embedding", "terms"):
         return bytes(value.tobytes())
-    if name in _LISTS:
-        return json.dumps(list(value), ensure_ascii=False).encode()
+    if name in DOCUMENTS:
+        return dumped(name, value).encode()
     if isinstance(value, bool):
         return b"1" if value else b"0"
     return str(int(value)).encode() if isinstance(value, int) else repr(value).encode() if isinstance(value, float) else str(value).encode()
 
 
 def read_field(name: str, value: bytes) -> Any:
-    """Return the value of a field from its stored bytes. Raises ValueError where they cannot be read."""
+    """Return the value of a field from its stored bytes. Raises KeyError, TypeError or ValueError where they cannot be read."""
     kind = FIELDS[name]
     if name == "embedding":
         return np.frombuffer(value, np.float32)
     if name == "terms":
         return np.frombuffer(value, np.uint64)
-    if name in _LISTS:
-        return tuple(json.loads(value))
+    if name in DOCUMENTS:
+        return loaded(name, value)
+    if kind == "Act":
+        return Act(value.decode())
     if kind == "Kind":
         return Kind(int(value))
     if kind == "Lifecycle":

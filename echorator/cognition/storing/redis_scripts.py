@@ -18,6 +18,12 @@ local function note(id, action, detail)
   seq = redis.call('INCR', prefix .. 'seq')
   redis.call('XADD', prefix .. 'log', seq .. '-0', 'at_s', at_s, 'memory', id, 'action', action, 'detail', detail)
 end
+local function listed(id, facts, command)
+  for _, fact in ipairs(cjson.decode(facts or '[]')) do
+    redis.call(command, prefix .. 'topic:' .. fact.subject .. '\\0' .. fact.attribute, id)
+    redis.call(command, prefix .. 'stating', id)
+  end
+end
 local function indexed(id, field, value)
   if field == 'lifecycle' then
     redis.call('ZREM', prefix .. 'archived', id); redis.call('ZREM', prefix .. 'active', id)
@@ -28,20 +34,20 @@ local function indexed(id, field, value)
     local old = redis.call('HGET', key(id), 'embedder')
     if old then redis.call('SREM', prefix .. 'embedded:' .. old, id) end
     redis.call('SADD', prefix .. 'embedded:' .. value, id)
+  elseif field == 'facts' then
+    listed(id, redis.call('HGET', key(id), 'facts'), 'SREM')
+    listed(id, value, 'SADD')
   end
 end
 local function set_fields(id, count)
-  local subject, attribute
   local values = {}
   for _ = 1, count do
     local field, value = take(), take()
     if field == 'superseded_by' and tonumber(value) < 0 then value = tostring(resolved(value)) end
     indexed(id, field, value)
-    if field == 'subject' then subject = value elseif field == 'attribute' then attribute = value end
     values[#values + 1] = field; values[#values + 1] = value
   end
   redis.call('HSET', key(id), unpack(values))
-  if attribute and attribute ~= '' then redis.call('SADD', prefix .. 'topic:' .. subject .. '\\0' .. attribute, id) end
   touched[#touched + 1] = string.format('%d', id)
 end
 
@@ -129,8 +135,10 @@ for k = 7, #ARGV do
     erased = erased + 1
     local own = redis.call('HGET', name, 'key')
     if own and own ~= '' then redis.call('HDEL', prefix .. 'keys', own) end
-    local subject, attribute = redis.call('HGET', name, 'subject'), redis.call('HGET', name, 'attribute')
-    if attribute and attribute ~= '' then redis.call('SREM', prefix .. 'topic:' .. subject .. '\\0' .. attribute, id) end
+    for _, fact in ipairs(cjson.decode(redis.call('HGET', name, 'facts') or '[]')) do
+      redis.call('SREM', prefix .. 'topic:' .. fact.subject .. '\\0' .. fact.attribute, id)
+    end
+    redis.call('SREM', prefix .. 'stating', id)
     redis.call('SREM', prefix .. 'embedded:' .. redis.call('HGET', name, 'embedder'), id)
     redis.call('DEL', name)
     redis.call('ZREM', prefix .. 'active', id); redis.call('ZREM', prefix .. 'archived', id); redis.call('SREM', prefix .. 'closed', id)

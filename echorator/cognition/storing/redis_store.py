@@ -216,7 +216,7 @@ class RedisStore:
         try:
             values = {name: read_field(name, value) for name, value in zip(names, row, strict=True) if value is not None}
             return Memory(id=number, **values)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise StoreDamagedError(f"memory {number} cannot be read: {error}; run `echorator memory check`") from error
 
     def _ids(self, namespace: Namespace, *sets: str) -> list[int]:
@@ -227,11 +227,16 @@ class RedisStore:
         return list(self._rows(namespace, [int(i) for i in ids], LIGHT))
 
     def facts(self, namespace: Namespace, subject: str, attribute: str) -> list[Memory]:
-        if not attribute:
-            return []
-        ids = self._call(lambda: self._redis.smembers(self._name(namespace, f"topic:{subject}\0{attribute}")))
+        return list(self._members(namespace, f"topic:{subject}\0{attribute}"))
+
+    def stating(self, namespace: Namespace) -> Iterator[Memory]:
+        return self._members(namespace, "stating")
+
+    def _members(self, namespace: Namespace, name: str) -> Iterator[Memory]:
+        """Yield the active memories of a set, by id."""
+        ids = self._call(lambda: self._redis.smembers(self._name(namespace, name)))
         rows = self._rows(namespace, sorted(map(int, ids)), LIGHT)
-        return [m for m in rows if (m.subject, m.attribute) == (subject, attribute) and m.holds and m.lifecycle is Lifecycle.ACTIVE]
+        return (m for m in rows if m.lifecycle is Lifecycle.ACTIVE)
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
         sets = {None: ("active", "archived"), Lifecycle.ACTIVE: ("active",), Lifecycle.ARCHIVED: ("archived",)}[lifecycle]

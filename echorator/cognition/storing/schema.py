@@ -87,6 +87,30 @@ CREATE TABLE changes (
 );
 CREATE INDEX changes_of_memory ON changes (namespace, memory, seq);
 """,
+    # A memory states any number of facts; `topics` finds those about one thing.
+    """
+ALTER TABLE memories ADD COLUMN act TEXT NOT NULL DEFAULT 'tells';
+ALTER TABLE memories ADD COLUMN facts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE memories ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE memories ADD COLUMN expires_s REAL NOT NULL DEFAULT 0;
+ALTER TABLE memories ADD COLUMN categories TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE memories ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE memories ADD COLUMN terms_version INTEGER NOT NULL DEFAULT 1;
+UPDATE memories SET facts = json_array(json_object(
+  'subject', subject, 'attribute', attribute, 'value', value, 'type', iif(exclusive, 'single', 'many'), 'to_s', valid_to_s
+)) WHERE attribute <> '';
+CREATE TABLE topics (
+  namespace INTEGER NOT NULL, subject TEXT NOT NULL, attribute TEXT NOT NULL, memory INTEGER NOT NULL,
+  PRIMARY KEY (namespace, subject, attribute, memory)
+) WITHOUT ROWID;
+INSERT INTO topics SELECT namespace, subject, attribute, id FROM memories WHERE attribute <> '';
+DROP INDEX memories_by_fact;
+ALTER TABLE memories DROP COLUMN subject;
+ALTER TABLE memories DROP COLUMN attribute;
+ALTER TABLE memories DROP COLUMN value;
+ALTER TABLE memories DROP COLUMN exclusive;
+CREATE INDEX topics_of_memory ON topics (memory);
+""",
 )
 
 VERSION = len(MIGRATIONS)

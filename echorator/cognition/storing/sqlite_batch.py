@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from echorator.cognition.memory import Action, Batch, Experience, Link, Memory, Namespace, Patch, Receipt
+from echorator.cognition.reading.values import Fact
+from echorator.cognition.storing.documents import topics
 from echorator.cognition.storing.sqlite_rows import COLUMNS, INSERT, stored
 from echorator.cognition.storing.store import MemoryNotFoundError
 
@@ -57,8 +59,14 @@ def _add(connection: sqlite3.Connection, namespace: int, memories: Sequence[Memo
         cursor = connection.execute(INSERT, (namespace, *(stored(c, getattr(memory, c)) for c in COLUMNS)))
         ids.append(cursor.lastrowid or 0)
         fresh.append(True)
+        _list_topics(connection, namespace, ids[-1], memory.facts)
         seq = note(connection, namespace, at_s, ids[-1], Action.REMEMBERED, "")
     return ids, fresh, seq
+
+
+def _list_topics(connection: sqlite3.Connection, namespace: int, memory: int, facts: Sequence[Fact]) -> None:
+    rows = [(namespace, subject, attribute, memory) for subject, attribute in topics(facts)]
+    connection.executemany("INSERT INTO topics VALUES (?, ?, ?, ?)", rows)
 
 
 def _resolved(end: int, ids: Sequence[int]) -> int:
@@ -78,6 +86,9 @@ def _patch(connection: sqlite3.Connection, namespace: int, patches: Sequence[Pat
         )
         if not cursor.rowcount:
             raise MemoryNotFoundError(f"there is no memory {target}")
+        if "facts" in patch.fields:
+            connection.execute("DELETE FROM topics WHERE memory = ?", (target,))
+            _list_topics(connection, namespace, target, patch.fields["facts"])
         if patch.action:
             seq = note(connection, namespace, at_s, target, patch.action, patch.detail)
     return seq
@@ -117,8 +128,9 @@ def _experience(connection: sqlite3.Connection, namespace: int, told: Experience
 
 
 def delete(connection: sqlite3.Connection, namespace: int, memory: int) -> int:
-    """Delete a memory and its associations; return 1, or 0 where there is no such memory."""
+    """Delete a memory with its topics and associations; return 1, or 0 where there is no such memory."""
     connection.execute("DELETE FROM associations WHERE namespace = ? AND (a = ? OR b = ?)", (namespace, memory, memory))
+    connection.execute("DELETE FROM topics WHERE memory = ?", (memory,))
     return connection.execute("DELETE FROM memories WHERE id = ? AND namespace = ?", (memory, namespace)).rowcount
 
 
@@ -128,7 +140,7 @@ def erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[in
     connection.execute("INSERT INTO erasures VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (namespace.tenant,))
     if ids is None:
         erased = connection.execute("DELETE FROM memories WHERE namespace = ?", mine).rowcount
-        for table in ("associations", "experiences", "goals", "documents", "changes"):
+        for table in ("topics", "associations", "experiences", "goals", "documents", "changes"):
             connection.execute(f"DELETE FROM {table} WHERE namespace = ?", mine)
         connection.execute("DELETE FROM namespaces WHERE id = ?", mine)
         return erased

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import fields
 from typing import Any
@@ -10,20 +9,21 @@ from typing import Any
 import numpy as np
 
 from echorator.cognition.memory import Kind, Lifecycle, Memory
+from echorator.cognition.reading.values import Act
+from echorator.cognition.storing.documents import DOCUMENTS, dumped, loaded
 from echorator.cognition.storing.store import StoreDamagedError
 
 COLUMNS = tuple(f.name for f in fields(Memory) if f.name != "id")
 LIGHT = ", ".join(c for c in ("id", *COLUMNS) if c not in ("embedding", "terms"))
 FULL = f"{LIGHT}, embedding, terms"
 INSERT = f"INSERT INTO memories (namespace, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
-_LISTS = frozenset({"derived_from", "entities"})
 _BLOBS = frozenset({"embedding", "terms"})
 
 
 def stored(name: str, value: Any) -> Any:
-    """Return the value of a field as its column stores it: lists as JSON, vectors as bytes, an empty key as NULL."""
-    if name in _LISTS:
-        return json.dumps(list(value), ensure_ascii=False)
+    """Return the value of a field as its column stores it: documents as JSON, vectors as bytes, an empty key as NULL."""
+    if name in DOCUMENTS:
+        return dumped(name, value)
     if name in _BLOBS:
         return value.tobytes()
     if name == "key":
@@ -36,12 +36,13 @@ def memory_of(row: sqlite3.Row) -> Memory:
     values = dict(zip(row.keys(), row, strict=True))
     try:
         values["kind"], values["lifecycle"] = Kind(values["kind"]), Lifecycle(values["lifecycle"])
-        values["pinned"], values["exclusive"] = bool(values["pinned"]), bool(values["exclusive"])
-        values["derived_from"], values["entities"] = tuple(json.loads(values["derived_from"])), tuple(json.loads(values["entities"]))
+        values["act"] = Act(values["act"])
+        values["pinned"], values["standing"] = bool(values["pinned"]), bool(values["standing"])
+        values |= {name: loaded(name, values[name]) for name in DOCUMENTS}
         values["key"] = values["key"] or ""
         if "embedding" in values:
             values["embedding"] = np.frombuffer(values["embedding"], np.float32)
             values["terms"] = np.frombuffer(values["terms"], np.uint64)
         return Memory(**values)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise StoreDamagedError(f"memory {values.get('id')} cannot be read: {error}; run `echorator memory check`") from error

@@ -263,9 +263,12 @@ class SqliteStore:
         return [found[i] for i in (int(i) for i in ids) if i in found]
 
     def facts(self, namespace: Namespace, subject: str, attribute: str) -> list[Memory]:
-        query = f"""SELECT {LIGHT} FROM memories WHERE namespace = ? AND subject = ? AND attribute = ? AND attribute <> ''
-            AND lifecycle = 1 AND valid_to_s = 0 ORDER BY id"""
+        query = f"""SELECT {LIGHT} FROM memories WHERE lifecycle = 1 AND id IN
+            (SELECT memory FROM topics WHERE namespace = ? AND subject = ? AND attribute = ?) ORDER BY id"""
         return [memory_of(row) for row in self._rows(query, (namespace.id, subject, attribute))]
+
+    def stating(self, namespace: Namespace) -> Iterator[Memory]:
+        return self._all(namespace, LIGHT, "lifecycle = 1 AND id IN (SELECT memory FROM topics WHERE namespace = memories.namespace)")
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
         if text.lstrip().startswith("*"):  # FTS5 reads such a text as one of its internal commands

@@ -78,7 +78,11 @@ class Store(Protocol):
         ...
 
     def facts(self, namespace: Namespace, subject: str, attribute: str) -> list[Memory]:
-        """Return the active, still valid memories that state a value for this subject and attribute."""
+        """Return the active memories that state, deny or remember a value for this subject and attribute, by id."""
+        ...
+
+    def stating(self, namespace: Namespace) -> Iterator[Memory]:
+        """Yield the active memories that state any fact, by id, without vectors and terms."""
         ...
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:

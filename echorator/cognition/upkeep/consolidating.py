@@ -141,7 +141,7 @@ class Consolidation:
         gist = (
             await self._cognition.prepared([Told(text, Kind.SEMANTIC, said_s=said_s, source="consolidation")], group[0].session, now_s)
         )[0]
-        gist = replace(gist, derived_from=tuple(m.id for m in group), subject="", attribute="", value="", exclusive=False)
+        gist = replace(gist, derived_from=tuple(m.id for m in group), facts=(), standing=False)
         fields = {"lifecycle": Lifecycle.ARCHIVED, "changed_s": now_s}
         patches = tuple(Patch(m.id, fields, Action.MERGED, "into a gist") for m in group)
         await self._cognition.written(opened, [gist], Batch(patch=patches), now_s)

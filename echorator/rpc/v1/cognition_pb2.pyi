@@ -23,6 +23,31 @@ class Lifecycle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LIFECYCLE_ACTIVE: _ClassVar[Lifecycle]
     LIFECYCLE_ARCHIVED: _ClassVar[Lifecycle]
 
+class FactType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FACT_TYPE_UNSPECIFIED: _ClassVar[FactType]
+    FACT_TYPE_SINGLE: _ClassVar[FactType]
+    FACT_TYPE_MANY: _ClassVar[FactType]
+    FACT_TYPE_STATE: _ClassVar[FactType]
+    FACT_TYPE_EVENT: _ClassVar[FactType]
+
+class Claim(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLAIM_UNSPECIFIED: _ClassVar[Claim]
+    CLAIM_HOLDS: _ClassVar[Claim]
+    CLAIM_DENIES: _ClassVar[Claim]
+    CLAIM_PAST: _ClassVar[Claim]
+
+class Act(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACT_UNSPECIFIED: _ClassVar[Act]
+    ACT_TELLS: _ClassVar[Act]
+    ACT_ASKS: _ClassVar[Act]
+    ACT_ORDERS: _ClassVar[Act]
+    ACT_CHATS: _ClassVar[Act]
+    ACT_SUPPOSES: _ClassVar[Act]
+    ACT_QUOTES: _ClassVar[Act]
+
 class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
@@ -36,6 +61,22 @@ KIND_PROCEDURAL: Kind
 LIFECYCLE_UNSPECIFIED: Lifecycle
 LIFECYCLE_ACTIVE: Lifecycle
 LIFECYCLE_ARCHIVED: Lifecycle
+FACT_TYPE_UNSPECIFIED: FactType
+FACT_TYPE_SINGLE: FactType
+FACT_TYPE_MANY: FactType
+FACT_TYPE_STATE: FactType
+FACT_TYPE_EVENT: FactType
+CLAIM_UNSPECIFIED: Claim
+CLAIM_HOLDS: Claim
+CLAIM_DENIES: Claim
+CLAIM_PAST: Claim
+ACT_UNSPECIFIED: Act
+ACT_TELLS: Act
+ACT_ASKS: Act
+ACT_ORDERS: Act
+ACT_CHATS: Act
+ACT_SUPPOSES: Act
+ACT_QUOTES: Act
 OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_ANSWERED: Outcome
 OUTCOME_CUT: Outcome
@@ -50,17 +91,25 @@ class Affect(_message.Message):
     def __init__(self, valence: _Optional[float] = ..., arousal: _Optional[float] = ...) -> None: ...
 
 class Fact(_message.Message):
-    __slots__ = ("subject", "attribute", "value")
+    __slots__ = ("subject", "attribute", "value", "type", "claim", "certainty", "valid_to_s")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTE_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    CERTAINTY_FIELD_NUMBER: _ClassVar[int]
+    VALID_TO_S_FIELD_NUMBER: _ClassVar[int]
     subject: str
     attribute: str
     value: str
-    def __init__(self, subject: _Optional[str] = ..., attribute: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    type: FactType
+    claim: Claim
+    certainty: float
+    valid_to_s: float
+    def __init__(self, subject: _Optional[str] = ..., attribute: _Optional[str] = ..., value: _Optional[str] = ..., type: _Optional[_Union[FactType, str]] = ..., claim: _Optional[_Union[Claim, str]] = ..., certainty: _Optional[float] = ..., valid_to_s: _Optional[float] = ...) -> None: ...
 
 class Memory(_message.Message):
-    __slots__ = ("id", "kind", "text", "speaker", "session", "said_at_s", "valid_from_s", "valid_to_s", "importance", "affect", "pinned", "lifecycle", "source", "fact", "derived_from", "superseded_by", "uses", "last_used_s", "key", "entities")
+    __slots__ = ("id", "kind", "text", "speaker", "session", "said_at_s", "valid_from_s", "valid_to_s", "importance", "affect", "pinned", "lifecycle", "source", "derived_from", "superseded_by", "uses", "last_used_s", "key", "entities", "facts", "act", "standing")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -74,13 +123,15 @@ class Memory(_message.Message):
     PINNED_FIELD_NUMBER: _ClassVar[int]
     LIFECYCLE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
-    FACT_FIELD_NUMBER: _ClassVar[int]
     DERIVED_FROM_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_BY_FIELD_NUMBER: _ClassVar[int]
     USES_FIELD_NUMBER: _ClassVar[int]
     LAST_USED_S_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     ENTITIES_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    ACT_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
     id: int
     kind: Kind
     text: str
@@ -94,17 +145,19 @@ class Memory(_message.Message):
     pinned: bool
     lifecycle: Lifecycle
     source: str
-    fact: Fact
     derived_from: _containers.RepeatedScalarFieldContainer[int]
     superseded_by: int
     uses: int
     last_used_s: float
     key: str
     entities: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[Kind, str]] = ..., text: _Optional[str] = ..., speaker: _Optional[str] = ..., session: _Optional[str] = ..., said_at_s: _Optional[float] = ..., valid_from_s: _Optional[float] = ..., valid_to_s: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[_Union[Affect, _Mapping]] = ..., pinned: bool = ..., lifecycle: _Optional[_Union[Lifecycle, str]] = ..., source: _Optional[str] = ..., fact: _Optional[_Union[Fact, _Mapping]] = ..., derived_from: _Optional[_Iterable[int]] = ..., superseded_by: _Optional[int] = ..., uses: _Optional[int] = ..., last_used_s: _Optional[float] = ..., key: _Optional[str] = ..., entities: _Optional[_Iterable[str]] = ...) -> None: ...
+    facts: _containers.RepeatedCompositeFieldContainer[Fact]
+    act: Act
+    standing: bool
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[Kind, str]] = ..., text: _Optional[str] = ..., speaker: _Optional[str] = ..., session: _Optional[str] = ..., said_at_s: _Optional[float] = ..., valid_from_s: _Optional[float] = ..., valid_to_s: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[_Union[Affect, _Mapping]] = ..., pinned: bool = ..., lifecycle: _Optional[_Union[Lifecycle, str]] = ..., source: _Optional[str] = ..., derived_from: _Optional[_Iterable[int]] = ..., superseded_by: _Optional[int] = ..., uses: _Optional[int] = ..., last_used_s: _Optional[float] = ..., key: _Optional[str] = ..., entities: _Optional[_Iterable[str]] = ..., facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., act: _Optional[_Union[Act, str]] = ..., standing: bool = ...) -> None: ...
 
 class NewMemory(_message.Message):
-    __slots__ = ("text", "kind", "speaker", "said_at_s", "importance", "pinned", "key", "embedding", "fact")
+    __slots__ = ("text", "kind", "speaker", "said_at_s", "importance", "pinned", "key", "embedding", "facts", "standing")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
@@ -113,7 +166,8 @@ class NewMemory(_message.Message):
     PINNED_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     EMBEDDING_FIELD_NUMBER: _ClassVar[int]
-    FACT_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
     text: str
     kind: Kind
     speaker: str
@@ -122,8 +176,9 @@ class NewMemory(_message.Message):
     pinned: bool
     key: str
     embedding: _containers.RepeatedScalarFieldContainer[float]
-    fact: Fact
-    def __init__(self, text: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., speaker: _Optional[str] = ..., said_at_s: _Optional[float] = ..., importance: _Optional[float] = ..., pinned: bool = ..., key: _Optional[str] = ..., embedding: _Optional[_Iterable[float]] = ..., fact: _Optional[_Union[Fact, _Mapping]] = ...) -> None: ...
+    facts: _containers.RepeatedCompositeFieldContainer[Fact]
+    standing: bool
+    def __init__(self, text: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., speaker: _Optional[str] = ..., said_at_s: _Optional[float] = ..., importance: _Optional[float] = ..., pinned: bool = ..., key: _Optional[str] = ..., embedding: _Optional[_Iterable[float]] = ..., facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., standing: bool = ...) -> None: ...
 
 class RememberRequest(_message.Message):
     __slots__ = ("scope", "memories")
@@ -424,14 +479,18 @@ class RecordExperienceRequest(_message.Message):
     def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., user_text: _Optional[str] = ..., answer: _Optional[str] = ..., model: _Optional[str] = ..., recalled_ids: _Optional[_Iterable[int]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., feedback: _Optional[float] = ..., at_s: _Optional[float] = ...) -> None: ...
 
 class RecordExperienceResponse(_message.Message):
-    __slots__ = ("experience_id", "memory_ids", "superseded_ids")
+    __slots__ = ("experience_id", "memory_ids", "superseded_ids", "confirmed_ids", "forgotten_ids")
     EXPERIENCE_ID_FIELD_NUMBER: _ClassVar[int]
     MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_IDS_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_IDS_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_IDS_FIELD_NUMBER: _ClassVar[int]
     experience_id: int
     memory_ids: _containers.RepeatedScalarFieldContainer[int]
     superseded_ids: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, experience_id: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ..., superseded_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+    confirmed_ids: _containers.RepeatedScalarFieldContainer[int]
+    forgotten_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, experience_id: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ..., superseded_ids: _Optional[_Iterable[int]] = ..., confirmed_ids: _Optional[_Iterable[int]] = ..., forgotten_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ConsolidateRequest(_message.Message):
     __slots__ = ("scope", "duplicate_similarity", "max_memories", "dry_run")

@@ -191,7 +191,7 @@ class CognitionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RecordExperience(self, request, context):
-        """Learn from a turn: its statements become memories, what was recalled for it is strengthened.
+        """Learn from a turn: what it says becomes memories, what was recalled for it is strengthened, what it asks to forget is erased.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

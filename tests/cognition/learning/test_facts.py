@@ -12,8 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.cognition.learning.facts import entities_of, fact_of, importance_of, is_statement, sentences, statements, topic_asked
+from echorator.cognition.learning.facts import fact_of, is_statement, statements, topic_asked
+from echorator.cognition.reading.salience import entities_of, importance_of
+from echorator.cognition.reading.sentences import sentences
+from echorator.cognition.reading.values import Fact
 from echorator.cognition.text import MAX_TERMS, date_words, ids_of, query_ids, words
+
+PORT = (Fact("the", "port", "4431"),)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +112,9 @@ def test_entities_are_names_numbers_and_codes() -> None:
 
 
 def test_importance_grows_with_what_makes_a_memory_worth_keeping() -> None:
-    plain = importance_of("it rained", None, 0.0)
-    assert 0 < plain < importance_of("The port is 4431.", fact_of("The port is 4431."), 0.0)
-    assert importance_of("Remember the deadline Monday 12!", fact_of("The x is y."), 1.0) <= 1.0
+    plain = importance_of("it rained", (), 0.0)
+    assert 0 < plain < importance_of("The port is 4431.", PORT, 0.0)
+    assert importance_of("Remember the deadline Monday 12!", PORT, 1.0) <= 1.0
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
         fact = fact_of(sentence)
         assert fact is None or (fact.attribute and fact.value)
     assert len(entities_of(text)) <= 16
-    assert 0 <= importance_of(text, None, 0.0) <= 1
+    assert 0 <= importance_of(text, (), 0.0) <= 1
     assert len(query_ids(text)) <= MAX_TERMS
 
 

@@ -10,19 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echorator.cognition.learning.consolidation import extract, gists, merges
-from echorator.cognition.learning.writing import Told, memory_of
+from echorator.cognition.learning.writing import Told, memories_of
 from echorator.cognition.memory import Memory
-from echorator.cognition.recall.coherence import decide
+from echorator.cognition.reading.values import Claim, Fact, FactType
+from echorator.cognition.recall.coherence import decide, topics_of
 
 
 def told(text: str, said_s: float, **more: object) -> Memory:
-    return replace(memory_of(Told(text, said_s=said_s), "s", said_s), **more)  # type: ignore[arg-type]
+    return replace(memories_of([Told(text, said_s=said_s)], "s", said_s)[0], **more)  # type: ignore[arg-type]
+
+
+def stating(text: str, said_s: float, *facts: Fact, **more: object) -> Memory:
+    return told(text, said_s, facts=facts, **more)
 
 
 def known(*memories: Memory) -> dict[tuple[str, str], list[Memory]]:
     out: defaultdict[tuple[str, str], list[Memory]] = defaultdict(list)
     for memory in memories:
-        out[memory.subject, memory.attribute].append(memory)
+        for topic in topics_of(memory):
+            out[topic].append(memory)
     return dict(out)
 
 
@@ -81,7 +87,7 @@ def test_at_most_one_value_of_a_thing_holds_and_nothing_is_lost(
 ) -> None:
     stored: dict[int, Memory] = {}
     for batch in (first, then):
-        new = [told(f"The {thing} is v{value}.", float(at_s)) for thing, value, at_s in batch]
+        new = [stating(f"The {thing} is v{value}.", float(at_s), Fact("the", thing, f"v{value}")) for thing, value, at_s in batch]
         decision = decide(new, known(*(m for m in stored.values() if m.holds)))
         ids = {}
         kept = [m for m in decision.add if m is not None]
@@ -93,19 +99,56 @@ def test_at_most_one_value_of_a_thing_holds_and_nothing_is_lost(
             if "said_s" in patch.fields:
                 stored[target] = replace(stored[target], said_s=patch.fields["said_s"])
                 continue
-            by = ids.get(patch.fields["superseded_by"], patch.fields["superseded_by"])
-            stored[target] = replace(stored[target], valid_to_s=patch.fields["valid_to_s"], superseded_by=by)
+            fields = dict(patch.fields)
+            fields["superseded_by"] = ids.get(fields["superseded_by"], fields["superseded_by"])
+            stored[target] = replace(stored[target], **fields)
         assert len(decision.add) == len(decision.repeats) == len(new)
         assert all((m is None) == bool(r) for m, r in zip(decision.add, decision.repeats, strict=True))
     for thing in ("port", "host"):
-        holding = {m.value for m in stored.values() if m.attribute == thing and m.holds}
+        of_thing = [(m, fact) for m in stored.values() for fact in m.facts if fact.attribute == thing]
+        holding = {fact.value for m, fact in of_thing if m.holds}
+        assert all(m.holds == fact.holds for m, fact in of_thing)
         ever = {f"v{value}" for t, value, _ in [*first, *then] if t == thing}
         assert len(holding) <= 1
         assert bool(holding) == bool(ever)
-        assert {m.value for m in stored.values() if m.attribute == thing} == ever
+        assert {fact.value for _, fact in of_thing} == ever
         if holding:
             latest = max(at_s for t, _, at_s in [*first, *then] if t == thing)
             assert f"{next(iter(holding))}" in {f"v{v}" for t, v, at_s in [*first, *then] if t == thing and at_s == latest}
+
+
+PIZZA, HIKING = Fact("user", "likes", "pizza", FactType.MANY), Fact("user", "hobby", "hiking", FactType.MANY)
+
+
+def test_a_memory_holds_while_one_of_its_facts_does() -> None:
+    old = stating("I live in Graz and I go hiking.", 1.0, Fact("user", "home city", "Graz"), HIKING, id=7)
+    decision = decide([stating("I live in Wien.", 2.0, Fact("user", "home city", "Wien"))], known(old))
+    assert decision.superseded == ()
+    [patch] = decision.patches
+    assert (patch.id, patch.action, patch.detail) == (7, "updated", "no longer holds: home city Graz")
+    assert [(fact.value, fact.holds) for fact in patch.fields["facts"]] == [("Graz", False), ("hiking", True)]
+
+
+def test_a_long_memory_tells_more_than_the_fact_that_ended() -> None:
+    text = "I live in Graz, where my grandmother has a farm with many animals that we visit each summer and of which I have told you."
+    decision = decide(
+        [stating("Now Wien.", 2.0, Fact("user", "home city", "Wien"))], known(stating(text, 1.0, Fact("user", "home city", "Graz"), id=7))
+    )
+    assert decision.superseded == ()
+    assert "valid_to_s" not in decision.patches[0].fields
+
+
+def test_a_denial_ends_the_value_that_it_names_or_all() -> None:
+    pasta = replace(PIZZA, value="pasta")
+    old = known(stating("I like pizza.", 1.0, PIZZA, id=7), stating("I like pasta.", 1.0, pasta, id=8))
+    assert decide([stating("No pizza any more.", 2.0, replace(PIZZA, claim=Claim.DENIES))], old).superseded == (7,)
+    assert decide([stating("I like nothing any more.", 2.0, replace(PIZZA, value="", claim=Claim.DENIES))], old).superseded == (7, 8)
+    assert decide([stating("I like nothing.", 0.5, replace(PIZZA, value="", claim=Claim.DENIES))], old).superseded == ()
+
+
+def test_what_is_not_certain_ends_nothing() -> None:
+    old = known(stating("I live in Graz.", 1.0, Fact("user", "home city", "Graz"), id=7))
+    assert decide([stating("Wien, maybe.", 2.0, Fact("user", "home city", "Wien", certainty=0.5))], old).patches == ()
 
 
 def merged(memories: list[Memory], cosine: float = 1.0) -> list[set[int]]:
@@ -121,6 +164,13 @@ def numbered(*texts: str, **more: object) -> list[Memory]:
 
 def test_the_same_fact_is_one_in_any_wording() -> None:
     assert merged(numbered("My jam is plum.", "So, my jam is plum."), cosine=0.0) == [{1, 2}]
+
+
+def test_what_says_the_same_is_one_however_often_it_was_told() -> None:
+    again = numbered(*["We walked along the river for hours."] * 100)
+    [group] = merges(again, lambda _place: [], 0.9)  # an index would return a dozen of them as near
+    assert {group.keep, *group.members} == set(range(1, 101))
+    assert merged(numbered("My name is Ann.", "my name is ann", "My name is Ann!"), cosine=0.0) == [{1, 2, 3}]
 
 
 def test_names_numbers_values_and_speakers_are_never_mixed() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.cognition.learning.writing import Told, memory_of
+from echorator.cognition.learning.writing import Told, memories_of
 from echorator.cognition.memory import Memory
 from echorator.cognition.recall.context import DATED, PLAIN, Message, block_of, line_of, pack, placed, safe, without_blocks, wording_of
 from echorator.cognition.recall.session import SessionState
@@ -25,7 +25,7 @@ TOKENS = """<|im_start|> <|im_end|> <|endoftext|> <s> </s> <<SYS>> [INST] [/INST
 
 
 def memory(text: str, said_s: float = 0.0, number: int = 1, **more: object) -> Memory:
-    return replace(memory_of(Told(text, said_s=said_s), "", said_s), id=number, **more)  # type: ignore[arg-type]
+    return replace(memories_of([Told(text, said_s=said_s)], "", said_s)[0], id=number, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("token", TOKENS)
@@ -163,7 +163,7 @@ def damage() -> Iterator[tuple[str, list[bytes]]]:
     yield "line 2 is no JSON .uses is a whole number of 5000 digits", [lines[0], b'{"uses":' + b"9" * 5000 + b"}\n", *lines[2:]]
     yield "line 2 is no JSON object", [lines[0], b"[]\n", *lines[2:]]
     yield "line 1 must be", lines[1:]
-    yield "line 1 must be", [lines[0].replace(b'"version":1', b'"version":2'), *lines[1:]]
+    yield "line 1 must be", [lines[0].replace(b'"version":2', b'"version":3'), *lines[1:]]
     yield "was cut", lines[:-1]
     yield "was cut", []
     yield "says it has 3 memories, 2 were read", [lines[0], *lines[2:]]

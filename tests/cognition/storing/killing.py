@@ -21,11 +21,11 @@ import numpy as np
 from echorator.cognition.api import CognitionApi
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders.hashed import HashedEmbedder
+from echorator.cognition.experiences import Turn
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
-from echorator.cognition.turns import Turn
 from echorator.cognition.upkeep.checking import check
 
 OWNER = Owner("t", "a", "u", "s")
@@ -70,7 +70,7 @@ async def _write_until_killed(folder: Path, seed: int, pipe: int) -> None:
                 tell(gone=target)
             else:
                 text = f"My number{seed}x{mine} is {mine}."
-                recorded = await api.turns.record(OWNER, Turn(f"{text} Is it?", "Yes."))
+                recorded = await api.experiences.record(OWNER, Turn(f"{text} Is it?", "Yes."))
                 tell(kept={recorded.memory_ids[0]: text})
 
     await asyncio.gather(*(one() for _ in range(4)))

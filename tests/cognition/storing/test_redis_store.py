@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -17,6 +18,7 @@ from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders.hashed import HashedEmbedder
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.memory import Batch, Experience, Filter, Goal, Lifecycle, Link, Patch
+from echorator.cognition.reading.values import Fact, FactType
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.redis_store import RedisStore
@@ -49,6 +51,9 @@ async def replica(server: RedisServer) -> CognitionApi:
     return CognitionApi(await Cognition.open(RedisStore(server.url), HashedEmbedder(64), CognitionSettings(), None))
 
 
+RED = Fact("the", "fox", "red", FactType.MANY, certainty=0.5)
+
+
 def story(store: Store) -> list[object]:
     """The same calls on any store, and everything that can be seen of them."""
     store.embedder("test", 4)
@@ -56,7 +61,14 @@ def story(store: Store) -> list[object]:
     assert space is not None
     batch = Batch(
         add=(
-            memory("The red fox runs.", entities=("fox",), key="k", subject="the", attribute="fox", value="red", exclusive=True),
+            memory(
+                "The red fox runs.",
+                entities=("fox",),
+                key="k",
+                facts=(RED, Fact("fox", "legs", "4")),
+                metadata={"n": 1.5, "b": True},
+                categories=("animals",),
+            ),
             memory("A caf\u00e9, said Ann\n twice", speaker="Ann", session="s", valid_from_s=7.123456789012),
         ),
         links=(Link(-1, -2, "entity", 0.5), Link(-2, -1, "recalled", 0.3)),
@@ -68,14 +80,19 @@ def story(store: Store) -> list[object]:
     again = store.write(space, Batch(add=(memory("other", key="k"),)), 8.0).result()
     one, two = first.ids
     store.write(
-        space, Batch(patch=(Patch(one, {"valid_to_s": 9.5, "superseded_by": two}, "superseded", "x"),), uses=((two, 11.0),)), 9.0
+        space,
+        Batch(
+            patch=(Patch(one, {"valid_to_s": 9.5, "superseded_by": two, "facts": (replace(RED, to_s=9.5),)}, "superseded", "x"),),
+            uses=((two, 11.0),),
+        ),
+        9.0,
     ).result()
     with pytest.raises(MemoryNotFoundError):
         store.write(space, Batch(add=(memory("half"),), patch=(Patch(10**6, {"text": "x"}, "updated"),)), 9.0).result()
     rank = {one: 1, two: 2}
     seen: list[object] = [again.fresh, again.ids == (one,)]
     seen += [
-        (m.text, m.kind, m.valid_to_s, m.valid_from_s, m.uses, m.last_used_s, m.entities, m.speaker)
+        (m.text, m.kind, m.valid_to_s, m.valid_from_s, m.uses, m.last_used_s, m.entities, m.speaker, m.facts, m.metadata, m.categories)
         for m in store.memories(space, [two, one])
     ]
     seen += [(rank[m.id], m.embedding.tolist(), m.terms.tolist()) for m in store.scan(space)]
@@ -83,7 +100,8 @@ def story(store: Store) -> list[object]:
         [rank[m.id] for m in store.page(space, Filter(), text, None, 0, 10)] for text in ("", "fox", '"red fox"', "run*", "cafe", "dog")
     ]
     seen += [[rank[m.id] for m in store.page(space, Filter(speaker="Ann"), "", Lifecycle.ACTIVE, 0, 10)]]
-    seen += [[m.text for m in store.facts(space, "the", "fox")], [(rank[a], rank[b], round(w, 4)) for a, b, w in store.associations(space)]]
+    seen += [[m.text for m in store.facts(space, "the", "fox")], store.facts(space, "fox", "legs"), [m.text for m in store.stating(space)]]
+    seen += [[(rank[a], rank[b], round(w, 4)) for a, b, w in store.associations(space)]]
     seen += [(e.session, e.at_s, e.user_text, e.recalled, len(e.learned), e.feedback) for e in store.experiences(space, "s", 5)]
     seen += [[(g.text, g.priority, g.embedding.tolist()) for g in store.goals(space)], store.document(space, "session:s")]
     seen += [store.documents(space, "session:"), store.document(space, "none")]
