@@ -2,7 +2,7 @@
 
     python -m bench.memory.prompted --chats PATH/beam.json --dialogues PATH/locomo.json [--embedder minilm] [--vectors FILE]
 
-Chats (BEAM's format): each turn of the user is recorded with `Turns.record`; a question is answered by `Turns.build_context` with the
+Chats (BEAM's format): each turn of the user is recorded with `Experiences.record`; a question is answered by `Turns.build_context` with the
 settings' values. A turn of evidence is in the prompt where any memory that was made of it is. Dialogues (LoCoMo's format): each turn is
 remembered, as `bench.memory.retrieval` does. Recall@k counts distinct turns. `turns` are the same chats with each turn as one memory.
 
@@ -36,7 +36,8 @@ from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
-from echorator.cognition.turns import Bounds, Turn, Turns
+from echorator.cognition.experiences import Experiences, Turn
+from echorator.cognition.turns import Bounds, Turns
 from echorator.host.opened_memory import embedder_of
 
 KS = (5, 10, 25)
@@ -54,7 +55,7 @@ class KeptVectors:
         self._known: dict[str, Any] = {}
         if path.exists():
             with np.load(path) as kept:
-                self._known = dict(zip(kept["texts"].tolist(), kept["vectors"], strict=True))
+                self._known = dict(zip(json.loads(kept["texts"].tobytes()), kept["vectors"], strict=True))
         self._fresh = False
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
@@ -66,7 +67,8 @@ class KeptVectors:
 
     async def close(self) -> None:
         if self._fresh:
-            np.savez(self._path, texts=np.array(list(self._known)), vectors=np.stack(list(self._known.values())))
+            texts = np.frombuffer(json.dumps(list(self._known)).encode(), np.uint8)
+            np.savez(self._path, texts=texts, vectors=np.stack(list(self._known.values())))
         await self._embedder.close()
 
 
@@ -107,12 +109,12 @@ class Figures:
 HEADER = "| talk | evidence in the prompt | no memory | memories | tokens | @5 | @10 | @25 |\n|---|---|---|---|---|---|---|---|"
 
 
-async def recorded(turns: Turns, sample: dict[str, Any]) -> Talk:
+async def recorded(experiences: Experiences, sample: dict[str, Any]) -> Talk:
     """Record all turns of a chat as its user's."""
     owner, made = Owner("bench", "chat", sample["sample_id"]), defaultdict(set)
     for turn in sample["turns"]:
         at = Owner(owner.tenant, owner.agent, owner.user, turn["session"])
-        learned = await turns.record(at, Turn(turn["text"], "", at_s=turn["said_s"]))
+        learned = await experiences.record(at, Turn(turn["text"], "", at_s=turn["said_s"]))
         for memory_id in learned.memory_ids:
             made[memory_id].add(turn["id"])
     return Talk(owner, made, _questions(sample), sample["turns"][-1]["said_s"] + WEEK_S)
@@ -180,10 +182,10 @@ async def _confidence(cognition: Cognition, talk: Talk, opened: OpenNamespace, q
     return max((r.confidence for r in answer.memories), default=0.0)
 
 
-async def natural(turns: Turns) -> None:
+async def natural(experiences: Experiences, turns: Turns) -> None:
     """Print how many questions have their sentence in the prompt, and how many memories small talk recalls."""
     owner = Owner("bench", "natural", "mia")
-    made = [(await turns.record(owner, Turn(text, "", at_s=1.75e9 + 60 * i))).memory_ids for i, text in enumerate(SAID)]
+    made = [(await experiences.record(owner, Turn(text, "", at_s=1.75e9 + 60 * i))).memory_ids for i, text in enumerate(SAID)]
     found = []
     for text, place in ASKED:
         built = await turns.build_context(owner, [Message("user", text)], "", Bounds(), now_s=1.75e9 + WEEK_S)
@@ -211,11 +213,11 @@ async def main() -> None:
         embedder = KeptVectors(embedder, arguments.vectors)
     with tempfile.TemporaryDirectory() as folder:
         cognition = await Cognition.open(SqliteStore(Path(folder)), embedder, CognitionSettings(), None)
-        turns = Turns(cognition)
+        turns, experiences = Turns(cognition), Experiences(cognition)
         chats = json.loads(arguments.chats.read_text()) if arguments.chats else []
         dialogues = json.loads(arguments.dialogues.read_text()) if arguments.dialogues else []
         groups: list[tuple[str, list[Any], Callable[[Any], Any]]] = [
-            ("chats", chats, lambda sample: recorded(turns, sample)),
+            ("chats", chats, lambda sample: recorded(experiences, sample)),
             ("turns", chats, lambda sample: whole(cognition, sample)),
             ("dialogues", dialogues, lambda sample: dialogue(cognition, sample)),
         ]
@@ -230,7 +232,7 @@ async def main() -> None:
             shares = ", ".join(f"{category} {100 * np.mean(found):.0f}" for category, found in figures.by_category.items())
             details.append(f"{name}: in the prompt by category: {shares}; AUROC {await abstention(cognition, talks, arguments.every):.3f}")
         print("\n" + "\n".join(details))
-        await natural(turns)
+        await natural(experiences, turns)
         await cognition.close()
 
 

@@ -23,8 +23,8 @@ from echorator.prompting.text_tokenizer import TextTokenizer
 from echorator.settings import EngineSettings
 
 BATCH = 64  # texts in one call to the embed queue
-# Threads of llama.cpp wait for each other by spinning. Beside an engine, which computes all the time, 200 turns took 28.5 s with two threads
-# and 5.2 s with one; on an idle machine two are 1.8 times as fast.
+# Threads of llama.cpp wait for each other by spinning: beside an engine, which computes all the time, 200 turns took 28.5 s with two
+# threads and 5.2 s with one. On an idle machine two are 1.8 times as fast.
 THREADS = 1
 _LONG_WORD = re.compile(r"\w{101,}")
 _UNKNOWN_WORD = "\u2603"  # a snowman, which is not in the vocabulary

@@ -57,6 +57,7 @@ class OpenNamespace:
         self._store = store
         self._snapshots = snapshots
         self._graph_thread: threading.Thread | None = None
+        self._ending = False  # the thread ends after the graph that it builds
 
     def load(self) -> None:
         """Read the whole namespace from the store; the graph of a large one comes from its snapshot where that is sound."""
@@ -178,23 +179,34 @@ class OpenNamespace:
             self.index.associate(a, b, weight)
 
     def grow(self, threads: int) -> None:
-        """Start to build the graph in a thread where a graph would pay and none is being built."""
+        """Start to build the graph in a thread where a graph would pay and none is being built.
+
+        What is written while it is built is scanned beside it, so the thread builds again until no more than that pays.
+        """
         if not self.index.wants_graph or self.building:
             return
+        self._ending = False
 
         def build() -> None:
-            seq = self._store.counts(self.namespace, self.embedder).seq
-            try:
-                built = self.index.build_graph(threads)
-                if built and not self.index.graph_size:
-                    _log.info("a graph finds less than a scan among these memories; scans go on", extra={"namespace": self.namespace.id})
-                elif built and self._snapshots is not None:
-                    self._snapshots.save(self.namespace, self.index, self.embedder, seq)
-            except (EchoratorError, MemoryError, RuntimeError, OSError) as error:  # searches go on without a graph
-                _log.warning("the graph could not be built", extra={"namespace": self.namespace.id, "error": str(error)})
+            while self._built(threads) and self.index.wants_graph and not self._ending:
+                pass
 
         self._graph_thread = threading.Thread(target=build, name="memory-graph", daemon=True)
         self._graph_thread.start()
+
+    def _built(self, threads: int) -> bool:
+        """Build the graph once and save it; return whether that succeeded."""
+        seq = self._store.counts(self.namespace, self.embedder).seq
+        try:
+            built = self.index.build_graph(threads)
+            if built and not self.index.graph_size:
+                _log.info("a graph finds less than a scan among these memories; scans go on", extra={"namespace": self.namespace.id})
+            elif built and self._snapshots is not None:
+                self._snapshots.save(self.namespace, self.index, self.embedder, seq)
+        except (EchoratorError, MemoryError, RuntimeError, OSError) as error:  # searches go on without a graph
+            _log.warning("the graph could not be built", extra={"namespace": self.namespace.id, "error": str(error)})
+            return False
+        return built
 
     @property
     def building(self) -> bool:
@@ -202,6 +214,7 @@ class OpenNamespace:
         return self._graph_thread is not None and self._graph_thread.is_alive()
 
     def finish(self) -> None:
-        """Wait for the graph that is being built."""
+        """Wait for the graph that is being built; no other is begun after it."""
+        self._ending = True
         if self._graph_thread is not None:
             self._graph_thread.join()
