@@ -29,6 +29,7 @@ from bench.memory.retrieval import CATEGORIES, remember
 from echorator._native.recall_index import RecallIndex
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders.hashed import Embedder, Vectors
+from echorator.cognition.experiences import Experiences, Turn
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.context import Message
 from echorator.cognition.recall.indexing import add_to_index
@@ -36,7 +37,6 @@ from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Asked, Owner
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore
-from echorator.cognition.experiences import Experiences, Turn
 from echorator.cognition.turns import Bounds, Turns
 from echorator.host.opened_memory import embedder_of
 
