@@ -190,9 +190,8 @@ async def natural(experiences: Experiences, turns: Turns) -> None:
     for text, place in ASKED:
         built = await turns.build_context(owner, [Message("user", text)], "", Bounds(), now_s=1.75e9 + WEEK_S)
         found.append(bool({c.recalled.memory.id for c in built.chosen} & set(made[place])))
-    print(
-        f"\nnatural sentences: {sum(found)} of {len(found)} in the prompt; missed: {[t for (t, _), ok in zip(ASKED, found, strict=True) if not ok]}"
-    )
+    missed = [text for (text, _), there in zip(ASKED, found, strict=True) if not there]
+    print(f"\nnatural sentences: {sum(found)} of {len(found)} in the prompt; missed: {missed}")
     chatted = []
     for text in SMALL_TALK:
         built = await turns.build_context(owner, [Message("user", text)], "", Bounds(), now_s=1.75e9 + WEEK_S)
