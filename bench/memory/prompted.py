@@ -28,7 +28,7 @@ from bench.memory.natural import ASKED, SAID, SMALL_TALK
 from bench.memory.retrieval import CATEGORIES, remember
 from echorator._native.recall_index import RecallIndex
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders.hashed import Embedder, Vectors
+from echorator.cognition.embedders.embedder import Embedded, Embedder, Signs, Vectors
 from echorator.cognition.experiences import Experiences, Turn
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.context import Message
@@ -52,23 +52,37 @@ class KeptVectors:
         """Read `path` where it exists; `close` writes it."""
         self._embedder, self._path = embedder, path
         self.name, self.dimension, self.trust = embedder.name, embedder.dimension, embedder.trust
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, tuple[Vectors, Signs, list[str]]] = {}
+        self._fresh = False
         if path.exists():
             with np.load(path) as kept:
-                self._known = dict(zip(json.loads(kept["texts"].tobytes()), kept["vectors"], strict=True))
-        self._fresh = False
+                words, signs = json.loads(kept["words"].tobytes()), np.split(kept["signs"], kept["ends"][:-1])
+                rows = zip(kept["vectors"], signs, words.values(), strict=True)
+                self._known = dict(zip(words, rows, strict=True))
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
+        return (await self.read(texts)).vectors
+
+    async def read(self, texts: Sequence[str]) -> Embedded:
         missing = list(dict.fromkeys(text for text in texts if text not in self._known))
         if missing:
             self._fresh = True
-            self._known.update(zip(missing, await self._embedder.embed(missing), strict=True))
-        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dimension), np.float32)
+            made = await self._embedder.read(missing)
+            self._known.update(zip(missing, zip(made.vectors, made.tokens, made.words, strict=True), strict=True))
+        rows = [self._known[text] for text in texts]
+        vectors = np.stack([v for v, _, _ in rows]) if rows else np.zeros((0, self.dimension), np.float32)
+        return Embedded(vectors, [signs for _, signs, _ in rows], [words for _, _, words in rows])
 
     async def close(self) -> None:
         if self._fresh:
-            texts = np.frombuffer(json.dumps(list(self._known)).encode(), np.uint8)
-            np.savez(self._path, texts=texts, vectors=np.stack(list(self._known.values())))
+            vectors, signs, words = zip(*self._known.values(), strict=True)
+            np.savez(
+                self._path,
+                words=np.frombuffer(json.dumps(dict(zip(self._known, words, strict=True))).encode(), np.uint8),
+                vectors=np.stack(vectors),
+                signs=np.concatenate(signs),
+                ends=np.cumsum([len(rows) for rows in signs]),
+            )
         await self._embedder.close()
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from echorator._native.engine import Model
-from echorator.cognition.embedders.hashed import Vectors
+from echorator.cognition.embedders.embedder import MOST_TOKENS, Embedded, Signs, Vectors
+from echorator.cognition.text import words
 from echorator.engine.digest import file_digest, identity
 from echorator.engine.embed_queue import EmbedQueue
 from echorator.engine.llama_log import forward_log
@@ -41,7 +42,11 @@ class GgufEmbedder:
         self._tokenizer = tokenizer
         self._max_tokens = min(settings.batch_tokens, model.info.trained_context_tokens)
         self._wordpiece = model.info.architecture == "bert"
-        self._queue = EmbedQueue(model, settings, "", identity(settings.path))
+        self._model = model
+        self._pieces: dict[int, str] = {}  # token -> its text, with a space before it where it begins a word
+        # Other models may transform what they have pooled, so that the vectors of their tokens are not alike.
+        self._per_token = "bert" in model.info.architecture
+        self._queue = EmbedQueue(model, settings, "", identity(settings.path), self._per_token)
 
     @classmethod
     async def open(cls, path: Path, threads: int = THREADS) -> GgufEmbedder:
@@ -65,6 +70,47 @@ class GgufEmbedder:
             tokens = [await self._tokens(text) for text in texts[start : start + BATCH]]
             parts.append(await self._queue.embed(tokens, True))
         return np.concatenate(parts) if parts else np.zeros((0, self.dimension), np.float32)
+
+    async def read(self, texts: Sequence[str]) -> Embedded:
+        """Return vectors and tokens, in the order of the texts; see `Embedder.read`."""
+        if not self._per_token:
+            return Embedded.of(await self.embed(texts)) if texts else Embedded.of(np.zeros((0, self.dimension), np.float32))
+        vectors: list[Vectors] = [np.zeros((0, self.dimension), np.float32)]
+        kept: list[Signs] = []
+        said: list[list[str]] = []
+        for start in range(0, len(texts), BATCH):
+            inputs = [await self._tokens(text) for text in texts[start : start + BATCH]]
+            made, signs = await self._queue.read(inputs)
+            vectors.append(made)
+            for tokens, rows in zip(inputs, signs, strict=True):
+                stems = self._stems(tokens)
+                places = [place for place, stem in enumerate(stems) if stem][:MOST_TOKENS]
+                kept.append(rows[places])
+                said.append([stems[place] for place in places])
+        return Embedded(np.concatenate(vectors), kept, said)
+
+    def _stems(self, tokens: Sequence[int]) -> list[str]:
+        """Return the stem of the word that each token is a part of; "" for special tokens, stop words and punctuation."""
+        stems = [""] * len(tokens)
+        word = ""
+        places: list[int] = []
+        for place, token in enumerate([*tokens, -1]):
+            piece = self._piece(token) if token >= 0 else ""
+            if not piece or piece[0].isspace() or not piece[0].isalnum():
+                found = words(word)
+                for at in places:
+                    stems[at] = found[0] if found else ""
+                word, places = "", []
+            if piece:
+                word += piece
+                places.append(place)
+        return stems
+
+    def _piece(self, token: int) -> str:
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._model.token_bytes(token).decode("utf-8", "replace")
+        return piece
 
     async def _tokens(self, text: str) -> list[int]:
         if self._wordpiece:

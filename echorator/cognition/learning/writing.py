@@ -133,6 +133,7 @@ def terms_of(text: str, speaker: str, said_s: float) -> Ids:
     return ids_of([*words(f"{speaker} {text}"), *date_words(said_s)])
 
 
-def with_vectors(memories: Sequence[Memory], vectors: Vector, embedder: int) -> list[Memory]:
-    """Return the memories with the rows of `vectors`, which the embedder with the number `embedder` made."""
-    return [replace(m, embedding=v, embedder=embedder) for m, v in zip(memories, vectors, strict=True)]
+def with_vectors(memories: Sequence[Memory], vectors: Sequence[Vector], tokens: Sequence[Ids], embedder: int) -> list[Memory]:
+    """Return the memories with their `vectors` and `tokens`, which the embedder with the number `embedder` made."""
+    made = zip(memories, vectors, tokens, strict=True)
+    return [replace(m, embedding=v, tokens=t, embedder=embedder) for m, v, t in made]

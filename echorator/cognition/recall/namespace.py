@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 _CHUNK = 2000
 _ENTITY_IDS = 8  # ids of memories kept for each entity
+MOST_SPEAKERS = 200  # whose names are looked for in a query
 MAX_SAMPLES = 2000  # samples of feedback that the confidence is fitted to
 MAX_SESSIONS = 1000  # sessions whose state stays in memory; others are read again
 LEAST_SAMPLES = 50  # with fewer samples DEFAULT_CURVE is better
@@ -54,6 +55,7 @@ class OpenNamespace:
         self._samples: list[tuple[float, bool]] = []  # fits and whether feedback was good, oldest first. Invariant: at most MAX_SAMPLES
         # How many memories ever named an entity, and the ids of the last that name it. Invariant: len(ids) <= min(count, _ENTITY_IDS)
         self._entities: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self.speakers: dict[str, None] = {}  # in the order in which they spoke first. Invariant: at most MOST_SPEAKERS
         self._store = store
         self._snapshots = snapshots
         self._graph_thread: threading.Thread | None = None
@@ -128,7 +130,9 @@ class OpenNamespace:
             self._note(memory)
 
     def _note(self, memory: Memory) -> None:
-        """List a memory among those that belong into every context, or not, and note whether it is an observation."""
+        """List a memory among those that belong into every context, or not, and note its speaker and whether it is an observation."""
+        if memory.speaker and len(self.speakers) < MOST_SPEAKERS:
+            self.speakers[memory.speaker] = None
         self.observed = self.observed or memory.source == OBSERVATION
         if (memory.standing or memory.pinned) and memory.holds:
             self.standing.add(memory.id)

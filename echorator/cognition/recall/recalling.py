@@ -34,7 +34,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A memory with its score by signal (shape (9,), in the order of `recall_index.SIGNALS`)."""
+    """A memory with its score by signal (shape (11,), in the order of `recall_index.SIGNALS`)."""
 
     memory: Memory
     score: float
