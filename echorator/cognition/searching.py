@@ -61,7 +61,7 @@ class Searching:
             weights = asked.weights or self._settings.weights
             if vector.any() and asks_nothing(asked.query):
                 weights = weights.by_meaning()
-            labels, scores, signals, cosines, coverages, _ = opened.index.search(
+            labels, scores, signals, cosines, coverages, likenesses = opened.index.search(
                 vector if vector.any() else None,
                 query_ids(asked.query),
                 weights=weights.array(self._trust),
@@ -87,7 +87,15 @@ class Searching:
             by_id = {m.id: m for m in self._store.memories(opened.namespace, labels.tolist())}
             confidences = opened.curve.confidence(fit_of(cosines, coverages))
             found = [
-                Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i]))
+                Recalled(
+                    by_id[label],
+                    float(scores[i]),
+                    signals[i],
+                    float(cosines[i]),
+                    float(coverages[i]),
+                    float(confidences[i]),
+                    likeness=float(likenesses[i]),
+                )
                 for i, label in enumerate(labels.tolist())
                 if label in by_id
             ]

@@ -43,6 +43,7 @@ class Recalled:
     coverage: float
     confidence: float
     fact: float = 0.0  # part of the score for stating the fact asked for
+    likeness: float = -1.0  # of the query's tokens to those of the memory, 0..1; -1 where either has none
 
     @property
     def fit(self) -> float:
