@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from echorator.cognition.embedders.embedder import Embedded, Embedder
-from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, terms_of, told_last, with_vectors
+from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, told_last, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.reading.salience import entities_of
@@ -33,7 +33,7 @@ from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.snapshots import GraphSnapshots
 from echorator.cognition.storing.store import MemoryNotFoundError, Store
-from echorator.cognition.text import TERMS_VERSION
+from echorator.cognition.text import TERMS_VERSION, terms_of
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from echorator.cognition.learning.writing import Told, told_last
 from echorator.cognition.memory import Action, Batch, Experience, Link, Patch
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.reading.acts import Request, request_of
-from echorator.cognition.reading.facts import asked_of, facts_of
+from echorator.cognition.reading.facts import facts_of
+from echorator.cognition.reading.meant import topics_meant, words_meant
 from echorator.cognition.reading.sentences import passages
 from echorator.cognition.recall.affect import affect_of, carried, decayed
 from echorator.cognition.recall.context import without_blocks
@@ -129,15 +130,14 @@ class Experiences:
             return {m.id for m in await asyncio.to_thread(lambda: list(store.everything(opened.namespace, False)))}
         if not what:
             return set(await self._learned_last(opened, owner))
-        stated = facts_of(what)
-        topics = [fact.topic for fact in stated] or [topic for topic in (asked_of(what), asked_of(f"What is {what}?")) if topic]
-        values = {fact.topic: fact.value for fact in stated}
+        values = {fact.topic: fact.value for fact in facts_of(what)}
+        topics = list(values) or topics_meant(what)
         found: set[int] = set()
         for topic in topics:
             for memory in await asyncio.to_thread(store.facts, opened.namespace, *topic):
                 if topic not in values or any(f.topic == topic and f.value.lower() == values[topic].lower() for f in memory.facts):
                     found.add(memory.id)
-        answer = await self._cognition.recall_in(opened, Asked(what, MOST_FORGOTTEN, superseded=True))
+        answer = await self._cognition.recall_in(opened, Asked(words_meant(what), MOST_FORGOTTEN, superseded=True))
         return found | {r.memory.id for r in answer.memories if r.coverage >= WHOLE}
 
     async def _learned_last(self, opened: OpenNamespace, owner: Owner) -> list[int]:
@@ -182,7 +182,7 @@ def _parted(text: str, now_s: float) -> _Said:
     """Part the passages of a turn; equal ones are told once."""
     said = _Said()
     places: dict[str, int] = {}
-    for passage in _joined(list(dict.fromkeys(passages(text)))):
+    for passage in _joined(list(dict.fromkeys(passages(text, lambda sentence: request_of(sentence) is not None)))):
         request = request_of(passage)
         if request is not None and request.kind == "forget":
             said.forget.append(request)

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from echorator import json_digits
-from echorator.cognition.learning.writing import check_text, terms_of
+from echorator.cognition.learning.writing import check_text
 from echorator.cognition.memory import Kind, Lifecycle, Memory
 from echorator.cognition.reading.values import Act, Fact, FactType, fact_object, fact_of_object
+from echorator.cognition.text import terms_of
 from echorator.errors import InvalidRequestError
 
 FORMAT = "echorator-memory"

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 import pytest
 
 from echorator.cognition.experiences import MOST_PASSAGES
+from echorator.cognition.reading.sentences import LONGEST_BYTES
 from echorator.cognition.turns import MOST_QUERY
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import model_pb2
@@ -39,6 +40,14 @@ async def test_a_turn_of_very_many_passages_becomes_fewer_memories_and_loses_not
     assert len(recorded.memory_ids) <= MOST_PASSAGES
     assert (await memory.stub.GetState(pb.GetStateRequest(scope=memory.scope()))).experiences == 1
     assert " ".join(await memory.texts()) == " ".join(told)
+
+
+async def test_a_passage_that_is_longer_than_a_memory_becomes_several(memory: Memory) -> None:
+    said = " ".join(f"word{i}" for i in range(5_000))
+    await memory.stub.RecordExperience(pb.RecordExperienceRequest(scope=memory.scope(), user_text=said, answer="x"))
+    texts = await memory.texts()
+    assert " ".join(texts) == said
+    assert max(len(text.encode()) for text in texts) <= LONGEST_BYTES
 
 
 async def test_others_are_answered_while_long_texts_are_remembered(memory: Memory) -> None:

@@ -213,9 +213,9 @@ async def test_experience_becomes_memories_and_recalled_text_never_does(memory: 
     assert " ".join(await memory.texts()) == "Hello! My cat is called Tofu. What is the time?"
     again = await memory.stub.RecordExperience(request)
     assert again.memory_ids == done.memory_ids  # said before: a use of the old one
-    assert (await memory.stub.GetMemory(pb.GetMemoryRequest(scope=memory.scope(), id=done.memory_ids[1]))).uses == 2
+    assert (await memory.stub.GetMemory(pb.GetMemoryRequest(scope=memory.scope(), id=done.memory_ids[0]))).uses == 2
     state = await memory.stub.GetState(pb.GetStateRequest(scope=memory.scope("s")))
-    assert (state.active, state.experiences) == (3, 2)
+    assert (state.active, state.experiences) == (2, 2)
 
 
 async def test_mood_and_resonance_of_a_session(memory: Memory) -> None:
@@ -332,7 +332,7 @@ async def test_patterns_map_state_and_namespaces(memory: Memory) -> None:
     again = await memory.stub.GetMap(pb.GetMapRequest(scope=memory.scope()))
     assert [(p.x, p.y) for p in again.points] == [(p.x, p.y) for p in drawn.points]
     state = await memory.stub.GetState(pb.GetStateRequest(scope=memory.scope()))
-    assert (state.active, state.index.kind, state.index.size, state.embedder) == (10, "exact", 10, "hashed-v1")
+    assert (state.active, state.index.kind, state.index.size, state.embedder) == (10, "exact", 10, "hashed-v2")
     assert {s.name for s in state.stages} >= {"contextualise", "recall", "coherence", "resonance", "patterns", "map", "forget"}
     spaces = (await memory.stub.ListNamespaces(pb.ListNamespacesRequest(tenant="default"))).namespaces
     assert [n.memories for n in spaces if n.scope.user == memory.user] == [10]

@@ -16,7 +16,7 @@ import numpy as np
 
 from echorator.cognition.embedders.embedder import Embedded, Vectors
 from echorator.cognition.off_loop import off_loop
-from echorator.cognition.text import plain, words
+from echorator.cognition.text import TERMS_VERSION, plain, words
 
 MAX_CHARS = 4096  # embedded characters of a text; the rest would change the mean over n-grams little
 
@@ -34,7 +34,7 @@ class HashedEmbedder:
     """
 
     def __init__(self, dimension: int = 384) -> None:
-        self.name = "hashed-v1"
+        self.name = f"hashed-v{TERMS_VERSION}"  # its features are words of that version
         self.dimension = dimension
         self.trust = 0.3  # its features are those words that the lexical signal already scores
 

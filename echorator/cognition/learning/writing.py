@@ -19,7 +19,7 @@ from echorator.cognition.reading.standing import stands
 from echorator.cognition.reading.values import Act, Fact
 from echorator.cognition.recall.affect import affect_of
 from echorator.cognition.settings import MAX_TEXT_BYTES
-from echorator.cognition.text import date_words, ids_of, plain, words
+from echorator.cognition.text import plain, terms_of
 from echorator.errors import InvalidRequestError
 
 MOST_EARLIER = 12  # facts told before that a text may refer to
@@ -126,11 +126,6 @@ def read(text: str, speaker: str, earlier: Sequence[Fact] = ()) -> tuple[Act, tu
         facts += facts_of(sentence, speaker, (*reversed(facts), *earlier)[:MOST_EARLIER])
     act = Act.TELLS if Act.TELLS in acts or not acts else acts[0]
     return act, tuple(facts[:MOST_FACTS])
-
-
-def terms_of(text: str, speaker: str, said_s: float) -> Ids:
-    """Return the ids of the words by which a memory is found, uint64 of shape (n,): its own, its speaker's and its date's."""
-    return ids_of([*words(f"{speaker} {text}"), *date_words(said_s)])
 
 
 def with_vectors(memories: Sequence[Memory], vectors: Sequence[Vector], tokens: Sequence[Ids], embedder: int) -> list[Memory]:

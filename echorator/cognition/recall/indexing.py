@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from echorator._native.recall_index import RecallIndex
 from echorator.cognition.embedders.embedder import sign_width
 from echorator.cognition.memory import NO_TERMS, Memory
 from echorator.cognition.recall.form import asks, dated
-from echorator.cognition.text import term_id
+from echorator.cognition.text import TERMS_VERSION, term_id, terms_of
 
 LONGEST = 2.0  # largest component that is believed: a unit vector's are at most 1, so more means damage
 
@@ -46,6 +47,14 @@ def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
     )
 
 
+def reworded(memories: Sequence[Memory]) -> list[Memory]:
+    """Return the memories with terms of the present rules, which are made of the text where the stored ones are of other rules."""
+    return [
+        m if m.terms_version == TERMS_VERSION else replace(m, terms=terms_of(m.text, m.speaker, m.said_s), terms_version=TERMS_VERSION)
+        for m in memories
+    ]
+
+
 def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) -> None:
     """Add memories with their terms to the index, in their order.
 
@@ -54,6 +63,7 @@ def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) 
     """
     if not memories:
         return
+    memories = reworded(memories)
     vectors = np.zeros((len(memories), index.dim), np.float32)
     for row, memory in zip(vectors, memories, strict=True):
         if memory.embedder == embedder and len(memory.embedding) == index.dim:

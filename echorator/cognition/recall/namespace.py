@@ -10,15 +10,17 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from echorator._native.recall_index import RecallIndex
-from echorator.cognition.memory import Memory, Namespace, Vector
+from echorator.cognition.memory import Batch, Memory, Namespace, Patch, Vector
 from echorator.cognition.recall.confidence import DEFAULT_CURVE, fit
-from echorator.cognition.recall.indexing import add_to_index, columns_of, speaker_hash
+from echorator.cognition.recall.indexing import add_to_index, columns_of, reworded, speaker_hash
 from echorator.cognition.recall.observations import SOURCE as OBSERVATION
 from echorator.cognition.recall.prototypes import Patterns
 from echorator.cognition.recall.session import SessionState
@@ -62,17 +64,35 @@ class OpenNamespace:
         self._ending = False  # the thread ends after the graph that it builds
 
     def load(self) -> None:
-        """Read the whole namespace from the store; the graph of a large one comes from its snapshot where that is sound."""
+        """Read the whole namespace from the store; the graph of a large one comes from its snapshot where that is sound.
+
+        Terms that other rules made are made anew and stored chunk by chunk: a process that is killed meanwhile goes on at the next start.
+        """
         self.seq = self._store.counts(self.namespace, self.embedder).seq
         rows = self._store.scan(self.namespace)
         while chunk := list(islice(rows, _CHUNK)):
-            self.add(chunk)
+            present = reworded(chunk)
+            self.add(present)
+            self._keep_terms([new for old, new in zip(chunk, present, strict=True) if new is not old])
         for a, b, weight in self._store.associations(self.namespace):
             self.index.associate(a, b, weight)
         self.load_goals()
         self.load_curve()
         if self._snapshots is not None and self.index.wants_graph:
             self._snapshots.load(self.namespace, self.index, self.embedder, self._store)
+
+    def _keep_terms(self, memories: Sequence[Memory]) -> None:
+        """Store the terms of memories; where that is not possible, they are made again at the next start."""
+        try:
+            while memories:
+                patches = tuple(Patch(m.id, {"terms": m.terms, "terms_version": m.terms_version}) for m in memories)
+                self._store.write(self.namespace, Batch(patch=patches), time.time()).result()
+                # Another replica may have changed a text since it was read here: its terms are those of the new text.
+                texts = {m.id: (m.text, m.speaker) for m in memories}
+                now = self._store.memories(self.namespace, list(texts)) if self._store.shared else []
+                memories = reworded([replace(m, terms_version=0) for m in now if (m.text, m.speaker) != texts[m.id]])
+        except EchoratorError as error:
+            _log.warning("terms of new rules could not be stored", extra={"namespace": self.namespace.id, "error": str(error)})
 
     def vectors(self, ids: Sequence[int]) -> Vector:
         """Return the vectors of memories, shape (n, d), with zeros for those that are no longer in the index."""

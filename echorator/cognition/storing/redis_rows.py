@@ -1,4 +1,4 @@
-"""Convert memories to fields of Redis hashes and batches to the flat list that the script reads; search plain texts.
+"""Convert memories to fields of Redis hashes and batches to the flat list that the script reads.
 
 Pure; feeds `redis_store`.
 """
@@ -6,7 +6,6 @@ Pure; feeds `redis_store`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -15,14 +14,15 @@ import numpy as np
 from echorator.cognition.memory import BLOBS, Batch, Experience, Kind, Lifecycle, Memory, Patch
 from echorator.cognition.reading.values import Act
 from echorator.cognition.storing.documents import DOCUMENTS, dumped, loaded
-from echorator.cognition.text import words
-from echorator.errors import InvalidRequestError
 
 FIELDS = {f.name: str(f.type) for f in fields(Memory) if f.name != "id"}
 """The stored fields of a memory, with their types."""
 
 LIGHT = [name for name in FIELDS if name not in BLOBS]
 """The fields that are read where no vector is needed."""
+
+FIRST = {"terms_version": 1}
+"""The values of fields that memories lack which were stored before the field was there, where `Memory`'s default is another."""
 
 
 def _stored(name: str, value: Any) -> bytes:
@@ -81,26 +81,3 @@ def _patch(patch: Patch) -> list[Any]:
     for name, value in patch.fields.items():
         out += [name, _stored(name, value)]
     return out
-
-
-def text_query(text: str) -> Callable[[str], bool]:
-    """Return a predicate for texts that contain all words, "a phrase" and prefix* of the query.
-
-    It reads queries as the embedded store's full-text search does. Raises InvalidRequestError where a quote is not closed.
-    """
-    if text.count('"') % 2:
-        raise InvalidRequestError('text: a quote is not closed; write words, "a phrase" or prefix*')
-    phrases = [words(part) for part in text.split('"')[1::2]]
-    rest = " ".join(text.split('"')[::2]).split()
-    prefixes = [w[:-1].lower() for w in rest if w.endswith("*") and len(w) > 1]
-    stems = set(words(" ".join(w for w in rest if not w.endswith("*"))))
-
-    def fits(said: str) -> bool:
-        found = words(said)
-        return (
-            stems <= set(found)
-            and all(any(found[i : i + len(p)] == p for i in range(len(found))) for p in phrases if p)
-            and all(any(w.startswith(p) for w in said.lower().split()) for p in prefixes)
-        )
-
-    return fits

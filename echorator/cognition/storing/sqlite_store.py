@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,10 +36,11 @@ from echorator.cognition.memory import (
     Namespace,
     Receipt,
 )
-from echorator.cognition.storing.schema import MIGRATIONS
+from echorator.cognition.storing.schema import BY_CHARACTERS, MIGRATIONS
 from echorator.cognition.storing.sqlite_batch import apply, delete, erase, note
 from echorator.cognition.storing.sqlite_rows import FULL, LIGHT, memory_of
 from echorator.cognition.storing.store import Counts, StoreBusyError, StoreDamagedError
+from echorator.cognition.storing.text_query import TextQuery
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.private_files import private_folder
 from echorator.serving.folder_lock import FolderBusyError, hold
@@ -106,6 +108,7 @@ class SqliteStore:
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self.path, PRAGMAS, statements=STATEMENTS)
         connection.row_factory = sqlite3.Row
+        connection.create_function("fits", 3, _fits, deterministic=True)
         return connection
 
     # Writing
@@ -271,16 +274,15 @@ class SqliteStore:
         return self._all(namespace, LIGHT, "lifecycle = 1 AND id IN (SELECT memory FROM topics WHERE namespace = memories.namespace)")
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
-        if text.lstrip().startswith("*"):  # FTS5 reads such a text as one of its internal commands
-            raise InvalidRequestError('text: a search begins with a word; write words, "a phrase" or prefix*')
-        where, arguments = ["namespace = ?", "id > ?"], [namespace.id, after]
+        _query(text)  # refuses what FTS5 would read as one of its internal commands
+        where = ["namespace = ?", "id > ?"]
+        arguments: list[Any] = [namespace.id, after]
         values: list[tuple[str, Any]] = [
             ("lifecycle = ?", lifecycle),
             ("session = ?", filter_.session or None),
             ("speaker = ?", filter_.speaker or None),
             ("said_s >= ?", filter_.since_s),
             ("said_s < ?", filter_.before_s),
-            ("id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)", text or None),
         ]
         for condition, value in values:
             if value is not None:
@@ -288,10 +290,17 @@ class SqliteStore:
                 arguments.append(value)
         if filter_.kinds:
             where.append(f"kind IN ({', '.join(str(int(k)) for k in sorted(filter_.kinds))})")
-        query = f"SELECT {LIGHT} FROM memories WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+        query = f"SELECT {LIGHT} FROM memories WHERE {' AND '.join(where)}"
+        if text:
+            words, characters = (
+                f"NOT {BY_CHARACTERS} AND id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)",
+                f"{BY_CHARACTERS} AND fits(?, text, speaker)",
+            )
+            query = f"{query} AND {words} UNION ALL {query} AND {characters}"
+            arguments = [*arguments, text, *arguments, text]
         try:
             with self._reader() as connection:
-                rows = connection.execute(query, (*arguments, limit)).fetchall()
+                rows = connection.execute(f"{query} ORDER BY id LIMIT ?", (*arguments, limit)).fetchall()
         except sqlite3.OperationalError as error:
             if text and ("fts5" in str(error) or "no such column" in str(error) or "unterminated" in str(error)):
                 raise InvalidRequestError(f'text: {error}; write words, "a phrase" or prefix*') from error
@@ -437,6 +446,14 @@ class SqliteStore:
         for connection in self._readers:
             connection.close()
         os.close(self._lock)
+
+
+_query = lru_cache(maxsize=16)(TextQuery)
+
+
+def _fits(query: str, text: str, speaker: str) -> bool:
+    """Return whether a memory fits a full-text query; a function of SQL."""
+    return _query(query).fits(text, speaker)
 
 
 def _findings(reader: sqlite3.Connection) -> tuple[list[Finding], int]:

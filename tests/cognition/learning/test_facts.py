@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,7 +12,7 @@ from echorator.cognition.learning.facts import fact_of, is_statement, statements
 from echorator.cognition.reading.salience import entities_of, importance_of
 from echorator.cognition.reading.sentences import sentences
 from echorator.cognition.reading.values import Fact
-from echorator.cognition.text import MAX_TERMS, date_words, ids_of, query_ids, words
+from echorator.cognition.text import MAX_TERMS, query_ids
 
 PORT = (Fact("the", "port", "4431"),)
 
@@ -83,16 +79,6 @@ def test_a_question_for_one_fact_is_read(question: str, topic: tuple[str, str] |
     assert topic_asked(question) == topic
 
 
-def test_sentences_end_where_people_end_them() -> None:
-    assert sentences("Dr. Smith came at 10.30. He left!  Why?\nNobody knows") == [
-        "Dr. Smith came at 10.30.",
-        "He left!",
-        "Why?",
-        "Nobody knows",
-    ]
-    assert sentences(" \n ") == []
-
-
 @pytest.mark.parametrize(
     "text", ["Hello!", "hi there", "thanks a lot", "ok", "What is it?", "Tell me a story.", "Please help", "can you count?", "why"]
 )
@@ -140,29 +126,3 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     assert len(entities_of(text)) <= 16
     assert 0 <= importance_of(text, (), 0.0) <= 1
     assert len(query_ids(text)) <= MAX_TERMS
-
-
-def test_words_are_stems_without_stop_words_accents_or_possessives() -> None:
-    assert words("Mira's caf\u00e9s were RUNNING, weren't they?") == ["mira", "cafe", "run"]
-    assert words("\u65e5\u672c\u8a9e \u043f\u0440\u0438\u0432\u0435\u0442 42") == [
-        "\u65e5\u672c\u8a9e",
-        "\u043f\u0440\u0438\u0432\u0435\u0442",
-        "42",
-    ]
-    assert words("to be or not to be") == []
-    assert len(query_ids("to be or not to be")) == 6  # better than nothing
-    assert date_words(1_683_504_000.0) == ["8", "may", "2023"]
-
-
-def test_ids_are_the_same_in_every_process() -> None:
-    script = "from echorator.cognition.text import ids_of, words; print(ids_of(words('Tea for two')).tolist())"
-    done = subprocess.run(
-        (sys.executable, "-c", script),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=Path(__file__).parents[3],
-        env=os.environ | {"PYTHONHASHSEED": "5"},
-    )
-    assert done.stdout == f"{ids_of(words('Tea for two')).tolist()}\n"
