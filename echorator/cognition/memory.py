@@ -24,6 +24,8 @@ MetadataValue = str | float | bool
 
 NO_VECTOR: Vector = np.zeros(0, np.float32)
 NO_TERMS: Ids = np.zeros(0, np.uint64)
+BLOBS = {"embedding": np.float32, "terms": np.uint64, "tokens": np.uint64}
+"""The fields of a memory that are arrays, with the types of their numbers; they are read only where they are needed."""
 
 
 class Kind(enum.IntEnum):
@@ -103,6 +105,7 @@ class Memory:
     embedder: int = 0  # the store's number of the embedder that made the vector
     embedding: Vector = field(default_factory=lambda: NO_VECTOR, compare=False)
     terms: Ids = field(default_factory=lambda: NO_TERMS, compare=False)
+    tokens: Ids = field(default_factory=lambda: NO_TERMS, compare=False)  # of the embedder: (dimension + 63) // 64 numbers for each token
     terms_version: int = TERMS_VERSION  # of the rules that made the terms
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-from echorator.cognition.memory import NO_VECTOR, Kind, Memory, Vector
+from echorator.cognition.memory import NO_VECTOR, Ids, Kind, Memory, Vector
 from echorator.cognition.reading.acts import act_of
 from echorator.cognition.reading.facts import facts_of
 from echorator.cognition.reading.salience import entities_of, importance_of
@@ -128,6 +128,7 @@ def read(text: str, speaker: str, earlier: Sequence[Fact] = ()) -> tuple[Act, tu
     return act, tuple(facts[:MOST_FACTS])
 
 
-def with_vectors(memories: Sequence[Memory], vectors: Vector, embedder: int) -> list[Memory]:
-    """Return the memories with the rows of `vectors`, which the embedder with the number `embedder` made."""
-    return [replace(m, embedding=v, embedder=embedder) for m, v in zip(memories, vectors, strict=True)]
+def with_vectors(memories: Sequence[Memory], vectors: Sequence[Vector], tokens: Sequence[Ids], embedder: int) -> list[Memory]:
+    """Return the memories with their `vectors` and `tokens`, which the embedder with the number `embedder` made."""
+    made = zip(memories, vectors, tokens, strict=True)
+    return [replace(m, embedding=v, tokens=t, embedder=embedder) for m, v, t in made]

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from echorator._native.recall_index import RecallIndex
-from echorator.cognition.memory import Memory
+from echorator.cognition.embedders.embedder import sign_width
+from echorator.cognition.memory import NO_TERMS, Memory
+from echorator.cognition.recall.form import asks, dated
 from echorator.cognition.text import TERMS_VERSION, term_id, terms_of
 
 LONGEST = 2.0  # largest component that is believed: a unit vector's are at most 1, so more means damage
@@ -26,7 +28,7 @@ def speaker_hash(speaker: str) -> int:
 
 
 def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
-    """Return the memory's numbers in the order of `recall_index.COLUMNS`, shape (10,)."""
+    """Return the memory's numbers in the order of `recall_index.COLUMNS`, shape (12,)."""
     return np.array(
         [
             memory.said_s,
@@ -39,6 +41,8 @@ def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
             memory.valence,
             memory.arousal,
             int(memory.kind),
+            asks(memory.text),
+            dated(memory.text),
         ]
     )
 
@@ -64,6 +68,9 @@ def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) 
     for row, memory in zip(vectors, memories, strict=True):
         if memory.embedder == embedder and len(memory.embedding) == index.dim:
             row[:] = memory.embedding
+    width = sign_width(index.dim)
+    known = [m.embedder == embedder and len(m.tokens) % width == 0 for m in memories]
+    tokens = [m.tokens if there else NO_TERMS for m, there in zip(memories, known, strict=True)]
     vectors[~(np.abs(vectors).max(axis=1, initial=0.0) <= LONGEST)] = 0.0  # NaN compares as false
     index.add(
         np.array([m.id for m in memories], np.uint64),
@@ -73,4 +80,6 @@ def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) 
         np.array([speaker_hash(m.speaker) for m in memories], np.uint32),
         np.concatenate([m.terms for m in memories]).astype(np.uint64, copy=False),
         np.cumsum([len(m.terms) for m in memories], dtype=np.int64),
+        np.concatenate(tokens).reshape(-1, width),
+        np.cumsum([len(signs) // width for signs in tokens], dtype=np.int64),
     )

@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _CHUNK = 2000
 _ENTITY_IDS = 8  # ids of memories kept for each entity
+MOST_SPEAKERS = 200  # whose names are looked for in a query
 MAX_SAMPLES = 2000  # samples of feedback that the confidence is fitted to
 MAX_SESSIONS = 1000  # sessions whose state stays in memory; others are read again
 LEAST_SAMPLES = 50  # with fewer samples DEFAULT_CURVE is better
@@ -56,9 +57,11 @@ class OpenNamespace:
         self._samples: list[tuple[float, bool]] = []  # fits and whether feedback was good, oldest first. Invariant: at most MAX_SAMPLES
         # How many memories ever named an entity, and the ids of the last that name it. Invariant: len(ids) <= min(count, _ENTITY_IDS)
         self._entities: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self.speakers: dict[str, None] = {}  # in the order in which they spoke first. Invariant: at most MOST_SPEAKERS
         self._store = store
         self._snapshots = snapshots
         self._graph_thread: threading.Thread | None = None
+        self._ending = False  # the thread ends after the graph that it builds
 
     def load(self) -> None:
         """Read the whole namespace from the store; the graph of a large one comes from its snapshot where that is sound.
@@ -147,7 +150,9 @@ class OpenNamespace:
             self._note(memory)
 
     def _note(self, memory: Memory) -> None:
-        """List a memory among those that belong into every context, or not, and note whether it is an observation."""
+        """List a memory among those that belong into every context, or not, and note its speaker and whether it is an observation."""
+        if memory.speaker and len(self.speakers) < MOST_SPEAKERS:
+            self.speakers[memory.speaker] = None
         self.observed = self.observed or memory.source == OBSERVATION
         if (memory.standing or memory.pinned) and memory.holds:
             self.standing.add(memory.id)
@@ -198,23 +203,34 @@ class OpenNamespace:
             self.index.associate(a, b, weight)
 
     def grow(self, threads: int) -> None:
-        """Start to build the graph in a thread where a graph would pay and none is being built."""
+        """Start to build the graph in a thread where a graph would pay and none is being built.
+
+        What is written while it is built is scanned beside it, so the thread builds again until no more than that pays.
+        """
         if not self.index.wants_graph or self.building:
             return
+        self._ending = False
 
         def build() -> None:
-            seq = self._store.counts(self.namespace, self.embedder).seq
-            try:
-                built = self.index.build_graph(threads)
-                if built and not self.index.graph_size:
-                    _log.info("a graph finds less than a scan among these memories; scans go on", extra={"namespace": self.namespace.id})
-                elif built and self._snapshots is not None:
-                    self._snapshots.save(self.namespace, self.index, self.embedder, seq)
-            except (EchoratorError, MemoryError, RuntimeError, OSError) as error:  # searches go on without a graph
-                _log.warning("the graph could not be built", extra={"namespace": self.namespace.id, "error": str(error)})
+            while self._built(threads) and self.index.wants_graph and not self._ending:
+                pass
 
         self._graph_thread = threading.Thread(target=build, name="memory-graph", daemon=True)
         self._graph_thread.start()
+
+    def _built(self, threads: int) -> bool:
+        """Build the graph once and save it; return whether that succeeded."""
+        seq = self._store.counts(self.namespace, self.embedder).seq
+        try:
+            built = self.index.build_graph(threads)
+            if built and not self.index.graph_size:
+                _log.info("a graph finds less than a scan among these memories; scans go on", extra={"namespace": self.namespace.id})
+            elif built and self._snapshots is not None:
+                self._snapshots.save(self.namespace, self.index, self.embedder, seq)
+        except (EchoratorError, MemoryError, RuntimeError, OSError) as error:  # searches go on without a graph
+            _log.warning("the graph could not be built", extra={"namespace": self.namespace.id, "error": str(error)})
+            return False
+        return built
 
     @property
     def building(self) -> bool:
@@ -222,6 +238,7 @@ class OpenNamespace:
         return self._graph_thread is not None and self._graph_thread.is_alive()
 
     def finish(self) -> None:
-        """Wait for the graph that is being built."""
+        """Wait for the graph that is being built; no other is begun after it."""
+        self._ending = True
         if self._graph_thread is not None:
             self._graph_thread.join()

@@ -36,7 +36,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A memory with its score by signal (shape (9,), in the order of `recall_index.SIGNALS`)."""
+    """A memory with its score by signal (shape (11,), in the order of `recall_index.SIGNALS`)."""
 
     memory: Memory
     score: float
@@ -45,6 +45,7 @@ class Recalled:
     coverage: float
     confidence: float
     fact: float = 0.0  # part of the score for stating the fact asked for
+    likeness: float = -1.0  # of the query's tokens to those of the memory, 0..1; -1 where either has none
 
     @property
     def fit(self) -> float:

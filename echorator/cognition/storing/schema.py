@@ -119,6 +119,8 @@ CREATE INDEX topics_of_memory ON topics (memory);
 """,
     # FTS5 takes what is written between two spaces for one word.
     f"CREATE INDEX memories_by_characters ON memories (namespace, id) WHERE {BY_CHARACTERS};",
+    # The signs of each token's vector, for late interaction.
+    "ALTER TABLE memories ADD COLUMN tokens BLOB NOT NULL DEFAULT x'';",
 )
 
 VERSION = len(MIGRATIONS)

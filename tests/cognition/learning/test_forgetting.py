@@ -121,7 +121,7 @@ def test_the_index_computes_the_same_activation(uses: int, age_s: float, later_s
     place = SIGNALS.index("activation")
     weights = np.zeros(len(SIGNALS), np.float32)
     weights[place] = 1
-    _, _, signals, _, _ = index.search(np.array([1, 0], np.float32), none, weights=weights, k=1, now_s=NOW_S, as_of_s=NOW_S)
+    signals = index.search(np.array([1, 0], np.float32), none, weights=weights, k=1, now_s=NOW_S, as_of_s=NOW_S)[2]
     assert signals[0, place] == pytest.approx(probability(level(uses, created_s, last_s)), abs=1e-4)
 
 

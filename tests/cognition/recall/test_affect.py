@@ -123,6 +123,6 @@ def test_the_index_computes_the_same_congruence(mood: Affect, memory: Affect) ->
     weights = np.zeros(len(SIGNALS), np.float32)
     weights[place] = 1
     query = np.array([1, 0], np.float32)
-    _, _, signals, _, _ = index.search(query, none, weights=weights, k=1, now_s=2, as_of_s=2, valence=mood.valence, arousal=mood.arousal)
+    signals = index.search(query, none, weights=weights, k=1, now_s=2, as_of_s=2, valence=mood.valence, arousal=mood.arousal)[2]
     assert signals[0, place] == pytest.approx(congruence(mood, memory), abs=1e-5)
     assert math.isfinite(float(signals[0, place]))
