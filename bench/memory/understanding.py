@@ -30,7 +30,7 @@ from bench.memory.matching import (
     values_match,
 )
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders.hashed import Embedder, Vectors
+from echorator.cognition.embedders.embedder import Embedded, Embedder, Vectors
 from echorator.cognition.experiences import Experiences, Turn
 from echorator.cognition.memory import Lifecycle, Memory
 from echorator.cognition.recall.context import Message
@@ -54,10 +54,16 @@ class KeptVectors:
         self._kept: dict[str, Any] = {}
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
+        return (await self.read(texts)).vectors
+
+    async def read(self, texts: Sequence[str]) -> Embedded:
         new = [t for t in dict.fromkeys(texts) if t not in self._kept]
         if new:
-            self._kept |= dict(zip(new, await self._embedder.embed(new), strict=True))
-        return np.array([self._kept[t] for t in texts], np.float32).reshape(len(texts), self.dimension)
+            made = await self._embedder.read(new)
+            self._kept |= dict(zip(new, zip(made.vectors, made.tokens, made.words, strict=True), strict=True))
+        kept = [self._kept[t] for t in texts]
+        vectors = np.array([k[0] for k in kept], np.float32).reshape(len(texts), self.dimension)
+        return Embedded(vectors, [k[1] for k in kept], [k[2] for k in kept])
 
     async def close(self) -> None:
         await self._embedder.close()

@@ -150,6 +150,11 @@ def date_words(at_s: float) -> list[str]:
     return [str(day.day), stem(day.strftime("%B").lower()), str(day.year)]
 
 
+def terms_of(text: str, speaker: str, said_s: float) -> Ids:
+    """Return the ids of the words by which a memory is found, uint64 of shape (n,): its own, its speaker's and its date's."""
+    return ids_of([*terms(f"{speaker} {text}"), *date_words(said_s)])
+
+
 def query_ids(text: str) -> Ids:
     """Return the term ids of a question; one that has only stop words is searched by those."""
     return ids_of(terms(text) or _terms(plain(text), frozenset()))

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from echorator import json_digits
-from echorator.cognition.learning.writing import check_text, terms_of
+from echorator.cognition.learning.writing import check_text
 from echorator.cognition.memory import Kind, Lifecycle, Memory
 from echorator.cognition.reading.values import Act, Fact, FactType, fact_object, fact_of_object
+from echorator.cognition.text import terms_of
 from echorator.errors import InvalidRequestError
 
 FORMAT = "echorator-memory"
@@ -42,6 +43,7 @@ def exported(memories: Iterable[Memory], embedder: str, embeddings: bool) -> Ite
         said |= {"derived_from": memory.derived_from, "superseded_by": memory.superseded_by}
         if embeddings and len(memory.embedding):
             said["embedding"] = base64.b64encode(memory.embedding.astype("<f4").tobytes()).decode()
+            said["tokens"] = base64.b64encode(memory.tokens.astype("<u8").tobytes()).decode()
         yield _line(said)
         count += 1
     yield _line({"end": True, "memories": count})
@@ -116,7 +118,8 @@ def _memory(said: dict[str, Any], where: str, dimension: int) -> Memory:
             vector = np.frombuffer(base64.b64decode(said["embedding"], validate=True), "<f4").astype(np.float32)
             if len(vector) != dimension or not np.isfinite(vector).all():
                 raise InvalidRequestError(f"{where}: the embedding is damaged; nothing was imported")
-            memory = replace(memory, embedding=vector)
+            tokens = np.frombuffer(base64.b64decode(said.get("tokens", ""), validate=True), "<u8").astype(np.uint64)
+            memory = replace(memory, embedding=vector, tokens=tokens)
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise InvalidRequestError(f"{where}: {type(error).__name__} {error}; nothing was imported") from error
     return memory

@@ -16,8 +16,12 @@ from rich.table import Table
 from echorator.cli.output.consoles import Console
 from echorator.rpc.v1 import cognition_pb2 as pb
 
-SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
-SHORT = ("dense", "words", "near", "sess", "assoc", "activ", "import", "affect", "goal", "fact")
+SIGNALS = {
+    **{"dense": "dense", "lexical": "words", "tokens": "tokens", "neighbours": "near", "session": "sess", "form": "form", "fact": "fact"},
+    **{"goal": "goal", "association": "assoc", "activation": "activ", "importance": "import", "affect": "affect"},
+}
+"""The signals of a score, with the headers of their columns; one that added nothing to any memory has no column."""
+
 NARROW = 100  # below so many columns only the total score is shown, without its signals
 
 
@@ -73,13 +77,14 @@ def search(response: pb.RecallResponse) -> None:
         print("nothing fits")
         return
     console = _console()
-    wide = console.width >= NARROW
+    used = {name: short for name, short in SIGNALS.items() if any(getattr(r.signals, name) for r in response.memories)}
+    shown = used if console.width >= NARROW else {}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "said", "score", "sure", *(SHORT if wide else ())):
+    for name in ("id", "said", "score", "sure", *shown.values()):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("memory", overflow="fold", ratio=1)
     for r in response.memories:
-        signals = [f"{getattr(r.signals, name):.2f}".replace("0.00", "\u00b7") for name in SIGNALS] if wide else []
+        signals = [f"{getattr(r.signals, name):.2f}".replace("0.00", "\u00b7") for name in shown]
         speaker = f"{r.memory.speaker}: " if r.memory.speaker else ""
         gone = " [dim](no longer holds)[/dim]" if r.memory.valid_to_s else ""
         row = [str(r.memory.id), day(r.memory.said_at_s), f"{r.score:.2f}", f"{r.confidence:.0%}", *signals]

@@ -11,22 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from echorator.cognition.memory import Batch, Experience, Kind, Lifecycle, Memory, Patch
+from echorator.cognition.memory import BLOBS, Batch, Experience, Kind, Lifecycle, Memory, Patch
 from echorator.cognition.reading.values import Act
 from echorator.cognition.storing.documents import DOCUMENTS, dumped, loaded
 
 FIELDS = {f.name: str(f.type) for f in fields(Memory) if f.name != "id"}
 """The stored fields of a memory, with their types."""
 
-LIGHT = [name for name in FIELDS if name not in ("embedding", "terms")]
+LIGHT = [name for name in FIELDS if name not in BLOBS]
 """The fields that are read where no vector is needed."""
 
 FILTERED = ["text", "kind", "said_s", "created_s", "session", "speaker", "source", "expires_s", "act", "categories", "metadata"]
 """The fields that filters look at, and those without a default."""
 
+FIRST = {"terms_version": 1}
+"""The values of fields that memories lack which were stored before the field was there, where `Memory`'s default is another."""
+
 
 def _stored(name: str, value: Any) -> bytes:
-    if name in ("embedding", "terms"):
+    if name in BLOBS:
         return bytes(value.tobytes())
     if name in DOCUMENTS:
         return dumped(name, value).encode()
@@ -38,10 +41,8 @@ def _stored(name: str, value: Any) -> bytes:
 def read_field(name: str, value: bytes) -> Any:
     """Return the value of a field from its stored bytes. Raises KeyError, TypeError or ValueError where they cannot be read."""
     kind = FIELDS[name]
-    if name == "embedding":
-        return np.frombuffer(value, np.float32)
-    if name == "terms":
-        return np.frombuffer(value, np.uint64)
+    if name in BLOBS:
+        return np.frombuffer(value, BLOBS[name])
     if name in DOCUMENTS:
         return loaded(name, value)
     if kind == "Act":

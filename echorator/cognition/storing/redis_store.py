@@ -36,10 +36,10 @@ from echorator.cognition.memory import (
     Noted,
     Receipt,
 )
-from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, LIGHT, operations, read_field
+from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, FIRST, LIGHT, operations, read_field
 from echorator.cognition.storing.redis_scripts import APPLY, ERASE
 from echorator.cognition.storing.store import Counts, MemoryNotFoundError, StoreDamagedError, StoreUnavailableError
-from echorator.cognition.text_query import text_query
+from echorator.cognition.text_query import query_of
 from echorator.errors import InvalidRequestError, ResourceError
 
 _log = logging.getLogger(__name__)
@@ -237,7 +237,7 @@ class RedisStore:
     def _memory(self, number: int, names: list[str], row: list[bytes | None]) -> Memory:
         try:
             values = {name: read_field(name, value) for name, value in zip(names, row, strict=True) if value is not None}
-            return Memory(id=number, **values)
+            return Memory(id=number, **(FIRST | values))
         except (ValueError, TypeError, KeyError) as error:
             raise StoreDamagedError(f"memory {number} cannot be read: {error}; run `echorator memory check`") from error
 
@@ -262,11 +262,11 @@ class RedisStore:
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
         sets = {None: ("active", "archived"), Lifecycle.ACTIVE: ("active",), Lifecycle.ARCHIVED: ("archived",)}[lifecycle]
-        wanted = text_query(text)
+        query = query_of(text)
         found: list[Memory] = []
         ids = [i for i in self._ids(namespace, *sets) if i > after]
         for memory in self._rows(namespace, ids, LIGHT):
-            if filter_.admits(memory) and wanted(memory.text):
+            if filter_.admits(memory) and query.fits(memory.text, memory.speaker):
                 found.append(memory)
                 if len(found) == limit:
                     break

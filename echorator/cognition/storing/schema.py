@@ -5,6 +5,12 @@ A migration that was released is never changed; a later one corrects it. Applied
 
 from __future__ import annotations
 
+BY_CHARACTERS = (
+    "text GLOB '*[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af\u3041-\u30ff\u31f0-\u31ff\uff66-\uffdc"
+    "\u1100-\u11ff\ua960-\ua97c\uac00-\ud7fb\u0e01-\u0e4e\u0e81-\u0ecd\u0edc-\u0edf\u1780-\u17dd\u1000-\u109f\ua9e0-\ua9fe\uaa60-\uaa7f\u0f40-\u0fbc]*'"
+)
+"""The condition of texts whose words FTS5 does not know: those in Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese or Tibetan."""
+
 MIGRATIONS: tuple[str, ...] = (
     """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -111,6 +117,10 @@ ALTER TABLE memories DROP COLUMN value;
 ALTER TABLE memories DROP COLUMN exclusive;
 CREATE INDEX topics_of_memory ON topics (memory);
 """,
+    # FTS5 takes what is written between two spaces for one word.
+    f"CREATE INDEX memories_by_characters ON memories (namespace, id) WHERE {BY_CHARACTERS};",
+    # The signs of each token's vector, for late interaction.
+    "ALTER TABLE memories ADD COLUMN tokens BLOB NOT NULL DEFAULT x'';",
 )
 
 VERSION = len(MIGRATIONS)

@@ -37,11 +37,12 @@ from echorator.cognition.memory import (
     Noted,
     Receipt,
 )
-from echorator.cognition.storing.schema import MIGRATIONS
+from echorator.cognition.storing.schema import BY_CHARACTERS, MIGRATIONS
 from echorator.cognition.storing.sqlite_batch import apply, delete, erase, note
 from echorator.cognition.storing.sqlite_filter import FILTERED, conditions_of, filtered_of
 from echorator.cognition.storing.sqlite_rows import FULL, LIGHT, memory_of
 from echorator.cognition.storing.store import Counts, StoreBusyError, StoreDamagedError
+from echorator.cognition.text_query import query_of
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.private_files import private_folder
 from echorator.serving.folder_lock import FolderBusyError, hold
@@ -109,6 +110,7 @@ class SqliteStore:
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self.path, PRAGMAS, statements=STATEMENTS)
         connection.row_factory = sqlite3.Row
+        connection.create_function("fits", 3, _fits, deterministic=True)
         return connection
 
     # Writing
@@ -274,8 +276,7 @@ class SqliteStore:
         return self._all(namespace, LIGHT, "lifecycle = 1 AND id IN (SELECT memory FROM topics WHERE namespace = memories.namespace)")
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
-        if text.lstrip().startswith("*"):  # FTS5 reads such a text as one of its internal commands
-            raise InvalidRequestError('text: a search begins with a word; write words, "a phrase" or prefix*')
+        query_of(text)  # refuses what FTS5 would read as one of its internal commands
         found: list[Memory] = []
         try:
             while (wanted := limit - len(found)) > 0:  # more than once only where one of them was erased meanwhile
@@ -300,12 +301,17 @@ class SqliteStore:
         if lifecycle is not None:
             where.append("lifecycle = ?")
             arguments.append(lifecycle)
-        if text:
-            where.append("id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)")
-            arguments.append(text)
         columns = "id" if filter_.indexed else FILTERED  # such a filter is met by all that meet the conditions
-        query = f"SELECT {columns} FROM memories WHERE {' AND '.join(('namespace = ?', 'id > ?', *where))} ORDER BY id LIMIT ?"
-        while rows := self._rows(query, (namespace.id, after, *arguments, CHUNK)):
+        query = f"SELECT {columns} FROM memories WHERE {' AND '.join(('namespace = ?', 'id > ?', *where))}"
+        if text:
+            words = f"NOT {BY_CHARACTERS} AND id IN (SELECT rowid FROM memory_texts WHERE memory_texts MATCH ?)"
+            query = f"{query} AND {words} UNION ALL {query} AND {BY_CHARACTERS} AND fits(?, text, speaker)"
+
+        def found(after: int) -> list[sqlite3.Row]:
+            those = (namespace.id, after, *arguments)
+            return self._rows(f"{query} ORDER BY id LIMIT ?", (*those, text, *those, text, CHUNK) if text else (*those, CHUNK))
+
+        while rows := found(after):
             after = rows[-1]["id"]
             yield from (row["id"] for row in rows if filter_.indexed or filter_.admits(filtered_of(row)))
             if len(rows) < CHUNK:
@@ -463,6 +469,11 @@ class SqliteStore:
         for connection in self._readers:
             connection.close()
         os.close(self._lock)
+
+
+def _fits(query: str, text: str, speaker: str) -> bool:
+    """Return whether a memory fits a full-text query; a function of SQL."""
+    return query_of(query).fits(text, speaker)
 
 
 def _findings(reader: sqlite3.Connection) -> tuple[list[Finding], int]:

@@ -210,7 +210,7 @@ class RememberResponse(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[int]] = ..., superseded_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Weights(_message.Message):
-    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
+    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact", "tokens", "form")
     DENSE_FIELD_NUMBER: _ClassVar[int]
     LEXICAL_FIELD_NUMBER: _ClassVar[int]
     NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +221,8 @@ class Weights(_message.Message):
     AFFECT_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FORM_FIELD_NUMBER: _ClassVar[int]
     dense: float
     lexical: float
     neighbours: float
@@ -231,7 +233,9 @@ class Weights(_message.Message):
     affect: float
     goal: float
     fact: float
-    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ...) -> None: ...
+    tokens: float
+    form: float
+    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ..., tokens: _Optional[float] = ..., form: _Optional[float] = ...) -> None: ...
 
 class Filter(_message.Message):
     __slots__ = ("kinds", "session", "speaker", "since_s", "before_s", "acts", "sources", "categories", "metadata", "text", "all", "any", "none")
@@ -304,7 +308,7 @@ class RecallRequest(_message.Message):
     def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., query: _Optional[str] = ..., k: _Optional[int] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., as_of_s: _Optional[float] = ..., include_superseded: bool = ..., weights: _Optional[_Union[Weights, _Mapping]] = ..., embedding: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Signals(_message.Message):
-    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
+    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact", "tokens", "form")
     DENSE_FIELD_NUMBER: _ClassVar[int]
     LEXICAL_FIELD_NUMBER: _ClassVar[int]
     NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
@@ -315,6 +319,8 @@ class Signals(_message.Message):
     AFFECT_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FORM_FIELD_NUMBER: _ClassVar[int]
     dense: float
     lexical: float
     neighbours: float
@@ -325,7 +331,9 @@ class Signals(_message.Message):
     affect: float
     goal: float
     fact: float
-    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ...) -> None: ...
+    tokens: float
+    form: float
+    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ..., tokens: _Optional[float] = ..., form: _Optional[float] = ...) -> None: ...
 
 class Recalled(_message.Message):
     __slots__ = ("memory", "score", "signals", "confidence", "similarity")
