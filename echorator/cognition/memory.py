@@ -173,6 +173,17 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the history of a namespace."""
+
+    seq: int
+    at_s: float
+    memory_id: int
+    action: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Effects on one namespace, applied whole or not at all. None leaves what the field names as it is."""
 
@@ -180,7 +191,9 @@ class Batch:
     patch: tuple[Patch, ...] = ()
     links: tuple[Link, ...] = ()
     uses: tuple[tuple[int, float], ...] = ()  # (memory id, time of use)
-    experience: Experience | None = None
+    past: tuple[Change, ...] = ()  # earlier history of added memories, before their addition; each `memory_id` as an end of a Link
+    experience: Experience | None = None  # from which the added memories were learned too
+    experiences: tuple[Experience, ...] = ()  # earlier ones, whose `recalled` and `learned` are as ends of a Link
     goals: tuple[Goal, ...] | None = None
     documents: Mapping[str, bytes] = field(default_factory=dict)  # small states by name; empty bytes delete
 
@@ -193,17 +206,6 @@ class Receipt:
     fresh: tuple[bool, ...]  # False: the key was known, so nothing was added
     seq: int
     experience_id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of the history of a namespace."""
-
-    seq: int
-    at_s: float
-    memory_id: int
-    action: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Pure; feeds `redis_store`.
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -63,20 +63,29 @@ def operations(batch: Batch) -> list[Any]:
         out += ["add", 1 + 2 * len(FIELDS), memory.key]
         for name in FIELDS:
             out += [name, _stored(name, getattr(memory, name))]
+    for change in batch.past:
+        out += ["past", 4, change.memory_id, repr(float(change.at_s)), str(change.action), change.detail]
+    out += ["noted", 0]
     for patch in batch.patch:
         out += _patch(patch)
     for link in batch.links:
         out += ["link", 4, link.a, link.b, link.kind, repr(float(link.gain))]
     for memory_id, when_s in batch.uses:
         out += ["use", 2, memory_id, repr(float(when_s))]
-    if (e := batch.experience) is not None:
-        said = {f.name: getattr(e, f.name) for f in fields(Experience) if f.name != "id"}
-        out += ["experience", 1, json.dumps(said, ensure_ascii=False)]
+    for past in batch.experiences:
+        ends = (",".join(map(str, past.learned)), ",".join(map(str, past.recalled)))
+        out += ["told", 3, *ends, _experience(replace(past, learned=(), recalled=()))]
+    if batch.experience is not None:
+        out += ["experience", 1, _experience(batch.experience)]
     if batch.goals is not None:
         out += ["goals", 1, json.dumps([[g.text, g.priority, g.embedding.tolist()] for g in batch.goals], ensure_ascii=False)]
     for name, body in batch.documents.items():
         out += ["document", 2, name, body]
     return out
+
+
+def _experience(experience: Experience) -> str:
+    return json.dumps({f.name: getattr(experience, f.name) for f in fields(Experience) if f.name != "id"}, ensure_ascii=False)
 
 
 def _patch(patch: Patch) -> list[Any]:

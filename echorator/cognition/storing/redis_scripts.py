@@ -13,6 +13,11 @@ local ids, fresh, touched, documents = {}, {}, {}, {}
 local seq, experience = 0, 0
 local function take() local v = ARGV[i]; i = i + 1; return v end
 local function resolved(id) id = tonumber(id); if id < 0 then return ids[-id] end return id end
+local function all_resolved(list)
+  local found = {}
+  for id in string.gmatch(list, '-?%d+') do found[#found + 1] = string.format('%d', resolved(id)) end
+  return table.concat(found, ',')
+end
 local function key(id) return prefix .. 'm:' .. string.format('%d', id) end
 local function note(id, action, detail)
   seq = redis.call('INCR', prefix .. 'seq')
@@ -44,7 +49,8 @@ local function set_fields(id, count)
   local values = {}
   for _ = 1, count do
     local field, value = take(), take()
-    if field == 'superseded_by' and tonumber(value) < 0 then value = tostring(resolved(value)) end
+    if field == 'superseded_by' and tonumber(value) < 0 then value = string.format('%d', resolved(value)) end
+    if field == 'derived_from' then value = '[' .. all_resolved(value) .. ']' end
     indexed(id, field, value)
     values[#values + 1] = field; values[#values + 1] = value
   end
@@ -79,7 +85,16 @@ while i <= n do
       ids[#ids + 1] = id; fresh[#fresh + 1] = 1
       if own ~= '' then redis.call('HSET', prefix .. 'keys', own, id) end
       set_fields(id, (size - 1) / 2)
-      note(id, 'remembered', '')
+    end
+  elseif op == 'past' then
+    take()
+    local id, when, action, detail = resolved(take()), take(), take(), take()
+    local now = at_s
+    at_s = when; note(id, action, detail); at_s = now
+  elseif op == 'noted' then
+    take()
+    for k = 1, #ids do
+      if fresh[k] == 1 then note(ids[k], 'remembered', '') end
     end
   elseif op == 'patch' then
     local id, action, detail, count = resolved(take()), take(), take(), tonumber(take())
@@ -103,6 +118,12 @@ while i <= n do
       if tonumber(when) > tonumber(redis.call('HGET', key(id), 'last_used_s')) then redis.call('HSET', key(id), 'last_used_s', when) end
       touched[#touched + 1] = string.format('%d', id)
     end
+  elseif op == 'told' then
+    take()
+    local learned, recalled, body = all_resolved(take()), all_resolved(take()), take()
+    local number = redis.call('INCR', prefix .. 'experience')
+    redis.call('HSET', prefix .. 'experiences', number, learned .. '|' .. recalled .. '\\n' .. body)
+    redis.call('ZADD', prefix .. 'experience_ids', number, number)
   elseif op == 'experience' then
     take()
     local body = take()

@@ -363,9 +363,10 @@ class RedisStore:
                 if body is None:
                     continue
                 made, _, rest = body.partition(b"\n")
+                made, _, recalled = made.partition(b"|")
                 said = json.loads(rest)
                 if not session or said["session"] == session:
-                    said["recalled"] = tuple(said["recalled"])
+                    said["recalled"] = (*said["recalled"], *(int(i) for i in recalled.split(b",") if i))
                     said["learned"] = (*said["learned"], *(int(i) for i in made.split(b",") if i))
                     found.append(Experience(id=int(number), **said))
                     if len(found) == limit:
