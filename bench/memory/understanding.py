@@ -32,6 +32,7 @@ from bench.memory.matching import (
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.embedders.embedder import Embedded, Embedder, Vectors
 from echorator.cognition.experiences import Experiences, Turn
+from echorator.cognition.learning.adopting import Archive
 from echorator.cognition.memory import Lifecycle, Memory
 from echorator.cognition.recall.context import Message
 from echorator.cognition.recall.recalling import Asked, Owner, Recalled
@@ -300,7 +301,7 @@ async def removed(bench: Bench, report: Report) -> None:
             # A user who never told the evidence. Memories are adopted and not erased, so that the ids of the others stay as they are.
             other = bench.user(f"{dialogue['name']} {number}")
             other.told_s = teller.told_s
-            await bench.cognition.adopt(other.owner(""), [m for m in memories if m.id not in gone])
+            await bench.cognition.adopt(other.owner(""), Archive([m for m in memories if m.id not in gone]))
             present.append(certainty(await teller.recall(question["ask"], 10)))
             absent.append(certainty(await other.recall(question["ask"], 10)))
             lines = await teller.prompt(question["ask"])

@@ -15,14 +15,16 @@ from echorator.cognition import replies, requests
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.experiences import Experiences
 from echorator.cognition.filters import filter_of
-from echorator.cognition.memory import Filter, Memory
+from echorator.cognition.memory import Filter, Lifecycle, Memory
 from echorator.cognition.recall.affect import decayed
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.profile import KnownSubject, profile_of
 from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.request_values import lifecycle_of, time_of
 from echorator.cognition.stages import STAGES
-from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
+from echorator.cognition.transfer.archiving import archive_of
+from echorator.cognition.transfer.foreign import foreign
+from echorator.cognition.transfer.own import MAX_IMPORT_BYTES, exported, imported, lines_of, plain
 from echorator.cognition.turns import Count, Turns, estimated_tokens
 from echorator.cognition.upkeep.checking import check
 from echorator.cognition.upkeep.consolidating import Consolidation, Summarise
@@ -308,25 +310,39 @@ class CognitionApi:
         return response
 
     async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportChunk]:
-        """Yield the active and archived memories as JSON lines, in chunks of `EXPORT_LINES` whole lines."""
+        """Yield a namespace, or the texts of its active memories, as JSON lines, in chunks of `EXPORT_LINES` whole lines.
+
+        Raises:
+            InvalidRequestError: the format is for imports only.
+        """
+        if request.format > pb.TRANSFER_FORMAT_TEXTS:
+            raise InvalidRequestError("format must be 1 (all) or 2 (texts); the others are for imports only")
         opened = await self.cognition.existing(requests.owner_of(request.scope))
-        memories = await asyncio.to_thread(lambda: list(self.cognition.store.everything(opened.namespace, request.embeddings)))
-        lines = exported(memories, self.cognition.embedder.name, request.embeddings)
+        if request.format == pb.TRANSFER_FORMAT_TEXTS:
+            filter_ = Filter(now_s=time.time())
+            found = await asyncio.to_thread(
+                lambda: [m for m in self.cognition.store.everything(opened.namespace, False) if filter_.admits(m)]
+            )
+            lines = plain(m for m in found if m.lifecycle is Lifecycle.ACTIVE)
+        else:
+            archive = await asyncio.to_thread(archive_of, self.cognition.store, opened.namespace, request.embeddings)
+            lines = exported(archive, self.cognition.embedder.name, request.embeddings)
         while chunk := b"".join(islice(lines, EXPORT_LINES)):
             yield pb.ExportChunk(lines=chunk)
 
     async def Import(self, chunks: AsyncIterator[pb.ImportChunk]) -> pb.ImportResponse:
-        """Read a whole export and store its memories, all or none; memories whose key is known are skipped.
+        """Read a whole export and store what it has, all or nothing; what is there already is skipped.
 
         Raises:
             InvalidRequestError: there is no chunk, a line is damaged, or the chunks exceed `MAX_IMPORT_BYTES`.
         """
         owner: Owner | None = None
+        format_ = pb.TRANSFER_FORMAT_ALL
         parts: list[bytes] = []
         size = 0
         async for chunk in chunks:
             if owner is None:
-                owner = requests.owner_of(chunk.scope)
+                owner, format_ = requests.owner_of(chunk.scope), chunk.format or format_
             parts.append(chunk.lines)
             size += len(chunk.lines)
             if size > MAX_IMPORT_BYTES:
@@ -334,9 +350,14 @@ class CognitionApi:
         if owner is None:
             raise InvalidRequestError("there is no chunk; the first one carries the scope")
         cognition = self.cognition
-        memories = await asyncio.to_thread(lambda: imported(lines_of(parts), cognition.embedder.name, cognition.embedder.dimension))
-        fresh = await cognition.adopt(owner, memories)
-        return pb.ImportResponse(imported=fresh, skipped=len(memories) - fresh)
+        if format_ != pb.TRANSFER_FORMAT_ALL:
+            name, user = pb.TransferFormat.Name(format_).removeprefix("TRANSFER_FORMAT_").lower(), owner.user
+            told = await asyncio.to_thread(lambda: foreign(name, b"".join(parts), user))
+            fresh = await cognition.told(owner, told)
+            return pb.ImportResponse(imported=fresh, skipped=len(told) - fresh)
+        archive = await asyncio.to_thread(lambda: imported(lines_of(parts), cognition.embedder.name, cognition.embedder.dimension))
+        fresh = await cognition.adopt(owner, archive)
+        return pb.ImportResponse(imported=fresh, skipped=len(archive.memories) - fresh)
 
     async def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Verify the store, and every open index against it; `repair` mends what can be mended."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from echorator.cognition.embedders.embedder import Embedded, Embedder
+from echorator.cognition.learning.adopting import Archive, adopted
 from echorator.cognition.learning.labelling import relabelled
 from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, told_last, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
@@ -165,18 +166,25 @@ class Cognition:
             InvalidRequestError: a text or an embedding cannot be taken.
             ResourceError: the disk or the memory is full; nothing was written.
         """
-        now_s = time.time() if now_s is None else now_s
+        ids, superseded, _ = await self._remembered(owner, told, time.time() if now_s is None else now_s)
+        return ids, superseded
+
+    async def told(self, owner: Owner, told: Sequence[Told]) -> int:
+        """Store memories as `remember` does, and return how many were new."""
+        return sum((await self._remembered(owner, told, time.time()))[2].fresh) if told else 0
+
+    async def _remembered(self, owner: Owner, told: Sequence[Told], now_s: float) -> tuple[list[int], list[int], Receipt]:
         opened = await self.opened(owner)
         earlier = () if opened is None else (await self.session(opened, owner.session)).facts
         memories = await self.prepared(told, owner.session, now_s, earlier)
         if opened is None:
             opened = await self.opened(owner, create=True)
             assert opened is not None
-        ids, superseded, _ = await self.written(opened, memories, Batch(), now_s)
+        ids, superseded, receipt = await self.written(opened, memories, Batch(), now_s)
         if facts := [fact for memory in memories for fact in memory.facts]:
             session = await self.session(opened, owner.session)
             opened.keep_session(owner.session, replace(session, facts=told_last(facts, session.facts)))
-        return ids, superseded
+        return ids, superseded, receipt
 
     async def prepared(self, told: Sequence[Told], session: str, now_s: float, earlier: Sequence[Fact] = ()) -> list[Memory]:
         """Return memories with facts, entities, affect, terms and vectors, not yet stored; `earlier` are the facts told last before.
@@ -256,17 +264,21 @@ class Cognition:
             links += [Link(end, i, "entity", 1.0 / (1.0 + fan)) for i in earlier if i != end]
         return links
 
-    async def adopt(self, owner: Owner, memories: Sequence[Memory]) -> int:
-        """Store the memories of an export unchanged, all or none, and return how many were new; known keys are skipped."""
-        if not memories:
-            return 0
-        batch = Batch(add=tuple(await self._embedded(memories)))
+    async def adopt(self, owner: Owner, archive: Archive) -> int:
+        """Store what an archive has, all or nothing of it, and return how many memories were new; what is there already is skipped."""
+        memories = await self._embedded(archive.memories)
+        vectors = await self.embedder.embed([goal.text for goal in archive.goals])
+        goals = [replace(goal, embedding=vector) for goal, vector in zip(archive.goals, vectors, strict=True)]
         opened = await self.opened(owner, create=True)
         assert opened is not None
 
         def apply() -> int:
+            there = list(self.store.everything(opened.namespace, False))
+            experiences = self.store.experiences(opened.namespace, "", 1 << 40) if archive.experiences else []
+            batch = adopted(replace(archive, memories=memories, goals=goals), there, experiences, self.store.goals(opened.namespace))
             receipt = self.store.write(opened.namespace, batch, time.time()).result()
             opened.refresh([i for i, fresh in zip(receipt.ids, receipt.fresh, strict=True) if fresh])
+            opened.load_goals()
             return sum(receipt.fresh)
 
         async with opened.lock:

@@ -22,6 +22,13 @@ from echorator.private_files import open_private
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
 
+FORMATS = {
+    "all": pb.TRANSFER_FORMAT_ALL,
+    "texts": pb.TRANSFER_FORMAT_TEXTS,
+    "mem0": pb.TRANSFER_FORMAT_MEM0,
+    "langgraph": pb.TRANSFER_FORMAT_LANGGRAPH,
+    "letta": pb.TRANSFER_FORMAT_LETTA,
+}
 IMPORT_CHUNK_BYTES = 256 * 1024
 ADD_BATCH = 500
 
@@ -138,7 +145,7 @@ async def _forget(memory: Any, arguments: argparse.Namespace) -> None:
 
 
 async def _export(memory: Any, arguments: argparse.Namespace) -> None:
-    request = pb.ExportRequest(scope=_scope(arguments), embeddings=arguments.embeddings)
+    request = pb.ExportRequest(scope=_scope(arguments), embeddings=arguments.embeddings, format=FORMATS[arguments.format])
     if arguments.file is None or str(arguments.file) == "-":
         async for chunk in memory.Export(request):
             sys.stdout.buffer.write(chunk.lines)
@@ -157,7 +164,7 @@ async def _export(memory: Any, arguments: argparse.Namespace) -> None:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-    print(f"{lines - 2} memories in {arguments.file}", file=sys.stderr)
+    print(f"{lines} lines in {arguments.file}", file=sys.stderr)
 
 
 async def _import(memory: Any, arguments: argparse.Namespace) -> None:
@@ -166,7 +173,7 @@ async def _import(memory: Any, arguments: argparse.Namespace) -> None:
         try:
             with sys.stdin.buffer if str(arguments.file) == "-" else arguments.file.open("rb") as source:
                 while lines := source.read(IMPORT_CHUNK_BYTES):
-                    yield pb.ImportChunk(scope=scope, lines=lines)
+                    yield pb.ImportChunk(scope=scope, lines=lines, format=FORMATS[arguments.format])
                     scope = common_pb2.Scope()
         except OSError as error:
             raise CommandError(f"cannot read {arguments.file}: {error.strerror or error}") from error

@@ -10,6 +10,7 @@ from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
 
 KINDS = ("episodic", "semantic", "procedural")
 ACTS = ("tells", "asks", "orders", "chats", "supposes", "quotes")
+FORMATS = ("all", "texts", "mem0", "langgraph", "letta")
 EMBEDDER_HELP = "model of the vectors: hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
 
 
@@ -140,13 +141,15 @@ def _add_removal_and_files(action: _Action) -> None:
     forget.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     _filter(forget)
 
-    export = action("export", "write memories as JSON lines")
+    export = action("export", "write memories as JSON lines: all that is known, or texts with their labels")
     export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="file to write [stdout]")
     export.add_argument("--embeddings", action="store_true", help="include the vectors")
 
-    action("import", "read what export wrote; a damaged file changes nothing").add_argument(
-        "file", type=Path, metavar="FILE", help="file to read, - for stdin"
-    )
+    export.add_argument("--format", choices=FORMATS[:2], default="all", help="what is written [all]")
+
+    adopt = action("import", "read what export, or another memory service, wrote; a damaged file changes nothing")
+    adopt.add_argument("file", type=Path, metavar="FILE", help="file to read, - for stdin")
+    adopt.add_argument("--format", choices=FORMATS, default="all", help="who wrote it; all is what export writes [all]")
 
 
 def _add_upkeep(action: _Action) -> None:

@@ -42,6 +42,7 @@ class Told:
     facts: tuple[Fact, ...] | None = None
     standing: bool | None = None
     source: str = "api"
+    session: str = ""  # another one than that of the call
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     expires_s: float = 0.0  # 0: never
@@ -94,7 +95,7 @@ def _memory_of(told: Told, session: str, now_s: float, earlier: Sequence[Fact]) 
         said_s=said_s,
         created_s=now_s,
         speaker=told.speaker,
-        session=session,
+        session=told.session or session,
         valid_from_s=min(said_s, now_s),
         importance=importance_of(told.text, facts, affect.arousal) if told.importance is None else told.importance,
         valence=affect.valence,

@@ -55,6 +55,15 @@ class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_ANSWERED: _ClassVar[Outcome]
     OUTCOME_CUT: _ClassVar[Outcome]
     OUTCOME_CANCELLED: _ClassVar[Outcome]
+
+class TransferFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRANSFER_FORMAT_UNSPECIFIED: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_ALL: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_TEXTS: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_MEM0: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_LANGGRAPH: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_LETTA: _ClassVar[TransferFormat]
 KIND_UNSPECIFIED: Kind
 KIND_EPISODIC: Kind
 KIND_SEMANTIC: Kind
@@ -82,6 +91,12 @@ OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_ANSWERED: Outcome
 OUTCOME_CUT: Outcome
 OUTCOME_CANCELLED: Outcome
+TRANSFER_FORMAT_UNSPECIFIED: TransferFormat
+TRANSFER_FORMAT_ALL: TransferFormat
+TRANSFER_FORMAT_TEXTS: TransferFormat
+TRANSFER_FORMAT_MEM0: TransferFormat
+TRANSFER_FORMAT_LANGGRAPH: TransferFormat
+TRANSFER_FORMAT_LETTA: TransferFormat
 
 class Affect(_message.Message):
     __slots__ = ("valence", "arousal")
@@ -904,12 +919,14 @@ class ListNamespacesResponse(_message.Message):
     def __init__(self, namespaces: _Optional[_Iterable[_Union[Namespace, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ExportRequest(_message.Message):
-    __slots__ = ("scope", "embeddings")
+    __slots__ = ("scope", "embeddings", "format")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     scope: _common_pb2.Scope
     embeddings: bool
-    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., embeddings: bool = ...) -> None: ...
+    format: TransferFormat
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., embeddings: bool = ..., format: _Optional[_Union[TransferFormat, str]] = ...) -> None: ...
 
 class ExportChunk(_message.Message):
     __slots__ = ("lines",)
@@ -918,12 +935,14 @@ class ExportChunk(_message.Message):
     def __init__(self, lines: _Optional[bytes] = ...) -> None: ...
 
 class ImportChunk(_message.Message):
-    __slots__ = ("scope", "lines")
+    __slots__ = ("scope", "lines", "format")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     scope: _common_pb2.Scope
     lines: bytes
-    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., lines: _Optional[bytes] = ...) -> None: ...
+    format: TransferFormat
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., lines: _Optional[bytes] = ..., format: _Optional[_Union[TransferFormat, str]] = ...) -> None: ...
 
 class ImportResponse(_message.Message):
     __slots__ = ("imported", "skipped")

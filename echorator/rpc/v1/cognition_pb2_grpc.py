@@ -284,7 +284,7 @@ class CognitionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Export(self, request, context):
-        """JSON lines, in chunks of whole lines; the first line says what the file is, the last one how many lines it has.
+        """JSON lines, in chunks of whole lines; of an export of all the first line says what the file is, the last one how many lines it has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,11 +1,8 @@
-"""Packing, wording, placement and safety of what goes into a prompt; export and import of memories."""
+"""Packing, wording, placement and safety of what goes into a prompt."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,7 +13,6 @@ from echorator.cognition.learning.writing import Told, memories_of
 from echorator.cognition.memory import Memory
 from echorator.cognition.recall.context import DATED, PLAIN, Message, block_of, line_of, pack, placed, safe, without_blocks, wording_of
 from echorator.cognition.recall.session import SessionState
-from echorator.cognition.transfer import exported, imported, lines_of
 from echorator.cognition.turns import resolved_query
 from echorator.errors import InvalidRequestError
 
@@ -126,78 +122,3 @@ def test_a_session_keeps_what_is_in_focus() -> None:
     for damaged in (b"{", b"[]", b'{"mood": 1}', state.dumped()[:-5]):
         with pytest.raises(ValueError, match="cannot be read"):
             SessionState.loaded(damaged)
-
-
-def whole(vectors: bool = True) -> list[bytes]:
-    memories = []
-    for i, text in enumerate(["My dog is called Pixel.", 'Caf\u00e9 \u65e5\u672c "quoted"\nline', "I like tea."], 1):
-        vector = np.full(4, 0.5, np.float32)
-        memories.append(memory(text, 1000.0 + i, i, key="own" if i == 3 else "", embedding=vector, pinned=i == 2))
-    return list(exported(memories, "e1", vectors))
-
-
-def test_an_export_comes_back_as_it_was() -> None:
-    back = imported(lines_of(whole()), "e1", 4)
-    assert [(m.text, m.said_s, m.pinned, m.key) for m in back] == [
-        ("My dog is called Pixel.", 1001.0, False, "import:1"),
-        ('Caf\u00e9 \u65e5\u672c "quoted"\nline', 1002.0, True, "import:2"),
-        ("I like tea.", 1003.0, False, "own"),
-    ]
-    assert [m.embedding.tolist() for m in back] == [[0.5] * 4] * 3
-    assert back[0].terms.tolist() == memory("My dog is called Pixel.", 1001.0).terms.tolist()
-    assert all(not len(m.embedding) for m in imported(lines_of(whole()), "another", 4))
-    assert all(not len(m.embedding) for m in imported(lines_of(whole(vectors=False)), "e1", 4))
-
-
-@given(st.lists(st.integers(0, 2000), max_size=8))
-def test_chunks_may_be_cut_anywhere(cuts: list[int]) -> None:
-    data = b"".join(whole())
-    places = sorted({0, *(c for c in cuts if c < len(data)), len(data)})
-    chunks = [data[a:b] for a, b in pairwise(places)]
-    assert [line + b"\n" for line in lines_of(chunks)] == whole()
-
-
-def damage() -> Iterator[tuple[str, list[bytes]]]:
-    lines = whole()
-    yield "line 2 is no JSON", [lines[0], b"{\n", *lines[2:]]
-    yield "line 2 is no JSON .uses is a whole number of 5000 digits", [lines[0], b'{"uses":' + b"9" * 5000 + b"}\n", *lines[2:]]
-    yield "line 2 is no JSON object", [lines[0], b"[]\n", *lines[2:]]
-    yield "line 1 must be", lines[1:]
-    yield "line 1 must be", [lines[0].replace(b'"version":2', b'"version":3'), *lines[1:]]
-    yield "was cut", lines[:-1]
-    yield "was cut", []
-    yield "says it has 3 memories, 2 were read", [lines[0], *lines[2:]]
-    yield "line 6 comes after", [*lines, lines[1]]
-    for old, new in (
-        (b'"semantic"', b'"odd"'),
-        (b'"importance":0', b'"importance":7'),
-        (b'"said_s":1001.0', b'"said_s":1e999'),
-        (b'"said_s":1001.0', b'"said_s":1e30'),
-        (b'"said_s":1001.0', b'"said_s":"x"'),
-        (b'"embedding":"AAAAP', b'"embedding":"!AAAP'),
-        (b'"embedding":"AAAAP', b'"embedding":"AAAAPAAAAAAA'),
-        (b"My dog", b"My\\u0000dog"),
-        (b'"id":1,', b""),
-        (b'"text":"My dog is called Pixel."', b'"text":""'),
-        (b"Pixel", b"x" * 20_000),
-    ):
-        assert old in lines[1]
-        yield "line 2", [lines[0], lines[1].replace(old, new, 1), *lines[2:]]
-
-
-@pytest.mark.parametrize(("says", "lines"), list(damage()))
-def test_a_damaged_file_is_refused_with_its_line(says: str, lines: list[bytes]) -> None:
-    with pytest.raises(InvalidRequestError, match=says):
-        imported(lines_of(lines), "e1", 4)
-
-
-@given(st.integers(0, 10_000), st.integers(0, 255))
-def test_any_changed_byte_imports_or_is_refused(place: int, value: int) -> None:
-    data = bytearray(b"".join(whole()))
-    data[place % len(data)] = value
-    try:
-        memories = imported(lines_of([bytes(data)]), "e1", 4)
-    except InvalidRequestError:
-        return
-    assert len(memories) == 3
-    assert json.dumps([m.text for m in memories])
