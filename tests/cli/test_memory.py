@@ -101,6 +101,13 @@ def test_usage_says_what_was_recalled_and_learned(home: Home) -> None:
     assert re.search(r"recalled 1 \(\d+ tokens\) in [\d.]+ ms, learned nothing", asked.stderr)
 
 
+def test_usage_says_what_will_be_remembered_and_what_was_forgotten(home: Home) -> None:
+    kept = home.run("chat", "--user", "ann", "--temperature", "0", "--usage", "Please remember that I am vegan.")
+    assert re.search(r"learned 1, will remember 1\n", kept.stderr)
+    gone = home.run("chat", "--user", "ann", "--temperature", "0", "--usage", "Forget that I am vegan.")
+    assert re.search(r"learned nothing, forgot 1\n", gone.stderr)
+
+
 @pytest.mark.slow
 def test_add_and_search(home: Home) -> None:
     assert home.memory("add", TELLS, "I like [bold]tea[/bold] & <b>\x07cake</b>.") == "remembered 1, 2\n"

@@ -26,7 +26,7 @@ from echorator.gateway.forwarding import Call
 from echorator.gateway.front_end import MODEL_SERVICE, FrontEnd
 from echorator.gateway.http import embeddings, translation
 from echorator.gateway.http.answers import Answer, Replies, Reply, Streamed, Whole, chat_choice, gathered, text_choice, unless_gone
-from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embeddings, Generation, ignored_in, names_of
+from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embeddings, Generation, ignored_in, name_memory, names_of
 from echorator.gateway.http.door import IGNORED
 from echorator.gateway.http.endpoints import ENDPOINTS, Endpoint
 from echorator.gateway.http.failures import BodyError, refusal_of, response_of
@@ -56,7 +56,8 @@ class Api:
     def __init__(self, front: FrontEnd, body_limit_bytes: int, observe: Callable[[], None], settings: HttpSettings | None = None) -> None:
         """Create the handlers; `observe` sets the gauges and is called before each read of the metrics."""
         self._front = front
-        self._bodies = Bodies(front.fleet.room, body_limit_bytes, settings or HttpSettings())
+        self._settings = settings or HttpSettings()
+        self._bodies = Bodies(front.fleet.room, body_limit_bytes, self._settings)
         self._observe = observe
         self._memories = Memories(front, self._bodies)
 
@@ -147,6 +148,8 @@ class Api:
 
     async def _chat(self, request: Request) -> Response:
         body = await self._body(request, ChatCompletion)
+        if not name_memory(body, request.headers, self._settings.memory_by):
+            request.state.ignored.append("user")
         session, priority = _key(request, body.session or body.prompt_cache_key or ""), priority_of(request.headers.get(PRIORITY, ""))
         opens = [partial(self._replies_to, body, make, session, priority) for make in translation.chat_requests(body)]
         answer = Answer("chatcmpl", "chat.completion", self._name(body.model))
