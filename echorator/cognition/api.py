@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 
 from echorator.cognition import replies, requests
@@ -33,13 +33,27 @@ from echorator.cognition.upkeep.observing import Observe, Observing
 from echorator.cognition.upkeep.patterns import PatternLearning
 from echorator.cognition.upkeep.reembedding import Reembedding
 from echorator.cognition.watching import Watching
-from echorator.errors import InvalidRequestError
+from echorator.errors import EchoratorError, InvalidRequestError, ModelNotFoundError
 from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
 
 EXPORT_LINES = 200  # lines in one chunk of an export
 MOST_STANDING = 100  # standing memories that a profile shows
 RESONANT = 3  # resonant sessions that a state shows
+
+
+def or_estimated(count: Count) -> Count:
+    """Return a function that estimates the tokens where the model is not served or does not answer: a context needs no model."""
+
+    async def counted(model: str, texts: Sequence[str]) -> list[int]:
+        try:
+            return await count(model, texts)
+        except EchoratorError as error:
+            if not (isinstance(error, ModelNotFoundError) or error.retryable):
+                raise
+            return await estimated_tokens(model, texts)
+
+    return counted
 
 
 class CognitionApi:
@@ -52,12 +66,12 @@ class CognitionApi:
 
         Args:
             cognition: the memory; `close` closes it too.
-            count: counts a model's tokens; by default an estimate from the bytes.
+            count: counts a model's tokens; by default, and for a model that cannot be asked, they are estimated from the bytes.
             summarise: makes one gist of several texts with a model; without it a gist is an extract.
             observe: notes what a recorded turn says with a model; without it turns are found by their own words alone.
         """
         self.cognition = cognition
-        self.turns = Turns(cognition, count)
+        self.turns = Turns(cognition, or_estimated(count))
         self.experiences = Experiences(cognition)
         self.patterns = PatternLearning(cognition)
         self.consolidation = Consolidation(cognition, self.patterns, summarise)
