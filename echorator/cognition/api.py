@@ -17,6 +17,7 @@ from echorator.cognition.experiences import Experiences
 from echorator.cognition.filters import filter_of
 from echorator.cognition.memory import Filter, Lifecycle, Memory
 from echorator.cognition.recall.affect import decayed
+from echorator.cognition.recall.graph import EntityGraph, graph_of
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.profile import KnownSubject, profile_of
 from echorator.cognition.recall.recalling import Owner
@@ -240,6 +241,19 @@ class CognitionApi:
 
         subjects, standing = await asyncio.to_thread(read)
         return replies.profile_of(subjects[:limit], standing)
+
+    async def GetGraph(self, request: pb.GetGraphRequest) -> pb.Graph:
+        """Return at most `limit` names (200 by default) that memories have in common, and the facts and memories that connect them."""
+        limit, now_s = within(request.limit or 200, 1, 5000, "limit"), time.time()
+        filter_, at_s = filter_of(request.filter, now_s), time_of(request.as_of_s, "as_of_s") if request.HasField("as_of_s") else now_s
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+
+        def read() -> EntityGraph:
+            memories = self.cognition.store.everything(opened.namespace, False)
+            active = (m for m in memories if m.lifecycle is Lifecycle.ACTIVE and filter_.admits(m))
+            return graph_of(active, at_s, limit, request.about.lower())
+
+        return replies.graph_of(await asyncio.to_thread(read))
 
     async def GetState(self, request: pb.GetStateRequest) -> pb.State:
         """Return counts, index, mood, focus, resonance, stage times and calibration of a namespace and session."""

@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Change, Goal, Memory, MetadataValue
 from echorator.cognition.reading.values import Act, Claim, Fact, FactType
+from echorator.cognition.recall.graph import EntityGraph
 from echorator.cognition.recall.profile import KnownSubject
 from echorator.cognition.recall.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
@@ -145,6 +146,17 @@ def profile_of(subjects: Sequence[KnownSubject], standing: Sequence[Memory]) -> 
                     memory_ids=one.memory_ids,
                 )
     return profile
+
+
+def graph_of(graph: EntityGraph) -> pb.Graph:
+    """Return the message of an entity graph."""
+    made = pb.Graph(left_out=graph.left_out)
+    for node in graph.nodes:
+        made.nodes.add(name=node.name, memories=node.memories, memory_ids=node.memory_ids)
+    for edge in graph.edges:
+        # "from" is a keyword of Python
+        made.edges.add(**{"from": edge.source}, to=edge.target, label=edge.label, memories=edge.memories, memory_ids=edge.memory_ids)
+    return made
 
 
 def progress_of(progress: Progress) -> pb.ConsolidateProgress:

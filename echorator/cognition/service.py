@@ -122,6 +122,11 @@ class CognitionService(Calls, CognitionServiceServicer):
         return await self.api.GetProfile(request)
 
     @rpc
+    async def GetGraph(self, request: pb.GetGraphRequest, _context: Context) -> pb.Graph:
+        """Return the names that memories have in common, and what connects them."""
+        return await self.api.GetGraph(request)
+
+    @rpc
     async def GetState(self, request: pb.GetStateRequest, _context: Context) -> pb.State:
         """Return the present state of the namespace and session."""
         return await self.api.GetState(request)

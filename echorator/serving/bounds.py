@@ -133,6 +133,7 @@ BOUNDS: Mapping[str, Bound] = {
     "SetGoalsRequest.goals": Bound(32),
     "Goal.text": Bound(length=16_384),
     "GetProfileRequest.subject": Bound(length=256),
+    "GetGraphRequest.about": Bound(length=256),
     "ListNamespacesRequest.tenant": Bound(length=128),
     "ListNamespacesRequest.page_token": NAME,
     "ImportChunk.lines": Bound(length=4 << 20),

@@ -203,6 +203,15 @@ def test_a_memory_is_changed_and_the_profile_shows_what_holds(home: Home) -> Non
     home.failed(2, "memory", "update", "1", "--user", "ann", "--pin", "--unpin", says="not allowed with")
 
 
+def test_the_graph_of_names_is_shown(home: Home) -> None:
+    home.memory("add", "We met Anna and Berta at the harbour.", "They saw Carl play.")
+    shown = home.memory("graph")
+    assert re.search(r"anna +together +berta +1", shown)
+    assert "carl (1)" in shown
+    assert "berta" not in home.memory("graph", "--about", "carl")
+    assert home.memory("graph", "--speaker", "nobody") == "no names\n"
+
+
 def test_upkeep(home: Home) -> None:
     home.memory("add", "My jam is plum.", "So my jam is plum.", "It rained in Oslo.")
     assert home.memory("consolidate", "--dry-run").startswith("merged 1,")

@@ -248,6 +248,11 @@ async def _profile(memory: Any, arguments: argparse.Namespace) -> None:
     _show(arguments, await memory.GetProfile(request), tables.profile)
 
 
+async def _graph(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.GetGraphRequest(scope=_scope(arguments), filter=filter_of(arguments), about=arguments.about or "", limit=arguments.limit)
+    _show(arguments, await memory.GetGraph(request), tables.graph)
+
+
 async def _update(memory: Any, arguments: argparse.Namespace) -> None:
     request = pb.UpdateMemoryRequest(scope=_scope(arguments), id=arguments.id)
     for name in ("text", "importance", "pinned", "standing"):
@@ -294,6 +299,7 @@ _ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] 
     "patterns": _patterns,
     "goals": _goals,
     "profile": _profile,
+    "graph": _graph,
     "map": _map,
     "watch": _watch,
 }

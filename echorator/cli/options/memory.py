@@ -108,6 +108,11 @@ def _add_memories(action: _Action) -> None:
     profile.add_argument("--as-of", metavar="DATE", help="date at which the facts held [now]")
     _filter(profile)
 
+    graph = action("graph", "show the names that memories have in common, and what connects them")
+    graph.add_argument("--about", metavar="NAME", help="only this name and those it is connected with")
+    graph.add_argument("--limit", type=whole(1, 5000, "limit"), default=200, metavar="N", help="largest number of names [200]")
+    _filter(graph)
+
 
 def _add_changes(action: _Action) -> None:
     """Add what changes one memory."""

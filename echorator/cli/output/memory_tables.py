@@ -257,6 +257,24 @@ def profile(known: pb.Profile) -> None:
         _console().print(f"always: {_clean(memory.text)} [dim]({memory.id})[/dim]")
 
 
+def graph(found: pb.Graph) -> None:
+    """Print the connections of names, then the names that have none."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("name", "connection", "with", "memories"):
+        table.add_column(name, justify="right" if name == "memories" else "left", overflow="fold")
+    connected = set()
+    for edge in found.edges:
+        source = getattr(edge, "from")
+        connected |= {source, edge.to}
+        table.add_row(_clean(source), _clean(edge.label) or "[dim]together[/dim]", _clean(edge.to), str(edge.memories))
+    if found.edges:
+        _console().print(table)
+    alone = [f"{node.name} ({node.memories})" for node in found.nodes if node.name not in connected]
+    print(_clean(", ".join(alone)) if alone else "", end="\n" if alone else "")
+    if not found.nodes:
+        print("no names")
+
+
 def goals(response: pb.SetGoalsResponse | pb.GetGoalsResponse) -> None:
     """Print the goals, one on each line."""
     print("\n".join(g.text for g in response.goals) or "no goals")

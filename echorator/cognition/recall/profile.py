@@ -54,7 +54,7 @@ def profile_of(memories: Iterable[Memory], at_s: float, subject: str = "") -> li
     by_topic: defaultdict[str, defaultdict[str, list[tuple[Memory, Fact]]]] = defaultdict(lambda: defaultdict(list))
     for memory in memories:
         for fact in memory.facts:
-            if subject in ("", fact.subject) and _stands(memory, fact, at_s):
+            if subject in ("", fact.subject) and stands_at(memory, fact, at_s):
                 by_topic[fact.subject][fact.attribute].append((memory, fact))
     found = [
         KnownSubject(name, tuple(_attribute(attribute, stated) for attribute, stated in sorted(attributes.items())))
@@ -63,7 +63,7 @@ def profile_of(memories: Iterable[Memory], at_s: float, subject: str = "") -> li
     return sorted(found, key=lambda one: (one.subject != USER, -sum(len(a.values) for a in one.attributes), one.subject))
 
 
-def _stands(memory: Memory, fact: Fact, at_s: float) -> bool:
+def stands_at(memory: Memory, fact: Fact, at_s: float) -> bool:
     """Return whether a memory claims or denies something at a time."""
     begun = max(memory.valid_from_s, fact.from_s) <= at_s
     ended = 0 < memory.valid_to_s <= at_s or 0 < fact.to_s <= at_s

@@ -80,6 +80,7 @@ ENDPOINTS = (
     Endpoint("PUT", "/v1/memories/goals", "SetGoals"),
     Endpoint("GET", "/v1/memories/profile", "GetProfile"),
     Endpoint("POST", "/v1/memories/profile", "GetProfile"),
+    Endpoint("GET", "/v1/memories/graph", "GetGraph"),
     Endpoint("GET", "/v1/memories/state", "GetState"),
     Endpoint("GET", "/v1/memories/state/changes", "WatchState"),
     Endpoint("GET", "/v1/memories/map", "GetMap"),

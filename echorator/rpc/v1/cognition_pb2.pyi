@@ -752,6 +752,53 @@ class ProfileValue(_message.Message):
     memory_ids: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, value: _Optional[str] = ..., claim: _Optional[_Union[Claim, str]] = ..., certainty: _Optional[float] = ..., said_at_s: _Optional[float] = ..., memory_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class GetGraphRequest(_message.Message):
+    __slots__ = ("scope", "filter", "about", "as_of_s", "limit")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_S_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    filter: Filter
+    about: str
+    as_of_s: float
+    limit: int
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., about: _Optional[str] = ..., as_of_s: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class Graph(_message.Message):
+    __slots__ = ("nodes", "edges", "left_out")
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    nodes: _containers.RepeatedCompositeFieldContainer[GraphNode]
+    edges: _containers.RepeatedCompositeFieldContainer[GraphEdge]
+    left_out: int
+    def __init__(self, nodes: _Optional[_Iterable[_Union[GraphNode, _Mapping]]] = ..., edges: _Optional[_Iterable[_Union[GraphEdge, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
+
+class GraphNode(_message.Message):
+    __slots__ = ("name", "memories", "memory_ids")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    memories: int
+    memory_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., memories: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class GraphEdge(_message.Message):
+    __slots__ = ("to", "label", "memories", "memory_ids")
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    label: str
+    memories: int
+    memory_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, to: _Optional[str] = ..., label: _Optional[str] = ..., memories: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ..., **kwargs) -> None: ...
+
 class GetStateRequest(_message.Message):
     __slots__ = ("scope",)
     SCOPE_FIELD_NUMBER: _ClassVar[int]

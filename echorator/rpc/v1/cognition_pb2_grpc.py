@@ -109,6 +109,11 @@ class CognitionServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_cognition__pb2.Profile.FromString,
                 _registered_method=True)
+        self.GetGraph = channel.unary_unary(
+                '/echorator.v1.CognitionService/GetGraph',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.GetGraphRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.Graph.FromString,
+                _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/echorator.v1.CognitionService/GetState',
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.GetStateRequest.SerializeToString,
@@ -255,6 +260,13 @@ class CognitionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGraph(self, request, context):
+        """Return who and what the memories name, and how these hang together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetState(self, request, context):
         """Return what each stage of the pipeline knows of a namespace and a session.
         """
@@ -381,6 +393,11 @@ def add_CognitionServiceServicer_to_server(servicer, server):
                     servicer.GetProfile,
                     request_deserializer=echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_cognition__pb2.Profile.SerializeToString,
+            ),
+            'GetGraph': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGraph,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.GetGraphRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.Graph.SerializeToString,
             ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
@@ -823,6 +840,33 @@ class CognitionService(object):
             '/echorator.v1.CognitionService/GetProfile',
             echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.SerializeToString,
             echorator_dot_v1_dot_cognition__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGraph(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.CognitionService/GetGraph',
+            echorator_dot_v1_dot_cognition__pb2.GetGraphRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.Graph.FromString,
             options,
             channel_credentials,
             insecure,

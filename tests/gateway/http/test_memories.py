@@ -159,6 +159,7 @@ async def test_contexts_turns_goals_and_upkeep(client: Client) -> None:
         profile = await client.call(verb, "/v1/memories/profile", user="ben")
         assert "Mia" in json.dumps(profile["subjects"])
     assert (await client.call("GET", "/v1/memories/state", user="ben"))["experiences"] == "1"
+    assert "mia" in [node["name"] for node in (await client.call("GET", "/v1/memories/graph", user="ben", limit=9))["nodes"]]
     assert "patterns" in await client.call("GET", "/v1/memories/patterns", user="ben", limit=3)
     assert (await client.call("GET", "/v1/memories/map", user="ben"))["points"][0]["text"]
     spaces = await client.call("GET", "/v1/memories/namespaces", tenant="default")
