@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -291,6 +295,76 @@ def test_changes_are_printed_as_they_happen(home: Home) -> None:
         finally:
             watching.kill()
             watching.communicate()
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Answers posts with the statuses in `statuses`, and then with 200; keeps what it accepted."""
+
+    statuses: ClassVar[list[int]] = []
+    got: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+    more = threading.Condition()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        with self.more:
+            status = self.statuses.pop(0) if self.statuses else 200
+            self.got.append(({name.lower(): value for name, value in self.headers.items()} | {"status": str(status)}, body))
+            self.more.notify_all()
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.mark.slow
+def test_changes_are_posted_until_they_have_arrived(home: Home) -> None:
+    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    secret, cursor = home.folder / "secret", home.folder / "cursor"
+    secret.write_text("s3cret\n")
+    Receiver.statuses[:], Receiver.got[:] = [500, 200, 503], []
+    url = f"http://127.0.0.1:{receiver.server_port}/changes"
+
+    def until(count: int, detail: str = "") -> None:
+        with Receiver.more:
+            assert Receiver.more.wait_for(lambda: sum(detail.encode() in body for _, body in Receiver.got) >= count, TIMEOUT_S)
+
+    with serving(home, "--with-memory") as (_, address):
+        home.memory("add", "It rained.", "It snowed.", "--server", address)
+        options = ("--post", url, "--secret-file", str(secret), "--cursor-file", str(cursor), "--server", address)
+        watching = subprocess.Popen((*COMMAND, "memory", "watch", *options), stderr=subprocess.PIPE, text=True, env=home.environment())
+        try:
+            until(4)  # refused, accepted; refused, accepted
+        finally:
+            watching.kill()
+            _, said = watching.communicate()
+        assert "answers with status 500; trying again in" in said
+        ids = [headers["x-echorator-event"] for headers, _ in Receiver.got]
+        assert ids[0] == ids[1] != ids[2] == ids[3], "a repeat has the id of the first attempt"
+        for headers, body in Receiver.got:
+            signed = hmac.new(b"s3cret", headers["x-echorator-timestamp"].encode() + b"." + body, "sha256").hexdigest()
+            assert headers["x-echorator-signature"] == f"sha256={signed}"
+        changes = [json.loads(body)["change"] for headers, body in Receiver.got if headers["status"] == "200"]
+        assert [change["memory_id"] for change in changes] == ["1", "2"]
+        home.memory("update", "1", "--pin", "--server", address)
+        Receiver.got[:] = []
+        done = subprocess.Popen((*COMMAND, "memory", "watch", *options), stderr=subprocess.PIPE, text=True, env=home.environment())
+        try:
+            until(1, "pinned was False")
+            Receiver.statuses[:] = [410]
+            home.memory("update", "1", "--unpin", "--server", address)
+            _, said = done.communicate(timeout=TIMEOUT_S)
+        finally:
+            done.kill()
+        assert (done.returncode, "wants no more changes (status 410)" in said) == (1, True)
+        told = [json.loads(body)["change"] for _, body in Receiver.got]
+        assert told[-1]["detail"] == "pinned was True"
+        assert [change["action"] for change in told if change["memory_id"] == "1"][-2:] == ["updated", "updated"]
+        assert len(told) <= 3, "what had arrived before is posted at most once more"
+    receiver.shutdown()
+    receiver.server_close()
 
 
 def test_a_server_without_a_memory_says_so(home: Home) -> None:

@@ -15,7 +15,8 @@ from google.protobuf.json_format import MessageToDict
 
 from echorator.cli.echorator.memory_values import KINDS, end_of, filter_of, struct_of, time_of
 from echorator.cli.output import memory_tables as tables
-from echorator.cli.text_input import line_of_terminal, lines_of_stdin
+from echorator.cli.text_input import line_of_terminal, lines_of_stdin, text_of_file
+from echorator.cli.webhook import Webhook
 from echorator.host.exits import CommandError, Exit
 from echorator.host.opened_memory import memory_of
 from echorator.private_files import open_private
@@ -235,6 +236,15 @@ async def _watch(memory: Any, arguments: argparse.Namespace) -> None:
         request.scope.CopyFrom(_scope(arguments))
     else:
         request.tenant = arguments.tenant or "default"
+    if arguments.post:
+
+        def watch(after: str) -> AsyncIterator[pb.WatchChangesResponse | None]:
+            request.after = after
+            changes: AsyncIterator[pb.WatchChangesResponse | None] = aiter(memory.WatchChanges(request))
+            return changes
+
+        secret = text_of_file(arguments.secret_file).strip().encode() if arguments.secret_file else b""
+        await Webhook(arguments.post, secret, arguments.cursor_file, arguments.after or "").follow(watch)
     async for seen in memory.WatchChanges(request):
         if seen is not None and seen.HasField("change"):  # the memory of this process says by None that there is nothing new
             _show(arguments, seen, tables.seen)

@@ -184,6 +184,9 @@ def _add_upkeep(action: _Action) -> None:
     watch.add_argument("--session", default="", help=argparse.SUPPRESS)
     watch.add_argument("--after", metavar="CURSOR", help="begin after the change with this cursor, as --output json prints it")
     watch.add_argument("--new", action="store_true", help="leave out what has been")
+    watch.add_argument("--post", metavar="URL", help="post each change there as JSON, until it has arrived, in place of printing it")
+    watch.add_argument("--secret-file", type=Path, metavar="FILE", help="file with the secret by which posts are signed (HMAC-SHA256)")
+    watch.add_argument("--cursor-file", type=Path, metavar="FILE", help="file that keeps how far the URL was told; begin after it")
 
     drawn = action("map", "draw the memory map")
     drawn.add_argument("-o", "--out", required=True, metavar="FILE", help="file to draw: .svg, .html or .png")
