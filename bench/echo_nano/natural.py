@@ -11,7 +11,7 @@ import random
 
 import corpus
 from skills import SMALL, copying, small_reply, tool_dialogue
-from statements import Statement, near_miss, second_person, sentence, statement
+from statements import TOPICS, Statement, lowered, near_miss, second_person, sentence, statement
 
 Turn = tuple[str, str]
 UNKNOWN = "I do not know that yet. Tell me and I will remember it."
@@ -30,9 +30,9 @@ _AGAIN = ("Actually, ", "Correction: ", "No, wait, ", "Sorry, ", "Things have ch
 def worded(rng: random.Random, s: Statement) -> tuple[str, str]:
     """Return (what the user writes, how it is said back, beginning small)."""
     said, back = s.said, second_person(s.said)
-    if rng.random() < 0.22:
+    if rng.random() < 0.2 and not back.startswith("you said"):
         opener = rng.choice(_OPENERS)
-        said = opener + (said[:1].lower() + said[1:] if back[:1].islower() and not said.startswith(("I ", "I'")) else said)
+        said = opener + lowered(said)
     said = sentence(said)
     if rng.random() < 0.06:
         said = said.lower().rstrip(".") if rng.random() < 0.7 else said.rstrip(".")
@@ -68,6 +68,7 @@ class Talk:
         self.rng, self.tests = rng, tests
         self.known: list[tuple[Statement, str]] = []  # with how it is said back
         self.turns: list[Turn] = []
+        self.asked: set[str] = set()
 
     def holds(self, ask: str) -> str | None:
         """Return how the answer to a question is said back; the last statement that answers it holds."""
@@ -86,8 +87,6 @@ class Talk:
 
     def revised(self) -> str | None:
         """Say another value of a topic that is known, and return what the user wrote."""
-        from statements import TOPICS
-
         old = self.rng.choice(self.known)[0]
         if old.topic < 0:
             return None
@@ -95,9 +94,8 @@ class Talk:
         s = TOPICS[old.topic].statement(self.rng, keys, self.tests)
         back = second_person(s.said)
         opener = self.rng.choice(_AGAIN) if self.rng.random() < 0.5 else ""
-        low = s.said[:1].lower() + s.said[1:] if opener and back[:1].islower() and not s.said.startswith(("I ", "I'")) else s.said
         self.known.append((s, back))
-        return sentence(opener + low)
+        return sentence(opener + (lowered(s.said) if opener else s.said))
 
     def memory(self) -> str:
         """Return a system turn with a memory of one to eight lines."""
@@ -133,9 +131,10 @@ class Talk:
 
     def ask(self) -> None:
         """The user asks for something that was told."""
-        s, _ = self.rng.choice(self.known)
-        if s.asks:
-            ask = self.rng.choice(s.asks)
+        fresh = [a for s, _ in self.known for a in self.rng.sample(s.asks, min(2, len(s.asks))) if a not in self.asked]
+        if fresh:
+            ask = self.rng.choice(fresh)
+            self.asked.add(ask)
             self.turns += [("user", question(self.rng, ask)), ("assistant", sentence(self.holds(ask) or ""))]
 
     def ask_unknown(self) -> None:

@@ -6,7 +6,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from topics import LINES
+from topics import LINES, STANDING
 from words import draw, made_up
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
@@ -53,15 +53,21 @@ class Topic:
 
     def statement(self, rng: random.Random, given: dict[str, str], tests: bool) -> Statement:
         """Return a statement of the topic; `given` fixes some of its slots."""
-        said = rng.choice(expanded(rng.choice(self.says)))
+        said, asks = rng.choice(expanded(rng.choice(self.says))), self.asks
+        if "{rel}" in said and "{name" not in said and "rel" not in given and rng.random() < 0.45:  # the person by name, or by both
+            name = draw(rng, "name", tests)
+            both = rng.random() < 0.5
+            said = said.replace("{rel}", "{rel} " + name, 1) if both else re.sub(r"\b[Mm]y {rel}", name, said)
+            asks = [a if both and rng.random() < 0.4 else re.sub(r"\b[Mm]y {rel}", name, a) for a in asks]
         needs = {m[1] + m[2] for m in _SLOT.finditer(said)}
         slots = {s: given.get(s) or draw(rng, s.rstrip("0123456789"), tests) for s in sorted(needs)}
-        asks = tuple(_filled(_NEEDS.sub("", q), slots) for q in self.asks if _needs(q) <= needs)
+        asks = tuple(_filled(_NEEDS.sub("", q), slots) for q in asks if _needs(q) <= needs)
         said = _filled(said, slots)
         return Statement(self.number, said[:1].upper() + said[1:], asks, tuple(slots.items()))
 
 
-TOPICS = [t for t in (Topic(i, line) for i, line in enumerate(LINES.strip().split("\n")))]
+TOPICS = [Topic(i, line) for i, line in enumerate(LINES.strip().split("\n"))]
+_STANDING = [Topic(-3, line) for line in STANDING.strip().split("\n")]
 _PERSONAL = [t for t in TOPICS if any("{rel}" in s for s in t.says)]
 
 # base, past; what may be its object; the prepositions of its place and of its person
@@ -128,10 +134,43 @@ def scene(rng: random.Random, given: dict[str, str], tests: bool) -> Statement:
     return Statement(-1, said, tuple(asks), tuple(slots.items()))
 
 
+_JOINS = (" and ", " and ", ", and ", " but ", ", but ", ", so ", " while ", "; ", " - ", ", and by the way ", " because ", " because ", " since ")
+_TAILS = (
+    " these days", " at the moment", ", to be honest", ", believe it or not", " for the first time", ", which was fun", ", so I am happy", ", not that I mind", ", I think", " again",
+    ", if I remember right", ", as always", ", which I like a lot", ", though it was not easy", ", like everybody else", ", finally", ", and that is that", ", of all things", ", what a mess",
+)  # fmt: skip
+_INNER = ("just", "finally", "still", "actually", "also", "really", "even", "only", "recently", "always", "secretly")
+
+
+def lowered(said: str) -> str:
+    """Return a statement as it stands behind another: small, where its first word is no name and not "I"."""
+    return said[:1].lower() + said[1:] if said.split(" ")[0].lower() in _STARTERS and not re.match(r"I\b", said) else said
+
+
 def statement(rng: random.Random, tests: bool = False, given: dict[str, str] | None = None) -> Statement:
-    """Return a statement of any kind."""
-    given = given or {}
-    if rng.random() < 0.4:
+    """Return a statement of any kind: one of a topic, a scene, two of them in one sentence, or a wish."""
+    r = rng.random()
+    if r < 0.02:
+        return rng.choice(_STANDING).statement(rng, {}, tests)
+    if r < 0.17:
+        one, two = (_single(rng, tests, given or {}) for _ in range(2))
+        join = rng.choice(_JOINS)
+        asks = one.asks + two.asks
+        if one.topic < 0 and join in (" because ", " since "):
+            asks += tuple(a.replace("Did ", "Why did ", 1) for a in one.asks if a.startswith("Did ")) * 3
+        return Statement(-2, f"{one.said}{join}{lowered(two.said)}", asks, tuple(s for s in one.slots if s[0] == "rel"))
+    s = _single(rng, tests, given or {})
+    said = s.said
+    if rng.random() < 0.1 and re.match(r"(I|We) [a-z]", said) and not re.match(r"I (am|was|have|can)", said):
+        subject, rest = said.split(" ", 1)
+        said = f"{subject} {rng.choice(_INNER)} {rest}"
+    if rng.random() < 0.12:
+        said += rng.choice(_TAILS)
+    return Statement(s.topic, said, s.asks, s.slots)
+
+
+def _single(rng: random.Random, tests: bool, given: dict[str, str]) -> Statement:
+    if rng.random() < 0.35:
         return scene(rng, given, tests)
     return rng.choice(_PERSONAL if "rel" in given and rng.random() < 0.8 else TOPICS).statement(rng, given, tests)
 
@@ -139,6 +178,8 @@ def statement(rng: random.Random, tests: bool = False, given: dict[str, str] | N
 def near_miss(rng: random.Random, known: Statement, tests: bool = False) -> list[str]:
     """Return questions that share words with a statement and are not answered by it; the caller drops those that another statement answers."""
     slots = dict(known.slots)
+    if known.topic < -1:
+        return list(_single(rng, tests, slots).asks)
     if known.topic < 0 and rng.random() < 0.6:  # the same act and thing, asked for a part that was not said; or another act with the thing
         have = {a.split()[0] for a in known.asks}
         out = [f"{w} did {slots['asked']} {slots['verb']} {slots['thing']}" for w in ("Where", "When") if w not in have]
@@ -162,8 +203,16 @@ _WORDS = {
 _TOKEN = re.compile(r"[A-Za-z]+(?:'[a-z]+)?|[^A-Za-z]+")
 
 
+_ORDERS = re.compile(r"(Don't|Please|Always|From now|Call|Just call|Never|Keep|Use|Remind)\b")
+
+
 def second_person(said: str) -> str:
-    """Return a statement as it is said back to its speaker: "I lent my tent to Ada" becomes "you lent your tent to Ada"; it begins small."""
+    """Return a statement as it is said back to its speaker: "I lent my tent to Ada" becomes "you lent your tent to Ada"; it begins small.
+
+    An order is said back word for word, as one.
+    """
+    if _ORDERS.match(said):
+        return f"you said: {said}"
     out: list[str] = []
     before = ""
     for i, token in enumerate(_TOKEN.findall(said)):

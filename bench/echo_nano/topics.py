@@ -122,4 +122,51 @@ I wear glasses / I've worn glasses since I was {n} ? Do I wear glasses / What do
 I have {colour} eyes / My eyes are {colour} ? What colour are my eyes / What are my eyes like
 I have {hair} hair / My hair is {hair} ? What is my hair like / What kind of hair do I have
 I have a twin brother / I have a twin sister / I'm an only child ? Do I have siblings / Do I have brothers or sisters
+{name} is from {city} / {name} comes from {city} / {name} was born in {city} ? Where is {name} from / Where does {name} come from
+{name} and I met in {city} [{ago}|] / I know {name} from {city} / I got to know {name} at the {place} ? Where did I meet {name} / How do I know {name} / Where do I know {name} from / Who do I know from {city}
+The {place} opens at {time} / The {place} is open from {time} ? When does the {place} open / What opens at {time}
+The {place} closes at {time} / The {place} is closed on {day}s ? When does the {place} close / When is the {place} closed
+My {rel} is {big} centimetres tall / My {rel} measures {big} centimetres ? How tall is my {rel}
+I collect {item}s / I've collected {item}s since I was {n} / I have a collection of {amount} {item}s ? What do I collect / What kind of collection do I have
+My {rel} collects {item}s ? What does my {rel} collect / Who collects {item}s
+My {rel} has {illness} / My {rel} suffers from {illness} ? What does my {rel} suffer from / Who has {illness} / What [illness|condition] does my {rel} have
+{name} owes me {big} [euros|dollars] / I lent {name} {big} [euros|dollars] ? Who owes me money / How much does {name} owe me / How much did I lend {name}
+I have a meeting with {name} {when} / I'm meeting {name} {when} / I'm having lunch with {name} {when} ? Who am I meeting / When am I meeting {name} / Who do I have [lunch|a meeting] with / When do I see {name}
+I promised {name} a {item} / I promised to give {name} a {item} ? What did I promise {name} / Who did I promise a {item}
+I'm moving to {city} {when} / We're moving to {city} {when} ? Where am I moving / When am I moving / When do we move / Which city am I moving to
+The {event} was cancelled because of [the|] {made} / The {event} is cancelled because {name} is ill ? Why was the {event} cancelled / What was cancelled / What happened to the {event}
+I had {food} for {meal} / I ate {food} for {meal} [today|{ago}] ? What did I [have|eat] for {meal} / What was my {meal}
+My {rel} retired in {year} / My {rel} has been retired since {year} ? When did my {rel} retire / Who retired in {year}
+I gave up {hobby} in {year} / I stopped {hobby} because of my {illness} ? What did I [give up|stop] / (year) When did I give up {hobby} / (illness) Why did I stop {hobby}
+{name} recommended {title} to me / {name} told me to read {title} ? What did {name} recommend / Who recommended {title}
+My {item} is made of {stuff} / The {item} is made of {stuff} ? What is my {item} made of / What is the {item} made of
+My {item} is [from|by] {firm} / I have a {item} [from|by] {firm} ? Who makes my {item} / What brand is my {item} / Which company is my {item} from
+The neighbours are called {Made} / Our neighbours' name is {Made} ? What are the neighbours called / What is the name of [my|the|our] neighbours
+My salary is {big} euros / I earn {big} euros [a month|a year] ? What is my salary / How much do I earn / What do I earn
+The {made} project has a budget of {big} euros / The budget of the {made} project is {big} euros ? What is the budget of the {made} project / How much money does the {made} project have
+{name} is responsible for the {made} / {name} takes care of the {made} / {name} looks after the {made} ? Who is responsible for the {made} / Who [takes care of|looks after] the {made} / What is {name} responsible for
+We use {Made} for the {made} / For the {made} we use {Made} ? What do we use for the {made} / Which tool do we use for the {made}
+My {rel} wants to become {job} / My {rel} dreams of becoming {job} ? What does my {rel} want to [become|be] / Who wants to become {job} / What does my {rel} dream of
+{name} sits next to {name2} / {name} shares an office with {name2} ? Who sits next to {name2} / Who does {name} sit next to / Who shares an office with {name2}
+There is a {item} in the {place} / The {colour} {item} is in the {place} ? What is in the {place} / Where is the {item}
+I call my {item} {name} / My {item} has a name, it is {name} ? What do I call my {item} / What is my {item}'s name
+My {item} needs a new {item2} / I need a {item2} for my {item} ? What does my {item} need / What do I need for my {item}
+My {rel} and I go to the {place} {often} / My {rel} and I are going to {city} {when} ? Where do I go with my {rel} / Where are my {rel} and I going / (often) How often do I go to the {place} with my {rel}
+My {rel} taught me {hobby} / I learned {hobby} from my {rel} ? Who taught me {hobby} / What did my {rel} teach me / What did I learn from my {rel}
+I'm {amount} {unit} into my {subject} course / I'm in my {ordinal} year of {subject} ? What [course|subject] am I taking / (ordinal) What year am I in / What am I studying
+My {rel} died in {year} / My {rel} passed on {amount} years ago ? When did my {rel} die / Who died / How long ago did my {rel} die
+The {made} weighs {big} grams / The {made} is {n} centimetres long / The {made} costs {n} euros ? How [much|long|heavy] is the {made} / What does the {made} [cost|weigh]
+My {rel} runs a [small|] {place} [in {city}|] / My {rel} owns a {place} [in {city}|] ? What does my {rel} [run|own] / Who [runs|owns] a {place} / (city) Where is my {rel}'s {place}
+I grew up with {amount} {sib} / I was raised by my {rel} ? Who raised me / Who did I grow up with
+My {ordinal} [language|car|boyfriend|girlfriend|job] was {Made} / The {ordinal} {made} was {colour} ? What was my {ordinal} [language|car|boyfriend|girlfriend|job] / What colour was the {ordinal} {made}
+"""
+
+# What the user wants done from now on; it is said back as it was said.
+STANDING = """
+Don't call me before {time} / Please never call me before {time} ? When should you not call me / Before what time should you not call me
+Always answer in {language} / From now on speak {language} with me ? Which language should you [answer in|speak]
+Call me {name} / Just call me {name} ? What should you call me / How should you address me
+Don't suggest anything with {food} / Never put {food} into my {meal} ? What should you not suggest / What should never be in my {meal}
+Keep your answers [short|brief] / Use simple words, please ? How should you answer / What should your answers be like
+Remind me to call {name} {when} / Remind me of the {event} {when} ? What should you remind me of / When should you remind me
 """
