@@ -11,7 +11,7 @@ import random
 
 import corpus
 from skills import SMALL, copying, small_reply, tool_dialogue
-from statements import TOPICS, Statement, lowered, near_miss, second_person, sentence, statement
+from statements import TOPICS, Statement, about, lowered, near_miss, second_person, sentence, statement
 
 Turn = tuple[str, str]
 UNKNOWN = "I do not know that yet. Tell me and I will remember it."
@@ -140,7 +140,7 @@ class Talk:
     def ask_unknown(self) -> None:
         """The user asks for something that was not told, more often than not close to something that was."""
         rng = self.rng
-        asks = near_miss(rng, rng.choice(self.known)[0], self.tests) if self.known and rng.random() < 0.7 else list(statement(rng, self.tests).asks)
+        asks = near_miss(rng, rng.choice(self.known)[0], self.tests) if self.known and rng.random() < 0.65 else [about(rng, "I", self.tests)] if rng.random() < 0.5 else list(statement(rng, self.tests).asks)
         asks = [a for a in asks if self.holds(a) is None]
         if asks:
             self.turns += [("user", question(rng, rng.choice(asks))), ("assistant", UNKNOWN)]

@@ -6,8 +6,9 @@ import random
 import re
 from dataclasses import dataclass
 
+from scenes import VERBS, missed, scene
 from topics import LINES, STANDING
-from words import draw, made_up
+from words import draw
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+?)(\d?)\}")
@@ -70,68 +71,32 @@ TOPICS = [Topic(i, line) for i, line in enumerate(LINES.strip().split("\n"))]
 _STANDING = [Topic(-3, line) for line in STANDING.strip().split("\n")]
 _PERSONAL = [t for t in TOPICS if any("{rel}" in s for s in t.says)]
 
-# base, past; what may be its object; the prepositions of its place and of its person
-_VERBS = """buy bought item at from|sell sold item at to|find found item at with|lose lost item at with|repair repaired item in with|paint painted item in with|
-see saw name at with|meet met name at with|visit visited name in with|call called name from for|invite invited name to with|help helped name at with|
-eat ate food at with|cook cooked food in for|bake baked food in for|order ordered food at for|try tried food at with|taste tasted food at with|
-watch watched title at with|read read title in with|write wrote title in with|finish finished title in with|hear heard band at with|
-learn learned hobby at with|teach taught language at to|study studied subject at with|practise practised hobby at with|play played instrument at with|
-break broke item in with|wash washed item in with|borrow borrowed item at from|rent rented item at with|build built item in with|carry carried item to with|
-forget forgot item at with|leave left item at with|take took item to with|bring brought item to for|send sent item to with|return returned item to with|
-drop dropped item at with|steal stole item at from|hide hid item in with|plant planted item in with|clean cleaned item in with|win won item at with|
-choose chose item at with|order ordered item at for|pick picked item at for|draw drew item in with|photograph photographed item at with|
-interview interviewed name at with|photograph photographed name at with|marry married name in with|congratulate congratulated name at with"""
-VERBS = [tuple(v.split()) for v in re.split(r"\|\s*", _VERBS)]
+# Attributes of which people are asked and that no statement here tells, beside those that some tell.
+_ATTRIBUTES = (
+    "surname|middle name|favourite {made}|favourite flower|favourite animal|favourite season|favourite author|shoe size|height|weight|star sign|nationality|religion|salary|bank|"
+    "house number|postcode|nickname|best friend|favourite teacher|favourite singer|favourite holiday|hair colour|eye colour|dress size|first car|first job|dream house|worst fear|"
+    "favourite restaurant|favourite sport|favourite dessert|favourite shop|doctor|hobby|job|age|birthday|phone number|address|email address|wife|husband|boss|car|dog|cat|school|{made}"
+).split("|")
+_ABOUT = (
+    "How old is {w}|How tall is {w}|Where does {w} live|Where does {w} work|What does {w} do|What does {w} do for a living|When is {w}'s birthday|What is {w}'s surname|What is {w}'s phone number|"
+    "Which school does {w} go to|What kind of phone does {w} have|What car does {w} drive|What does {w} like to eat|What is {w}'s favourite colour|Where was {w} born|Where is {w} from|"
+    "Who is {w} married to|What is {w}'s {r} called|What does {w}'s {r} do|Does {w} have a {p}|What languages does {w} speak|When does {w} get up|What is {w} studying|What is {w} allergic to|"
+    "How much does {w} earn|Where did {w} go to school|Which instrument does {w} play|What is {w} afraid of|What did {w} say|What did {w} eat|Where is {w}|How is {w}|What is {w} reading"
+).split("|")
+_MINE = (
+    "What is my {a}|What's my {a}|Do you know my {a}|Can you tell me my {a}|Which {a} do I have|What was my first {made}|Do I have a {p}|How much is my {item}|What colour is my {item}|Who is my {pro}|"
+    "Where is my {item}|Who gave me the {item}|How old is my {p}|When is my next {event}|Where did I buy my {item}|Which {made} do I use|When does the {place} open|How much did the {item} cost|"
+    "What did I have for {meal}|What did I do {ago}|What am I doing {when}|Who is the {made}|What is the {made} called|Where did I spend {ago}|Who taught me {hobby}|What is in the {place}|"
+    "When did I {verb} the {item}|Where did we go {ago}|Which {place} do I go to|What is the code of the {gate}|What is the name of my {rel}|How many {sib} do I have|What do I think of {name}"
+).split("|")
 
 
-def _verb(rng: random.Random, tests: bool) -> tuple[str, ...]:
-    if rng.random() < 0.2:
-        base = made_up(rng, tests)
-        return (base, base + ("d" if base.endswith("e") else "ed"), rng.choice(("item", "name", "food")), rng.choice(("at", "in")), "with")
-    return rng.choice(VERBS)
-
-
-def scene(rng: random.Random, given: dict[str, str], tests: bool) -> Statement:
-    """Return a statement about something done, with questions for each of its parts."""
-    base, past, kind, at, by = _verb(rng, tests)
-    who = rng.random()
-    person = given.get("rel") or draw(rng, "rel")
-    subject, asked = ("I", "I") if who < 0.6 else ("We", "we") if who < 0.72 else (f"My {person}", f"my {person}") if who < 0.9 else ((n := draw(rng, "name", tests)), n)
-    thing = draw(rng, kind, tests)
-    if kind == "item":
-        noun = thing
-        colour = rng.random()
-        thing = f"{draw(rng, 'colour' if colour < 0.3 else 'size')} {noun}" if colour < 0.55 else noun
-        determiner = rng.choice(("a", "a", "the", "my" if subject == "I" else "the"))
-        said_thing, asked_thing = f"{determiner} {thing}", f"{rng.choice(('the', 'the', 'my')) if subject == 'I' else 'the'} {noun}"
-    else:
-        said_thing = asked_thing = thing
-    place = f"in {draw(rng, 'city', tests)}" if rng.random() < 0.5 else f"{at if at in ('at', 'to', 'in') else 'at'} the {draw(rng, 'place', tests)}"
-    other = draw(rng, "name", tests) if rng.random() < 0.5 else f"my {draw(rng, 'rel')}"
-    when = draw(rng, "ago")
-    has_place, has_other, has_when = rng.random() < 0.6, rng.random() < 0.45, rng.random() < 0.5
-    tail = " ".join([place] * has_place + [f"{by} {other}"] * has_other)
-    core = f"{subject} {past} {said_thing} {tail}".strip()
-    front = has_when and rng.random() < 0.4
-    said = f"{when[:1].upper() + when[1:]} {core[:1].lower() + core[1:] if subject != asked and subject != 'I' or core.startswith(('My', 'We')) else core}" if front else f"{core} {when}" if has_when else core
-    asks: list[str] = []
-    context = rng.choice([place] * has_place + [f"{by} {other}"] * has_other + [when] * has_when + [""])
-    what = "Who" if kind == "name" else "What"
-    asks += [f"{what} did {asked} {base} {context}".strip()] * 3
-    if kind == "item":
-        asks.append(f"Which {noun} did {asked} {base}")
-    if has_place:
-        asks += [f"Where did {asked} {base} {asked_thing}"] * 3 + [f"Do you remember where {asked} {past} {asked_thing}", f"In which {'city' if place.startswith('in ') else 'place'} did {asked} {base} {asked_thing}"]
-    if has_other:
-        asks += [f"Who did {asked} {base} {asked_thing} {by}"] * 2 + [f"{by.capitalize()} whom did {asked} {base} {asked_thing}"]
-    if has_when:
-        asks += [f"When did {asked} {base} {asked_thing}"] * 2 + [f"Do you know when {asked} {past} {asked_thing}", f"How long ago did {asked} {base} {asked_thing}"]
-    if subject not in ("I", "We"):
-        asks += [f"Who {past} {asked_thing}"] * 2
-    asks.append(f"Did {asked} {base} {asked_thing}")
-    said = re.sub(r"\b([Aa]) (?=[aeio])", r"\1n ", said)
-    slots = {"rel": person, "verb": base, "thing": asked_thing, "asked": asked}
-    return Statement(-1, said, tuple(asks), tuple(slots.items()))
+def about(rng: random.Random, who: str, tests: bool) -> str:
+    """Return a question about a person, who is "I" for the speaker."""
+    if who == "I":
+        ask = rng.choice(_MINE).replace("{a}", rng.choice(_ATTRIBUTES)).replace("{p}", "{pet}").replace("{verb}", rng.choice(VERBS)[0])
+        return _SLOT.sub(lambda m: draw(rng, m[1], tests), ask)
+    return rng.choice(_ABOUT).format(w=who, r=draw(rng, "rel"), p=draw(rng, "pet"))
 
 
 _JOINS = (" and ", " and ", ", and ", " but ", ", but ", ", so ", " while ", "; ", " - ", ", and by the way ", " because ", " because ", " since ")
@@ -171,24 +136,24 @@ def statement(rng: random.Random, tests: bool = False, given: dict[str, str] | N
 
 def _single(rng: random.Random, tests: bool, given: dict[str, str]) -> Statement:
     if rng.random() < 0.35:
-        return scene(rng, given, tests)
+        made = scene(rng, given, tests)
+        return Statement(-1, made.said, made.asks, tuple(made.slots.items()))
     return rng.choice(_PERSONAL if "rel" in given and rng.random() < 0.8 else TOPICS).statement(rng, given, tests)
 
 
 def near_miss(rng: random.Random, known: Statement, tests: bool = False) -> list[str]:
     """Return questions that share words with a statement and are not answered by it; the caller drops those that another statement answers."""
     slots = dict(known.slots)
-    if known.topic < -1:
-        return list(_single(rng, tests, slots).asks)
-    if known.topic < 0 and rng.random() < 0.6:  # the same act and thing, asked for a part that was not said; or another act with the thing
-        have = {a.split()[0] for a in known.asks}
-        out = [f"{w} did {slots['asked']} {slots['verb']} {slots['thing']}" for w in ("Where", "When") if w not in have]
-        verb = rng.choice(VERBS)
-        return out + [f"{w} did {slots['asked']} {verb[0]} {slots['thing']}" for w in ("Where", "When") if verb[0] != slots["verb"]]
-    if "rel" in slots and rng.random() < 0.6:  # another thing about the same person
+    r = rng.random()
+    people = [f"my {v}" if k == "rel" else v for k, v in slots.items() if k.startswith(("rel", "name"))] + [n for n in (slots.get("asked", "I"),) if n not in ("I", "we")]
+    if people and r < 0.45:
+        return [about(rng, rng.choice(people), tests)]
+    if known.topic == -1 and r < 0.8:
+        return missed(rng, slots, known.asks)
+    if "rel" in slots and r < 0.75:  # another thing about the same person
         return list(rng.choice(_PERSONAL).statement(rng, {"rel": slots["rel"]}, tests).asks)
-    if known.topic < 0:
-        return list(scene(rng, {}, tests).asks)
+    if known.topic < 0 or r > 0.85:
+        return list(_single(rng, tests, {}).asks)
     return list(TOPICS[known.topic].statement(rng, {}, tests).asks)  # the same thing about another
 
 

@@ -159,6 +159,12 @@ The {made} weighs {big} grams / The {made} is {n} centimetres long / The {made} 
 My {rel} runs a [small|] {place} [in {city}|] / My {rel} owns a {place} [in {city}|] ? What does my {rel} [run|own] / Who [runs|owns] a {place} / (city) Where is my {rel}'s {place}
 I grew up with {amount} {sib} / I was raised by my {rel} ? Who raised me / Who did I grow up with
 My {ordinal} [language|car|boyfriend|girlfriend|job] was {Made} / The {ordinal} {made} was {colour} ? What was my {ordinal} [language|car|boyfriend|girlfriend|job] / What colour was the {ordinal} {made}
+My favourite {made} is {Made} / My favourite {made} is the {colour} {item} ? What is my favourite {made} / Which {made} do I like [best|most]
+My {made} is {Made} / My {made} is called {Made} ? What is my {made} / What is my {made} called
+My {rel}'s {made} is {code} / {name}'s {made} is {Made} ? (rel) What is my {rel}'s {made} / (name) What is {name}'s {made}
+The {made} {event} is about {made2} / The {event} is about {made2} ? What is the {event} about
+The {item} from {city} cost {big} [euros|dollars] / The {made} {item} was {big} [euros|dollars] ? How much did the {item} cost / What did the {item} cost / How expensive was the {item}
+The {pro} charged {big} euros / The {pro} cost [us|me] {big} euros / We paid the {pro} {big} euros ? How much did the {pro} [charge|cost] / What did we pay the {pro}
 """
 
 # What the user wants done from now on; it is said back as it was said.
