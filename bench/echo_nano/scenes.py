@@ -183,6 +183,8 @@ def scene(rng: random.Random, given: dict[str, str], tests: bool) -> Scene:
         asks += [f"For how much {ask(asked_thing)}" if reason.startswith("for ") else f"Why {ask(asked_thing)}"] * 2
     if person == "she":
         asks += [f"Who {after_who} {asked_thing}"] * 2
+    if len(names) == 2:
+        asks += [f"What is {names[0]}'s name", f"What is {names[0]} called", f"Who is {names[1]}"]
     said, *questions = (re.sub(r"\b([Aa]) (?=[aeio])", r"\1n ", text) for text in (said, *asks))
     slots = {"verb": base, "thing": asked_thing, "asked": asked, "clause": ask(asked_thing)}
     return Scene(said[:1].upper() + said[1:], tuple(q[:1].upper() + q[1:] for q in questions), slots)

@@ -6,23 +6,27 @@ import random
 import re
 from dataclasses import dataclass
 
+from kinds import about_kinds, reworded
 from scenes import VERBS, missed, scene
 from topics import LINES, STANDING
-from words import draw
+from words import CLOSED, draw
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+?)(\d?)\}")
+RELATIONS = frozenset(CLOSED["rel"].split("|"))
 _NEEDS = re.compile(r"^\((\w+)\) ")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What a person says, without the full stop; `asks` are the questions that it answers, without the mark; `topic` tells kinds apart."""
+    """What a person says, without the full stop; `asks` are the questions that it answers, without the mark; `topic` tells kinds apart;
+    `misses` are questions close to it that it does not answer."""
 
     topic: int
     said: str
     asks: tuple[str, ...]
     slots: tuple[tuple[str, str], ...] = ()
+    misses: tuple[str, ...] = ()
 
 
 def expanded(text: str) -> list[str]:
@@ -62,7 +66,11 @@ class Topic:
             asks = [a if both and rng.random() < 0.4 else re.sub(r"\b[Mm]y {rel}", name, a) for a in asks]
         needs = {m[1] + m[2] for m in _SLOT.finditer(said)}
         slots = {s: given.get(s) or draw(rng, s.rstrip("0123456789"), tests) for s in sorted(needs)}
-        asks = tuple(_filled(_NEEDS.sub("", q), slots) for q in asks if _needs(q) <= needs)
+        filled = [_filled(_NEEDS.sub("", q), slots) for q in asks if _needs(q) <= needs]
+        if both_of := re.search(r"[Mm]y ([a-z -]+?) ([A-Z][a-z]+)\b", _filled(said, slots)):
+            if both_of[1] in RELATIONS:
+                filled += [f"What is my {both_of[1]}'s name", f"What is my {both_of[1]} called", f"Who is {both_of[2]}", f"Who is my {both_of[1]}"]
+        asks = tuple(filled)
         said = _filled(said, slots)
         return Statement(self.number, said[:1].upper() + said[1:], asks, tuple(slots.items()))
 
@@ -131,11 +139,20 @@ def statement(rng: random.Random, tests: bool = False, given: dict[str, str] | N
         said = f"{subject} {rng.choice(_INNER)} {rest}"
     if rng.random() < 0.12:
         said += rng.choice(_TAILS)
-    return Statement(s.topic, said, s.asks, s.slots)
+    return Statement(s.topic, said, s.asks, s.slots, s.misses)
 
 
 def _single(rng: random.Random, tests: bool, given: dict[str, str]) -> Statement:
-    if rng.random() < 0.35:
+    s = _plain(rng, tests, given)
+    return Statement(s.topic, s.said, s.asks + tuple(reworded(rng, a) for a in s.asks), s.slots, s.misses)
+
+
+def _plain(rng: random.Random, tests: bool, given: dict[str, str]) -> Statement:
+    if rng.random() < 0.12:
+        drawn = {k: given.get(k) or draw(rng, k, tests) for k in ("rel", "name", "city", "ago", "often")}
+        said, asks, misses = about_kinds(rng, tests, drawn)
+        return Statement(-2, said, asks, tuple((k, v) for k, v in drawn.items() if k in ("rel", "name") and v in said), misses)
+    if rng.random() < 0.38:
         made = scene(rng, given, tests)
         return Statement(-1, made.said, made.asks, tuple(made.slots.items()))
     return rng.choice(_PERSONAL if "rel" in given and rng.random() < 0.8 else TOPICS).statement(rng, given, tests)
@@ -144,6 +161,8 @@ def _single(rng: random.Random, tests: bool, given: dict[str, str]) -> Statement
 def near_miss(rng: random.Random, known: Statement, tests: bool = False) -> list[str]:
     """Return questions that share words with a statement and are not answered by it; the caller drops those that another statement answers."""
     slots = dict(known.slots)
+    if known.misses and rng.random() < 0.6:
+        return list(known.misses)
     r = rng.random()
     people = [f"my {v}" if k == "rel" else v for k, v in slots.items() if k.startswith(("rel", "name"))] + [n for n in (slots.get("asked", "I"),) if n not in ("I", "we")]
     if people and r < 0.45:

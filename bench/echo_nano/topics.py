@@ -165,6 +165,51 @@ My {rel}'s {made} is {code} / {name}'s {made} is {Made} ? (rel) What is my {rel}
 The {made} {event} is about {made2} / The {event} is about {made2} ? What is the {event} about
 The {item} from {city} cost {big} [euros|dollars] / The {made} {item} was {big} [euros|dollars] ? How much did the {item} cost / What did the {item} cost / How expensive was the {item}
 The {pro} charged {big} euros / The {pro} cost [us|me] {big} euros / We paid the {pro} {big} euros ? How much did the {pro} [charge|cost] / What did we pay the {pro}
+{name} turned {n} {ago} / {name} will be {n} {when} / {name} is almost {n} ? How old is {name} / What is {name}'s age / How old will {name} be
+My {rel} starts as {job} {when} / My {rel} has found work as {job} / From {month} my {rel} works as {job} ? What will my {rel} do / What is my {rel}'s new job / As what does my {rel} start
+My {rel} starts at the {place} {when} / My {rel} found a job at the {place} / My {rel} is on duty at the {place} {when} ? Where does my {rel} work / Where is my {rel} going to work / When does my {rel} start / Where did my {rel} find a job
+I do shifts at the {place} / I help out at the {place} {often} / I'm employed at the {place} ? Where do I work / (often) How often do I help out at the {place} / Where do I help out
+I work {amount} days a week / I'm working part time, {amount} hours a day ? How much do I work / How many [days|hours] do I work
+We found a flat in {city} / We signed the lease for a house in {city} / We've settled in {city} / I ended up in {city} ? Where [do I live|do we live] now / Where did we find a flat / Where is our house / Which town did we settle in / Where is my home
+{name} can't sleep without {made} / {name} never leaves the house without a {item} ? What does {name} need to sleep / What can't {name} do without / What does {name} always take along
+{name} is crazy about {music} / {name} is obsessed with {hobby} / {name} can't get enough of {food} / My {rel} is nuts about {hobby} ? What is {name} crazy about / What does {name} love / What is my {rel} nuts about / What is {name} obsessed with
+{name} gets a new {part} on {date} / {name} is having surgery on {date} / {name} will be operated on in {month} ? When is {name}'s operation / When does {name} have surgery
+The {pro} says I should {made} {often} / The {pro} told me to {made} more ? What did the {pro} say / What should I do / What did the {pro} tell me
+The {made} should stay at {n} degrees / The {made} must not go over {n} bar / Set the {made} to {n} ? What should the {made} be at / Where should the {made} stay / How high may the {made} go / What do I set the {made} to
+The rubbish is collected on {day}s / They empty the {colour} bin {often} / The {made} collection is on {day} ? When is the rubbish collected / On what day is the [rubbish|{made}] collected / When do they empty the {colour} bin / When is the {made} collection
+The {made} class has moved to {day} / {name}'s lesson is on {day} at {time} / {name} has {hobby} on {day} at {time} ? When is {name}'s lesson / When does {name} have {hobby} / When is the {made} class / What time is {name}'s lesson
+I'm teaching myself {hobby} / I'm teaching myself the {instrument} / I've been trying to learn {language} from {made} ? What am I teaching myself / Which instrument am I teaching myself / Which language am I trying to learn / What am I trying to learn
+{name} asked me to marry {him} in {city} / We got engaged in {city} / We got engaged at the {place} ? Where did we get engaged / Where did {name} ask me to marry {him}
+The {item} didn't start because of the {made} / The {brand} failed the test because of the {made} / The {item} fell apart because of the {made} ? Why did the {item} not start / Why did the {brand} fail / Why did the {item} fall apart / What was wrong with the {item}
+{name} prefers {drink} to {drink2} / {name} would rather have {food} than {food2} / My {rel} prefers {drink} ? What does {name} prefer / What does my {rel} prefer / What would {name} rather have
+I used to be {job} / I was {job} before I retired / For {amount} years I was {job} ? What did I use to be / What was my job before / What was I before
+{name} used to be {job} / Before that {name} was {job} ? What did {name} use to be / What was {name} before
+People call me {name} / My nickname is {name} / At work they call me {name} / My real name is {name} ? What is my nickname / What do people call me / What is my real name / What am I called at work
+My firm is called {Made} / I founded a company called {Made} / Our company {Made} has {n} employees ? What is the name of my company / What is my firm called / What company did I found / (n) How many people work at {Made}
+I met my {rel} on a trip to {city} / My {rel} and I met in {year} at the {place} ? How did I meet my {rel} / Where did I meet my {rel} / When did I meet my {rel}
+{name} operated on my {part} / Dr {name} treats my {part} ? Who operated on my {part} / Who treats my {part} / Who is my surgeon
+I switched from {drink} to {drink2} / Instead of {drink} I now have {drink2} / I've replaced {food} with {food2} ? What do I have instead of {drink} / What did I replace {food} with / What did I switch to
+I store the {item}s at {name}'s place / The {item}s are at my {rel}'s / My {item} is still with {name} ? Where are the {item}s / Where do I store the {item}s / Where is my {item}
+Nobody cooks {food} like my {rel} / My {rel} makes the best {food} / My {rel} is famous for {food} ? What does my {rel} cook / Who makes the best {food} / What is my {rel} famous for
+We're eating at {Made} {when} / I reserved a table at {Made} / I'm taking my {rel} to {Made} {when} ? Where are we eating / Which restaurant did I reserve / Where am I taking my {rel} / Where do we have dinner
+The {made} has to be handed in by {date} / The application for the {made} must be there by {date} ? When is the {made} due / By when does the {made} have to be handed in / When must the application for the {made} be there
+My {item} went to {name} for {big} euros / {name} paid me {big} euros for my {item} ? Who has my {item} now / Who bought my {item} / How much did I get for my {item}
+I never learned {hobby} / I can't do {hobby} / I'm hopeless at {hobby} ? What can't I do / What did I never learn / What am I bad at
+My {pet} is a {made} called {name} / Our {pet} {name} is a {made} / {name}, our {pet}, eats only {food} ? What is my {pet} called / What is our {pet}'s name / What breed is my {pet} / (food) What does our {pet} eat
+The {gate} is switched off with {code} / Type {code} to open the {gate} / {code} opens the {gate} ? How do I open the {gate} / How do I switch off the {gate} / What is the code of the {gate} / What opens the {gate}
+{name} emigrated to {city} / {name} has gone to live in {city} / {name} is now in {city} ? Where does {name} live now / Where did {name} go / Where is {name} now
+I'm sharing a house with {name} and {name2} / {name} and {name2} are my flatmates / I live with {name} and {name2} ? Who do I live with / Who are my flatmates / Who shares the house with me
+I'm in my {ordinal} semester / I've reached my {ordinal} year ? What semester am I in / Which year am I in
+My parents run a {place} in {city} / My parents have a {place} / My parents live in {city} ? What do my parents do / Where do my parents live / (place) What do my parents [run|have]
+I tutor {name} in {subject} / I give {name} lessons in {subject} / I teach {subject} to a boy called {name} ? Who do I tutor / Who do I give lessons to / Which subject do I teach / What do I teach {name}
+I get {n} euros an hour for it / They pay me {n} euros an hour ? What do I get an hour / What is my hourly [rate|pay] / How much do they pay me
+My {item} was stolen at the {place} {ago} / Somebody stole my {item} in {city} ? What was stolen from me / Where was my {item} stolen / What did somebody steal / Where did they steal my {item}
+My thesis is about {made} / I'm writing my thesis on {made} / {name} supervises my thesis ? What is my thesis about / Who supervises my thesis / What am I writing on
+My {rel} left me a {colour} {item} / I inherited a {item} from my {rel} ? What did I inherit / What did my {rel} leave me / Who left me the {item}
+I dream of living in {city} / One day I want to live in {city} / I'd love to see {city} [again|one day|] ? Where do I want to live / Where would I love to go / Which place would I love to see
+I broke up with {name} {ago} / {name} and I separated {ago} ? Who did I break up with / When did I break up with {name} / When did {name} and I separate
+We rehearse on {day}s / The choir rehearses {often} / The band meets {often} at the {place} ? When do we rehearse / When does the choir rehearse / How often does the band meet
+{name} hands out the {item}s / Ask {name} for the {item}s / You get the {item}s from {name} ? Who hands out the {item}s / Who has the {item}s / Who do I ask for the {item}s
 """
 
 # What the user wants done from now on; it is said back as it was said.

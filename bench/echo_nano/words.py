@@ -26,6 +26,8 @@ CLOSED = {
     "three times a week|before breakfast|after work|during the week",
     "amount": "two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty",
     "unit": "minutes|hours|days|weeks|months|years",
+    "part": "knee|hip|shoulder|elbow|back|foot|heart|tooth|eye|wrist",
+    "him": "him|her",
     "meal": "breakfast|lunch|dinner|supper",
     "stuff": "wood|steel|glass|silver|plastic|leather|bamboo|wool|copper|stone|aluminium|paper",
     "ordinal": "first|second|third|fourth|fifth|last",
