@@ -101,7 +101,7 @@ class Talk:
         """Return a system turn with a memory of one to eight lines."""
         rng = self.rng
         lines: list[str] = []
-        for _ in range(rng.choice((1, 2, 3, 4, 5, 6, 7, 8, 8, 8))):
+        for _ in range(rng.choice((1, 2, 3, 4, 5, 6, 7, 8, 8))):
             r = rng.random()
             if r < 0.06:
                 lines.append(rng.choice(SMALL)[0] if rng.random() < 0.5 else question(rng, rng.choice(statement(rng, self.tests).asks)))
@@ -151,7 +151,7 @@ class Talk:
         self.turns += corpus.open_question(rng) if rng.random() < 0.2 else copying(rng, self.tests) if rng.random() < 0.3 else small_reply(rng)
 
 
-def talk(rng: random.Random, tests: bool = False, most: int = 12) -> list[Turn]:
+def talk(rng: random.Random, tests: bool = False, most: int = 14) -> list[Turn]:
     """Return a dialogue with a memory, without one, or with the memory of what is said in it."""
     made = Talk(rng, tests)
     if rng.random() < 0.75:
@@ -160,11 +160,11 @@ def talk(rng: random.Random, tests: bool = False, most: int = 12) -> list[Turn]:
         made.turns.append(("system", corpus.SYSTEM))
     for _ in range(rng.randint(3, most)):
         r = rng.random()
-        if r < 0.22 or (not made.known and r < 0.6):
+        if r < 0.14 or (not made.known and r < 0.6):
             made.tell()
-        elif r < 0.62 and made.known:
+        elif r < 0.66 and made.known:
             made.ask()
-        elif r < 0.88:
+        elif r < 0.92:
             made.ask_unknown()
         else:
             made.chat()
@@ -174,9 +174,9 @@ def talk(rng: random.Random, tests: bool = False, most: int = 12) -> list[Turn]:
 def dialogue(rng: random.Random) -> list[Turn]:
     """Return one training dialogue."""
     r = rng.random()
-    if r < 0.14:
+    if r < 0.09:
         return corpus.dialogue(rng)
-    if r < 0.21:
+    if r < 0.13:
         return tool_dialogue(rng, False)
     return talk(rng)
 

@@ -125,7 +125,7 @@ def statement(rng: random.Random, tests: bool = False, given: dict[str, str] | N
     r = rng.random()
     if r < 0.02:
         return rng.choice(_STANDING).statement(rng, {}, tests)
-    if r < 0.17:
+    if r < 0.12:
         one, two = (_single(rng, tests, given or {}) for _ in range(2))
         join = rng.choice(_JOINS)
         asks = one.asks + two.asks
