@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gguf
@@ -25,6 +25,9 @@ CHAT_TEMPLATE = (
     "{{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}{{ '}\\n</tool_call>' }}{% endfor %}"
     "{{ '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
+
+
+LOOKING = (2, 3)  # layers whose first head is taught, while training, to look at what an answer rests on
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,25 @@ class RMSNorm(nn.Module):
         return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
 
 
+@dataclass
+class Looks:
+    """Where the first head of some layers is to look: row, query place, and the span of keys, each of shape (n,); `losses` are filled in."""
+
+    rows: Tensor
+    queries: Tensor
+    first: Tensor
+    behind: Tensor
+    losses: list[Tensor] = field(default_factory=list)
+
+    def loss(self, q: Tensor, k: Tensor) -> Tensor:
+        """Return the mean of -log of the attention on the spans. q, k: (batch, time, head_dim), rotated."""
+        scores = torch.einsum("nd,ntd->nt", q[self.rows, self.queries], k[self.rows]) * q.shape[-1] ** -0.5
+        at = torch.arange(k.shape[1])[None]
+        scores = scores.masked_fill(at > self.queries[:, None], -torch.inf)
+        inside = (at >= self.first[:, None]) & (at < self.behind[:, None])
+        return (scores.logsumexp(-1) - scores.masked_fill(~inside, -torch.inf).logsumexp(-1)).mean()
+
+
 class Block(nn.Module):
     """Pre-norm attention with interleaved-pair RoPE (llama.cpp's NORM rope), then SwiGLU."""
 
@@ -61,11 +83,14 @@ class Block(nn.Module):
         self.gate, self.up = nn.Linear(s.dim, s.ffn, bias=False), nn.Linear(s.dim, s.ffn, bias=False)
         self.down = nn.Linear(s.ffn, s.dim, bias=False)
 
-    def forward(self, x: Tensor, cis: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cis: Tensor, looks: Looks | None = None) -> Tensor:
         b, t, d = x.shape
         h = self.attn_norm(x)
         q, k, v = (w(h).view(b, t, self.heads, -1).transpose(1, 2) for w in (self.q, self.k, self.v))
-        a = F.scaled_dot_product_attention(rotate(q, cis), rotate(k, cis), v, is_causal=True)
+        q, k = rotate(q, cis), rotate(k, cis)
+        if looks is not None:
+            looks.losses.append(looks.loss(q[:, 0], k[:, 0]))
+        a = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.o(a.transpose(1, 2).reshape(b, t, d))
         h = self.ffn_norm(x)
         return x + self.down(F.silu(self.gate(h)) * self.up(h))
@@ -92,11 +117,11 @@ class Nano(nn.Module):
             if p.dim() > 1:
                 nn.init.normal_(p, std=0.05 if p is not self.embed.weight else 0.02)
 
-    def hidden(self, ids: Tensor, positions: Tensor | None = None) -> Tensor:
+    def hidden(self, ids: Tensor, positions: Tensor | None = None, looks: Looks | None = None) -> Tensor:
         cis = self.cis[: ids.shape[1]][None, None] if positions is None else self.cis[positions][:, None]
         x = self.embed(ids)
-        for block in self.blocks:
-            x = block(x, cis)
+        for i, block in enumerate(self.blocks):
+            x = block(x, cis, looks if i in LOOKING else None)
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:

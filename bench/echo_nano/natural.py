@@ -14,6 +14,7 @@ from skills import SMALL, copying, small_reply, tool_dialogue
 from statements import TOPICS, Statement, about, lowered, near_miss, second_person, sentence, statement
 
 Turn = tuple[str, str]
+Evidence = dict[int, tuple[int, int, int] | None]  # answer's place -> (turn, first character, one behind the last) of what it repeats; None: declined
 UNKNOWN = "I do not know that yet. Tell me and I will remember it."
 _OPENERS = (
     "By the way, ", "Just so you know, ", "Oh, and ", "Well, ", "So, ", "Please remember that ", "Please note that ", "Remember: ", "Don't forget that ", "FYI, ",
@@ -66,13 +67,22 @@ class Talk:
 
     def __init__(self, rng: random.Random, tests: bool) -> None:
         self.rng, self.tests = rng, tests
-        self.known: list[tuple[Statement, str]] = []  # with how it is said back
+        self.known: list[tuple[Statement, str, str]] = []  # with how it is said back, and as it was written
         self.turns: list[Turn] = []
         self.asked: set[str] = set()
+        self.evidence: Evidence = {}
 
-    def holds(self, ask: str) -> str | None:
-        """Return how the answer to a question is said back; the last statement that answers it holds."""
-        return next((back for s, back in reversed(self.known) if ask in s.asks), None)
+    def holds(self, ask: str) -> tuple[str, str] | None:
+        """Return how the answer to a question is said back, and as it was written; the last statement that answers it holds."""
+        return next(((back, said) for s, back, said in reversed(self.known) if ask in s.asks), None)
+
+    def place(self, said: str) -> tuple[int, int, int] | None:
+        """Return the turn and the characters in which a statement was last written."""
+        for i in range(len(self.turns) - 1, -1, -1):
+            role, text = self.turns[i]
+            if role != "assistant" and (at := text.rfind(said)) >= 0:
+                return i, at, at + len(said)
+        return None
 
     def line(self) -> str:
         """Add a statement to what is known and return what the user wrote."""
@@ -82,7 +92,7 @@ class Talk:
             given = {k: v for k, v in rng.choice(self.known)[0].slots if k == "rel"}
         s = statement(rng, self.tests, given)
         said, back = worded(rng, s)
-        self.known.append((s, back))
+        self.known.append((s, back, said.rstrip(".!")))
         return said
 
     def revised(self) -> str | None:
@@ -94,8 +104,9 @@ class Talk:
         s = TOPICS[old.topic].statement(self.rng, keys, self.tests)
         back = second_person(s.said)
         opener = self.rng.choice(_AGAIN) if self.rng.random() < 0.5 else ""
-        self.known.append((s, back))
-        return sentence(opener + (lowered(s.said) if opener else s.said))
+        said = sentence(opener + (lowered(s.said) if opener else s.said))
+        self.known.append((s, back, said.rstrip(".!")))
+        return said
 
     def memory(self) -> str:
         """Return a system turn with a memory of one to eight lines."""
@@ -131,11 +142,15 @@ class Talk:
 
     def ask(self) -> None:
         """The user asks for something that was told."""
-        fresh = [a for s, _ in self.known for a in self.rng.sample(s.asks, min(2, len(s.asks))) if a not in self.asked]
+        fresh = [a for s, *_ in self.known for a in self.rng.sample(s.asks, min(2, len(s.asks))) if a not in self.asked]
         if fresh:
             ask = self.rng.choice(fresh)
             self.asked.add(ask)
-            self.turns += [("user", question(self.rng, ask)), ("assistant", sentence(self.holds(ask) or ""))]
+            back, said = self.holds(ask) or ("", "")
+            where = self.place(said)
+            self.turns += [("user", question(self.rng, ask)), ("assistant", sentence(back))]
+            if where:
+                self.evidence[len(self.turns) - 1] = where
 
     def ask_unknown(self) -> None:
         """The user asks for something that was not told, more often than not close to something that was."""
@@ -144,6 +159,7 @@ class Talk:
         asks = [a for a in asks if self.holds(a) is None]
         if asks:
             self.turns += [("user", question(rng, rng.choice(asks))), ("assistant", UNKNOWN)]
+            self.evidence[len(self.turns) - 1] = None
 
     def chat(self) -> None:
         """The user says or asks something that no memory bears on."""
@@ -151,8 +167,8 @@ class Talk:
         self.turns += corpus.open_question(rng) if rng.random() < 0.2 else copying(rng, self.tests) if rng.random() < 0.3 else small_reply(rng)
 
 
-def talk(rng: random.Random, tests: bool = False, most: int = 14) -> list[Turn]:
-    """Return a dialogue with a memory, without one, or with the memory of what is said in it."""
+def talk(rng: random.Random, tests: bool = False, most: int = 14) -> tuple[list[Turn], Evidence]:
+    """Return a dialogue with a memory, without one, or with the memory of what is said in it, and what its answers rest on."""
     made = Talk(rng, tests)
     if rng.random() < 0.75:
         made.turns.append(("system", made.memory()))
@@ -168,20 +184,20 @@ def talk(rng: random.Random, tests: bool = False, most: int = 14) -> list[Turn]:
             made.ask_unknown()
         else:
             made.chat()
-    return made.turns
+    return made.turns, made.evidence
 
 
-def dialogue(rng: random.Random) -> list[Turn]:
-    """Return one training dialogue."""
+def dialogue(rng: random.Random) -> tuple[list[Turn], Evidence]:
+    """Return one training dialogue, and what its answers rest on where that is known."""
     r = rng.random()
     if r < 0.09:
-        return corpus.dialogue(rng)
+        return corpus.dialogue(rng), {}
     if r < 0.13:
-        return tool_dialogue(rng, False)
+        return tool_dialogue(rng, False), {}
     return talk(rng)
 
 
 if __name__ == "__main__":
     some = random.Random()
     for _ in range(12):
-        print(corpus.render(dialogue(some)))
+        print(corpus.render(dialogue(some)[0]))
