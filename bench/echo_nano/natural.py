@@ -8,13 +8,26 @@ be learned is to find a sentence and to copy it. `dialogue` mixes these with the
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 import corpus
 from skills import SMALL, copying, small_reply, tool_dialogue
 from statements import TOPICS, Statement, about, lowered, near_miss, second_person, sentence, statement
 
 Turn = tuple[str, str]
-Evidence = dict[int, tuple[int, int, int] | None]  # answer's place -> (turn, first character, one behind the last) of what it repeats; None: declined
+
+
+class Dialogue(NamedTuple):
+    """The turns, and by the place of an answer what it rests on: (turn, first character, one behind the last), or None where it declines.
+
+    A drill asks many questions, and only the beginnings of its answers are learned.
+    """
+
+    turns: list[Turn]
+    evidence: dict[int, tuple[int, int, int] | None] = {}
+    drill: bool = False
+
+
 UNKNOWN = "I do not know that yet. Tell me and I will remember it."
 _OPENERS = (
     "By the way, ", "Just so you know, ", "Oh, and ", "Well, ", "So, ", "Please remember that ", "Please note that ", "Remember: ", "Don't forget that ", "FYI, ",
@@ -70,7 +83,7 @@ class Talk:
         self.known: list[tuple[Statement, str, str]] = []  # with how it is said back, and as it was written
         self.turns: list[Turn] = []
         self.asked: set[str] = set()
-        self.evidence: Evidence = {}
+        self.evidence: dict[int, tuple[int, int, int] | None] = {}
 
     def holds(self, ask: str) -> tuple[str, str] | None:
         """Return how the answer to a question is said back, and as it was written; the last statement that answers it holds."""
@@ -167,16 +180,18 @@ class Talk:
         self.turns += corpus.open_question(rng) if rng.random() < 0.2 else copying(rng, self.tests) if rng.random() < 0.3 else small_reply(rng)
 
 
-def talk(rng: random.Random, tests: bool = False, most: int = 14) -> tuple[list[Turn], Evidence]:
-    """Return a dialogue with a memory, without one, or with the memory of what is said in it, and what its answers rest on."""
+def talk(rng: random.Random, tests: bool = False, most: int = 14, drill: bool = False) -> Dialogue:
+    """Return a dialogue with a memory, without one, or with the memory of what is said in it."""
     made = Talk(rng, tests)
-    if rng.random() < 0.75:
+    if drill or rng.random() < 0.75:
         made.turns.append(("system", made.memory()))
     elif rng.random() < 0.5:
         made.turns.append(("system", corpus.SYSTEM))
-    for _ in range(rng.randint(3, most)):
+    for _ in range(rng.randint(6, 24) if drill else rng.randint(3, most)):
         r = rng.random()
-        if r < 0.14 or (not made.known and r < 0.6):
+        if drill and made.known:
+            made.ask() if r < 0.62 else made.ask_unknown()
+        elif r < 0.14 or (not made.known and r < 0.6):
             made.tell()
         elif r < 0.66 and made.known:
             made.ask()
@@ -184,20 +199,20 @@ def talk(rng: random.Random, tests: bool = False, most: int = 14) -> tuple[list[
             made.ask_unknown()
         else:
             made.chat()
-    return made.turns, made.evidence
+    return Dialogue(made.turns, made.evidence, drill)
 
 
-def dialogue(rng: random.Random) -> tuple[list[Turn], Evidence]:
-    """Return one training dialogue, and what its answers rest on where that is known."""
+def dialogue(rng: random.Random) -> Dialogue:
+    """Return one training dialogue."""
     r = rng.random()
     if r < 0.09:
-        return corpus.dialogue(rng), {}
+        return Dialogue(corpus.dialogue(rng))
     if r < 0.13:
-        return tool_dialogue(rng, False), {}
-    return talk(rng)
+        return Dialogue(tool_dialogue(rng, False))
+    return talk(rng, drill=r < 0.75)
 
 
 if __name__ == "__main__":
     some = random.Random()
     for _ in range(12):
-        print(corpus.render(dialogue(some)[0]))
+        print(corpus.render(dialogue(some).turns))
