@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from words import kept_back
+from bench.echo_nano.words import kept_back
 
 _KINDS = """nut|nuts: walnuts, peanuts, almonds, hazelnuts, pistachios, pecans, chestnuts, macadamias
 fruit|fruits: apples, pears, cherries, plums, bananas, grapes, peaches, apricots, melons, strawberries, raspberries, oranges, lemons, figs, kiwis, mangoes, pineapple

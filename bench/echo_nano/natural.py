@@ -8,11 +8,14 @@ be learned is to find a sentence and to copy it. `dialogue` mixes these with the
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-import corpus
-from skills import SMALL, copying, small_reply, tool_dialogue
-from statements import TOPICS, Statement, about, lowered, near_miss, second_person, sentence, statement
+from bench.echo_nano import corpus
+from bench.echo_nano.skills import SMALL, copying, small_reply, tool_dialogue
+from bench.echo_nano.statements import TOPICS, Statement, about, lowered, near_miss, second_person, sentence, statement
+from bench.echo_nano.talks import TALKS
 
 Turn = tuple[str, str]
 
@@ -24,10 +27,16 @@ class Dialogue(NamedTuple):
     """
 
     turns: list[Turn]
-    evidence: dict[int, tuple[int, int, int] | None] = {}
+    evidence: Mapping[int, tuple[int, int, int] | None] = MappingProxyType({})
     drill: bool = False
 
 
+def plain(ask: str) -> str:
+    """Return a question in the form in which two are compared: small, without mark and contraction."""
+    return ask.lower().rstrip("?").replace("what's", "what is").replace("who's", "who is").replace("where's", "where is")
+
+
+_KEPT = frozenset(plain(ask) for talk in TALKS.values() for ask in (*(ask for ask, _, _ in talk.asks), *talk.unknown))  # not asked in training
 UNKNOWN = "I do not know that yet. Tell me and I will remember it."
 _OPENERS = (
     "By the way, ", "Just so you know, ", "Oh, and ", "Well, ", "So, ", "Please remember that ", "Please note that ", "Remember: ", "Don't forget that ", "FYI, ",
@@ -128,7 +137,8 @@ class Talk:
         for _ in range(rng.choice((1, 2, 3, 4, 5, 6, 7, 8, 8))):
             r = rng.random()
             if r < 0.06:
-                lines.append(rng.choice(SMALL)[0] if rng.random() < 0.5 else question(rng, rng.choice(statement(rng, self.tests).asks)))
+                asks = [a for a in statement(rng, self.tests).asks if plain(a) not in _KEPT]
+                lines.append(question(rng, rng.choice(asks)) if asks and rng.random() < 0.5 else rng.choice(SMALL)[0])
             elif r < 0.16 and self.known and (said := self.revised()):
                 lines.append(said)
             elif r < 0.24:
@@ -155,7 +165,7 @@ class Talk:
 
     def ask(self) -> None:
         """The user asks for something that was told."""
-        fresh = [a for s, *_ in self.known for a in self.rng.sample(s.asks, min(2, len(s.asks))) if a not in self.asked]
+        fresh = [a for s, *_ in self.known for a in self.rng.sample(s.asks, min(2, len(s.asks))) if a not in self.asked and plain(a) not in _KEPT]
         if fresh:
             ask = self.rng.choice(fresh)
             self.asked.add(ask)
@@ -169,7 +179,7 @@ class Talk:
         """The user asks for something that was not told, more often than not close to something that was."""
         rng = self.rng
         asks = near_miss(rng, rng.choice(self.known)[0], self.tests) if self.known and rng.random() < 0.65 else [about(rng, "I", self.tests)] if rng.random() < 0.5 else list(statement(rng, self.tests).asks)
-        asks = [a for a in asks if self.holds(a) is None]
+        asks = [a for a in asks if self.holds(a) is None and plain(a) not in _KEPT]
         if asks:
             self.turns += [("user", question(rng, rng.choice(asks))), ("assistant", UNKNOWN)]
             self.evidence[len(self.turns) - 1] = None

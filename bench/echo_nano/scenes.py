@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from words import draw, made_up
+from bench.echo_nano.words import draw, made_up
 
 # base, past, what may be its object, the prepositions of its place and of its person
 _VERBS = """buy bought item at from|sell sold item at to|find found item at with|lose lost item at with|repair repaired item in with|paint painted item in with|
@@ -153,7 +153,7 @@ def scene(rng: random.Random, given: dict[str, str], tests: bool) -> Scene:
     order = [place] * parts["place"] + [f"{by} {other}"] * parts["other"]
     rng.shuffle(order)
     front = parts["when"] and rng.random() < 0.35
-    middle = subject if not front or re.match(r"I$|[A-Z]\w*'?s? ?", subject) and not subject.startswith(("My", "We", "The")) else subject[:1].lower() + subject[1:]
+    middle = subject[:1].lower() + subject[1:] if front and subject.startswith(("My", "We", "The")) else subject
     said = " ".join([middle, verb, said_thing, *order, *([when] if parts["when"] and not front else []), *([reason] if parts["reason"] else [])])
     if front:
         said = f"{when[:1].upper() + when[1:]}{rng.choice((' ', ', '))}{said}"

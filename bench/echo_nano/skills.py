@@ -6,8 +6,8 @@ import json
 import random
 from typing import Any
 
-import corpus
-from words import draw, made_up
+from bench.echo_nano import corpus
+from bench.echo_nano.words import draw, made_up
 
 Turn = tuple[str, str]
 SMALL = (

@@ -6,10 +6,10 @@ import random
 import re
 from dataclasses import dataclass
 
-from kinds import about_kinds, reworded
-from scenes import VERBS, missed, scene
-from topics import LINES, STANDING
-from words import CLOSED, draw
+from bench.echo_nano.kinds import about_kinds, reworded
+from bench.echo_nano.scenes import VERBS, missed, scene
+from bench.echo_nano.topics import LINES, STANDING
+from bench.echo_nano.words import CLOSED, draw
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+?)(\d?)\}")
@@ -67,9 +67,9 @@ class Topic:
         needs = {m[1] + m[2] for m in _SLOT.finditer(said)}
         slots = {s: given.get(s) or draw(rng, s.rstrip("0123456789"), tests) for s in sorted(needs)}
         filled = [_filled(_NEEDS.sub("", q), slots) for q in asks if _needs(q) <= needs]
-        if both_of := re.search(r"[Mm]y ([a-z -]+?) ([A-Z][a-z]+)\b", _filled(said, slots)):
-            if both_of[1] in RELATIONS:
-                filled += [f"What is my {both_of[1]}'s name", f"What is my {both_of[1]} called", f"Who is {both_of[2]}", f"Who is my {both_of[1]}"]
+        both_of = re.search(r"[Mm]y ([a-z -]+?) ([A-Z][a-z]+)\b", _filled(said, slots))
+        if both_of and both_of[1] in RELATIONS:
+            filled += [f"What is my {both_of[1]}'s name", f"What is my {both_of[1]} called", f"Who is {both_of[2]}", f"Who is my {both_of[1]}"]
         asks = tuple(filled)
         said = _filled(said, slots)
         return Statement(self.number, said[:1].upper() + said[1:], asks, tuple(slots.items()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import zlib
 
-import corpus
+from bench.echo_nano import corpus
 
 CLOSED = {
     "rel": "sister|brother|mother|father|mum|dad|wife|husband|daughter|son|aunt|uncle|cousin|niece|nephew|grandmother|grandfather|grandma|boss|"
