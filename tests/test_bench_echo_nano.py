@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -56,7 +57,8 @@ def test_an_answer_rests_on_what_was_said_or_declines() -> None:
             answers += 1
             assert turn < place
             said = turns[turn][1][first:behind]
-            assert set(second_person(said).lower().split()) >= set(answer.lower().rstrip(".").split()) - {"you", "your", "are", "have", "were", "said:"}
+            own = {"you", "your", "are", "have", "were", "said:"}
+            assert set(second_person(said).lower().split()) >= set(answer.lower().rstrip(".").split()) - own
     assert answers > declined > 300
 
 
@@ -87,7 +89,7 @@ def test_a_call_has_the_words_of_its_request() -> None:
     calls = 0
     for _ in range(200):
         turns = skills.tool_dialogue(rng, tests=False)
-        for (_, asked), (role, answer) in zip(turns, turns[1:], strict=False):
+        for (_, asked), (role, answer) in pairwise(turns):
             if role == "assistant" and answer.startswith("<tool_call>"):
                 calls += 1
                 arguments = answer.split('"arguments": ')[1].removesuffix("}\n</tool_call>")
