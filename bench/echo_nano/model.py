@@ -42,7 +42,7 @@ class Shape:
     layers: int = 6
     heads: int = 4
     ffn: int = 384
-    context: int = 2048
+    context: int = 4096
     rope_base: float = 10000.0
     eps: float = 1e-5
 
