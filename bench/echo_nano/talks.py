@@ -1,6 +1,6 @@
 """Talks written by hand, kept from training: what a person says to an assistant, what they ask later, and what they never said.
 
-A question names the sentences that answer it (numbers from 0) and the words a right answer has; "a|b" is either of two.
+A question names the sentences that answer it (numbers from 0) and the words a right answer has; "a|b" is either of two. The file is long since it is data.
 """
 
 from __future__ import annotations
@@ -416,5 +416,6 @@ KITCHEN = Talk(
     ),
 )
 
-# The topics of training were still widened when the first three were known; the last two were written after that, and looked at once, at the end.
+# The topics of training were still widened when the first three were known; the last two were written after that, and only
+# their totals were looked at.
 TALKS = {"moving": MOVING, "cyclist": CYCLIST, "student": STUDENT, "retired": RETIRED, "kitchen": KITCHEN}
