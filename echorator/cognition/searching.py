@@ -124,7 +124,8 @@ class Searching:
 def _weights_of(opened: OpenNamespace, words: list[str]) -> npt.NDArray[np.float32]:
     """Return the weight of each token of a query, which is a part of one of `words`: a word's tokens share its inverse frequency."""
     parts = Counter(words)
-    return opened.index.idf(ids_of(words)) / np.array([parts[word] for word in words], np.float32)
+    shares: npt.NDArray[np.float32] = opened.index.idf(ids_of(words)) / np.array([parts[word] for word in words], np.float32)
+    return shares
 
 
 def _evidence_of(weights: Weights, trust: float, tokens: int) -> float:
