@@ -18,7 +18,7 @@ from echorator.cognition.recall.form import asks_for_time, asks_nothing, named_i
 from echorator.cognition.recall.indexing import session_hash, speaker_hash
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.observations import credited
-from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, judged
+from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, heard, judged
 from echorator.cognition.settings import CognitionSettings, Weights
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.store import Store
@@ -88,14 +88,16 @@ class Searching:
             fits = fit_of(cosines, coverages, scores / _evidence_of(weights, self._trust, len(query.tokens[0])))
             confidences = opened.curve.confidence(fits)
             found = [
-                Recalled(
-                    by_id[label],
-                    float(scores[i]),
-                    signals[i],
-                    float(cosines[i]),
-                    float(coverages[i]),
-                    float(confidences[i]),
-                    fit=float(fits[i]),
+                heard(
+                    Recalled(
+                        by_id[label],
+                        float(scores[i]),
+                        signals[i],
+                        float(cosines[i]),
+                        float(coverages[i]),
+                        float(confidences[i]),
+                        fit=float(fits[i]),
+                    )
                 )
                 for i, label in enumerate(labels.tolist())
                 if label in by_id
@@ -118,14 +120,16 @@ class Searching:
             found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
             at_s = now_s if asked.as_of_s is None else asked.as_of_s
             found = [judged(r, topic, weight, at_s) for r in found]
-        return sorted(found, key=lambda r: -r.score)[: asked.k]
+        # What states the fact comes first, the newest before the others: where two values stand, the later one is more likely to hold.
+        return sorted(found, key=lambda r: (-r.fact, -r.memory.said_s if r.fact else -r.score, -r.score))[: asked.k]
 
 
 def _weights_of(opened: OpenNamespace, words: list[str]) -> npt.NDArray[np.float32]:
     """Return the weight of each token of a query, which is a part of one of `words`: a word's tokens share its inverse frequency."""
     parts = Counter(words)
-    shares: npt.NDArray[np.float32] = opened.index.idf(ids_of(words)) / np.array([parts[word] for word in words], np.float32)
-    return shares
+    shares = np.array([parts[word] for word in words], np.float32)
+    weights: npt.NDArray[np.float32] = opened.index.idf(ids_of(words)) / shares
+    return weights
 
 
 def _evidence_of(weights: Weights, trust: float, tokens: int) -> float:

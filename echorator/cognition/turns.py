@@ -115,7 +115,7 @@ class Turns:
         session = await self._cognition.session(opened, owner.session)
         asked = Asked(query, CANDIDATES, now_s=now_s, mood=decayed(session.mood, now_s - session.mood_s, settings.mood_half_life_s))
         answer = await self._cognition.recall_in(opened, asked)
-        least = settings.min_confidence if bounds.min_confidence is None else bounds.min_confidence
+        least = max(settings.min_confidence, wording_of(model).min_confidence) if bounds.min_confidence is None else bounds.min_confidence
         with self._cognition.stages.timed("context"):
             least = max(least, CHATTING) if only_chats(query) else least
             fitting = [r for r in answer.memories if r.confidence >= least]

@@ -50,9 +50,12 @@ class Wording:
     foot: str
     max_memories: int
     system: str = ""  # the system turn where the conversation has none
+    min_confidence: float = 0.0  # a small model is misled by what is not relevant, so that its block has sure memories only
 
 
-PLAIN = Wording(("echo-nano*",), True, "\nMemory:\n", "\nMemory:\n", "- {text}", "", 4, "You are Echo, a helpful assistant with a memory.")
+PLAIN = Wording(
+    ("echo-nano*",), True, "\nMemory:\n", "\nMemory:\n", "- {text}", "", 4, "You are Echo, a helpful assistant with a memory.", 0.2
+)
 DATED = Wording(
     ("*",),
     False,

@@ -63,8 +63,10 @@ def asks(text: str) -> float:
 
 def asks_nothing(query: str) -> bool:
     """Return whether a query tells something, as a turn of a talk does, and neither asks nor orders; a few words alone are a query."""
+    if len(query) > _LONGEST_READ:  # its question is at the beginning or at the end
+        query = f"{query[: _LONGEST_READ // 2]}\n{query[-_LONGEST_READ // 2 :]}"
     return len(_WORD.findall(query)) >= _FEWEST_TELLING and not any(
-        _marked(s) or _ASKING.match(s) or _ORDERING.match(s) for s in sentences(query[:_LONGEST_READ])
+        _marked(s) or _ASKING.match(s) or _ORDERING.match(s) for s in sentences(query)
     )
 
 

@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Filter, Memory, Vector
-from echorator.cognition.reading.values import Claim, Topic
+from echorator.cognition.reading.values import Act, Claim, Topic
 from echorator.cognition.recall.affect import Affect
 from echorator.cognition.settings import Weights
 from echorator.errors import InvalidRequestError
 
 EVERYTHING = Filter()
 SURE = 0.97  # least confidence in a memory that states the fact asked for
+TELLS_NOTHING, TELLS_LITTLE = 0.02, 0.5  # factors of the confidence in a short and in a longer memory that only asks
+SHORT_WORDS, SHORT_CHARS = 8, 40  # a longer question often tells something of its asker
 UNSURE = 0.1  # factor of the confidence in a memory that states another fact
 NO_SIGNALS = np.zeros(len(SIGNALS), np.float32)
 NEUTRAL = Affect()
@@ -67,6 +69,15 @@ class Asked:
     embedding: Vector | None = None
     now_s: float | None = None
     mood: Affect = NEUTRAL
+
+
+def heard(recalled: Recalled) -> Recalled:
+    """Return the memory with less confidence where it only asks, orders or chats: hardly any for a short one, for it tells nothing."""
+    memory = recalled.memory
+    if memory.facts or memory.pinned or memory.act not in (Act.ASKS, Act.ORDERS, Act.CHATS):
+        return recalled
+    short = len(memory.text.split()) < SHORT_WORDS and len(memory.text) < SHORT_CHARS
+    return replace(recalled, confidence=recalled.confidence * (TELLS_NOTHING if short else TELLS_LITTLE))
 
 
 def judged(recalled: Recalled, topic: Topic, weight: float, at_s: float) -> Recalled:

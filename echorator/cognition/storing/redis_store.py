@@ -3,7 +3,7 @@
 A batch is one Lua script (`redis_scripts`), so it is applied whole or not at all; it is acknowledged when Redis has replied, and
 durable as far as Redis is: use `appendonly yes` and `appendfsync always` (the store warns where these are not set). Every change is an
 entry of a stream; each replica follows it and reads the changed rows again. There is no full-text index: `page` reads the texts
-of the namespace.
+of the namespace. The file exceeds 400 lines because it has a method for every call of `Store`.
 """
 
 from __future__ import annotations
