@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from echorator.cognition.reading.acts import act_of
 from echorator.cognition.reading.sentences import sentences
+from echorator.cognition.reading.values import Act
 from echorator.cognition.text import plain
 
 QUESTION_MARKS = "?\uff1f\u061f\u037e"
@@ -66,6 +68,12 @@ def asks_nothing(query: str) -> bool:
     return len(_WORD.findall(query)) >= _FEWEST_TELLING and not any(
         _marked(s) or _ASKING.match(s) or _ORDERING.match(s) for s in sentences(query)
     )
+
+
+def only_chats(query: str) -> bool:
+    """Return whether a query is small talk and nothing else."""
+    found = sentences(query[:_LONGEST_READ])
+    return bool(found) and all(act_of(sentence) is Act.CHATS for sentence in found)
 
 
 def dated(text: str) -> bool:
