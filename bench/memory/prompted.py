@@ -24,11 +24,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.memory.kept_vectors import KeptVectors
 from bench.memory.natural import ASKED, SAID, SMALL_TALK
 from bench.memory.retrieval import CATEGORIES, remember
 from echorator._native.recall_index import RecallIndex
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders.embedder import Embedded, Embedder, Signs, Vectors
+from echorator.cognition.embedders.embedder import Embedder
 from echorator.cognition.experiences import Experiences, Turn
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.context import Message
@@ -43,47 +44,6 @@ from echorator.host.opened_memory import embedder_of
 KS = (5, 10, 25)
 DEEPEST = 100  # memories of a recall, of which the first `k` distinct turns count
 WEEK_S = 7 * 86_400.0
-
-
-class KeptVectors:
-    """An embedder that reads from a file what an earlier run embedded, so that only recall is computed again."""
-
-    def __init__(self, embedder: Embedder, path: Path) -> None:
-        """Read `path` where it exists; `close` writes it."""
-        self._embedder, self._path = embedder, path
-        self.name, self.dimension, self.trust = embedder.name, embedder.dimension, embedder.trust
-        self._known: dict[str, tuple[Vectors, Signs, list[str]]] = {}
-        self._fresh = False
-        if path.exists():
-            with np.load(path) as kept:
-                words, signs = json.loads(kept["words"].tobytes()), np.split(kept["signs"], kept["ends"][:-1])
-                rows = zip(kept["vectors"], signs, words.values(), strict=True)
-                self._known = dict(zip(words, rows, strict=True))
-
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        return (await self.read(texts)).vectors
-
-    async def read(self, texts: Sequence[str]) -> Embedded:
-        missing = list(dict.fromkeys(text for text in texts if text not in self._known))
-        if missing:
-            self._fresh = True
-            made = await self._embedder.read(missing)
-            self._known.update(zip(missing, zip(made.vectors, made.tokens, made.words, strict=True), strict=True))
-        rows = [self._known[text] for text in texts]
-        vectors = np.stack([v for v, _, _ in rows]) if rows else np.zeros((0, self.dimension), np.float32)
-        return Embedded(vectors, [signs for _, signs, _ in rows], [words for _, _, words in rows])
-
-    async def close(self) -> None:
-        if self._fresh:
-            vectors, signs, words = zip(*self._known.values(), strict=True)
-            np.savez(
-                self._path,
-                words=np.frombuffer(json.dumps(dict(zip(self._known, words, strict=True))).encode(), np.uint8),
-                vectors=np.stack(vectors),
-                signs=np.concatenate(signs),
-                ends=np.cumsum([len(rows) for rows in signs]),
-            )
-        await self._embedder.close()
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from bench.memory.kept_vectors import KeptVectors
 from bench.memory.labelled import HALVES, SETS, load, of_half, sentences_of, turn_texts
 from bench.memory.matching import (
     auroc,
@@ -30,7 +29,6 @@ from bench.memory.matching import (
     values_match,
 )
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders.embedder import Embedded, Embedder, Vectors
 from echorator.cognition.experiences import Experiences, Turn
 from echorator.cognition.learning.adopting import Archive
 from echorator.cognition.memory import Lifecycle, Memory
@@ -44,30 +42,6 @@ from echorator.host.opened_memory import embedder_of
 BEGIN_S = 1_772_438_400.0  # 2 March 2026, 8 o'clock UTC: when the first turn of each user is told
 TURN_S, DAY_S = 60.0, 86_400.0
 BARS = {"talks": {"hashed": 22 / 26, "minilm": 24 / 26}, "languages": {"hashed": 14 / 20, "minilm": 18 / 20}}
-
-
-class KeptVectors:
-    """An embedder that embeds each text once; the sets tell the same texts to many users."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self.name, self.dimension, self.trust = embedder.name, embedder.dimension, embedder.trust
-        self._kept: dict[str, Any] = {}
-
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        return (await self.read(texts)).vectors
-
-    async def read(self, texts: Sequence[str]) -> Embedded:
-        new = [t for t in dict.fromkeys(texts) if t not in self._kept]
-        if new:
-            made = await self._embedder.read(new)
-            self._kept |= dict(zip(new, zip(made.vectors, made.tokens, made.words, strict=True), strict=True))
-        kept = [self._kept[t] for t in texts]
-        vectors = np.array([k[0] for k in kept], np.float32).reshape(len(texts), self.dimension)
-        return Embedded(vectors, [k[1] for k in kept], [k[2] for k in kept])
-
-    async def close(self) -> None:
-        await self._embedder.close()
 
 
 @dataclass

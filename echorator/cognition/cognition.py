@@ -27,6 +27,7 @@ from echorator.cognition.reading.standing import stands
 from echorator.cognition.reading.values import Fact, Topic
 from echorator.cognition.recall.affect import affect_of
 from echorator.cognition.recall.coherence import decide, topics_of
+from echorator.cognition.recall.confidence import SAMPLES
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Answer, Asked, Owner, unit
 from echorator.cognition.recall.session import SessionState
@@ -89,7 +90,7 @@ class Cognition:
                 opened.sessions.pop(name.removeprefix("session:"), None)
             if "goals" in documents:
                 await asyncio.to_thread(opened.load_goals)
-            if "calibration" in documents:
+            if SAMPLES in documents:
                 await asyncio.to_thread(opened.load_curve)
 
     async def close(self) -> None:

@@ -19,7 +19,7 @@ from echorator.cognition.recall.indexing import session_hash, speaker_hash
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.observations import credited
 from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, heard, judged
-from echorator.cognition.settings import CognitionSettings
+from echorator.cognition.settings import CognitionSettings, Weights
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.store import Store
 from echorator.cognition.text import ids_of, query_ids
@@ -62,7 +62,7 @@ class Searching:
             weights = asked.weights or self._settings.weights
             if vector.any() and asks_nothing(asked.query):
                 weights = weights.by_meaning()
-            labels, scores, signals, cosines, coverages, likenesses = opened.index.search(
+            labels, scores, signals, cosines, coverages, _ = opened.index.search(
                 vector if vector.any() else None,
                 query_ids(asked.query),
                 weights=weights.array(self._trust),
@@ -87,7 +87,8 @@ class Searching:
                 token_weights=_weights_of(opened, query.words[0]),
             )
             by_id = {m.id: m for m in self._store.memories(opened.namespace, labels.tolist())}
-            confidences = opened.curve.confidence(fit_of(cosines, coverages))
+            fits = fit_of(cosines, coverages, scores / _evidence_of(weights, self._trust, len(query.tokens[0])))
+            confidences = opened.curve.confidence(fits)
             found = [
                 heard(
                     Recalled(
@@ -97,7 +98,7 @@ class Searching:
                         float(cosines[i]),
                         float(coverages[i]),
                         float(confidences[i]),
-                        likeness=float(likenesses[i]),
+                        fit=float(fits[i]),
                     )
                 )
                 for i, label in enumerate(labels.tolist())
@@ -131,3 +132,9 @@ def _weights_of(opened: OpenNamespace, words: list[str]) -> npt.NDArray[np.float
     shares = np.array([parts[word] for word in words], np.float32)
     weights: npt.NDArray[np.float32] = opened.index.idf(ids_of(words)) / shares
     return weights
+
+
+def _evidence_of(weights: Weights, trust: float, tokens: int) -> float:
+    """Return the score of a memory that is one standard deviation above the mean by each signal that finds memories."""
+    sum_ = weights.dense * trust + weights.lexical + (weights.tokens if tokens else 0.0)
+    return sum_ or 1.0

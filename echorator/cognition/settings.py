@@ -100,9 +100,9 @@ class CognitionSettings:
     forgetting: Forgetting = field(default_factory=Forgetting)  # limits at which memories are archived and purged
     pool: int = 128  # candidates of the dense and of the lexical signal each
     budget_tokens: int = 1024  # tokens of all memories in a prompt, unless the request sets them
-    max_memories: int = 12  # memories in one block
-    min_confidence: float = 0.02  # least confidence of a memory that is put into a context
-    diversity: float = 0.3  # of maximal marginal relevance; 0 looks at relevance only
+    max_memories: int = 40  # memories in one block
+    min_confidence: float = 0.0  # least confidence of a memory that is put into a context, besides what the budget admits
+    diversity: float = 0.3  # share of its worth that a memory loses where one like it was chosen; 0 looks at confidence only
     mood_half_life_s: float = 1800.0  # seconds until half of a mood is left
     mood_gain: float = 0.4  # share by which the mood moves towards a turn's affect
     working_memory: int = 7  # memories in the focus of a session (Miller's seven)

@@ -17,6 +17,7 @@ from echorator.errors import InvalidRequestError
 
 _WORD = re.compile(rf"[^\W_{UNSPACED}{HANGUL}]+")
 _BY_CHARACTERS = re.compile(f"[{UNSPACED}{HANGUL}]")
+_WRITE = 'write words, "a phrase" or prefix*'
 _stemmer = snowballstemmer.stemmer("porter")  # FTS5's
 
 
@@ -36,8 +37,10 @@ class TextQuery:
     def __init__(self, text: str) -> None:
         """Read the query. Raises InvalidRequestError where a quote is not closed or the text begins with a star."""
         parts = folded(text).split('"')
-        if len(parts) % 2 == 0 or parts[0].lstrip().startswith("*"):
-            raise InvalidRequestError('text: a quote is not closed, or there is no word; write words, "a phrase" or prefix*')
+        if parts[0].lstrip().startswith("*"):
+            raise InvalidRequestError(f"text: a search begins with a word; {_WRITE}")
+        if len(parts) % 2 == 0:
+            raise InvalidRequestError(f"text: a quote is not closed; {_WRITE}")
         quoted, bare = parts[1::2], " ".join(parts[::2]).split()
         said = [*quoted, *(word for word in bare if not word.endswith("*"))]
         self._pieces = [part.strip() for part in (*quoted, *(word.rstrip("*") for word in bare)) if _BY_CHARACTERS.search(part)]

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from echorator.cognition.reading.acts import act_of
 from echorator.cognition.reading.sentences import sentences
+from echorator.cognition.reading.values import Act
 from echorator.cognition.text import plain
 
 QUESTION_MARKS = "?\uff1f\u061f\u037e"
@@ -61,9 +63,17 @@ def asks(text: str) -> float:
 
 def asks_nothing(query: str) -> bool:
     """Return whether a query tells something, as a turn of a talk does, and neither asks nor orders; a few words alone are a query."""
+    if len(query) > _LONGEST_READ:  # its question is at the beginning or at the end
+        query = f"{query[: _LONGEST_READ // 2]}\n{query[-_LONGEST_READ // 2 :]}"
     return len(_WORD.findall(query)) >= _FEWEST_TELLING and not any(
-        _marked(s) or _ASKING.match(s) or _ORDERING.match(s) for s in sentences(query[:_LONGEST_READ])
+        _marked(s) or _ASKING.match(s) or _ORDERING.match(s) for s in sentences(query)
     )
+
+
+def only_chats(query: str) -> bool:
+    """Return whether a query is small talk and nothing else."""
+    found = sentences(query[:_LONGEST_READ])
+    return bool(found) and all(act_of(sentence) is Act.CHATS for sentence in found)
 
 
 def dated(text: str) -> bool:

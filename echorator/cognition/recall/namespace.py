@@ -19,7 +19,7 @@ import numpy as np
 
 from echorator._native.recall_index import RecallIndex
 from echorator.cognition.memory import Batch, Memory, Namespace, Patch, Vector
-from echorator.cognition.recall.confidence import DEFAULT_CURVE, fit
+from echorator.cognition.recall.confidence import DEFAULT_CURVE, SAMPLES, fit
 from echorator.cognition.recall.indexing import add_to_index, columns_of, reworded, speaker_hash
 from echorator.cognition.recall.observations import SOURCE as OBSERVATION
 from echorator.cognition.recall.prototypes import Patterns
@@ -120,7 +120,7 @@ class OpenNamespace:
 
     def load_curve(self) -> None:
         """Fit the confidence curve to stored feedback; where that is damaged or too little, `DEFAULT_CURVE` stays."""
-        body = self._store.document(self.namespace, "calibration")
+        body = self._store.document(self.namespace, SAMPLES)
         if body:
             try:
                 self._samples = [(float(score), bool(good)) for score, good in json.loads(body)]

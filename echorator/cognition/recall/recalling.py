@@ -11,7 +11,6 @@ from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Filter, Memory, Vector
 from echorator.cognition.reading.values import Act, Claim, Topic
 from echorator.cognition.recall.affect import Affect
-from echorator.cognition.recall.confidence import fit_of
 from echorator.cognition.settings import Weights
 from echorator.errors import InvalidRequestError
 
@@ -45,12 +44,7 @@ class Recalled:
     coverage: float
     confidence: float
     fact: float = 0.0  # part of the score for stating the fact asked for
-    likeness: float = -1.0  # of the query's tokens to those of the memory, 0..1; -1 where either has none
-
-    @property
-    def fit(self) -> float:
-        """Return how well the memory fits the question, 0..1, as `confidence.fit_of` defines it."""
-        return float(fit_of(self.similarity, self.coverage))
+    fit: float = 0.0  # how well it fits the question, 0..1, as `confidence.fit_of` defines it
 
 
 @dataclass(frozen=True, slots=True)

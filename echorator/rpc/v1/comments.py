@@ -14,7 +14,7 @@ COMMENTS = {
     'BuildContextRequest.budget_tokens': 'tokens of all memories together, 0..1048576 [1024]',
     'BuildContextRequest.max_memories': "0..1000 [by the model's wording]",
     'BuildContextRequest.messages': "the conversation, oldest first, with a user's message; 1..4096",
-    'BuildContextRequest.min_confidence': '0..1; leave out what is less sure to be relevant [0.2]',
+    'BuildContextRequest.min_confidence': '0..1; leave out what is less sure to be relevant [0]',
     'BuildContextRequest.model': 'Chooses the wording of the block and the tokenizer; at most 1024 characters. Where it is not served here tokens are estimated from the bytes, as more than most tokenizers need.',
     'BuildContextRequest.now_s': 'seconds since 1970 that count as now [now]',
     'BuildContextRequest.scope': 'whose memory',

@@ -42,30 +42,46 @@ def test_nothing_opens_a_turn_closes_a_block_or_leaves_its_line(text: str) -> No
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 50), st.floats(0, 10)), max_size=12),
+    st.lists(st.tuples(st.integers(1, 50), st.floats(0, 1), st.integers(0, 3)), max_size=12),
     st.integers(0, 200),
     st.integers(0, 8),
     st.floats(0, 1),
     st.integers(0, 99),
 )
 def test_packing_keeps_to_budget_and_limit(
-    candidates: list[tuple[int, float]], budget: int, limit: int, diversity: float, seed: int
+    candidates: list[tuple[int, float, int]], budget: int, limit: int, diversity: float, seed: int
 ) -> None:
     vectors = np.random.default_rng(seed).normal(size=(len(candidates), 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) if len(vectors) else 1
-    tokens, scores = [t for t, _ in candidates], [s for _, s in candidates]
-    taken = pack(tokens, scores, vectors, budget, limit, diversity)
+    tokens, gains, turns = [c[0] for c in candidates], [c[1] for c in candidates], [c[2] for c in candidates]
+    taken = pack(tokens, gains, vectors, turns, budget, limit, diversity)
     assert len(set(taken)) == len(taken) <= limit
     assert sum(tokens[i] for i in taken) <= budget
-    if diversity == 0 and taken:
-        assert [scores[i] for i in taken] == sorted((scores[i] for i in taken), reverse=True)
+    assert all(gains[i] > 0 for i in taken)
+    left = [i for i, gain in enumerate(gains) if gain > 0 and i not in taken]
+    if len(taken) < limit:
+        assert all(tokens[i] > budget - sum(tokens[j] for j in taken) for i in left), "what is left does not fit"
+    if diversity == 0 and len(set(turns)) == len(turns) and sum(tokens) <= budget:
+        assert [gains[i] for i in taken] == sorted((gains[i] for i in taken), reverse=True)
 
 
 def test_likeness_counts_against_a_candidate() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
-    assert pack([1, 1, 1], [3.0, 2.9, 2.0], vectors, 10, 2, 0.0) == [0, 1]
-    assert pack([1, 1, 1], [3.0, 2.9, 2.0], vectors, 10, 2, 0.5) == [0, 2]
-    assert pack([1], [0.0], vectors[:1], 10, 2, 0.5) == []
+    assert pack([1, 1, 1], [0.3, 0.29, 0.2], vectors, [1, 2, 3], 10, 2, 0.0) == [0, 1]
+    assert pack([1, 1, 1], [0.3, 0.29, 0.2], vectors, [1, 2, 3], 10, 2, 0.5) == [0, 2]
+    assert pack([1], [0.0], vectors[:1], [1], 10, 2, 0.5) == []
+
+
+def test_what_the_same_turn_has_told_counts_half() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    assert pack([1, 1, 1], [0.3, 0.29, 0.2], vectors, [1, 1, 2], 10, 2, 0.0) == [0, 2]
+    assert pack([1, 1, 1], [0.3, 0.29, 0.1], vectors, [1, 1, 2], 10, 2, 0.0) == [0, 1]
+
+
+def test_what_costs_much_counts_less_only_where_room_is_scarce() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    assert pack([90, 10, 10], [0.3, 0.2, 0.2], vectors, [1, 2, 3], 200, 2, 0.0) == [0, 1]
+    assert pack([90, 10, 10], [0.3, 0.2, 0.2], vectors, [1, 2, 3], 95, 2, 0.0) == [1, 2]
 
 
 def test_lines_are_dated_in_utc_and_name_their_speaker() -> None:

@@ -69,8 +69,8 @@ async def _write_until_killed(folder: Path, seed: int, pipe: int) -> None:
                 await cognition.forget(OWNER, [target])
                 tell(gone=target)
             else:
-                text = f"My number{seed}x{mine} is {mine}."
-                recorded = await api.experiences.record(OWNER, Turn(f"{text} Is it?", "Yes."))
+                text = f"My number{seed}x{mine} is {mine}. Is it?"
+                recorded = await api.experiences.record(OWNER, Turn(text, "Yes."))
                 tell(kept={recorded.memory_ids[0]: text})
 
     await asyncio.gather(*(one() for _ in range(4)))
