@@ -2,10 +2,14 @@
 //
 // Inputs are packed into batches of at most n_ubatch tokens (an encoder needs each input whole in one), each input a
 // sequence; llama.cpp pools them. Calls are serialised by a mutex. A model that says nothing of its pooling gets the mean.
+//
+// An embedder "per token" pools here instead, so that one pass gives the vectors of the tokens too: their signs, for late interaction
+// (token_signs.hpp).
 #pragma once
 
 #include <llama.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -20,14 +24,20 @@ namespace echorator {
 class Embedder {
 public:
     // `params` as `settled` made them, and with the threads of the caller.
-    Embedder(llama_model * model, llama_context_params params, Adapters adapters) {
+    Embedder(llama_model * model, llama_context_params params, Adapters adapters, bool per_token = false) : per_token_(per_token) {
         open(model, params);
         if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_NONE) {
             llama_free(context_);
             params.pooling_type = LLAMA_POOLING_TYPE_MEAN;
             open(model, params);
         }
-        if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_RANK) {
+        pooling_ = llama_pooling_type(context_);
+        if (per_token && pooling_ != LLAMA_POOLING_TYPE_RANK) {
+            llama_free(context_);
+            params.pooling_type = LLAMA_POOLING_TYPE_NONE;
+            open(model, params);
+        }
+        if (pooling_ == LLAMA_POOLING_TYPE_RANK) {
             llama_free(context_);
             throw std::invalid_argument("this model ranks texts and has no pooling of its own: ask for mean, cls or last");
         }
@@ -56,11 +66,13 @@ public:
     }
 
     int length() const { return length_; }
-    enum llama_pooling_type pooling() const { return llama_pooling_type(context_); }
+    enum llama_pooling_type pooling() const { return pooling_; }
+    size_t sign_width() const { return (static_cast<size_t>(length_) + 63) / 64; }  // numbers of 64 signs for a token
     int max_tokens() const { return limit_; }
 
-    // `out`: inputs.size() x length(), row-major. Every input has 1..max_tokens() tokens.
-    void embed(const std::vector<std::vector<int32_t>> & inputs, bool normalize, float * out) {
+    // `out`: inputs.size() x length(), row-major. Every input has 1..max_tokens() tokens. `signs`, of an embedder per token: a row of
+    // sign_width() numbers for each token of all inputs, one after the other.
+    void embed(const std::vector<std::vector<int32_t>> & inputs, bool normalize, float * out, uint64_t * signs = nullptr) {
         std::lock_guard<std::mutex> lock(mutex_);
         size_t first = 0;
         while (first < inputs.size()) {
@@ -72,10 +84,14 @@ public:
             }
             if (last == first) throw std::invalid_argument("an input is longer than the embedding context");
             compute(inputs, first, last, rows);
+            int row = 0;
             for (size_t i = first; i < last; i++) {
-                const float * pooled = llama_get_embeddings_seq(context_, static_cast<llama_seq_id>(i - first));
+                const int n = static_cast<int>(inputs[i].size());
+                const float * pooled = per_token_ ? pool(row, n) : llama_get_embeddings_seq(context_, static_cast<llama_seq_id>(i - first));
                 if (!pooled) throw std::runtime_error("llama.cpp gave no embedding");
                 copy(pooled, normalize, out + i * static_cast<size_t>(length_));
+                if (signs) signs = write_signs(row, n, signs);
+                row += n;
             }
             first = last;
         }
@@ -107,6 +123,33 @@ private:
         if (code != 0) throw std::runtime_error("llama.cpp failed to compute the embeddings");
     }
 
+    const float * token(int row) const {
+        const float * vector = llama_get_embeddings_ith(context_, row);
+        if (!vector) throw std::runtime_error("llama.cpp gave no embedding of a token");
+        return vector;
+    }
+
+    // The vector of n tokens, in memory that the next call writes over.
+    const float * pool(int row, int n) {
+        pooled_.assign(static_cast<size_t>(length_), 0.0f);
+        const int begin = pooling_ == LLAMA_POOLING_TYPE_LAST ? row + n - 1 : row;
+        const int end = pooling_ == LLAMA_POOLING_TYPE_MEAN ? row + n : begin + 1;
+        for (int i = begin; i < end; i++) {
+            const float * vector = token(i);
+            for (int d = 0; d < length_; d++) pooled_[static_cast<size_t>(d)] += vector[d] / static_cast<float>(end - begin);
+        }
+        return pooled_.data();
+    }
+
+    uint64_t * write_signs(int row, int n, uint64_t * to) const {
+        for (int i = row; i < row + n; i++, to += sign_width()) {
+            const float * vector = token(i);
+            std::fill_n(to, sign_width(), 0);
+            for (int d = 0; d < length_; d++) to[d / 64] |= static_cast<uint64_t>(vector[d] > 0) << (d % 64);
+        }
+        return to;
+    }
+
     // To Euclidean length 1; a zero vector stays.
     void copy(const float * from, bool normalize, float * to) const {
         double sum = 0;
@@ -117,7 +160,9 @@ private:
 
     llama_context * context_ = nullptr;
     int length_ = 0, limit_ = 0;
-    bool encoder_ = false;
+    bool encoder_ = false, per_token_ = false;
+    enum llama_pooling_type pooling_ = LLAMA_POOLING_TYPE_UNSPECIFIED;
+    std::vector<float> pooled_;
     std::mutex mutex_;
 };
 

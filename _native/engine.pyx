@@ -603,19 +603,21 @@ cdef class Embedder:
     cdef Model model
     cdef readonly int length, max_tokens
     cdef readonly str pooling
+    cdef readonly bint per_token
 
-    def __init__(self, Model model, settings, str pooling="", int tokens=0):
+    def __init__(self, Model model, settings, str pooling="", int tokens=0, bint per_token=False):
         cdef llama.llama_context_params params
         cdef llama.llama_model * weights = model.model
         cdef Adapters adapters = model.adapters
         if pooling not in _POOLINGS:
             raise InvalidRequestError(f"pooling must be mean, cls or last, not {pooling!r}")
         self.model = model
+        self.per_token = per_token
         params = _embed_params(settings, model, pooling, tokens or first_embed_tokens(settings, model.info))
         LogRing.instance().take()
         try:
             with nogil:
-                self.embedder.reset(new CEmbedder(weights, params, adapters))
+                self.embedder.reset(new CEmbedder(weights, params, adapters, per_token))
         except ValueError as e:
             raise InvalidRequestError(str(e)) from e
         except (RuntimeError, MemoryError) as e:
@@ -625,28 +627,47 @@ cdef class Embedder:
         self.pooling = {value: name for name, value in _POOLINGS.items()}[<int> self.embedder.get().pooling()]
 
     def embed(self, inputs, bint normalize=True):
+        return self._computed(inputs, normalize, False)[0]
+
+    def read(self, inputs):
+        if not self.per_token:
+            raise EngineError("this embedder pools its tokens: make one per token")
+        vectors, signs = self._computed(inputs, False, True)
+        parts, start = [], 0
+        for tokens in inputs:
+            parts.append(signs[start : start + len(tokens)])
+            start += len(tokens)
+        return vectors, parts
+
+    cdef tuple _computed(self, inputs, bint normalize, bint with_signs):
+        """Vectors (n, length), and the signs of all tokens, one after the other."""
         cdef vector[vector[int32_t]] c_inputs
-        for i, tokens in enumerate(inputs):
-            if not tokens:
+        cdef size_t tokens = 0
+        for i, ids in enumerate(inputs):
+            if not ids:
                 raise InvalidRequestError(f"input {i} is empty; give at least one token")
-            if len(tokens) > self.max_tokens:
-                raise ContextOverflowError(f"input {i} has {len(tokens)} tokens, an embedding takes at most {self.max_tokens}; split it")
-            c_inputs.push_back(self.model.checked(tokens))
+            if len(ids) > self.max_tokens:
+                raise ContextOverflowError(f"input {i} has {len(ids)} tokens, an embedding takes at most {self.max_tokens}; split it")
+            c_inputs.push_back(self.model.checked(ids))
+            tokens += len(ids)
         import numpy as np  # here and not above: 20 MB that a server which only generates does not need
 
         out = np.zeros((c_inputs.size(), self.length), dtype=np.float32)
-        if c_inputs.empty():
-            return out
-        cdef float[:, ::1] view = out
-        cdef float * data = &view[0, 0]
         if self.embedder.get() is NULL:
             raise EngineError("the embedder is closed")
+        found = np.zeros((tokens if with_signs else 0, self.embedder.get().sign_width()), dtype=np.uint64)
+        if c_inputs.empty():
+            return out, found
+        cdef float[:, ::1] view = out
+        cdef float * data = &view[0, 0]
+        cdef uint64_t[:, ::1] bits = found
+        cdef uint64_t * signs = &bits[0, 0] if with_signs else NULL
         try:
             with nogil:
-                self.embedder.get().embed(c_inputs, normalize, data)
+                self.embedder.get().embed(c_inputs, normalize, data, signs)
         except (RuntimeError, ValueError) as e:
             raise EngineError(str(e)) from e
-        return out
+        return out, found
 
     def close(self):
         self.embedder.reset()

@@ -19,7 +19,7 @@ namespace echorator {
 
 using Slot = uint32_t;
 using Term = uint64_t;
-constexpr float kK1 = 0.9f, kB = 0.4f;  // of the field's dialogue and passage sets (Anserini)
+constexpr float kK1 = 0.9f, kB = 0.75f;  // the field's usual b; 0.4, which is fitted to passages of one length, loses on chats whose turns vary
 
 class LexicalIndex {
 public:
@@ -74,11 +74,10 @@ public:
             out.of.resize(slots, 0);
             out.covered.resize(slots, 0);
         }
-        const float mean = documents_ ? static_cast<float>(total_) / static_cast<float>(documents_) : 1.0f;
+        const float mean = mean_length();
         each(query, n, [&](Term term, size_t) {
             const auto found = lists_.find(term);
-            const float df = found == lists_.end() ? 0.0f : static_cast<float>(found->second.live);
-            const float idf = std::log(1.0f + (static_cast<float>(documents_) - df + 0.5f) / (df + 0.5f));
+            const float idf = this->idf(term);
             out.idf_sum += idf;
             if (found == lists_.end()) return;
             for (const Posting & p : found->second.postings) {
@@ -91,6 +90,15 @@ public:
             }
         });
     }
+
+    float idf(Term term) const {
+        const auto found = lists_.find(term);
+        const float df = found == lists_.end() ? 0.0f : static_cast<float>(found->second.live);
+        return std::log(1.0f + (static_cast<float>(documents_) - df + 0.5f) / (df + 0.5f));
+    }
+
+    size_t length(Slot slot) const { return lengths_[slot]; }  // in terms
+    float mean_length() const { return documents_ ? std::max(1.0f, static_cast<float>(total_) / static_cast<float>(documents_)) : 1.0f; }
 
     // Slots get new numbers, in the same order; kNone for those that are gone.
     void renumber(const std::vector<Slot> & now, Slot none) {

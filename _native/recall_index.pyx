@@ -31,9 +31,14 @@ from headers.graph_file cimport GraphFile
 from headers.recall_index cimport Answer, Entry, Hit, Query, kAnswered, kReplaced, kSignals, kTooFew
 from headers.recall_index cimport RecallIndex as CIndex
 
-SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal")
-COLUMNS = ("said_s", "created_s", "last_used_s", "valid_from_s", "valid_to_s", "uses", "importance", "valence", "arousal", "kind",
-           "expires_s")
+SIGNALS = (
+    "dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "tokens", "form"
+)
+COLUMNS = (
+    "said_s", "created_s", "last_used_s", "valid_from_s", "valid_to_s", "uses", "importance", "valence", "arousal", "kind", "asks", "dated",
+    "expires_s"
+)
+LEAST_COLUMNS, LEAST_WEIGHTS = 10, 9  # those that came later are 0 where they are left out
 ACTIVATION_THRESHOLD = kActivationThreshold
 ACTIVATION_NOISE = kActivationNoise
 EXACT_LIMIT = 20_000
@@ -84,7 +89,9 @@ cdef void fill(Entry & entry, const double[:] row):
     entry.valence = <float> row[7]
     entry.arousal = <float> row[8]
     entry.kind = <uint8_t> row[9]
-    entry.expires_s = row[10]
+    entry.asks = <float> row[10] if row.shape[0] > 10 else 0
+    entry.dated = row.shape[0] > 11 and row[11] != 0
+    entry.expires_s = row[12] if row.shape[0] > 12 else 0
 
 
 cdef class RecallIndex:
@@ -139,24 +146,31 @@ cdef class RecallIndex:
         return graph == 0 or self.index.outside_graph() > limit or self.index.graph_dead() > graph * _STALE
 
     def add(self, const uint64_t[::1] labels, const float[:, ::1] vectors, const double[:, ::1] columns, const uint64_t[::1] sessions,
-            const uint32_t[::1] speakers, const uint64_t[::1] terms, const int64_t[::1] term_ends):
+            const uint32_t[::1] speakers, const uint64_t[::1] terms, const int64_t[::1] term_ends, const uint64_t[:, ::1] tokens=None,
+            const int64_t[::1] token_ends=None):
         cdef Py_ssize_t n = labels.shape[0], i
-        cdef int64_t begin = 0
+        cdef int64_t begin = 0, first = 0, last = 0
         cdef Entry entry
         if vectors.shape[1] != self.dim:
             raise ValueError(f"the vectors have {vectors.shape[1]} numbers, the index {self.dim}")
         if not (vectors.shape[0] == columns.shape[0] == sessions.shape[0] == speakers.shape[0] == term_ends.shape[0] == n):
             raise ValueError("one row for each label is needed everywhere")
-        if columns.shape[1] != 11 or (n and term_ends[n - 1] != terms.shape[0]):
-            raise ValueError("columns must be 11 wide, and the last term_end the number of terms")
+        if n and term_ends[n - 1] != terms.shape[0]:
+            raise ValueError("the last term_end must be the number of terms")
+        _check_columns(columns.shape[1])
+        if tokens is not None and (tokens.shape[1] != <Py_ssize_t> self.index.sign_width() or token_ends is None or token_ends.shape[0] != n
+                                   or (n and token_ends[n - 1] != tokens.shape[0])):
+            raise ValueError(f"tokens must be {self.index.sign_width()} wide, and the last token_end their number")
         for i in range(n):
             entry.label = labels[i]
             entry.session = sessions[i]
             entry.speaker = speakers[i]
             fill(entry, columns[i])
+            last = token_ends[i] if tokens is not None else 0
             with nogil:
-                self.index.add(entry, &vectors[i, 0], &terms[0] + begin if terms.shape[0] else NULL, <size_t> (term_ends[i] - begin))
-            begin = term_ends[i]
+                self.index.add(entry, &vectors[i, 0], &terms[0] + begin if terms.shape[0] else NULL, <size_t> (term_ends[i] - begin),
+                               &tokens[first, 0] if last > first else NULL, <size_t> (last - first))
+            begin, first = term_ends[i], last
 
     def remove(self, uint64_t label):
         cdef cbool removed
@@ -166,8 +180,7 @@ cdef class RecallIndex:
 
     def update(self, uint64_t label, const double[::1] columns, uint32_t speaker):
         cdef Entry entry
-        if columns.shape[0] != 11:
-            raise ValueError("columns must be 11 wide")
+        _check_columns(columns.shape[0])
         entry.label = label
         entry.speaker = speaker
         fill(entry, columns)
@@ -178,7 +191,7 @@ cdef class RecallIndex:
         if not self.index.get(label, e):
             raise KeyError(label)
         return np.array([e.said_s, e.created_s, e.last_used_s, e.valid_from_s, e.valid_to_s, e.uses, e.importance, e.valence, e.arousal, e.kind,
-                         e.expires_s])
+                         e.asks, e.dated, e.expires_s])
 
     def use(self, const uint64_t[::1] labels, double now_s):
         if labels.shape[0]:
@@ -201,6 +214,13 @@ cdef class RecallIndex:
         with nogil:
             self.index.labels(found)
         return np.array(<uint64_t[:found.size()]> found.data()) if found.size() else np.zeros(0, np.uint64)
+
+    def idf(self, const uint64_t[::1] terms):
+        out = np.zeros(terms.shape[0], np.float32)
+        cdef float[::1] view = out
+        if terms.shape[0]:
+            self.index.idf(&terms[0], terms.shape[0], &view[0])
+        return out
 
     def nearest(self, const float[::1] query, int k):
         """(labels, cosines), best first; by the graph where there is one, else exact."""
@@ -259,62 +279,74 @@ cdef class RecallIndex:
 
     def search(self, query, const uint64_t[::1] terms, *, const float[::1] weights, int k, double now_s, double as_of_s, bint superseded=False,
                double since_s=-1e300, double before_s=1e300, uint32_t kinds=0xFFFFFFFF, uint64_t session=0, uint32_t speaker=0,
-               const uint64_t[::1] only=None, float valence=0, float arousal=0, const float[:, ::1] goals=None, int pool=128):
-        """(labels, scores, signals (n, 9), cosines, coverages), best first."""
+               const uint64_t[::1] only=None, float valence=0, float arousal=0, const float[:, ::1] goals=None, int pool=128,
+               const uint64_t[:, ::1] tokens=None, const float[::1] token_weights=None, const uint32_t[::1] named=None, bint dates=False, double away=0):
+        """(labels, scores, signals (n, 11), cosines, coverages, likenesses), best first."""
         cdef Query q
         cdef vector[Hit] hits
         cdef const float[::1] numbers
+        cdef float[::1] moved
         cdef uint64_t[::1] candidates
         cdef Answer answer = kTooFew
         cdef Py_ssize_t i, j
-        if weights.shape[0] != kSignals:
-            raise ValueError(f"{kSignals} weights are needed")
+        cdef uint64_t nothing = 0
+        if not LEAST_WEIGHTS <= weights.shape[0] <= kSignals:
+            raise ValueError(f"{LEAST_WEIGHTS} to {kSignals} weights are needed, not {weights.shape[0]}")
         if query is not None:
             numbers = query
             self._check(numbers)
-            q.vector = &numbers[0]
+            moved = np.empty(self.dim, np.float32)
+            self.index.away(&numbers[0], away, &moved[0])
+            q.vector, q.away = &numbers[0], &moved[0]
+        if tokens is not None and tokens.shape[0]:
+            if tokens.shape[1] != <Py_ssize_t> self.index.sign_width() or token_weights is None or token_weights.shape[0] != tokens.shape[0]:
+                raise ValueError(f"tokens must be {self.index.sign_width()} wide, with a weight for each")
+            q.tokens, q.token_weights, q.n_tokens = &tokens[0, 0], &token_weights[0], tokens.shape[0]
+        if named is not None and named.shape[0]:
+            q.named, q.n_named = &named[0], named.shape[0]
+        q.dates = dates
         if terms.shape[0]:
             q.terms = &terms[0]
         q.n_terms = terms.shape[0]
         for i in range(kSignals):
-            q.weights[i] = weights[i]
+            q.weights[i] = weights[i] if i < weights.shape[0] else 0
         _counts(k, pool)
         q.k, q.pool = k, max(k, pool)
         q.now_s, q.as_of_s, q.superseded = now_s, as_of_s, superseded
         q.since_s, q.before_s, q.kinds, q.session, q.speaker = since_s, before_s, kinds, session, speaker
         q.valence, q.arousal = valence, arousal
+        if only is not None:
+            q.only, q.n_only = &only[0] if only.shape[0] else &nothing, only.shape[0]
         if goals is not None and goals.shape[0]:
             if goals.shape[1] != self.dim:
                 raise ValueError(f"the goals have {goals.shape[1]} numbers, the index {self.dim}")
             q.goals, q.n_goals = &goals[0, 0], goals.shape[0]
-        if only is not None:
-            if not only.shape[0]:
-                return _nothing()
-            q.only, q.n_only = &only[0], only.shape[0]
         # A graph knows no filter: where one is set, all that it admits are scanned.
         filtered = session != 0 or speaker != 0 or kinds != 0xFFFFFFFFu or since_s > -1e300 or before_s < 1e300 or only is not None
         beam = 0
         while answer != kAnswered:
             if query is not None and not filtered:
-                candidates, beam = self._candidates(q, numbers, beam, max(4 * q.k, q.pool))
+                candidates, beam = self._candidates(q, moved, beam, max(4 * q.k, q.pool))
                 q.candidates = &candidates[0] if candidates.shape[0] else NULL
             with nogil:
                 answer = self.index.search(q, hits)
             beam = len(self) + 1 if answer == kReplaced else beam
         n = hits.size()
         labels, scores = np.empty(n, np.uint64), np.empty(n, np.float32)
-        signals, cosines, coverages = np.empty((n, kSignals), np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
+        signals, cosines = np.empty((n, kSignals), np.float32), np.empty(n, np.float32)
+        coverages, likenesses = np.empty(n, np.float32), np.empty(n, np.float32)
         cdef uint64_t[::1] labels_view = labels
-        cdef float[::1] scores_view = scores, cosines_view = cosines, coverages_view = coverages
+        cdef float[::1] scores_view = scores, cosines_view = cosines, coverages_view = coverages, likenesses_view = likenesses
         cdef float[:, ::1] signals_view = signals
         for i in range(<Py_ssize_t> n):
             labels_view[i] = hits[i].label
             scores_view[i] = hits[i].score
             cosines_view[i] = hits[i].similarity
             coverages_view[i] = hits[i].coverage
+            likenesses_view[i] = hits[i].likeness
             for j in range(kSignals):
                 signals_view[i, j] = hits[i].signals[j]
-        return labels, scores, signals, cosines, coverages
+        return labels, scores, signals, cosines, coverages, likenesses
 
     def build_graph(self, int threads=1):
         """Build and swap in a graph of all that is there now; searches and changes go on. False: one is being built."""
@@ -465,9 +497,9 @@ cdef class RecallIndex:
 _NONE = np.zeros(0, np.uint64)
 
 
-def _nothing():
-    none = np.zeros(0, np.float32)
-    return _NONE, none, np.zeros((0, kSignals), np.float32), none, none
+def _check_columns(width):
+    if not LEAST_COLUMNS <= width <= len(COLUMNS):
+        raise ValueError(f"columns must be {LEAST_COLUMNS} to {len(COLUMNS)} wide, not {width}")
 
 
 def _counts(k, pool):

@@ -11,15 +11,20 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
     cdef cppclass Entry:
         uint64_t label, session
         double said_s, created_s, last_used_s, valid_from_s, valid_to_s, expires_s
-        float uses, importance, valence, arousal
+        float uses, importance, valence, arousal, asks
         uint32_t speaker
         uint8_t kind
+        cbool dated
 
     cdef cppclass Query:
         const float * vector
+        const float * away
         const uint64_t * terms
         size_t n_terms
-        float weights[9]
+        const uint64_t * tokens
+        const float * token_weights
+        size_t n_tokens
+        float weights[11]
         double now_s, as_of_s, since_s, before_s
         cbool superseded
         uint32_t kinds
@@ -27,6 +32,9 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         uint32_t speaker
         const uint64_t * only
         size_t n_only
+        const uint32_t * named
+        size_t n_named
+        cbool dates
         float valence, arousal
         const float * goals
         size_t n_goals, k, pool, n_candidates
@@ -36,8 +44,8 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
     cdef cppclass Hit:
         uint64_t label
         float score
-        float signals[9]
-        float similarity, coverage
+        float signals[11]
+        float similarity, coverage, likeness
 
     cdef enum Answer:
         kAnswered
@@ -46,7 +54,8 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
 
     cdef cppclass RecallIndex:
         RecallIndex(size_t) except +
-        void add(const Entry &, const float *, const uint64_t *, size_t) except +
+        size_t sign_width()
+        void add(const Entry &, const float *, const uint64_t *, size_t, const uint64_t *, size_t) except +
         cbool remove(uint64_t) except +
         cbool update(const Entry &)
         cbool get(uint64_t, Entry &)
@@ -63,5 +72,7 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         size_t outside_graph()
         Answer nearest(const Query &, vector[pair[float, uint64_t]] &) except +
         void nearest_in_graph(const float *, size_t, vector[pair[float, uint64_t]] &) except +
+        void idf(const uint64_t *, size_t, float *)
+        void away(const float *, double, float *)
         cbool has_vector(uint64_t, const float *)
         Answer search(const Query &, vector[Hit] &) except +

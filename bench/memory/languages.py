@@ -49,7 +49,9 @@ async def found(cognition: Cognition, owner: Owner, asked: Pairs, weights: Weigh
     """Return how many of the questions have their statement among the first k, for each of `KS`."""
     counts = [0] * len(KS)
     for statement, question in asked:
-        answer = await cognition.recall(owner, Asked(question, max(KS), weights=weights, now_s=NOW_S + 86_400))
+        # One namespace has the lives of ten people: a later home ends an earlier one.
+        asking = Asked(question, max(KS), weights=weights, now_s=NOW_S + 86_400, superseded=True)
+        answer = await cognition.recall(owner, asking)
         texts = [r.memory.text for r in answer.memories]
         for i, k in enumerate(KS):
             counts[i] += statement in texts[:k]

@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.echo_nano import corpus
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders.hashed import Embedder
+from echorator.cognition.embedders.embedder import Embedder
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.memory import Batch
 from echorator.cognition.recall.recalling import Asked, Owner

@@ -16,7 +16,7 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from echorator.host.opened_memory import embedder_of
 
 KS = (5, 10, 25)
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open", 4: "single-hop", 5: "adversarial"}
-NOTHING = Weights(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+NOTHING = Weights(**{f.name: 0.0 for f in fields(Weights)})
 DEFAULT = Weights()
 DROPPED = ("neighbours", "session", "association", "activation", "importance", "fact")
 ABLATION: dict[str, Weights] = {

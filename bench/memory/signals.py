@@ -26,7 +26,7 @@ from pathlib import Path
 
 from bench.echo_nano import corpus
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders.hashed import Embedder
+from echorator.cognition.embedders.embedder import Embedder
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.memory import Batch, Goal, Link
 from echorator.cognition.recall.affect import Affect, affect_of

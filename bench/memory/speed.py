@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from echorator._native.recall_index import GRAPH_EF_BUILD, GRAPH_EF_SEARCH, GRAPH_M
 from echorator.cognition.cognition import Cognition
+from echorator.cognition.embedders.embedder import Embedded
 from echorator.cognition.embedders.hashed import HashedEmbedder
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.recalling import Asked, Owner
@@ -121,7 +122,7 @@ async def one_size(n: int, threads: int) -> None:
             times.append(time.perf_counter() - begin_s)
         with ThreadPoolExecutor(threads) as pool:
             begin_s = time.perf_counter()
-            list(pool.map(lambda one: cognition.searching.best(opened, one, np.asarray(one.embedding)), asked * 2))
+            list(pool.map(lambda one: cognition.searching.best(opened, one, Embedded.of(np.asarray(one.embedding))), asked * 2))
             rate = 2 * QUERIES / (time.perf_counter() - begin_s)
         p50, p99 = np.percentile(times, [50, 99]) * 1000
         kind = "hnsw" if opened.index.graph_size else "exact"

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from bench.memory.kept_vectors import KeptVectors
 from bench.memory.labelled import HALVES, SETS, load, of_half, sentences_of, turn_texts
 from bench.memory.matching import (
     auroc,
@@ -30,8 +29,8 @@ from bench.memory.matching import (
     values_match,
 )
 from echorator.cognition.cognition import Cognition
-from echorator.cognition.embedders.hashed import Embedder, Vectors
 from echorator.cognition.experiences import Experiences, Turn
+from echorator.cognition.learning.adopting import Archive
 from echorator.cognition.memory import Lifecycle, Memory
 from echorator.cognition.recall.context import Message
 from echorator.cognition.recall.recalling import Asked, Owner, Recalled
@@ -43,24 +42,6 @@ from echorator.host.opened_memory import embedder_of
 BEGIN_S = 1_772_438_400.0  # 2 March 2026, 8 o'clock UTC: when the first turn of each user is told
 TURN_S, DAY_S = 60.0, 86_400.0
 BARS = {"talks": {"hashed": 22 / 26, "minilm": 24 / 26}, "languages": {"hashed": 14 / 20, "minilm": 18 / 20}}
-
-
-class KeptVectors:
-    """An embedder that embeds each text once; the sets tell the same texts to many users."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self.name, self.dimension, self.trust = embedder.name, embedder.dimension, embedder.trust
-        self._kept: dict[str, Any] = {}
-
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        new = [t for t in dict.fromkeys(texts) if t not in self._kept]
-        if new:
-            self._kept |= dict(zip(new, await self._embedder.embed(new), strict=True))
-        return np.array([self._kept[t] for t in texts], np.float32).reshape(len(texts), self.dimension)
-
-    async def close(self) -> None:
-        await self._embedder.close()
 
 
 @dataclass
@@ -294,7 +275,7 @@ async def removed(bench: Bench, report: Report) -> None:
             # A user who never told the evidence. Memories are adopted and not erased, so that the ids of the others stay as they are.
             other = bench.user(f"{dialogue['name']} {number}")
             other.told_s = teller.told_s
-            await bench.cognition.adopt(other.owner(""), [m for m in memories if m.id not in gone])
+            await bench.cognition.adopt(other.owner(""), Archive([m for m in memories if m.id not in gone]))
             present.append(certainty(await teller.recall(question["ask"], 10)))
             absent.append(certainty(await other.recall(question["ask"], 10)))
             lines = await teller.prompt(question["ask"])

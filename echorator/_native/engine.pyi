@@ -189,11 +189,17 @@ class Embedder:
     length: int
     max_tokens: int  # tokens of one input
     pooling: str  # the pooling in use: mean, cls or last
-    def __init__(self, model: Model, settings: EngineSettings, pooling: str = "", tokens: int = 0) -> None:
+    per_token: bool
+    def __init__(self, model: Model, settings: EngineSettings, pooling: str = "", tokens: int = 0, per_token: bool = False) -> None:
         """Allocate the context for inputs of `tokens` tokens (0: `first_embed_tokens`).
 
         `pooling` "" is the model's own, or the mean where it has none. Raises InvalidRequestError, ResourceError.
         """
     def embed(self, inputs: Sequence[Sequence[int]], normalize: bool = True) -> npt.NDArray[np.float32]:
         """Return the vectors, (n, length) float32, in order, without the GIL. Raises InvalidRequestError, ContextOverflowError."""
+    def read(self, inputs: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.float32], list[npt.NDArray[np.uint64]]]:
+        """Return the vectors, not normalised, and for each input the signs of its tokens, (tokens, (length + 63) // 64).
+
+        The bits are those of `RecallIndex.add`. Raises as `embed` does, and EngineError where the embedder is not `per_token`.
+        """
     def close(self) -> None: ...

@@ -11,7 +11,7 @@ SIGNALS: tuple[str, ...]
 """Names of the signals, in the order of weights and of the columns of `search`'s third result."""
 
 COLUMNS: tuple[str, ...]
-"""Names of the numbers that `add` and `update` take of a memory; times are seconds."""
+"""Names of the numbers that `add` and `update` take of a memory; times are seconds. The last two may be left out: they are 0 then."""
 
 ACTIVATION_THRESHOLD: float
 """The strength of a memory whose probability of retrieval is one half."""
@@ -72,17 +72,22 @@ class RecallIndex:
         speakers: npt.NDArray[np.uint32],
         terms: Ids,
         term_ends: npt.NDArray[np.int64],
+        tokens: Ids | None = None,
+        token_ends: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Add n new labels, all or none. Raises ValueError where shapes do not fit.
 
         Args:
             labels: (n,), none of them in the index.
             vectors: (n, dim).
-            columns: (n, 11), in the order of COLUMNS.
+            columns: (n, 13), in the order of COLUMNS, or (n, 10) to (n, 12) without the last ones.
             sessions: (n,) hashes of sessions; 0: none.
             speakers: (n,) hashes of speakers.
             terms: the term ids of all labels in one array.
             term_ends: (n,), where the terms of each label end.
+            tokens: the signs of the tokens of all labels, (t, (dim + 63) // 64): a bit for each number of a token's vector, set where it is
+                above 0, the first in the lowest bit. None: no label has any.
+            token_ends: (n,), where the tokens of each label end.
         """
 
     def remove(self, label: int) -> bool:
@@ -92,7 +97,7 @@ class RecallIndex:
         """Replace the numbers of a label; return False where it is not in the index."""
 
     def columns(self, label: int) -> Doubles:
-        """Return the numbers of a label, shape (11,). Raises KeyError."""
+        """Return the numbers of a label, shape (13,). Raises KeyError."""
 
     def use(self, labels: Ids, now_s: float) -> None:
         """Count one more use of each label at `now_s`."""
@@ -105,6 +110,9 @@ class RecallIndex:
 
     def labels(self) -> Ids:
         """Return all labels in the order of their addition."""
+
+    def idf(self, terms: Ids) -> Floats:
+        """Return the inverse document frequency of each term, as BM25 weighs it; the greatest for a term that no memory has."""
 
     def nearest(self, query: Floats, k: int) -> tuple[Ids, Floats]:
         """Return (labels, cosines) of the k nearest vectors, or all if there are fewer, best first.
@@ -132,12 +140,22 @@ class RecallIndex:
         arousal: float = 0,
         goals: Floats | None = None,
         pool: int = 128,
-    ) -> tuple[Ids, Floats, Floats, Floats, Floats]:
-        """Return (labels, scores, signals (n, 9), cosines, coverages of the query's words), best first.
+        tokens: Ids | None = None,
+        token_weights: Floats | None = None,
+        named: npt.NDArray[np.uint32] | None = None,
+        dates: bool = False,
+        away: float = 0,
+    ) -> tuple[Ids, Floats, Floats, Floats, Floats, Floats]:
+        """Return (labels, scores, signals (n, 11), cosines, coverages of the query's words, likenesses of its tokens), best first.
 
         With a query vector there are as many results as memories are admitted, up to k. `only` are the labels that may be found, None for
-        all. What expires by `now_s` is never found. `pool` is the number of candidates that each of the
-        first two signals gives, at least k. Raises ValueError for wrong shapes and numbers below 0.
+        all. What expires by `now_s` is never found. A likeness is -1 where the memory or the query has
+        no tokens. `weights` are those of SIGNALS, 0 where they are left out at the end. `pool` is the number of candidates that vectors and
+        words give each, at least k. `tokens` are the signs of the query's tokens, as in `add`, each with one of `token_weights`; `named`
+        are the hashes of the speakers whom the query names; `dates` says that it asks for a time. `away` is the share of the mean of all
+        vectors that is taken from the query: what is like all others is near to fewer queries then.
+
+        Raises ValueError for wrong shapes and numbers below 0.
         """
 
     def build_graph(self, threads: int = 1) -> bool:

@@ -79,7 +79,11 @@ class Turn:
             said.answer = "".join(self.answer)
             said.outcome = cognition_pb2.OUTCOME_CUT if cut else cognition_pb2.OUTCOME_ANSWERED
             try:
-                self._usage.learned_ids.extend((await self._memory.record(said)).memory_ids)
+                done = await self._memory.record(said)
+                self._usage.learned_ids.extend(done.memory_ids)
+                self._usage.superseded_ids.extend(done.superseded_ids)
+                self._usage.confirmed_ids.extend(done.confirmed_ids)
+                self._usage.forgotten_ids.extend(done.forgotten_ids)
             except EchoratorError as error:
                 _log.exception("a turn could not be remembered", extra={"error": str(error)}, exc_info=False)
                 self._usage.error = str(error)

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 
 from echorator.cognition import replies, requests
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.experiences import Experiences
 from echorator.cognition.filters import filter_of
-from echorator.cognition.memory import Filter, Memory
+from echorator.cognition.memory import Filter, Lifecycle, Memory
 from echorator.cognition.recall.affect import decayed
+from echorator.cognition.recall.graph import EntityGraph, graph_of
 from echorator.cognition.recall.namespace import OpenNamespace
+from echorator.cognition.recall.profile import KnownSubject, profile_of
 from echorator.cognition.recall.recalling import Owner
 from echorator.cognition.request_values import lifecycle_of, time_of
 from echorator.cognition.stages import STAGES
-from echorator.cognition.transfer import MAX_IMPORT_BYTES, exported, imported, lines_of
+from echorator.cognition.transfer.archiving import archive_of
+from echorator.cognition.transfer.foreign import foreign
+from echorator.cognition.transfer.own import MAX_IMPORT_BYTES, exported, imported, lines_of, plain
 from echorator.cognition.turns import Count, Turns, estimated_tokens
 from echorator.cognition.upkeep.checking import check
 from echorator.cognition.upkeep.consolidating import Consolidation, Summarise
@@ -29,12 +33,28 @@ from echorator.cognition.upkeep.mapping import map_of
 from echorator.cognition.upkeep.observing import Observe, Observing
 from echorator.cognition.upkeep.patterns import PatternLearning
 from echorator.cognition.upkeep.reembedding import Reembedding
-from echorator.errors import InvalidRequestError
+from echorator.cognition.watching import Watching
+from echorator.errors import EchoratorError, InvalidRequestError, ModelNotFoundError
 from echorator.ranged import within
 from echorator.rpc.v1 import cognition_pb2 as pb
 
 EXPORT_LINES = 200  # lines in one chunk of an export
+MOST_STANDING = 100  # standing memories that a profile shows
 RESONANT = 3  # resonant sessions that a state shows
+
+
+def or_estimated(count: Count) -> Count:
+    """Return a function that estimates the tokens where the model is not served or does not answer: a context needs no model."""
+
+    async def counted(model: str, texts: Sequence[str]) -> list[int]:
+        try:
+            return await count(model, texts)
+        except EchoratorError as error:
+            if not (isinstance(error, ModelNotFoundError) or error.retryable):
+                raise
+            return await estimated_tokens(model, texts)
+
+    return counted
 
 
 class CognitionApi:
@@ -47,17 +67,18 @@ class CognitionApi:
 
         Args:
             cognition: the memory; `close` closes it too.
-            count: counts a model's tokens; by default an estimate from the bytes.
+            count: counts a model's tokens; by default, and for a model that cannot be asked, they are estimated from the bytes.
             summarise: makes one gist of several texts with a model; without it a gist is an extract.
             observe: notes what a recorded turn says with a model; without it turns are found by their own words alone.
         """
         self.cognition = cognition
-        self.turns = Turns(cognition, count)
+        self.turns = Turns(cognition, or_estimated(count))
         self.experiences = Experiences(cognition)
         self.patterns = PatternLearning(cognition)
         self.consolidation = Consolidation(cognition, self.patterns, summarise)
         self.reembedding = Reembedding(cognition)
         self.observing = Observing(cognition, observe)
+        self.watching = Watching(cognition.store)
 
     async def close(self) -> None:
         """Cancel what runs in the background, then finish accepted writes and close the memory."""
@@ -134,6 +155,26 @@ class CognitionApi:
         )
         return pb.HistoryResponse(changes=[replies.change_of(c) for c in found])
 
+    async def WatchChanges(self, request: pb.WatchChangesRequest) -> AsyncIterator[pb.WatchChangesResponse | None]:
+        """Yield the cursor of the place where the watch begins, the changes after it, and each further one as it comes.
+
+        Yields None after each look that found nothing, so that a caller who wants to end is not kept waiting.
+
+        Raises:
+            InvalidRequestError: the request says not whose changes, or `after` is no cursor of theirs.
+        """
+        interval_s, whose = requests.interval_of(request.interval_ms, 500), request.WhichOneof("whose")
+        if whose is None:
+            raise InvalidRequestError("say whose changes: a scope, or a tenant")
+        if whose == "scope":
+            seen = self.watching.namespace(
+                requests.owner_of(request.scope), requests.cursor_of(request.after), request.skip_past, interval_s
+            )
+        else:
+            seen = self.watching.tenant(requests.name_of(request.tenant, "tenant"), request.after, request.skip_past, interval_s)
+        async for one in seen:
+            yield None if one is None else replies.seen_of(one)
+
     async def BuildContext(self, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
         """Return the conversation with the memories relevant to its last user turn put in, within the token budget."""
         owner, messages, bounds = requests.owner_of(request.scope), requests.messages_of(request), requests.bounds_of(request)
@@ -178,6 +219,41 @@ class CognitionApi:
         goals = requests.goals_of(request)
         await self.cognition.set_goals(requests.owner_of(request.scope), goals)
         return pb.SetGoalsResponse(goals=[replies.goal_of(g) for g in goals])
+
+    async def GetGoals(self, request: pb.GetGoalsRequest) -> pb.GetGoalsResponse:
+        """Return the goals of the namespace; none where it does not exist."""
+        opened = await self.cognition.opened(requests.owner_of(request.scope))
+        goals = [] if opened is None else await asyncio.to_thread(self.cognition.store.goals, opened.namespace)
+        return pb.GetGoalsResponse(goals=[replies.goal_of(g) for g in goals])
+
+    async def GetProfile(self, request: pb.GetProfileRequest) -> pb.Profile:
+        """Return the facts that hold at a time, of at most `limit` subjects (100 by default), and the latest standing memories."""
+        limit = within(request.limit or 100, 1, 1000, "limit")
+        now_s = time.time()
+        filter_, at_s = filter_of(request.filter, now_s), time_of(request.as_of_s, "as_of_s") if request.HasField("as_of_s") else now_s
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+        ids = sorted(opened.standing, reverse=True)[:MOST_STANDING]
+
+        def read() -> tuple[list[KnownSubject], list[Memory]]:
+            stating = (m for m in self.cognition.store.stating(opened.namespace) if filter_.admits(m))
+            standing = [m for m in self.cognition.store.memories(opened.namespace, ids) if filter_.admits(m)]
+            return profile_of(stating, at_s, request.subject.lower()), standing
+
+        subjects, standing = await asyncio.to_thread(read)
+        return replies.profile_of(subjects[:limit], standing)
+
+    async def GetGraph(self, request: pb.GetGraphRequest) -> pb.Graph:
+        """Return at most `limit` names (200 by default) that memories have in common, and the facts and memories that connect them."""
+        limit, now_s = within(request.limit or 200, 1, 5000, "limit"), time.time()
+        filter_, at_s = filter_of(request.filter, now_s), time_of(request.as_of_s, "as_of_s") if request.HasField("as_of_s") else now_s
+        opened = await self.cognition.existing(requests.owner_of(request.scope))
+
+        def read() -> EntityGraph:
+            memories = self.cognition.store.everything(opened.namespace, False)
+            active = (m for m in memories if m.lifecycle is Lifecycle.ACTIVE and filter_.admits(m))
+            return graph_of(active, at_s, limit, request.about.lower())
+
+        return replies.graph_of(await asyncio.to_thread(read))
 
     async def GetState(self, request: pb.GetStateRequest) -> pb.State:
         """Return counts, index, mood, focus, resonance, stage times and calibration of a namespace and session."""
@@ -262,25 +338,39 @@ class CognitionApi:
         return response
 
     async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportChunk]:
-        """Yield the active and archived memories as JSON lines, in chunks of `EXPORT_LINES` whole lines."""
+        """Yield a namespace, or the texts of its active memories, as JSON lines, in chunks of `EXPORT_LINES` whole lines.
+
+        Raises:
+            InvalidRequestError: the format is for imports only.
+        """
+        if request.format > pb.TRANSFER_FORMAT_TEXTS:
+            raise InvalidRequestError("format must be 1 (all) or 2 (texts); the others are for imports only")
         opened = await self.cognition.existing(requests.owner_of(request.scope))
-        memories = await asyncio.to_thread(lambda: list(self.cognition.store.everything(opened.namespace, request.embeddings)))
-        lines = exported(memories, self.cognition.embedder.name, request.embeddings)
+        if request.format == pb.TRANSFER_FORMAT_TEXTS:
+            filter_ = Filter(now_s=time.time())
+            found = await asyncio.to_thread(
+                lambda: [m for m in self.cognition.store.everything(opened.namespace, False) if filter_.admits(m)]
+            )
+            lines = plain(m for m in found if m.lifecycle is Lifecycle.ACTIVE)
+        else:
+            archive = await asyncio.to_thread(archive_of, self.cognition.store, opened.namespace, request.embeddings)
+            lines = exported(archive, self.cognition.embedder.name, request.embeddings)
         while chunk := b"".join(islice(lines, EXPORT_LINES)):
             yield pb.ExportChunk(lines=chunk)
 
     async def Import(self, chunks: AsyncIterator[pb.ImportChunk]) -> pb.ImportResponse:
-        """Read a whole export and store its memories, all or none; memories whose key is known are skipped.
+        """Read a whole export and store what it has, all or nothing; what is there already is skipped.
 
         Raises:
             InvalidRequestError: there is no chunk, a line is damaged, or the chunks exceed `MAX_IMPORT_BYTES`.
         """
         owner: Owner | None = None
+        format_ = pb.TRANSFER_FORMAT_ALL
         parts: list[bytes] = []
         size = 0
         async for chunk in chunks:
             if owner is None:
-                owner = requests.owner_of(chunk.scope)
+                owner, format_ = requests.owner_of(chunk.scope), chunk.format or format_
             parts.append(chunk.lines)
             size += len(chunk.lines)
             if size > MAX_IMPORT_BYTES:
@@ -288,9 +378,14 @@ class CognitionApi:
         if owner is None:
             raise InvalidRequestError("there is no chunk; the first one carries the scope")
         cognition = self.cognition
-        memories = await asyncio.to_thread(lambda: imported(lines_of(parts), cognition.embedder.name, cognition.embedder.dimension))
-        fresh = await cognition.adopt(owner, memories)
-        return pb.ImportResponse(imported=fresh, skipped=len(memories) - fresh)
+        if format_ != pb.TRANSFER_FORMAT_ALL:
+            name, user = pb.TransferFormat.Name(format_).removeprefix("TRANSFER_FORMAT_").lower(), owner.user
+            told = await asyncio.to_thread(lambda: foreign(name, b"".join(parts), user))
+            fresh = await cognition.told(owner, told)
+            return pb.ImportResponse(imported=fresh, skipped=len(told) - fresh)
+        archive = await asyncio.to_thread(lambda: imported(lines_of(parts), cognition.embedder.name, cognition.embedder.dimension))
+        fresh = await cognition.adopt(owner, archive)
+        return pb.ImportResponse(imported=fresh, skipped=len(archive.memories) - fresh)
 
     async def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Verify the store, and every open index against it; `repair` mends what can be mended."""

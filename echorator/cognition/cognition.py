@@ -16,11 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from echorator.cognition.embedders.hashed import Embedder
+from echorator.cognition.embedders.embedder import Embedded, Embedder
+from echorator.cognition.learning.adopting import Archive, adopted
 from echorator.cognition.learning.labelling import relabelled
-from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, terms_of, told_last, with_vectors
+from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, told_last, with_vectors
 from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.opening import Opening
@@ -37,7 +36,7 @@ from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.snapshots import GraphSnapshots
 from echorator.cognition.storing.store import MemoryNotFoundError, NamespaceGoneError, Store
-from echorator.cognition.text import TERMS_VERSION
+from echorator.cognition.text import TERMS_VERSION, terms_of
 
 _log = logging.getLogger(__name__)
 
@@ -119,18 +118,25 @@ class Cognition:
             InvalidRequestError: a text or an embedding cannot be taken.
             ResourceError: the disk or the memory is full; nothing was written.
         """
-        now_s = time.time() if now_s is None else now_s
+        ids, superseded, _ = await self._remembered(owner, told, time.time() if now_s is None else now_s)
+        return ids, superseded
+
+    async def told(self, owner: Owner, told: Sequence[Told]) -> int:
+        """Store memories as `remember` does, and return how many were new."""
+        return sum((await self._remembered(owner, told, time.time()))[2].fresh) if told else 0
+
+    async def _remembered(self, owner: Owner, told: Sequence[Told], now_s: float) -> tuple[list[int], list[int], Receipt]:
         opened = await self.opened(owner)
         earlier = () if opened is None else (await self.session(opened, owner.session)).facts
         memories = await self.prepared(told, owner.session, now_s, earlier)
         if opened is None:
             opened = await self.opened(owner, create=True)
             assert opened is not None
-        ids, superseded, _ = await self.written(opened, memories, Batch(), now_s)
+        ids, superseded, receipt = await self.written(opened, memories, Batch(), now_s)
         if facts := [fact for memory in memories for fact in memory.facts]:
             session = await self.session(opened, owner.session)
             opened.keep_session(owner.session, replace(session, facts=told_last(facts, session.facts)))
-        return ids, superseded
+        return ids, superseded, receipt
 
     async def prepared(self, told: Sequence[Told], session: str, now_s: float, earlier: Sequence[Fact] = ()) -> list[Memory]:
         """Return memories with facts, entities, affect, terms and vectors, not yet stored; `earlier` are the facts told last before.
@@ -140,15 +146,19 @@ class Cognition:
         """
         with self.stages.timed("contextualise"):
             memories = await off_loop(sum(len(one.text) for one in told), lambda: memories_of(told, session, now_s, earlier))
-        missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
+        given = {i: m.embedding for i, m in enumerate(memories) if len(m.embedding)}
+        vectors = {i: unit(vector, self.embedder.dimension, f"memories[{i}].embedding") for i, vector in given.items()}
         with self.stages.timed("embed"):
-            made = await self.embedder.embed([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
-        vectors = np.zeros((len(memories), self.embedder.dimension), np.float32)
-        for i, memory in enumerate(memories):
-            if len(memory.embedding):
-                vectors[i] = unit(memory.embedding, self.embedder.dimension, f"memories[{i}].embedding")
-        vectors[missing] = made
-        return with_vectors(memories, vectors, self.embedder_id)
+            return await self._embedded([replace(m, embedding=vectors.get(i, m.embedding)) for i, m in enumerate(memories)])
+
+    async def _embedded(self, memories: Sequence[Memory]) -> list[Memory]:
+        """Return the memories with a vector of the embedder, and its tokens; those that have a vector keep what they have."""
+        missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
+        made = await self.embedder.read([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
+        vectors, tokens = [m.embedding for m in memories], [m.tokens for m in memories]
+        for i, vector, signs in zip(missing, made.vectors, made.tokens, strict=True):
+            vectors[i], tokens[i] = vector, signs.ravel()
+        return with_vectors(memories, vectors, tokens, self.embedder_id)
 
     async def written(
         self, opened: OpenNamespace, memories: Sequence[Memory], batch: Batch, now_s: float
@@ -211,24 +221,21 @@ class Cognition:
             links += [Link(end, i, "entity", 1.0 / (1.0 + fan)) for i in earlier if i != end]
         return links
 
-    async def adopt(self, owner: Owner, memories: Sequence[Memory]) -> int:
-        """Store the memories of an export unchanged, all or none, and return how many were new; known keys are skipped."""
-        if not memories:
-            return 0
-        missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
-        made = await self.embedder.embed([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
-        vectors = np.zeros((len(memories), self.embedder.dimension), np.float32)
-        for i, memory in enumerate(memories):
-            if len(memory.embedding):
-                vectors[i] = memory.embedding
-        vectors[missing] = made
-        batch = Batch(add=tuple(with_vectors(memories, vectors, self.embedder_id)))
+    async def adopt(self, owner: Owner, archive: Archive) -> int:
+        """Store what an archive has, all or nothing of it, and return how many memories were new; what is there already is skipped."""
+        memories = await self._embedded(archive.memories)
+        vectors = await self.embedder.embed([goal.text for goal in archive.goals])
+        goals = [replace(goal, embedding=vector) for goal, vector in zip(archive.goals, vectors, strict=True)]
         opened = await self.opened(owner, create=True)
         assert opened is not None
 
         def apply(present: OpenNamespace) -> int:
+            there = list(self.store.everything(present.namespace, False))
+            experiences = self.store.experiences(present.namespace, "", 1 << 40) if archive.experiences else []
+            batch = adopted(replace(archive, memories=memories, goals=goals), there, experiences, self.store.goals(present.namespace))
             receipt = self.store.write(present.namespace, batch, time.time()).result()
             present.refresh([i for i, fresh in zip(receipt.ids, receipt.fresh, strict=True) if fresh])
+            present.load_goals()
             return sum(receipt.fresh)
 
         async with self.holding(opened, create=True) as present:
@@ -252,6 +259,7 @@ class Cognition:
             text = check_text(fields["text"], "text")
             act, facts = read(text, old.speaker)
             affect = affect_of(text)
+            made = await self.embedder.read([embedded_text(text, old.speaker)])
             reworded = {
                 "act": act,
                 "facts": facts,
@@ -259,7 +267,8 @@ class Cognition:
                 "entities": entities_of(text),
                 "valence": affect.valence,
                 "arousal": affect.arousal,
-                "embedding": (await self.embedder.embed([embedded_text(text, old.speaker)]))[0],
+                "embedding": made.vectors[0],
+                "tokens": made.tokens[0].ravel(),
                 "embedder": self.embedder_id,
                 "terms": terms_of(text, old.speaker, old.said_s),
                 "terms_version": TERMS_VERSION,
@@ -342,10 +351,10 @@ class Cognition:
         """Recall as `recall` does, in a namespace that is already open."""
         begin_s = time.perf_counter()
         if asked.embedding is not None:
-            vector = unit(asked.embedding, self.embedder.dimension, "embedding")
+            read = Embedded.of(unit(asked.embedding, self.embedder.dimension, "embedding"))
         else:
             with self.stages.timed("embed"):
-                vector = (await self.embedder.embed([asked.query]))[0]
+                read = await self.embedder.read([asked.query])
         embedded_s = time.perf_counter()
-        found = await asyncio.to_thread(self.searching.best, opened, asked, np.ascontiguousarray(vector))
+        found = await asyncio.to_thread(self.searching.best, opened, asked, read)
         return Answer(found, embedded_s - begin_s, time.perf_counter() - embedded_s)

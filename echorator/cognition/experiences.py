@@ -23,6 +23,7 @@ from echorator.cognition.reading.facts import facts_of
 from echorator.cognition.reading.meant import topics_meant, words_meant
 from echorator.cognition.reading.sentences import passages
 from echorator.cognition.recall.affect import affect_of, carried, decayed
+from echorator.cognition.recall.confidence import SAMPLES
 from echorator.cognition.recall.context import without_blocks
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import Asked, Owner
@@ -174,7 +175,7 @@ class Experiences:
             if not samples or feedback == 0:
                 return
             body = opened.learn_confidence(samples)
-            batch = Batch(documents={"calibration": body})
+            batch = Batch(documents={SAMPLES: body})
             await asyncio.wrap_future(self._cognition.store.write(opened.namespace, batch, now_s))
 
 

@@ -12,7 +12,7 @@ from echorator.cognition.learning.labelling import categories_of, label_of, valu
 from echorator.cognition.memory import Filter, MetadataCondition
 from echorator.cognition.reading.values import Act
 from echorator.cognition.request_values import kind_of, scalar_of, time_of
-from echorator.cognition.text_query import text_query
+from echorator.cognition.text_query import query_of
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1 import cognition_pb2 as pb
 
@@ -64,9 +64,9 @@ def _filters(messages: Sequence[pb.Filter], where: str) -> tuple[Filter, ...]:
 
 def _searched(text: str, where: str) -> str:
     try:
-        text_query(text)
+        query_of(text)
     except InvalidRequestError as error:
-        raise InvalidRequestError(str(error).replace("text", where, 1)) from error
+        raise InvalidRequestError(f"{where.removesuffix('text')}{error}") from error
     return text
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from echorator.cognition.reading.values import Act, Fact
 from echorator.cognition.text import TERMS_VERSION
-from echorator.cognition.text_query import text_query
+from echorator.cognition.text_query import query_of
 
 Vector = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.uint64]
@@ -25,6 +25,8 @@ MetadataValue = str | float | bool
 
 NO_VECTOR: Vector = np.zeros(0, np.float32)
 NO_TERMS: Ids = np.zeros(0, np.uint64)
+BLOBS = {"embedding": np.float32, "terms": np.uint64, "tokens": np.uint64}
+"""The fields of a memory that are arrays, with the types of their numbers; they are read only where they are needed."""
 
 
 class Kind(enum.IntEnum):
@@ -104,6 +106,7 @@ class Memory:
     embedder: int = 0  # the store's number of the embedder that made the vector
     embedding: Vector = field(default_factory=lambda: NO_VECTOR, compare=False)
     terms: Ids = field(default_factory=lambda: NO_TERMS, compare=False)
+    tokens: Ids = field(default_factory=lambda: NO_TERMS, compare=False)  # of the embedder: (dimension + 63) // 64 numbers for each token
     terms_version: int = TERMS_VERSION  # of the rules that made the terms
 
     @property
@@ -170,6 +173,17 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the history of a namespace."""
+
+    seq: int
+    at_s: float
+    memory_id: int
+    action: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Effects on one namespace, applied whole or not at all. None leaves what the field names as it is."""
 
@@ -177,7 +191,9 @@ class Batch:
     patch: tuple[Patch, ...] = ()
     links: tuple[Link, ...] = ()
     uses: tuple[tuple[int, float], ...] = ()  # (memory id, time of use)
-    experience: Experience | None = None
+    past: tuple[Change, ...] = ()  # earlier history of added memories, before their addition; each `memory_id` as an end of a Link
+    experience: Experience | None = None  # from which the added memories were learned too
+    experiences: tuple[Experience, ...] = ()  # earlier ones, whose `recalled` and `learned` are as ends of a Link
     goals: tuple[Goal, ...] | None = None
     documents: Mapping[str, bytes] = field(default_factory=dict)  # small states by name; empty bytes delete
 
@@ -193,14 +209,12 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One line of the history of a namespace."""
+class Noted:
+    """A change in the history of all namespaces of a tenant. `memory_id` 0 says that the whole namespace was erased."""
 
-    seq: int
-    at_s: float
-    memory_id: int
-    action: str
-    detail: str
+    cursor: str  # the store's own mark of the place in the tenant's history
+    namespace: int  # the store's number of it
+    change: Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +256,7 @@ class Filter:
     sources: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()  # one of them
     metadata: tuple[MetadataCondition, ...] = ()  # each of them
-    text: str = ""  # as `text_query` reads it
+    text: str = ""  # as `TextQuery` reads it
     all: tuple[Filter, ...] = ()
     any: tuple[Filter, ...] = ()  # one of them at least, where there are any
     none: tuple[Filter, ...] = ()
@@ -275,7 +289,7 @@ class Filter:
             and (not self.sources or memory.source in self.sources)
             and (not self.categories or not self.categories.isdisjoint(memory.categories))
             and all(condition.admits(memory.metadata) for condition in self.metadata)
-            and (not self.text or text_query(self.text).fits(memory.text))
+            and (not self.text or query_of(self.text).fits(memory.text, memory.speaker))
             and all(inner.admits(memory) for inner in self.all)
             and (not self.any or any(inner.admits(memory) for inner in self.any))
             and not any(inner.admits(memory) for inner in self.none)

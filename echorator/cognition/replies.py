@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.struct_pb2 import Struct
 
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Change, Goal, Memory, MetadataValue
 from echorator.cognition.reading.values import Act, Claim, Fact, FactType
+from echorator.cognition.recall.graph import EntityGraph
+from echorator.cognition.recall.profile import KnownSubject
 from echorator.cognition.recall.recalling import Answer, Owner, Recalled
 from echorator.cognition.requests import conversation
 from echorator.cognition.turns import Built
 from echorator.cognition.upkeep.consolidating import Progress
 from echorator.cognition.upkeep.mapping import MemoryMap
 from echorator.cognition.upkeep.patterns import NamedPattern
+from echorator.cognition.watching import Seen
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
 
@@ -112,9 +115,48 @@ def change_of(change: Change) -> pb.Change:
     return pb.Change(seq=change.seq, at_s=change.at_s, memory_id=change.memory_id, action=change.action, detail=change.detail)
 
 
+def seen_of(seen: Seen) -> pb.WatchChangesResponse:
+    """Return the message of one step of a watch."""
+    reply = pb.WatchChangesResponse(cursor=seen.cursor, namespace=seen.namespace)
+    if seen.change is not None:
+        tenant, agent, user = seen.key
+        reply.change.CopyFrom(change_of(seen.change))
+        reply.scope.CopyFrom(common_pb2.Scope(tenant=tenant, agent=agent, user=user))
+    return reply
+
+
 def goal_of(goal: Goal) -> pb.Goal:
     """Return the message of a goal, without its vector."""
     return pb.Goal(text=goal.text, priority=goal.priority)
+
+
+def profile_of(subjects: Sequence[KnownSubject], standing: Sequence[Memory]) -> pb.Profile:
+    """Return the message of a profile."""
+    profile = pb.Profile(standing=[memory_of(memory) for memory in standing])
+    for known in subjects:
+        subject = profile.subjects.add(subject=known.subject)
+        for attribute in known.attributes:
+            shown = subject.attributes.add(attribute=attribute.attribute, type=_NUMBERS[attribute.type], conflict=attribute.conflict)
+            for one in attribute.values:
+                shown.values.add(
+                    value=one.value,
+                    claim=_NUMBERS[one.claim],
+                    certainty=one.certainty,
+                    said_at_s=one.said_s,
+                    memory_ids=one.memory_ids,
+                )
+    return profile
+
+
+def graph_of(graph: EntityGraph) -> pb.Graph:
+    """Return the message of an entity graph."""
+    made = pb.Graph(left_out=graph.left_out)
+    for node in graph.nodes:
+        made.nodes.add(name=node.name, memories=node.memories, memory_ids=node.memory_ids)
+    for edge in graph.edges:
+        # "from" is a keyword of Python
+        made.edges.add(**{"from": edge.source}, to=edge.target, label=edge.label, memories=edge.memories, memory_ids=edge.memory_ids)
+    return made
 
 
 def progress_of(progress: Progress) -> pb.ConsolidateProgress:

@@ -35,7 +35,8 @@ _CLAIMS = tuple(Claim)
 MAX_MESSAGE_BYTES = 4 << 20
 
 
-def _name(value: str, where: str, default: str) -> str:
+def name_of(value: str, where: str, default: str = "") -> str:
+    """Return a name, or `default` where it is empty. Raises InvalidRequestError where both are, and for a name that cannot be."""
     value = value or default
     if not value:
         raise InvalidRequestError(f"{where} is empty; say whose memory this is")
@@ -46,9 +47,9 @@ def _name(value: str, where: str, default: str) -> str:
 
 def owner_of(scope: common_pb2.Scope) -> Owner:
     """Return the owner that a scope names; an empty tenant or agent is "default". Raises InvalidRequestError without a user."""
-    session = _name(scope.session, "scope.session", "") if scope.session else ""
-    tenant, agent = _name(scope.tenant, "scope.tenant", "default"), _name(scope.agent, "scope.agent", "default")
-    return Owner(tenant, agent, _name(scope.user, "scope.user", ""), session)
+    session = name_of(scope.session, "scope.session", "") if scope.session else ""
+    tenant, agent = name_of(scope.tenant, "scope.tenant", "default"), name_of(scope.agent, "scope.agent", "default")
+    return Owner(tenant, agent, name_of(scope.user, "scope.user", ""), session)
 
 
 def told_of(memory: pb.NewMemory, where: str) -> Told:
@@ -61,7 +62,7 @@ def told_of(memory: pb.NewMemory, where: str) -> Told:
     return Told(
         memory.text,
         kind_of(memory.kind),
-        _name(memory.speaker, f"{where}.speaker", "") if memory.speaker else "",
+        name_of(memory.speaker, f"{where}.speaker", "") if memory.speaker else "",
         time_of(memory.said_at_s, f"{where}.said_at_s") if memory.HasField("said_at_s") else None,
         within(memory.importance, 0, 1, f"{where}.importance") if memory.HasField("importance") else None,
         memory.pinned,
@@ -244,6 +245,16 @@ def namespace_page_of(token: str) -> tuple[str, str]:
     return agent, user
 
 
-def interval_of(milliseconds: int) -> float:
-    """Return the interval in seconds, 1 s for 0 ms. Raises InvalidRequestError outside of 100 ms to 60 s."""
-    return within(milliseconds or 1000, 100, 60_000, "interval_ms") / 1000
+def interval_of(milliseconds: int, default_ms: int = 1000) -> float:
+    """Return the interval in seconds, the default for 0 ms. Raises InvalidRequestError outside of 100 ms to 60 s."""
+    return within(milliseconds or default_ms, 100, 60_000, "interval_ms") / 1000
+
+
+def cursor_of(text: str) -> tuple[int, int]:
+    """Return the number and the seq that a cursor of a namespace has, zeros for "". Raises InvalidRequestError for a foreign cursor."""
+    if not text:
+        return 0, 0
+    parts = text.split("-")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        raise InvalidRequestError("after must be a cursor that WatchChanges gave for this namespace")
+    return int(parts[0]), int(parts[1])

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
+from echorator.cognition.embedders.embedder import Embedded
 from echorator.cognition.memory import Memory, Vector
 from echorator.cognition.reading.facts import asked_of
 from echorator.cognition.recall.confidence import fit_of
+from echorator.cognition.recall.form import asks_for_time, asks_nothing, named_in
 from echorator.cognition.recall.indexing import session_hash, speaker_hash
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.observations import credited
-from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, judged
-from echorator.cognition.settings import CognitionSettings
+from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, admits, heard, judged
+from echorator.cognition.settings import CognitionSettings, Weights
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.store import Store
-from echorator.cognition.text import query_ids
+from echorator.cognition.text import ids_of, query_ids
+
+AWAY = 0.5
+"""Share of the mean vector that is taken from a query: what is like everything, as small talk is, would be near every question. It gave the
+vectors alone 3 points of recall@10 on dialogues and 2 on chats."""
 
 
 class Searching:
@@ -31,13 +39,13 @@ class Searching:
         self._trust = trust
         self._stages = stages
 
-    def best(self, opened: OpenNamespace, asked: Asked, vector: Vector) -> list[Recalled]:
-        """Return the best `asked.k` memories of the namespace, best first; `vector` is the query's, contiguous, zeros for none."""
+    def best(self, opened: OpenNamespace, asked: Asked, query: Embedded) -> list[Recalled]:
+        """Return the best `asked.k` memories of the namespace, best first; `query` has one vector, zeros for none."""
         if opened.observed:  # an observation may stand for a passage that is found too, so that two become one
             asked = replace(asked, k=2 * asked.k)
-            found = credited(self._best(opened, asked, vector), lambda ids: self._there(opened, asked, ids))
+            found = credited(self._best(opened, asked, query), lambda ids: self._there(opened, asked, ids))
             return found[: asked.k // 2]
-        return self._best(opened, asked, vector)
+        return self._best(opened, asked, query)
 
     def _there(self, opened: OpenNamespace, asked: Asked, ids: Sequence[int]) -> list[Memory]:
         """Return those of the memories that a recall may find."""
@@ -45,15 +53,19 @@ class Searching:
         there = [m for m in self._store.memories(opened.namespace, ids) if m.id in opened.index]
         return [m for m in there if admits(asked, m, now_s)]
 
-    def _best(self, opened: OpenNamespace, asked: Asked, vector: Vector) -> list[Recalled]:
+    def _best(self, opened: OpenNamespace, asked: Asked, query: Embedded) -> list[Recalled]:
+        vector = np.ascontiguousarray(query.vectors[0])
         with self._stages.timed("recall"):
             now_s = time.time() if asked.now_s is None else asked.now_s
             filter_ = asked.filter
             only = None if filter_.indexed else np.array(self._store.matching(opened.namespace, filter_), np.uint64)
-            labels, scores, signals, cosines, coverages = opened.index.search(
+            weights = asked.weights or self._settings.weights
+            if vector.any() and asks_nothing(asked.query):
+                weights = weights.by_meaning()
+            labels, scores, signals, cosines, coverages, _ = opened.index.search(
                 vector if vector.any() else None,
                 query_ids(asked.query),
-                weights=(asked.weights or self._settings.weights).array(self._trust),
+                weights=weights.array(self._trust),
                 k=asked.k,
                 now_s=now_s,
                 as_of_s=now_s if asked.as_of_s is None else asked.as_of_s,
@@ -68,11 +80,27 @@ class Searching:
                 arousal=asked.mood.arousal,
                 goals=opened.goal_rows,
                 pool=self._settings.pool,
+                named=np.array([speaker_hash(name) for name in named_in(asked.query, opened.speakers)], np.uint32),
+                dates=asks_for_time(asked.query),
+                away=AWAY,
+                tokens=query.tokens[0],
+                token_weights=_weights_of(opened, query.words[0]),
             )
             by_id = {m.id: m for m in self._store.memories(opened.namespace, labels.tolist())}
-            confidences = opened.curve.confidence(fit_of(cosines, coverages))
+            fits = fit_of(cosines, coverages, scores / _evidence_of(weights, self._trust, len(query.tokens[0])))
+            confidences = opened.curve.confidence(fits)
             found = [
-                Recalled(by_id[label], float(scores[i]), signals[i], float(cosines[i]), float(coverages[i]), float(confidences[i]))
+                heard(
+                    Recalled(
+                        by_id[label],
+                        float(scores[i]),
+                        signals[i],
+                        float(cosines[i]),
+                        float(coverages[i]),
+                        float(confidences[i]),
+                        fit=float(fits[i]),
+                    )
+                )
                 for i, label in enumerate(labels.tolist())
                 if label in by_id
             ]
@@ -94,4 +122,19 @@ class Searching:
             found = [*found, *(Recalled(m, 0.0, NO_SIGNALS, float(c), 0.0, 0.0) for m, c in zip(stated, cosines, strict=True))]
             at_s = now_s if asked.as_of_s is None else asked.as_of_s
             found = [judged(r, topic, weight, at_s) for r in found]
-        return sorted(found, key=lambda r: -r.score)[: asked.k]
+        # What states the fact comes first, the newest before the others: where two values stand, the later one is more likely to hold.
+        return sorted(found, key=lambda r: (-r.fact, -r.memory.said_s if r.fact else -r.score, -r.score))[: asked.k]
+
+
+def _weights_of(opened: OpenNamespace, words: list[str]) -> npt.NDArray[np.float32]:
+    """Return the weight of each token of a query, which is a part of one of `words`: a word's tokens share its inverse frequency."""
+    parts = Counter(words)
+    shares = np.array([parts[word] for word in words], np.float32)
+    weights: npt.NDArray[np.float32] = opened.index.idf(ids_of(words)) / shares
+    return weights
+
+
+def _evidence_of(weights: Weights, trust: float, tokens: int) -> float:
+    """Return the score of a memory that is one standard deviation above the mean by each signal that finds memories."""
+    sum_ = weights.dense * trust + weights.lexical + (weights.tokens if tokens else 0.0)
+    return sum_ or 1.0

@@ -78,6 +78,15 @@ class CognitionService(Calls, CognitionServiceServicer):
         return await self.api.History(request)
 
     @rpc
+    async def WatchChanges(self, request: pb.WatchChangesRequest, context: Context) -> None:
+        """Stream the changes of a namespace or of a tenant, until the server drains."""
+        async for seen in self.api.WatchChanges(request):
+            if seen is not None:
+                await context.write(seen)
+            if self.draining.is_set():
+                raise DrainingError("the server is shutting down; go on with the last cursor at another one")
+
+    @rpc
     async def BuildContext(self, request: pb.BuildContextRequest, _context: Context) -> pb.BuildContextResponse:
         """Return the conversation with relevant memories put in."""
         return await self.api.BuildContext(request)
@@ -101,6 +110,21 @@ class CognitionService(Calls, CognitionServiceServicer):
     async def SetGoals(self, request: pb.SetGoalsRequest, _context: Context) -> pb.SetGoalsResponse:
         """Replace all goals of the namespace."""
         return await self.api.SetGoals(request)
+
+    @rpc
+    async def GetGoals(self, request: pb.GetGoalsRequest, _context: Context) -> pb.GetGoalsResponse:
+        """Return the goals of the namespace."""
+        return await self.api.GetGoals(request)
+
+    @rpc
+    async def GetProfile(self, request: pb.GetProfileRequest, _context: Context) -> pb.Profile:
+        """Return the facts that hold, by subject and attribute."""
+        return await self.api.GetProfile(request)
+
+    @rpc
+    async def GetGraph(self, request: pb.GetGraphRequest, _context: Context) -> pb.Graph:
+        """Return the names that memories have in common, and what connects them."""
+        return await self.api.GetGraph(request)
 
     @rpc
     async def GetState(self, request: pb.GetStateRequest, _context: Context) -> pb.State:

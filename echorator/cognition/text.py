@@ -53,7 +53,7 @@ _LETTER = rf"[^\W\d_{UNSPACED}{HANGUL}]"
 _HYPHENS = re.compile(rf"(?<![\w-]){_LETTER}{{1,20}}(?:-{_LETTER}{{1,20}}){{1,3}}(?!{_LETTER}|-)")
 _NUMBER = re.compile(r"(?<!\d)\d{1,12}(?:[ ./()-]{1,2}\d{1,12}){0,11}(?!\d)")
 _DIGIT = re.compile(r"\d")
-_PARTS = re.compile(r"\d+|[^\W\d_]+")
+_PARTS = re.compile(r"\d{2,}|[^\W\d_]{2,}")
 _LETTERS = re.compile(rf"{_LETTER}{{{_BEGINNING}}}")
 _TELLING = 6  # digits from which on a number that is written in groups is one number too
 _SUBSCRIBER = 7  # digits at the end of a telephone number that stay the same with and without the prefixes of country and town
@@ -158,6 +158,11 @@ def date_words(at_s: float) -> list[str]:
     """Return the day, the month's stem and the year of a time (UTC), as a question would say them."""
     day = datetime.fromtimestamp(at_s, UTC)
     return [str(day.day), stem(day.strftime("%B").lower()), str(day.year)]
+
+
+def terms_of(text: str, speaker: str, said_s: float) -> Ids:
+    """Return the ids of the words by which a memory is found, uint64 of shape (n,): its own, its speaker's and its date's."""
+    return ids_of([*terms(f"{speaker} {text}"), *date_words(said_s)])
 
 
 def query_ids(text: str) -> Ids:

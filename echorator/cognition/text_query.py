@@ -1,4 +1,4 @@
-"""Whether a text has the words of a search, in the same way for filters and in every store.
+"""Whether a memory's text or its speaker's name has the words of a search, in the same way for filters and in every store.
 
 Words are compared as the lexical index compares them (`text`), so a search agrees with recall in every script. A store looks for the ids of
 the words among the terms of each row before it reads the text, and keeps no index of words beside the rows, in which words of erased texts
@@ -22,7 +22,7 @@ _BETWEEN_WORDS = re.compile(rf"[^\w{MARKS}]|_")
 
 @dataclass(frozen=True, slots=True)
 class TextQuery:
-    """The words that a text must have; `text_query` makes it."""
+    """The words that a text must have; `query_of` makes it."""
 
     characters: tuple[str, ...]  # of scripts without spaces: they stand anywhere in the text
     phrases: tuple[tuple[str, ...], ...]  # stems that follow each other; a word is a phrase of one
@@ -35,25 +35,25 @@ class TextQuery:
             return True
         return all(term in terms for term in self.terms)
 
-    def fits(self, said: str) -> bool:
-        """Return whether a text has all of it."""
+    def fits(self, text: str, speaker: str) -> bool:
+        """Return whether each of the query's parts is in the text or in the speaker's name."""
+        fields = (text, speaker) if speaker else (text,)
         if self.characters:
-            squeezed = _squeezed(said)
-            if not all(c in squeezed for c in self.characters):
+            squeezed = [_squeezed(field) for field in fields]
+            if not all(any(c in field for field in squeezed) for c in self.characters):
                 return False
         if not self.phrases and not self.prefixes:
             return True
-        found = spoken(said)
-        stems = tuple(map(stem, found))
-        return all(any(stems[i : i + len(p)] == p for i in range(len(stems))) for p in self.phrases) and all(
-            any(found[i].startswith(last) and stems[i - len(before) : i] == before for i in range(len(before), len(found)))
-            for before, last in self.prefixes
+        said = [spoken(field) for field in fields]
+        stems = [tuple(map(stem, found)) for found in said]
+        return all(any(_stands(phrase, found) for found in stems) for phrase in self.phrases) and all(
+            any(_begins(prefix, *found) for found in zip(said, stems, strict=True)) for prefix in self.prefixes
         )
 
 
 @lru_cache(maxsize=64)
-def text_query(text: str) -> TextQuery:
-    """Return the query for texts that have all words, "a phrase" and prefix* of `text`; all texts fit a blank one.
+def query_of(text: str) -> TextQuery:
+    """Return the query for memories that have all words, "a phrase" and prefix* of `text`; all fit a blank one.
 
     Words are equal when their stems are. Raises InvalidRequestError where a quote is not closed, or where there is no word.
     """
@@ -80,6 +80,17 @@ def text_query(text: str) -> TextQuery:
     if text.strip() and not (characters or phrases or prefixes):
         raise InvalidRequestError(f"text: there is no word in it; {_HOW}")
     return TextQuery(tuple(characters), tuple(phrases), tuple(prefixes), tuple(dict.fromkeys(terms)))
+
+
+def _stands(phrase: tuple[str, ...], stems: tuple[str, ...]) -> bool:
+    """Return whether the phrase stands somewhere among the stems."""
+    return any(stems[i : i + len(phrase)] == phrase for i in range(len(stems) - len(phrase) + 1))
+
+
+def _begins(prefix: tuple[tuple[str, ...], str], said: list[str], stems: tuple[str, ...]) -> bool:
+    """Return whether the prefix's stems stand among the stems, before a word that begins as it says."""
+    before, last = prefix
+    return any(said[i].startswith(last) and stems[i - len(before) : i] == before for i in range(len(before), len(said)))
 
 
 def _squeezed(text: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.recall.affect import decayed
 from echorator.cognition.recall.context import Message, Wording, block_of, line_of, pack, placed, without_blocks, wording_of
+from echorator.cognition.recall.form import only_chats
 from echorator.cognition.recall.namespace import OpenNamespace
 from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Owner, Recalled
 from echorator.cognition.recall.session import Block, digest_of
@@ -25,7 +26,8 @@ MOST_QUERY = 8192  # characters of a query; most texts of that length have fewer
 MOST_STANDING = 16  # standing memories that may be put into a context, the latest first
 STANDING_SHARE = 0.25  # share of the budget that they may take
 FULL = 0.8  # share of the budget that earlier blocks may hold
-CANDIDATES = 48  # recalled memories that packing chooses from
+CANDIDATES = 100  # recalled memories that packing chooses from
+CHATTING = 0.2  # least confidence of what small talk recalls: it asks for nothing
 _POINTING = re.compile(
     r"\b(?:it|its|he|him|his|she|her|they|them|their|this|that|these|those|there|one|ones|same|and|what about)\b", re.IGNORECASE
 )
@@ -113,9 +115,10 @@ class Turns:
         session = await self._cognition.session(opened, owner.session)
         asked = Asked(query, CANDIDATES, now_s=now_s, mood=decayed(session.mood, now_s - session.mood_s, settings.mood_half_life_s))
         answer = await self._cognition.recall_in(opened, asked)
-        least = settings.min_confidence if bounds.min_confidence is None else bounds.min_confidence
+        least = max(settings.min_confidence, wording_of(model).min_confidence) if bounds.min_confidence is None else bounds.min_confidence
         with self._cognition.stages.timed("context"):
-            fitting = [r for r in answer.memories if r.confidence >= least and r.score > 0]
+            least = max(least, CHATTING) if only_chats(query) else least
+            fitting = [r for r in answer.memories if r.confidence >= least]
             room = self._room(model, bounds)
             expired = opened.expired(now_s)
             kept = [b for b in _kept_blocks(session.blocks, messages, room.wording) if expired.isdisjoint(b.ids)]
@@ -204,7 +207,9 @@ class Turns:
         vectors = opened.vectors([c.recalled.memory.id for c in rest])
         left = budget - frame - sum(c.tokens for c in chosen)
         diversity = self._cognition.settings.diversity
-        places = pack([c.tokens for c in rest], [c.recalled.score for c in rest], vectors, left, limit - len(chosen), diversity)
+        gains = [c.recalled.confidence for c in rest]
+        turns = [(c.recalled.memory.session, c.recalled.memory.said_s) for c in rest]
+        places = pack([c.tokens for c in rest], gains, vectors, turns, left, limit - len(chosen), diversity)
         chosen += [rest[i] for i in places]
         return chosen, frame + sum(c.tokens for c in chosen)
 

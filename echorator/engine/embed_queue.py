@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # 20 MB that a server which only generates does not need
     import numpy.typing as npt
 
     Vectors = npt.NDArray[np.float32]
+    Signs = npt.NDArray[np.uint64]
 
 STEP_INPUTS = 64  # the number of sequences in a context of the native embedder
 MOST_WAITING_TOKENS = 4 << 20  # tokens of all waiting calls together
@@ -36,7 +37,7 @@ _CLOSING = "the model is being unloaded"
 
 @dataclass(eq=False)
 class _Call:
-    """One call of `embed`.
+    """One call of `embed` or `read`.
 
     Invariant: the first `taken` inputs have been computed into `out` or are in the batch that is computed now.
     """
@@ -45,6 +46,7 @@ class _Call:
     normalize: bool
     out: Vectors  # (inputs, dimensions)
     result: asyncio.Future[Vectors]
+    signs: list[Signs]  # of each input that was computed; only where the queue is per token
     taken: int = 0
     computed: int = 0
 
@@ -52,13 +54,17 @@ class _Call:
 class EmbedQueue:
     """The queue of one model and one pooling; its embedder is made on the first call."""
 
-    def __init__(self, model: Model, settings: EngineSettings, pooling: str, file: Identity) -> None:
-        """Keep the model. `pooling` "" is the model's own, or else the mean; `file` identifies the file as it was loaded."""
+    def __init__(self, model: Model, settings: EngineSettings, pooling: str, file: Identity, per_token: bool = False) -> None:
+        """Keep the model. `pooling` "" is the model's own, or else the mean; `file` identifies the file as it was loaded.
+
+        `per_token` lets `read` return what the model makes of each token too.
+        """
         self.longest = most_embed_tokens(settings, model.info)
         self._model = model
         self._settings = settings
         self._pooling = pooling
         self._file = file
+        self._per_token = per_token
         self._embedder: Embedder | None = None
         self._larger: Embedder | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
@@ -80,6 +86,15 @@ class EmbedQueue:
             QueueFullError: `queue_limit` calls wait, or calls with MOST_WAITING_TOKENS tokens.
             ResourceError: there is no memory for an input of such a length.
         """
+        return (await self._computed(inputs, normalize, dimensions)).out
+
+    async def read(self, inputs: Sequence[Sequence[int]]) -> tuple[Vectors, list[Signs]]:
+        """Return normalised vectors, and the signs of the tokens of each input, as `Embedder.read` does. Raises as `embed` does."""
+        call = await self._computed(inputs, True, 0)
+        return call.out, call.signs
+
+    async def _computed(self, inputs: Sequence[Sequence[int]], normalize: bool, dimensions: int) -> _Call:
+        """Queue the inputs and return their call when all are computed."""
         loop = asyncio.get_running_loop()
         if self._closed:
             raise DrainingError(_CLOSING)
@@ -96,14 +111,15 @@ class EmbedQueue:
         import numpy as np
 
         out = np.zeros((len(inputs), dimensions or self._embedder.length), np.float32)
+        call = _Call(inputs, normalize, out, loop.create_future(), [])
         if not inputs:
-            return out
-        call = _Call(inputs, normalize, out, loop.create_future())
+            return call
         self._calls.append(call)
         self._waiting_tokens += size
         if self._worker is None:
             self._worker = loop.create_task(self._work(loop))
-        return await call.result
+        await call.result
+        return call
 
     async def close(self) -> None:
         """Let the running batch end, fail the waiting calls and free the contexts."""
@@ -120,7 +136,7 @@ class EmbedQueue:
     async def _create(self, loop: asyncio.AbstractEventLoop) -> None:
         def create() -> None:
             if self._embedder is None:
-                self._embedder = Embedder(self._model, self._settings, self._pooling)
+                self._embedder = Embedder(self._model, self._settings, self._pooling, 0, self._per_token)
 
         await loop.run_in_executor(self._thread, create)
 
@@ -187,7 +203,10 @@ class EmbedQueue:
         import numpy as np
 
         inputs = [call.inputs[i] for call, i in step]
-        vectors = self._embedder_for(max(map(len, inputs))).embed(inputs, False)
+        embedder = self._embedder_for(max(map(len, inputs)))
+        vectors, signs = embedder.read(inputs) if self._per_token else (embedder.embed(inputs, False), [])
+        for (call, _), rows in zip(step, signs, strict=False):
+            call.signs.append(rows)
         for (call, i), vector in zip(step, vectors, strict=True):
             cut = vector[: call.out.shape[1]]
             length = float(np.linalg.norm(cut.astype(np.float64))) if call.normalize else 0.0
@@ -204,7 +223,7 @@ class EmbedQueue:
             room = min(self.longest, 1 << (tokens - 1).bit_length())
             if self._settings.memory_check:
                 self._check_memory(room)
-            self._larger = Embedder(self._model, self._settings, self._embedder.pooling, room)
+            self._larger = Embedder(self._model, self._settings, self._embedder.pooling, room, self._per_token)
         return self._larger
 
     def _check_memory(self, tokens: int) -> None:

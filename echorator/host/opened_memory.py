@@ -14,8 +14,9 @@ from grpc import aio
 
 from echorator.cognition.api import CognitionApi
 from echorator.cognition.cognition import Cognition
+from echorator.cognition.embedders.embedder import Embedder
 from echorator.cognition.embedders.gguf import GgufEmbedder
-from echorator.cognition.embedders.hashed import Embedder, HashedEmbedder
+from echorator.cognition.embedders.hashed import HashedEmbedder
 from echorator.cognition.embedders.minilm import minilm_gguf
 from echorator.cognition.settings import CognitionSettings
 from echorator.cognition.storing.sqlite_store import SqliteStore

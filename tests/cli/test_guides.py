@@ -78,14 +78,17 @@ def test_one_machine(tmp_path: Path) -> None:
 @pytest.mark.needs("grpcurl", "free ports")
 def test_memory(tmp_path: Path) -> None:
     guide = Guide("docs/guides/memory.md", tmp_path)
-    assert list(guide.step) == ["chat", "labels", "memory", "upkeep"]
+    assert list(guide.step) == ["chat", "http", "labels", "memory", "changes", "upkeep"]
     served = ("echorator serve --with-memory > serve.log &", "until grep -q listening serve.log; do sleep 0.1; done")
-    guide.type(*served, "chat", "kill $!", "wait $!", "memory", "labels", "upkeep", ports=(50051,))
+    guide.type(*served, "chat", "kill $!", "wait $!", "memory", "changes", "labels", "upkeep", ports=(50051,))
     assert '"text":' in guide.printed("chat")
     assert guide.printed("memory").count("My dog is called Pixel.") >= 2
     exported = [json.loads(line) for line in (tmp_path / "ann.jsonl").read_text().splitlines()]
     assert {"My dog is called Pixel.", "I live in Graz."} <= {line.get("text") for line in exported}
     assert "<svg" in (tmp_path / "map.html").read_text()
+    up = ("echorator up > up.log &", "listening 8080", "echorator status --wait 60 > status.txt")
+    guide.type(*up, "http", END, ports=(50050, 50052, 8080))
+    assert guide.printed("http").count("My cat is called Mia.") >= 3
 
 
 @pytest.mark.needs("grpcurl", "free ports")

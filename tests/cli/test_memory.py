@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -89,7 +93,7 @@ def test_what_one_process_was_told_the_next_one_knows(home: Home) -> None:
     assert re.search(r"Pixel\. \(no longer holds\)", listed)
     assert "My dog is called Rex." in listed
     shown = home.memory("show", "1", columns=120)
-    assert "user / dog name = Pixel" in shown
+    assert "user's dog / name = Pixel" in shown
     assert "superseded" in shown
 
 
@@ -98,7 +102,14 @@ def test_usage_says_what_was_recalled_and_learned(home: Home) -> None:
     assert "recalled nothing (0 tokens)" in told.stderr
     assert "learned 1" in told.stderr
     asked = home.run("chat", "--user", "ann", "--temperature", "0", "--usage", ASKS)
-    assert re.search(r"recalled 1 \(\d+ tokens\) in [\d.]+ ms, learned nothing", asked.stderr)
+    assert re.search(r"recalled 1 \(\d+ tokens\) in [\d.]+ ms, learned 2", asked.stderr)
+
+
+def test_usage_says_what_will_be_remembered_and_what_was_forgotten(home: Home) -> None:
+    kept = home.run("chat", "--user", "ann", "--temperature", "0", "--usage", "Please remember that I am vegan.")
+    assert re.search(r"learned 1, will remember 1\n", kept.stderr)
+    gone = home.run("chat", "--user", "ann", "--temperature", "0", "--usage", "Forget that I am vegan.")
+    assert re.search(r"learned nothing, forgot 1\n", gone.stderr)
 
 
 @pytest.mark.slow
@@ -108,7 +119,7 @@ def test_add_and_search(home: Home) -> None:
     assert home.memory("add", "--said", "2020-02-03", "--speaker", "Bob", "--pinned", "We met.") == "remembered 5\n"
     assert home.memory("add", "The port is 4432.") == "remembered 6, superseding 3\n"
     wide, narrow = (home.memory("search", "which dog", columns=c) for c in (150, 80))
-    for signal_name in ("dense", "words", "near", "goal", "fact"):
+    for signal_name in ("dense", "words", "form"):
         assert signal_name in wide.splitlines()[0]
         assert signal_name not in narrow.splitlines()[0]
     assert TELLS in wide.splitlines()[1]
@@ -127,7 +138,13 @@ def test_forget_export_and_import(home: Home) -> None:
     home.memory("export", str(file), "--embeddings")
     assert home.memory("import", str(file), user="copy") == "imported 2 memories\n"
     assert home.memory("import", str(file), user="copy") == "imported 0 memories, 2 were there already\n"
-    assert home.memory("export", user="copy").count("\n") == 4
+    assert home.memory("export", user="copy").count('"text"') == 2
+    texts = home.memory("export", "--format", "texts")
+    assert [json.loads(line)["text"] for line in texts.splitlines()] == [TELLS, "I like tea."]
+    other = home.folder / "mem0.json"
+    other.write_text(json.dumps({"results": [{"id": "1", "memory": "Likes jam", "categories": ["food"]}]}))
+    assert home.memory("import", "--format", "mem0", str(other), user="mem0") == "imported 1 memories\n"
+    assert "Likes jam (food)" in home.memory("list", user="mem0", columns=120)
     file.write_bytes(file.read_bytes()[:-20])
     home.failed(1, "memory", "import", str(file), "--user", "other", says="nothing was imported")
     home.failed(1, "memory", "list", "--user", "other", says="nothing was ever remembered")
@@ -160,9 +177,43 @@ def test_labels_and_filters(home: Home) -> None:
             assert sorted(text.split()[1] for text in texts) == words
     home.failed(2, "memory", "list", "--user", "ann", "--metadata", "x", says="write NAME=VALUE")
     home.failed(2, "memory", "list", "--user", "ann", "--where", '{"foo": 1}', says="--where is no filter")
-    home.failed(1, "memory", "list", "--user", "ann", "--where", '{"text": "*"}', says="a search begins with a word")
+    home.failed(1, "memory", "list", "--user", "ann", "--where", '{"text": "*"}', says="there is no word")
     assert home.memory("consolidate").startswith("erased 1 expired, merged 0")
     assert home.memory("forget", "--category", "work", "--yes") == "forgot 1 memories; no text of them is left\n"
+
+
+def test_a_memory_is_changed_and_the_profile_shows_what_holds(home: Home) -> None:
+    home.memory("add", "My dog is called Pixel.", "Speak of ships.")
+    assert re.search(r" Pixel +\d{4}-\d\d-\d\d +1\b", home.memory("profile", columns=120))
+    changed = home.memory("update", "1", "--text", "My dog is called Rex.", "--pin", "--category", "Pets", "--metadata", "n=3", columns=120)
+    assert "My dog is called Rex." in changed
+    assert "pinned" in changed
+    assert re.search(r"updated: text was 'My dog is called Pixel.'", changed)
+    home.memory("update", "2", "--standing", "--expires", "2999-01-01")
+    told = home.memory("profile", columns=120)
+    assert re.search(r" Rex +\d{4}-\d\d-\d\d +1\b", told)
+    assert "always: Speak of ships. (2)" in told
+    unlabelled = home.memory("update", "1", "--unpin", "--remove-category", "pets", "--metadata", "n=null", "--output", "json")
+    assert {"pinned", "categories", "metadata"}.isdisjoint(json.loads(unlabelled))
+    home.memory("update", "2", "--not-standing", "--expires", "never")
+    assert "always" not in home.memory("profile")
+    home.memory("update", "1", "--valid-until", "2026-01-01")
+    assert home.memory("profile") == "nothing is known\n"
+    home.memory("update", "1", "--valid-until", "never", "--archive")
+    assert "Rex" not in home.memory("list")
+    home.memory("update", "1", "--restore", "--kind", "procedural", "--importance", "0.9")
+    assert re.search(r"procedural +1 +My dog is called Rex.", home.memory("list", columns=120))
+    home.failed(1, "memory", "update", "1", "--user", "ann", says="nothing is to be changed")
+    home.failed(2, "memory", "update", "1", "--user", "ann", "--pin", "--unpin", says="not allowed with")
+
+
+def test_the_graph_of_names_is_shown(home: Home) -> None:
+    home.memory("add", "We met Anna and Berta at the harbour.", "They saw Carl play.")
+    shown = home.memory("graph")
+    assert re.search(r"anna +together +berta +1", shown)
+    assert "carl (1)" in shown
+    assert "berta" not in home.memory("graph", "--about", "carl")
+    assert home.memory("graph", "--speaker", "nobody") == "no names\n"
 
 
 def test_upkeep(home: Home) -> None:
@@ -175,6 +226,9 @@ def test_upkeep(home: Home) -> None:
     assert "2 active" in state
     assert "resonance" in state
     assert home.memory("goals", "learn to sail") == "learn to sail\n"
+    assert home.memory("goals") == "learn to sail\n"
+    home.failed(2, "memory", "goals", "--user", "ann", "--clear", "rest", says="--clear to have none")
+    assert home.memory("goals", "--clear") == home.memory("goals") == "no goals\n"
     assert "rained" in home.memory("patterns")
 
 
@@ -225,6 +279,92 @@ def test_a_server_remembers_through_a_kill(home: Home) -> None:
             assert done.returncode == 69
             assert "memory did not answer" in done.stderr
             assert home.out("chat", "--temperature", "0", "--server", second, ASKS) == UNKNOWN
+
+
+@pytest.mark.slow
+def test_changes_are_printed_as_they_happen(home: Home) -> None:
+    with serving(home, "--with-memory") as (_, address):
+        home.memory("add", TELLS, "--server", address)
+        command = (*COMMAND, "memory", "watch", "--server", address)
+        watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=home.environment())
+        assert watching.stdout is not None
+        try:
+            assert watching.stdout.readline().endswith(" UTC ann remembered memory 1\n")
+            home.memory("update", "1", "--pin", "--server", address)
+            assert watching.stdout.readline().endswith(" UTC ann updated memory 1: pinned was False\n")
+        finally:
+            watching.kill()
+            watching.communicate()
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Answers posts with the statuses in `statuses`, and then with 200; keeps what it accepted."""
+
+    statuses: ClassVar[list[int]] = []
+    got: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+    more = threading.Condition()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        with self.more:
+            status = self.statuses.pop(0) if self.statuses else 200
+            self.got.append(({name.lower(): value for name, value in self.headers.items()} | {"status": str(status)}, body))
+            self.more.notify_all()
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.mark.slow
+def test_changes_are_posted_until_they_have_arrived(home: Home) -> None:
+    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    secret, cursor = home.folder / "secret", home.folder / "cursor"
+    secret.write_text("s3cret\n")
+    Receiver.statuses[:], Receiver.got[:] = [500, 200, 503], []
+    url = f"http://127.0.0.1:{receiver.server_port}/changes"
+
+    def until(count: int, detail: str = "") -> None:
+        with Receiver.more:
+            assert Receiver.more.wait_for(lambda: sum(detail.encode() in body for _, body in Receiver.got) >= count, TIMEOUT_S)
+
+    with serving(home, "--with-memory") as (_, address):
+        home.memory("add", "It rained.", "It snowed.", "--server", address)
+        options = ("--post", url, "--secret-file", str(secret), "--cursor-file", str(cursor), "--server", address)
+        watching = subprocess.Popen((*COMMAND, "memory", "watch", *options), stderr=subprocess.PIPE, text=True, env=home.environment())
+        try:
+            until(4)  # refused, accepted; refused, accepted
+        finally:
+            watching.kill()
+            _, said = watching.communicate()
+        assert "answers with status 500; trying again in" in said
+        ids = [headers["x-echorator-event"] for headers, _ in Receiver.got]
+        assert ids[0] == ids[1] != ids[2] == ids[3], "a repeat has the id of the first attempt"
+        for headers, body in Receiver.got:
+            signed = hmac.new(b"s3cret", headers["x-echorator-timestamp"].encode() + b"." + body, "sha256").hexdigest()
+            assert headers["x-echorator-signature"] == f"sha256={signed}"
+        changes = [json.loads(body)["change"] for headers, body in Receiver.got if headers["status"] == "200"]
+        assert [change["memory_id"] for change in changes] == ["1", "2"]
+        home.memory("update", "1", "--pin", "--server", address)
+        Receiver.got[:] = []
+        done = subprocess.Popen((*COMMAND, "memory", "watch", *options), stderr=subprocess.PIPE, text=True, env=home.environment())
+        try:
+            until(1, "pinned was False")
+            Receiver.statuses[:] = [410]
+            home.memory("update", "1", "--unpin", "--server", address)
+            _, said = done.communicate(timeout=TIMEOUT_S)
+        finally:
+            done.kill()
+        assert (done.returncode, "wants no more changes (status 410)" in said) == (1, True)
+        told = [json.loads(body)["change"] for _, body in Receiver.got]
+        assert told[-1]["detail"] == "pinned was True"
+        assert [change["action"] for change in told if change["memory_id"] == "1"][-2:] == ["updated", "updated"]
+        assert len(told) <= 3, "what had arrived before is posted at most once more"
+    receiver.shutdown()
+    receiver.server_close()
 
 
 def test_a_server_without_a_memory_says_so(home: Home) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -23,7 +22,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 HOUR_S = 3600.0
 
 
-def new(text: str, metadata: Mapping[str, Any] | None = None, **more: Any) -> pb.NewMemory:
+def new(text: str, metadata: dict[str, Any] | None = None, **more: Any) -> pb.NewMemory:
     return pb.NewMemory(text=text, metadata=ParseDict(metadata or {}, Struct()), **more)
 
 
@@ -31,7 +30,7 @@ async def told(memory: Memory, *memories: pb.NewMemory) -> list[int]:
     return list((await memory.stub.Remember(pb.RememberRequest(scope=memory.scope(), memories=memories))).ids)
 
 
-async def found(memory: Memory, said: Mapping[str, Any], query: str = "the talk of the day", k: int = 1000) -> set[str]:
+async def found(memory: Memory, said: dict[str, Any], query: str = "the talk of the day", k: int = 1000) -> set[str]:
     """The last words of what Recall and ListMemories find alike."""
     filter_ = ParseDict(said, pb.Filter())
     request = pb.RecallRequest(scope=memory.scope(), query=query, filter=filter_, k=k, include_superseded=True)
@@ -211,7 +210,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"metadata": [{"name": "a", "above": True}]}, "which have an order"),
     ({"metadata": [{"name": "a", "exists": False, "equals": 1}]}, "stands alone"),
     ({"any": [{"none": [{"text": '"open'}]}]}, "a quote is not closed"),
-    ({"text": "*x"}, "filter.text: a search begins with a word"),
+    ({"text": "*x"}, "filter.text: a quote is not closed, or there is no word"),
     ({"any": [{"since_s": 1e300}]}, "filter.any[0].since_s must be"),
     (deep(9), "up to 8 deep"),
     ({"any": [{"any": [{}] * 60}] * 5}, "more than 256 filters"),

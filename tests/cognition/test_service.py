@@ -127,8 +127,8 @@ async def test_an_updated_text_has_the_names_and_the_feeling_of_its_new_words(me
     assert before.affect.valence > 0 > changed.affect.valence
 
     async def linked(query: str) -> set[int]:
-        found = await memory.stub.Recall(pb.RecallRequest(scope=memory.scope(), query=query))
-        return {r.memory.id for r in found.memories if r.signals.association > 0}
+        request = pb.RecallRequest(scope=memory.scope(), query=query, weights=pb.Weights(association=0.1))
+        return {r.memory.id for r in (await memory.stub.Recall(request)).memories if r.signals.association > 0}
 
     assert first in await linked("alto"), "it is linked to an earlier memory that names the same"
     (later,) = await memory.remember("The boat of Berta is blue.")

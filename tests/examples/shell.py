@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.controller.xds_callers import PROTOS, built
+from tests.examples.adapters import adapters
 from tests.examples.pages import EXAMPLES
 
 TIMEOUT_S = 150
 _SET_UP = {"node": ("node", "node_modules"), "go": ("go-example", "ask")}  # what clients/build.sh made by the commands of the README
+ADAPTERS = ("langchain", "llama-index")  # what adapters.sh made by the commands of the README
 _ECHORATOR = """\
 #!/bin/sh
 [ "$1" != bootstrap ] || set -- "$@" --controller "$CONTROLLER"
@@ -44,10 +46,12 @@ class Shell:
         """Run shell commands in the folder of an example, until one of them fails; `environment` is added for them alone."""
         here = self._folder / "examples" / name
         if not here.exists():
-            shutil.copytree(EXAMPLES / name, here, ignore=shutil.ignore_patterns("node_modules", "echoratorv1", "ask", "xds.json"))
+            shutil.copytree(EXAMPLES / name, here, ignore=shutil.ignore_patterns("node_modules", "env", "echoratorv1", "ask", "xds.json"))
             if name in _SET_UP:
                 client, made = _SET_UP[name]
                 (here / made).symlink_to(built(client) / made)
+            if name in ADAPTERS:
+                (here / "env").symlink_to(adapters())
         command = ("bash", "-eu", "-c", commands)
         return subprocess.run(
             command, cwd=here, env=self._environment | environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

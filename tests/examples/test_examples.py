@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.examples.pages import EXAMPLES, names, page
-from tests.examples.shell import Shell
+from tests.examples.shell import ADAPTERS, Shell
 from tests.support.ports import free_port
 from tests.support.processes import Process
 
-NEEDS = {"grpcurl": ("grpcurl",), "node": ("xDS client in node",), "go": ("example in go",)}
-PROGRAMS = ("python", "grpcurl", "node", "go", "openai", "memory")
+NEEDS = {"grpcurl": ("grpcurl",), "node": ("xDS client in node",), "go": ("example in go",)} | {name: ("adapters",) for name in ADAPTERS}
+PROGRAMS = ("python", "grpcurl", "node", "go", "openai", "memory", *ADAPTERS)
 THERE = [pytest.param(name, marks=[pytest.mark.needs(*NEEDS[name])] if name in NEEDS else []) for name in PROGRAMS]
 
 
@@ -56,7 +56,7 @@ def test_every_example_is_in_the_index_and_is_run() -> None:
     index = (EXAMPLES / "README.md").read_text("utf-8")
     assert re.findall(r"^\| \[(\S+)\]\(\1/README\.md\) \|", index, re.MULTILINE) == [*PROGRAMS, "two-models", "kubernetes"]
     assert set(names()) == {*PROGRAMS, "two-models", "kubernetes"}, "tests/kube/test_example.py runs the last one"
-    assert {name for name in names() if page(name).set_up} == {"node", "go"}, "tests/controller/clients/build.sh sets these two up"
+    assert {name for name in names() if page(name).set_up} == {"node", "go", *ADAPTERS}, "clients/build.sh and adapters.sh set these up"
 
 
 @pytest.mark.parametrize("name", [*THERE, "two-models"])
@@ -102,6 +102,7 @@ def test_it_says_in_one_line_that_grpcurl_is_missing(alone: Shell) -> None:
         ("python", "ECHORATOR_SERVER", "--server"),
         ("memory", "ECHORATOR_SERVER", "--server"),
         ("openai", "OPENAI_BASE_URL", "--url"),
+        *(pytest.param(name, "OPENAI_BASE_URL", "--url", marks=pytest.mark.needs("adapters")) for name in ADAPTERS),
         pytest.param("grpcurl", "ECHORATOR_SERVER", "", marks=pytest.mark.needs("grpcurl")),
     ],
 )

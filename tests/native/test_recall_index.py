@@ -37,7 +37,7 @@ def bm25(rows: list[Row], query: list[int]) -> dict[int, float]:
             df = sum(term in r.terms for r in rows)
             idf = math.log(1 + (len(rows) - df + 0.5) / (df + 0.5))
             tf = counts[term]
-            score += idf * tf * 1.9 / (tf + 0.9 * (0.6 + 0.4 * len(row.terms) / mean)) if tf else 0.0
+            score += idf * tf * 1.9 / (tf + 0.9 * (0.25 + 0.75 * len(row.terms) / mean)) if tf else 0.0
         scores[row.label] = score
     return scores
 
@@ -76,7 +76,7 @@ def test_words_are_scored_by_bm25() -> None:
     add(index, rows)
     for query in ([1, 2, 3], [5], [1, 1, 17, 999], [38, 39]):
         expected = bm25(rows, query)
-        labels, _, signals, _, coverages = search(index, None, query, k=300, pool=4096)
+        labels, _, signals, _, coverages, _ = search(index, None, query, k=300, pool=4096)
         found = {int(label): float(signals[i][LEXICAL]) for i, label in enumerate(labels)}
         order = [label for label in found if found[label] > 0]
         ranked = [round(expected[label], 4) for label in order]
@@ -133,17 +133,17 @@ def test_signals_sum_up_to_the_score_and_order_it() -> None:
     index = RecallIndex(DIM)
     add(index, rows_of(200, seed=3))
     index.associate(1, 150, 0.9)
-    _, scores, signals, _, _ = search(index, unit(5), [1, 2, 3], weights=np.ones(len(SIGNALS), np.float32), k=50, valence=0.5, arousal=0.5)
+    _, scores, signals, *_ = search(index, unit(5), [1, 2, 3], weights=np.ones(len(SIGNALS), np.float32), k=50, valence=0.5, arousal=0.5)
     assert np.allclose(signals.sum(axis=1), scores, atol=1e-3)
     assert (np.diff(scores) <= 1e-6).all()
 
 
 def test_evidence_spreads_to_neighbours_sessions_and_associations() -> None:
-    rows = [Row(i + 1, unit(50 + i), [100 + i], session=1 + i // 10) for i in range(30)]
+    rows = [Row(i + 1, unit(50 + i), [100 + i], session=1 + i // 10, speaker=1 + i % 2) for i in range(30)]
     index = RecallIndex(DIM)
     add(index, rows)
     index.associate(15, 30, 1.0)
-    labels, _, signals, _, _ = search(index, None, [114], weights=weights(lexical=1, neighbours=0.4, session=0.3, association=0.2), k=30)
+    labels, _, signals, *_ = search(index, None, [114], weights=weights(lexical=1, neighbours=0.4, session=0.3, association=0.2), k=30)
     by_label = {int(label): dict(zip(SIGNALS, row.tolist(), strict=True)) for label, row in zip(labels, signals, strict=True)}
     own = by_label[15]["lexical"]
     assert labels[0] == 15
@@ -156,9 +156,9 @@ def test_evidence_spreads_to_neighbours_sessions_and_associations() -> None:
 
 def test_a_memory_that_leaves_closes_the_gap_between_its_neighbours() -> None:
     index = RecallIndex(DIM)
-    add(index, [Row(i, unit(i), [i], session=9) for i in (1, 2, 3)])
+    add(index, [Row(i, unit(i), [i], session=9, speaker=i) for i in (1, 2, 3)])
     index.remove(2)
-    labels, _, signals, _, _ = search(index, None, [1], weights=weights(lexical=1, neighbours=0.4), k=3)
+    labels, _, signals, *_ = search(index, None, [1], weights=weights(lexical=1, neighbours=0.4), k=3)
     assert labels.tolist() == [1, 3]
     assert signals[1][SIGNALS.index("neighbours")] > 0
 
@@ -189,9 +189,9 @@ def test_goals_and_mood_raise_what_agrees_with_them() -> None:
     index = RecallIndex(DIM)
     add(index, [Row(1, unit(1), [1], columns={"valence": 0.8, "arousal": 0.6}), Row(2, unit(2), [1], columns={"valence": -0.8})])
     only = weights(goal=1.0)
-    _, _, signals, _, _ = search(index, unit(3), [1], weights=only, goals=np.stack([unit(2)]))
+    _, _, signals, *_ = search(index, unit(3), [1], weights=only, goals=np.stack([unit(2)]))
     assert signals[:, SIGNALS.index("goal")].max() == pytest.approx(1.0, abs=2e-3)
-    labels, _, signals, _, _ = search(index, unit(3), [1], weights=weights(affect=1.0), valence=0.8, arousal=0.6)
+    labels, _, signals, *_ = search(index, unit(3), [1], weights=weights(affect=1.0), valence=0.8, arousal=0.6)
     assert labels[0] == 1
     assert search(index, unit(3), [1], weights=weights(affect=1.0))[2].max() == 0.0  # a neutral mood prefers nothing
 
@@ -275,7 +275,7 @@ def test_searches_and_changes_at_the_same_time() -> None:
     def searching() -> None:
         while not done.is_set():
             for query in queries:
-                labels, scores, _, _, _ = search(index, query, [1, 2])
+                labels, scores, *_ = search(index, query, [1, 2])
                 if len(set(labels.tolist())) != len(labels) or not np.isfinite(scores).all():
                     failures.append(f"{labels} {scores}")
 

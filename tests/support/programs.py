@@ -70,6 +70,12 @@ def _xds_client(language: str) -> Callable[[], bool]:
     return there
 
 
+def _adapters() -> bool:
+    from tests.examples.adapters import adapters
+
+    return (adapters() / "whole").exists()
+
+
 def _sdist_templates() -> bool:
     from tests.prompting.sdist_templates import sdist_templates
 
@@ -115,6 +121,7 @@ NEEDED: dict[str, Needed] = {
     "example in go": Needed(
         "bash tests/controller/clients/build.sh go-example builds it, with Go and grpcio-tools", _xds_client("go-example")
     ),
+    "adapters": Needed("bash tests/examples/adapters.sh makes an environment with langchain-core and llama-index-core", _adapters),
     "envoy": Needed("pip install 'echorator[envoy]'", _envoy),
     "kube-apiserver": Needed("bash tests/kube/controlplane/build.sh builds it, with Go", _built("kube-apiserver")),
     "port-forwarder": Needed("bash tests/kube/controlplane/build.sh builds it, with Go", _built("port-forwarder")),

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 import uuid
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 from grpc import aio
@@ -147,9 +148,23 @@ class Dialogue:
                 file=sys.stderr,
             )
         if self._arguments.usage and usage.HasField("memory"):
-            recalled = ", ".join(str(r.id) for r in usage.memory.recalled) or "nothing"
-            print(
-                f"recalled {recalled} ({usage.memory.tokens} tokens) in {usage.memory.recall_s * 1000:.1f} ms, "
-                f"learned {', '.join(map(str, usage.memory.learned_ids)) or 'nothing'}",
-                file=sys.stderr,
-            )
+            print(_memory_line(usage.memory), file=sys.stderr)
+
+
+def _memory_line(usage: pb.MemoryUsage) -> str:
+    """Return what a turn recalled and what became of it."""
+    recalled = ", ".join(str(r.id) for r in usage.recalled) or "nothing"
+    line = (
+        f"recalled {recalled} ({usage.tokens} tokens) in {usage.recall_s * 1000:.1f} ms, learned {_listed(usage.learned_ids) or 'nothing'}"
+    )
+    for said, ids in (
+        ("superseded", usage.superseded_ids),
+        ("will remember", usage.confirmed_ids),
+        ("forgot", usage.forgotten_ids),
+    ):
+        line += f", {said} {_listed(ids)}" if ids else ""
+    return line + (f"; not remembered: {usage.error}" if usage.error else "")
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(map(str, ids))

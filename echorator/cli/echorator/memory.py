@@ -13,15 +13,23 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from echorator.cli.echorator.memory_values import KINDS, filter_of, struct_of, time_of
+from echorator.cli.echorator.memory_values import KINDS, end_of, filter_of, struct_of, time_of
 from echorator.cli.output import memory_tables as tables
-from echorator.cli.text_input import line_of_terminal, lines_of_stdin
+from echorator.cli.text_input import line_of_terminal, lines_of_stdin, text_of_file
+from echorator.cli.webhook import Webhook
 from echorator.host.exits import CommandError, Exit
 from echorator.host.opened_memory import memory_of
 from echorator.private_files import open_private
 from echorator.rpc.v1 import cognition_pb2 as pb
 from echorator.rpc.v1 import common_pb2
 
+FORMATS = {
+    "all": pb.TRANSFER_FORMAT_ALL,
+    "texts": pb.TRANSFER_FORMAT_TEXTS,
+    "mem0": pb.TRANSFER_FORMAT_MEM0,
+    "langgraph": pb.TRANSFER_FORMAT_LANGGRAPH,
+    "letta": pb.TRANSFER_FORMAT_LETTA,
+}
 IMPORT_CHUNK_BYTES = 256 * 1024
 ADD_BATCH = 500
 
@@ -138,7 +146,7 @@ async def _forget(memory: Any, arguments: argparse.Namespace) -> None:
 
 
 async def _export(memory: Any, arguments: argparse.Namespace) -> None:
-    request = pb.ExportRequest(scope=_scope(arguments), embeddings=arguments.embeddings)
+    request = pb.ExportRequest(scope=_scope(arguments), embeddings=arguments.embeddings, format=FORMATS[arguments.format])
     if arguments.file is None or str(arguments.file) == "-":
         async for chunk in memory.Export(request):
             sys.stdout.buffer.write(chunk.lines)
@@ -157,7 +165,7 @@ async def _export(memory: Any, arguments: argparse.Namespace) -> None:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-    print(f"{lines - 2} memories in {arguments.file}", file=sys.stderr)
+    print(f"{lines} lines in {arguments.file}", file=sys.stderr)
 
 
 async def _import(memory: Any, arguments: argparse.Namespace) -> None:
@@ -166,7 +174,7 @@ async def _import(memory: Any, arguments: argparse.Namespace) -> None:
         try:
             with sys.stdin.buffer if str(arguments.file) == "-" else arguments.file.open("rb") as source:
                 while lines := source.read(IMPORT_CHUNK_BYTES):
-                    yield pb.ImportChunk(scope=scope, lines=lines)
+                    yield pb.ImportChunk(scope=scope, lines=lines, format=FORMATS[arguments.format])
                     scope = common_pb2.Scope()
         except OSError as error:
             raise CommandError(f"cannot read {arguments.file}: {error.strerror or error}") from error
@@ -213,8 +221,68 @@ async def _patterns(memory: Any, arguments: argparse.Namespace) -> None:
 
 
 async def _goals(memory: Any, arguments: argparse.Namespace) -> None:
-    goals = [pb.Goal(text=text) for text in arguments.goals]
-    _show(arguments, await memory.SetGoals(pb.SetGoalsRequest(scope=_scope(arguments), goals=goals)), tables.goals)
+    scope, goals = _scope(arguments), [pb.Goal(text=text) for text in arguments.goals]
+    if arguments.clear and goals:
+        raise CommandError("goals: give new ones, or --clear to have none", Exit.USAGE)
+    if goals or arguments.clear:
+        _show(arguments, await memory.SetGoals(pb.SetGoalsRequest(scope=scope, goals=goals)), tables.goals)
+    else:
+        _show(arguments, await memory.GetGoals(pb.GetGoalsRequest(scope=scope)), tables.goals)
+
+
+async def _watch(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.WatchChangesRequest(after=arguments.after or "", skip_past=arguments.new)
+    if arguments.user:
+        request.scope.CopyFrom(_scope(arguments))
+    else:
+        request.tenant = arguments.tenant or "default"
+    if arguments.post:
+
+        def watch(after: str) -> AsyncIterator[pb.WatchChangesResponse | None]:
+            request.after = after
+            changes: AsyncIterator[pb.WatchChangesResponse | None] = aiter(memory.WatchChanges(request))
+            return changes
+
+        secret = text_of_file(arguments.secret_file).strip().encode() if arguments.secret_file else b""
+        await Webhook(arguments.post, secret, arguments.cursor_file, arguments.after or "").follow(watch)
+    async for seen in memory.WatchChanges(request):
+        if seen is not None and seen.HasField("change"):  # the memory of this process says by None that there is nothing new
+            _show(arguments, seen, tables.seen)
+            sys.stdout.flush()
+
+
+async def _profile(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.GetProfileRequest(scope=_scope(arguments), subject=arguments.subject or "", filter=filter_of(arguments), limit=1000)
+    if arguments.as_of:
+        request.as_of_s = time_of(arguments.as_of)
+    _show(arguments, await memory.GetProfile(request), tables.profile)
+
+
+async def _graph(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.GetGraphRequest(scope=_scope(arguments), filter=filter_of(arguments), about=arguments.about or "", limit=arguments.limit)
+    _show(arguments, await memory.GetGraph(request), tables.graph)
+
+
+async def _update(memory: Any, arguments: argparse.Namespace) -> None:
+    request = pb.UpdateMemoryRequest(scope=_scope(arguments), id=arguments.id)
+    for name in ("text", "importance", "pinned", "standing"):
+        if (value := getattr(arguments, name)) is not None:
+            setattr(request, name, value)
+    if arguments.kind:
+        request.kind = KINDS[arguments.kind]
+    if arguments.archived is not None:
+        request.lifecycle = pb.LIFECYCLE_ARCHIVED if arguments.archived else pb.LIFECYCLE_ACTIVE
+    if arguments.valid_until:
+        request.valid_to_s = end_of(arguments.valid_until)
+    if arguments.expires:
+        request.expires_at_s = end_of(arguments.expires)
+    if arguments.metadata:
+        request.metadata.CopyFrom(struct_of(arguments.metadata))
+    request.add_categories.extend(arguments.category)
+    request.remove_categories.extend(arguments.remove_category)
+    one = await memory.UpdateMemory(request)
+    history = await memory.History(pb.HistoryRequest(scope=_scope(arguments), id=arguments.id))
+    _show(arguments, one, lambda changed: tables.one(changed, history))
 
 
 async def _map(memory: Any, arguments: argparse.Namespace) -> None:
@@ -230,6 +298,7 @@ _ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] 
     "search": _search,
     "list": _list,
     "show": _show_one,
+    "update": _update,
     "forget": _forget,
     "export": _export,
     "import": _import,
@@ -239,5 +308,8 @@ _ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] 
     "state": _state,
     "patterns": _patterns,
     "goals": _goals,
+    "profile": _profile,
+    "graph": _graph,
     "map": _map,
+    "watch": _watch,
 }

@@ -34,6 +34,11 @@ def time_of(text: str) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
+def end_of(text: str) -> float:
+    """Convert an ISO date or time as `time_of` does, and "never" to 0. Raises CommandError."""
+    return 0.0 if text == "never" else time_of(text)
+
+
 def pairs_of(texts: Sequence[str]) -> dict[str, Any]:
     """Return the values of texts NAME=VALUE by name: the number, truth value, null or "text" that VALUE is as JSON, else VALUE as a text.
 

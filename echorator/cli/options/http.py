@@ -6,11 +6,11 @@ import argparse
 from dataclasses import fields
 
 from echorator.errors import InvalidRequestError
-from echorator.gateway.http.settings import HttpSettings
+from echorator.gateway.http.settings import MEMORY_BY, HttpSettings
 from echorator.host.exits import CommandError, Exit
 from echorator.ports import GATEWAY_PORT, HTTP_PORT
 
-_LISTS = ("allowed_hosts", "allowed_origins")
+_LISTS = ("allowed_hosts", "allowed_origins", "memory_by")
 _TEXTS = {
     "connections": "connections in all; a further one replaces the one that has waited longest for a request",
     "connections_of_one_address": "connections of one address",
@@ -55,6 +55,14 @@ def add_http_options(parser: argparse.ArgumentParser) -> None:
         metavar="ORIGIN",
         help="origin of web pages that may use the API, such as https://chat.example.com, or *; may be repeated [those of this machine]",
     )
+    http.add_argument(
+        "--memory-by",
+        action="append",
+        default=[],
+        choices=MEMORY_BY,
+        help="what may say whose memory a chat uses, besides its field `memory`: OpenAI's field `user`, or the header x-echorator-user; "
+        "may be repeated [none]",
+    )
     for field in fields(HttpSettings):
         if field.name not in _LISTS:
             flag = f"--http-{field.name.removesuffix('_s').replace('_', '-')}"
@@ -67,6 +75,7 @@ def http_settings_of(arguments: argparse.Namespace) -> HttpSettings:
     """Return the settings of the options. Raises CommandError for a value that is out of its range."""
     numbers = {field.name: getattr(arguments, f"http_{field.name}") for field in fields(HttpSettings) if field.name not in _LISTS}
     try:
-        return HttpSettings(**numbers, allowed_hosts=tuple(arguments.allowed_hosts), allowed_origins=tuple(arguments.allowed_origins))
+        lists = {name: tuple(getattr(arguments, name)) for name in _LISTS}
+        return HttpSettings(**(numbers | lists))
     except InvalidRequestError as error:
         raise CommandError(str(error), Exit.USAGE) from error

@@ -11,6 +11,7 @@ from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
 KINDS = ("episodic", "semantic", "procedural")
 ACTS = ("tells", "asks", "orders", "chats", "supposes", "quotes")
 MEMORY_HELP = "folder of the memory, redis://HOST:PORT/0 or postgresql://HOST/DATABASE [~/.local/share/echorator/memory]"
+FORMATS = ("all", "texts", "mem0", "langgraph", "letta")
 EMBEDDER_HELP = "model of the vectors: hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
 
 
@@ -67,6 +68,7 @@ def add_memory_commands(parser: argparse.ArgumentParser) -> None:
         return made
 
     _add_memories(action)
+    _add_changes(action)
     _add_removal_and_files(action)
     _add_upkeep(action)
 
@@ -101,6 +103,40 @@ def _add_memories(action: _Action) -> None:
     show = action("show", "show one memory and its history")
     show.add_argument("id", type=memory_id, metavar="ID")
 
+    profile = action("profile", "show what is known: the facts that hold, by subject and attribute")
+    profile.add_argument("--subject", metavar="NAME", help='only of this subject; the user is "user"')
+    profile.add_argument("--as-of", metavar="DATE", help="date at which the facts held [now]")
+    _filter(profile)
+
+    graph = action("graph", "show the names that memories have in common, and what connects them")
+    graph.add_argument("--about", metavar="NAME", help="only this name and those it is connected with")
+    graph.add_argument("--limit", type=whole(1, 5000, "limit"), default=200, metavar="N", help="largest number of names [200]")
+    _filter(graph)
+
+
+def _add_changes(action: _Action) -> None:
+    """Add what changes one memory."""
+    update = action("update", "change one memory; what is not named stays")
+    update.add_argument("id", type=memory_id, metavar="ID")
+    update.add_argument("--text", metavar="TEXT", help="another text; its facts and names are read anew")
+    update.add_argument("--kind", choices=KINDS, help="another kind")
+    update.add_argument("--importance", type=float, metavar="I", help="another importance, 0..1")
+    for name, flags, texts in (
+        ("pinned", ("--pin", "--unpin"), ("never forget it", "let it fade as others do")),
+        ("standing", ("--standing", "--not-standing"), ("put it into every context", "recall it only where it is relevant")),
+        ("archived", ("--archive", "--restore"), ("do not recall it any more", "recall it again")),
+    ):
+        either = update.add_mutually_exclusive_group()
+        for value, flag, text in zip((True, False), flags, texts, strict=True):
+            either.add_argument(flag, dest=name, action="store_const", const=value, help=text)
+    update.add_argument("--valid-until", metavar="DATE", help="time until which it held; never: it holds")
+    update.add_argument("--expires", metavar="DATE", help="time from which it is not recalled any more, and is erased; never: it stays")
+    update.add_argument(
+        "--metadata", action="append", default=[], metavar="NAME=VALUE", help="value to set, null to remove the name; may be repeated"
+    )
+    update.add_argument("--category", action="append", default=[], metavar="LABEL", help="label to give it; may be repeated")
+    update.add_argument("--remove-category", action="append", default=[], metavar="LABEL", help="label to take from it; may be repeated")
+
 
 def _add_removal_and_files(action: _Action) -> None:
     """Add what erases memories, and what writes them to a file or reads them from one."""
@@ -110,13 +146,15 @@ def _add_removal_and_files(action: _Action) -> None:
     forget.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     _filter(forget)
 
-    export = action("export", "write memories as JSON lines")
+    export = action("export", "write memories as JSON lines: all that is known, or texts with their labels")
     export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="file to write [stdout]")
     export.add_argument("--embeddings", action="store_true", help="include the vectors")
 
-    action("import", "read what export wrote; a damaged file changes nothing").add_argument(
-        "file", type=Path, metavar="FILE", help="file to read, - for stdin"
-    )
+    export.add_argument("--format", choices=FORMATS[:2], default="all", help="what is written [all]")
+
+    adopt = action("import", "read what export, or another memory service, wrote; a damaged file changes nothing")
+    adopt.add_argument("file", type=Path, metavar="FILE", help="file to read, - for stdin")
+    adopt.add_argument("--format", choices=FORMATS, default="all", help="who wrote it; all is what export writes [all]")
 
 
 def _add_upkeep(action: _Action) -> None:
@@ -137,7 +175,18 @@ def _add_upkeep(action: _Action) -> None:
     action("stats", "count the memories of each user", user=False)
     action("state", "show the state of the memory and of its stages")
     action("patterns", "list the patterns that recur in the memories")
-    action("goals", "replace the goals").add_argument("goals", nargs="*", metavar="GOAL", help="new goals; without any there are none")
+    goals = action("goals", "show the goals, or replace them")
+    goals.add_argument("goals", nargs="*", metavar="GOAL", help="new goals, instead of the present ones")
+    goals.add_argument("--clear", action="store_true", help="remove all goals")
+
+    watch = action("watch", "print each change as it happens, after those that have been", user=False)
+    watch.add_argument("--user", default="", metavar="NAME", help="user whose memory it is [all of the tenant]")
+    watch.add_argument("--session", default="", help=argparse.SUPPRESS)
+    watch.add_argument("--after", metavar="CURSOR", help="begin after the change with this cursor, as --output json prints it")
+    watch.add_argument("--new", action="store_true", help="leave out what has been")
+    watch.add_argument("--post", metavar="URL", help="post each change there as JSON, until it has arrived, in place of printing it")
+    watch.add_argument("--secret-file", type=Path, metavar="FILE", help="file with the secret by which posts are signed (HMAC-SHA256)")
+    watch.add_argument("--cursor-file", type=Path, metavar="FILE", help="file that keeps how far the URL was told; begin after it")
 
     drawn = action("map", "draw the memory map")
     drawn.add_argument("-o", "--out", required=True, metavar="FILE", help="file to draw: .svg, .html or .png")

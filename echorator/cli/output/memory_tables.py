@@ -16,8 +16,12 @@ from rich.table import Table
 from echorator.cli.output.consoles import Console
 from echorator.rpc.v1 import cognition_pb2 as pb
 
-SIGNALS = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
-SHORT = ("dense", "words", "near", "sess", "assoc", "activ", "import", "affect", "goal", "fact")
+SIGNALS = {
+    **{"dense": "dense", "lexical": "words", "tokens": "tokens", "neighbours": "near", "session": "sess", "form": "form", "fact": "fact"},
+    **{"goal": "goal", "association": "assoc", "activation": "activ", "importance": "import", "affect": "affect"},
+}
+"""The signals of a score, with the headers of their columns; one that added nothing to any memory has no column."""
+
 NARROW = 100  # below so many columns only the total score is shown, without its signals
 
 
@@ -73,13 +77,14 @@ def search(response: pb.RecallResponse) -> None:
         print("nothing fits")
         return
     console = _console()
-    wide = console.width >= NARROW
+    used = {name: short for name, short in SIGNALS.items() if any(getattr(r.signals, name) for r in response.memories)}
+    shown = used if console.width >= NARROW else {}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "said", "score", "sure", *(SHORT if wide else ())):
+    for name in ("id", "said", "score", "sure", *shown.values()):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("memory", overflow="fold", ratio=1)
     for r in response.memories:
-        signals = [f"{getattr(r.signals, name):.2f}".replace("0.00", "\u00b7") for name in SIGNALS] if wide else []
+        signals = [f"{getattr(r.signals, name):.2f}".replace("0.00", "\u00b7") for name in shown]
         speaker = f"{r.memory.speaker}: " if r.memory.speaker else ""
         gone = " [dim](no longer holds)[/dim]" if r.memory.valid_to_s else ""
         row = [str(r.memory.id), day(r.memory.said_at_s), f"{r.score:.2f}", f"{r.confidence:.0%}", *signals]
@@ -224,6 +229,52 @@ def patterns(response: pb.ListPatternsResponse) -> None:
     _console().print(table)
 
 
-def goals(response: pb.SetGoalsResponse) -> None:
+def seen(reply: pb.WatchChangesResponse) -> None:
+    """Print one change that was seen."""
+    change, of = reply.change, f"memory {reply.change.memory_id}" if reply.change.memory_id else "everything"
+    detail = f": {change.detail}" if change.detail else ""
+    print("".join(c if c.isprintable() else " " for c in f"{moment(change.at_s)} {reply.scope.user} {change.action} {of}{detail}".strip()))
+
+
+def profile(known: pb.Profile) -> None:
+    """Print what is known by subject and attribute, then what is in every context."""
+    if not known.subjects and not known.standing:
+        print("nothing is known")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("subject", "attribute", "value", "said", "memories"):
+        table.add_column(name, overflow="fold")
+    for subject in known.subjects:
+        for attribute in subject.attributes:
+            for value in attribute.values:
+                said = ("not " if value.claim == pb.CLAIM_DENIES else "") + (value.value or "any")
+                note = " [dim](contradicted)[/dim]" if attribute.conflict else ""
+                row = (_clean(subject.subject), _clean(attribute.attribute), _clean(said) + note, day(value.said_at_s))
+                table.add_row(*row, _ids(value.memory_ids))
+    if known.subjects:
+        _console().print(table)
+    for memory in known.standing:
+        _console().print(f"always: {_clean(memory.text)} [dim]({memory.id})[/dim]")
+
+
+def graph(found: pb.Graph) -> None:
+    """Print the connections of names, then the names that have none."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("name", "connection", "with", "memories"):
+        table.add_column(name, justify="right" if name == "memories" else "left", overflow="fold")
+    connected = set()
+    for edge in found.edges:
+        source = getattr(edge, "from")
+        connected |= {source, edge.to}
+        table.add_row(_clean(source), _clean(edge.label) or "[dim]together[/dim]", _clean(edge.to), str(edge.memories))
+    if found.edges:
+        _console().print(table)
+    alone = [f"{node.name} ({node.memories})" for node in found.nodes if node.name not in connected]
+    print(_clean(", ".join(alone)) if alone else "", end="\n" if alone else "")
+    if not found.nodes:
+        print("no names")
+
+
+def goals(response: pb.SetGoalsResponse | pb.GetGoalsResponse) -> None:
     """Print the goals, one on each line."""
     print("\n".join(g.text for g in response.goals) or "no goals")

@@ -1,6 +1,6 @@
-"""The interface of embedders, which turn texts into unit vectors, and the embedder that needs no download.
+"""The embedder that needs no download.
 
-The hashed embedder is the signed feature hashing of Weinberger et al. (2009) over word stems and character n-grams (as in
+It is the signed feature hashing of Weinberger et al. (2009) over word stems and character n-grams (as in
 fastText, Bojanowski et al. 2017): its vectors are near for texts alike in spelling, not in meaning. `gguf` runs real models.
 """
 
@@ -10,33 +10,15 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
+from echorator.cognition.embedders.embedder import Embedded, Vectors
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.text import TERMS_VERSION, plain, words
 
-Vectors = npt.NDArray[np.float32]
 MAX_CHARS = 4096  # embedded characters of a text; the rest would change the mean over n-grams little
-
-
-class Embedder(Protocol):
-    """A function from texts to vectors of unit length; equal `name` and `dimension` always mean equal vectors for a text."""
-
-    name: str
-    dimension: int
-    trust: float  # scales the weight of the dense signal: how much a cosine says that words do not say already
-
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors, (n, dimension) float32, in the order of the texts; a text without any feature gets a zero vector."""
-        ...
-
-    async def close(self) -> None:
-        """Release the model and threads that the embedder holds."""
-        ...
 
 
 @lru_cache(maxsize=131_072)
@@ -61,6 +43,10 @@ class HashedEmbedder:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         return await off_loop(sum(len(text[:MAX_CHARS]) for text in texts), lambda: np.stack([self.vector(text) for text in texts]))
+
+    async def read(self, texts: Sequence[str]) -> Embedded:
+        """Return the vectors; there are no tokens, for words that are alike in spelling are alike in the vectors already."""
+        return Embedded.of(await self.embed(texts))
 
     def vector(self, text: str) -> Vectors:
         """Return the unit vector of one text, shape (dimension,); zero for a blank text."""

@@ -19,7 +19,7 @@ from echorator.cognition.reading.standing import stands
 from echorator.cognition.reading.values import Act, Fact
 from echorator.cognition.recall.affect import affect_of
 from echorator.cognition.settings import MAX_TEXT_BYTES
-from echorator.cognition.text import date_words, ids_of, plain, terms
+from echorator.cognition.text import plain, terms_of
 from echorator.errors import InvalidRequestError
 
 MOST_EARLIER = 12  # facts told before that a text may refer to
@@ -42,6 +42,7 @@ class Told:
     facts: tuple[Fact, ...] | None = None
     standing: bool | None = None
     source: str = "api"
+    session: str = ""  # another one than that of the call
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     expires_s: float = 0.0  # 0: never
@@ -94,7 +95,7 @@ def _memory_of(told: Told, session: str, now_s: float, earlier: Sequence[Fact]) 
         said_s=said_s,
         created_s=now_s,
         speaker=told.speaker,
-        session=session,
+        session=told.session or session,
         valid_from_s=min(said_s, now_s),
         importance=importance_of(told.text, facts, affect.arousal) if told.importance is None else told.importance,
         valence=affect.valence,
@@ -134,11 +135,7 @@ def read(text: str, speaker: str, earlier: Sequence[Fact] = ()) -> tuple[Act, tu
     return act, tuple(facts[:MOST_FACTS])
 
 
-def terms_of(text: str, speaker: str, said_s: float) -> Ids:
-    """Return the ids of the words by which a memory is found, uint64 of shape (n,): its own, its speaker's and its date's."""
-    return ids_of([*terms(f"{speaker} {text}"), *date_words(said_s)])
-
-
-def with_vectors(memories: Sequence[Memory], vectors: Vector, embedder: int) -> list[Memory]:
-    """Return the memories with the rows of `vectors`, which the embedder with the number `embedder` made."""
-    return [replace(m, embedding=v, embedder=embedder) for m, v in zip(memories, vectors, strict=True)]
+def with_vectors(memories: Sequence[Memory], vectors: Sequence[Vector], tokens: Sequence[Ids], embedder: int) -> list[Memory]:
+    """Return the memories with their `vectors` and `tokens`, which the embedder with the number `embedder` made."""
+    made = zip(memories, vectors, tokens, strict=True)
+    return [replace(m, embedding=v, tokens=t, embedder=embedder) for m, v, t in made]

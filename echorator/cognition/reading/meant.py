@@ -7,7 +7,16 @@ import re
 from echorator.cognition.reading.facts import asked_of
 from echorator.cognition.reading.values import Topic
 
-_QUESTIONS = ("{}?", "What is {}?", "Who is {}?", "What is {} called?", "Was ist {}?", "Wer ist {}?", "\u00bfCu\u00e1l es {}?", "Quel est {} ?")
+_QUESTIONS = (
+    "{}?",
+    "What is {}?",
+    "Who is {}?",
+    "What is {} called?",
+    "Was ist {}?",
+    "Wer ist {}?",
+    "\u00bfCu\u00e1l es {}?",
+    "Quel est {} ?",
+)
 _FILLERS = re.compile(
     r"\b(?:things?|stuff|infos?|information|details?|data|parts?|bits?|stor(?:y|ies)|entr(?:y|ies)|notes?|facts?|everything|anything|about|"
     r"sachen?|geschichten?|eintr\u00e4ge?|eintrag|infos?|daten|angaben?|alles|\u00fcber|von|zum|zur|"

@@ -1,21 +1,27 @@
 """Puts recalled memories into a prompt: selects those that fit the budget, words them and places them. Pure; called by `turns`.
 
-Packing is greedy by maximal marginal relevance (Carbonell and Goldstein 1998). Wording is a template per family of models. Placement keeps
-the engine's prefix cache valid: a block stands before the user turn it was recalled for and is repeated word for word in later turns,
-so that prompts only grow. Models trained on it get lines in the system turn instead, which change only when the most relevant
-memory is not among them. Texts are made safe: control tokens and the tag that closes the block lose their brackets, and a memory stays
-on one line.
+Packing is greedy by expected gain and novelty, as maximal marginal relevance is (Carbonell and Goldstein 1998). Wording is a template per
+family of models. Placement keeps the engine's prefix cache valid: a block stands before the user turn it was recalled for and is repeated
+word for word in later turns, so that prompts only grow. Models trained on it get lines in the system turn instead, which change only when
+the most relevant memory is not among them. Texts are made safe: control tokens and the tag that closes the block lose their brackets, and a
+memory stays on one line.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+
 from echorator.cognition.memory import Memory, Vector
+
+SAME_TURN = 0.5  # of its worth that a passage keeps for each that was chosen of the same turn
 
 _ANGLES = str.maketrans("<>", "\u2039\u203a")  # control tokens are written in angle brackets, or as _BRACKETS matches
 _BRACKETS = re.compile(r"\[(/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG)[^\]]{0,20})\]", re.IGNORECASE)
@@ -44,9 +50,12 @@ class Wording:
     foot: str
     max_memories: int
     system: str = ""  # the system turn where the conversation has none
+    min_confidence: float = 0.0  # a small model is misled by what is not relevant, so that its block has sure memories only
 
 
-PLAIN = Wording(("echo-nano*",), True, "\nMemory:\n", "\nMemory:\n", "- {text}", "", 4, "You are Echo, a helpful assistant with a memory.")
+PLAIN = Wording(
+    ("echo-nano*",), True, "\nMemory:\n", "\nMemory:\n", "- {text}", "", 4, "You are Echo, a helpful assistant with a memory.", 0.2
+)
 DATED = Wording(
     ("*",),
     False,
@@ -54,7 +63,7 @@ DATED = Wording(
     "<memory>\n",
     "- {date}: {speaker}{text}",
     "\n</memory>\n\n",
-    12,
+    40,
 )
 WORDINGS = (PLAIN, DATED)
 
@@ -77,27 +86,39 @@ def line_of(memory: Memory, wording: Wording) -> str:
     return wording.line.format(date=date, speaker=speaker, text=safe(memory.text))
 
 
-def pack(tokens: Sequence[int], scores: Sequence[float], vectors: Vector, budget: int, limit: int, diversity: float) -> list[int]:
+def pack(
+    tokens: Sequence[int], gains: Sequence[float], vectors: Vector, turns: Sequence[Hashable], budget: int, limit: int, diversity: float
+) -> list[int]:
     """Return the places of the chosen candidates, in the order in which they were chosen.
+
+    Greedy, by what a candidate is expected to give and the others have not given: its gain, less `diversity` times its cosine to the
+    chosen one that is most like it, and halved for each chosen one of the same turn. Where the budget cannot hold the `limit` best, this is
+    weighed against the cost; by its root only, since gains are guesses and what is longer tells more.
 
     Args:
         tokens: the cost of each candidate; one that exceeds what is left of the budget is skipped.
-        scores: the relevance of each candidate, taken relative to the best; where none is above 0, nothing is chosen.
-        vectors: (n, d) unit or zero vectors; the cosine to an already chosen candidate counts against the next.
+        gains: the probability that each candidate is relevant, 0..1; one of 0 is never chosen.
+        vectors: (n, d) unit or zero vectors.
+        turns: what each candidate was said in; equal ones are of the same turn.
         budget: tokens of all chosen candidates together.
         limit: the most candidates to choose.
-        diversity: 0 looks at the scores only, 1 at the cosines only.
+        diversity: 0..1.
     """
-    best = max(scores, default=0.0)
+    best = sorted(range(len(tokens)), key=lambda i: -gains[i])[:limit]
+    scarce = sum(tokens[i] for i in best) > budget
+    worth = [gain / math.sqrt(max(1, cost)) if scarce else gain for gain, cost in zip(gains, tokens, strict=True)]
+    likeness = np.zeros(len(tokens), np.float32)
+    again: Counter[Hashable] = Counter()
     taken: list[int] = []
-    left = set(range(len(tokens)))
-    while left and len(taken) < limit and best > 0:
-        likeness = (vectors @ vectors[taken].T).max(axis=1) if taken else [0.0] * len(tokens)
-        choice = max(left, key=lambda i: ((1 - diversity) * scores[i] / best - diversity * float(likeness[i]), -i))
+    left = {i for i, gain in enumerate(gains) if gain > 0}
+    while left and len(taken) < limit:
+        choice = max(left, key=lambda i: (worth[i] * (1 - diversity * float(likeness[i])) * SAME_TURN ** again[turns[i]], -i))
         left.discard(choice)
         if tokens[choice] <= budget:
             budget -= tokens[choice]
             taken.append(choice)
+            again[turns[choice]] += 1
+            likeness = np.maximum(likeness, vectors @ vectors[choice])
     return taken
 
 

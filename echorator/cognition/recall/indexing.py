@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from echorator._native.recall_index import RecallIndex
-from echorator.cognition.memory import Memory
-from echorator.cognition.text import term_id
+from echorator.cognition.embedders.embedder import sign_width
+from echorator.cognition.memory import NO_TERMS, Memory
+from echorator.cognition.recall.form import asks, dated
+from echorator.cognition.text import TERMS_VERSION, term_id, terms_of
 
 LONGEST = 2.0  # largest component that is believed: a unit vector's are at most 1, so more means damage
 
@@ -25,7 +28,7 @@ def speaker_hash(speaker: str) -> int:
 
 
 def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
-    """Return the memory's numbers in the order of `recall_index.COLUMNS`, shape (11,)."""
+    """Return the memory's numbers in the order of `recall_index.COLUMNS`, shape (13,)."""
     return np.array(
         [
             memory.said_s,
@@ -38,9 +41,19 @@ def columns_of(memory: Memory) -> npt.NDArray[np.float64]:
             memory.valence,
             memory.arousal,
             int(memory.kind),
+            asks(memory.text),
+            dated(memory.text),
             memory.expires_s,
         ]
     )
+
+
+def reworded(memories: Sequence[Memory]) -> list[Memory]:
+    """Return the memories with terms of the present rules, which are made of the text where the stored ones are of other rules."""
+    return [
+        m if m.terms_version == TERMS_VERSION else replace(m, terms=terms_of(m.text, m.speaker, m.said_s), terms_version=TERMS_VERSION)
+        for m in memories
+    ]
 
 
 def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) -> None:
@@ -51,10 +64,14 @@ def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) 
     """
     if not memories:
         return
+    memories = reworded(memories)
     vectors = np.zeros((len(memories), index.dim), np.float32)
     for row, memory in zip(vectors, memories, strict=True):
         if memory.embedder == embedder and len(memory.embedding) == index.dim:
             row[:] = memory.embedding
+    width = sign_width(index.dim)
+    known = [m.embedder == embedder and len(m.tokens) % width == 0 for m in memories]
+    tokens = [m.tokens if there else NO_TERMS for m, there in zip(memories, known, strict=True)]
     vectors[~(np.abs(vectors).max(axis=1, initial=0.0) <= LONGEST)] = 0.0  # NaN compares as false
     index.add(
         np.array([m.id for m in memories], np.uint64),
@@ -64,4 +81,6 @@ def add_to_index(index: RecallIndex, memories: Sequence[Memory], embedder: int) 
         np.array([speaker_hash(m.speaker) for m in memories], np.uint32),
         np.concatenate([m.terms for m in memories]).astype(np.uint64, copy=False),
         np.cumsum([len(m.terms) for m in memories], dtype=np.int64),
+        np.concatenate(tokens).reshape(-1, width),
+        np.cumsum([len(signs) // width for signs in tokens], dtype=np.int64),
     )

@@ -10,16 +10,17 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 
 from echorator._native.recall_index import RecallIndex
-from echorator.cognition.memory import Memory, Namespace, Vector
-from echorator.cognition.recall.confidence import DEFAULT_CURVE, fit
-from echorator.cognition.recall.indexing import add_to_index, columns_of, speaker_hash
+from echorator.cognition.memory import Batch, Memory, Namespace, Patch, Vector
+from echorator.cognition.recall.confidence import DEFAULT_CURVE, SAMPLES, fit
+from echorator.cognition.recall.indexing import add_to_index, columns_of, reworded, speaker_hash
 from echorator.cognition.recall.observations import SOURCE as OBSERVATION
 from echorator.cognition.recall.prototypes import Patterns
 from echorator.cognition.recall.session import SessionState
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _CHUNK = 2000
 _ENTITY_IDS = 8  # ids of memories kept for each entity
+MOST_SPEAKERS = 200  # whose names are looked for in a query
 MAX_SAMPLES = 2000  # samples of feedback that the confidence is fitted to
 MAX_SESSIONS = 1000  # sessions whose state stays in memory; others are read again
 LEAST_SAMPLES = 50  # with fewer samples DEFAULT_CURVE is better
@@ -67,9 +69,11 @@ class OpenNamespace:
         # How many memories ever named an entity, and the highest ids of those that name it, rising. Invariant: at most _ENTITY_IDS
         self._entities: dict[str, tuple[int, tuple[int, ...]]] = {}
         self._names: dict[int, tuple[str, ...]] = {}  # the entities under which a memory is listed. Invariant: the inverse of `_entities`
+        self.speakers: dict[str, None] = {}  # in the order in which they spoke first. Invariant: at most MOST_SPEAKERS
         self._store = store
         self._snapshots = snapshots
         self._graph_thread: threading.Thread | None = None
+        self._ending = False  # the thread ends after the graph that it builds
 
     @property
     def sessions(self) -> dict[str, SessionState]:
@@ -87,17 +91,35 @@ class OpenNamespace:
         return len(self._names)
 
     def load(self) -> None:
-        """Read the whole namespace from the store; the graph of a large one comes from its snapshot where that is sound."""
+        """Read the whole namespace from the store; the graph of a large one comes from its snapshot where that is sound.
+
+        Terms that other rules made are made anew and stored chunk by chunk: a process that is killed meanwhile goes on at the next start.
+        """
         self.seq = self._store.counts(self.namespace, self.embedder).seq
         rows = self._store.scan(self.namespace)
         while chunk := list(islice(rows, _CHUNK)):
-            self.add(chunk)
+            present = reworded(chunk)
+            self.add(present)
+            self._keep_terms([new for old, new in zip(chunk, present, strict=True) if new is not old])
         for a, b, weight in self._store.associations(self.namespace):
             self.index.associate(a, b, weight)
         self.load_goals()
         self.load_curve()
         if self._snapshots is not None and self.index.wants_graph:
             self._snapshots.load(self.namespace, self.index, self.embedder, self._store)
+
+    def _keep_terms(self, memories: Sequence[Memory]) -> None:
+        """Store the terms of memories; where that is not possible, they are made again at the next start."""
+        try:
+            while memories:
+                patches = tuple(Patch(m.id, {"terms": m.terms, "terms_version": m.terms_version}) for m in memories)
+                self._store.write(self.namespace, Batch(patch=patches), time.time()).result()
+                # Another replica may have changed a text since it was read here: its terms are those of the new text.
+                texts = {m.id: (m.text, m.speaker) for m in memories}
+                now = self._store.memories(self.namespace, list(texts)) if self._store.shared else []
+                memories = reworded([replace(m, terms_version=0) for m in now if (m.text, m.speaker) != texts[m.id]])
+        except EchoratorError as error:
+            _log.warning("terms of new rules could not be stored", extra={"namespace": self.namespace.id, "error": str(error)})
 
     def vectors(self, ids: Sequence[int]) -> Vector:
         """Return the vectors of memories, shape (n, d), with zeros for those that are no longer in the index."""
@@ -124,7 +146,7 @@ class OpenNamespace:
 
     def load_curve(self) -> None:
         """Fit the confidence curve to stored feedback; where that is damaged or too little, `DEFAULT_CURVE` stays."""
-        body = self._store.document(self.namespace, "calibration")
+        body = self._store.document(self.namespace, SAMPLES)
         if body:
             try:
                 self._samples = [(float(score), bool(good)) for score, good in json.loads(body)]
@@ -155,7 +177,9 @@ class OpenNamespace:
             self._note(memory)
 
     def _note(self, memory: Memory) -> None:
-        """List a memory among those that belong into every context or that expire, or not, and note whether it is an observation."""
+        """List a memory among those that belong into every context or that expire; note its speaker and whether it is an observation."""
+        if memory.speaker and len(self.speakers) < MOST_SPEAKERS:
+            self.speakers[memory.speaker] = None
         self.observed = self.observed or memory.source == OBSERVATION
         if (memory.standing or memory.pinned) and memory.holds:
             self.standing.add(memory.id)
@@ -232,23 +256,34 @@ class OpenNamespace:
             self.index.associate(a, b, weight)
 
     def grow(self, threads: int) -> None:
-        """Start to build the graph in a thread where a graph would pay and none is being built."""
+        """Start to build the graph in a thread where a graph would pay and none is being built.
+
+        What is written while it is built is scanned beside it, so the thread builds again until no more than that pays.
+        """
         if not self.index.wants_graph or self.building:
             return
+        self._ending = False
 
         def build() -> None:
-            seq = self._store.counts(self.namespace, self.embedder).seq
-            try:
-                built = self.index.build_graph(threads)
-                if built and not self.index.graph_size:
-                    _log.info("a graph finds less than a scan among these memories; scans go on", extra={"namespace": self.namespace.id})
-                elif built and self._snapshots is not None:
-                    self._snapshots.save(self.namespace, self.index, self.embedder, seq)
-            except (EchoratorError, MemoryError, RuntimeError, OSError) as error:  # searches go on without a graph
-                _log.warning("the graph could not be built", extra={"namespace": self.namespace.id, "error": str(error)})
+            while self._built(threads) and self.index.wants_graph and not self._ending:
+                pass
 
         self._graph_thread = threading.Thread(target=build, name="memory-graph", daemon=True)
         self._graph_thread.start()
+
+    def _built(self, threads: int) -> bool:
+        """Build the graph once and save it; return whether that succeeded."""
+        seq = self._store.counts(self.namespace, self.embedder).seq
+        try:
+            built = self.index.build_graph(threads)
+            if built and not self.index.graph_size:
+                _log.info("a graph finds less than a scan among these memories; scans go on", extra={"namespace": self.namespace.id})
+            elif built and self._snapshots is not None:
+                self._snapshots.save(self.namespace, self.index, self.embedder, seq)
+        except (EchoratorError, MemoryError, RuntimeError, OSError) as error:  # searches go on without a graph
+            _log.warning("the graph could not be built", extra={"namespace": self.namespace.id, "error": str(error)})
+            return False
+        return built
 
     @property
     def building(self) -> bool:
@@ -256,6 +291,7 @@ class OpenNamespace:
         return self._graph_thread is not None and self._graph_thread.is_alive()
 
     def finish(self) -> None:
-        """Wait for the graph that is being built."""
+        """Wait for the graph that is being built; no other is begun after it."""
+        self._ending = True
         if self._graph_thread is not None:
             self._graph_thread.join()

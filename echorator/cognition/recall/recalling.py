@@ -9,14 +9,15 @@ import numpy.typing as npt
 
 from echorator._native.recall_index import SIGNALS
 from echorator.cognition.memory import Filter, Memory, Vector
-from echorator.cognition.reading.values import Claim, Topic
+from echorator.cognition.reading.values import Act, Claim, Topic
 from echorator.cognition.recall.affect import Affect
-from echorator.cognition.recall.confidence import fit_of
 from echorator.cognition.settings import Weights
 from echorator.errors import InvalidRequestError
 
 EVERYTHING = Filter()
 SURE = 0.97  # least confidence in a memory that states the fact asked for
+TELLS_NOTHING, TELLS_LITTLE = 0.02, 0.5  # factors of the confidence in a short and in a longer memory that only asks
+SHORT_WORDS, SHORT_CHARS = 8, 40  # a longer question often tells something of its asker
 UNSURE = 0.1  # factor of the confidence in a memory that states another fact
 NO_SIGNALS = np.zeros(len(SIGNALS), np.float32)
 NEUTRAL = Affect()
@@ -34,7 +35,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A memory with its score by signal (shape (9,), in the order of `recall_index.SIGNALS`)."""
+    """A memory with its score by signal (shape (11,), in the order of `recall_index.SIGNALS`)."""
 
     memory: Memory
     score: float
@@ -43,11 +44,7 @@ class Recalled:
     coverage: float
     confidence: float
     fact: float = 0.0  # part of the score for stating the fact asked for
-
-    @property
-    def fit(self) -> float:
-        """Return how well the memory fits the question, 0..1, as `confidence.fit_of` defines it."""
-        return float(fit_of(self.similarity, self.coverage))
+    fit: float = 0.0  # how well it fits the question, 0..1, as `confidence.fit_of` defines it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +69,15 @@ class Asked:
     embedding: Vector | None = None
     now_s: float | None = None
     mood: Affect = NEUTRAL
+
+
+def heard(recalled: Recalled) -> Recalled:
+    """Return the memory with less confidence where it only asks, orders or chats: hardly any for a short one, for it tells nothing."""
+    memory = recalled.memory
+    if memory.facts or memory.pinned or memory.act not in (Act.ASKS, Act.ORDERS, Act.CHATS):
+        return recalled
+    short = len(memory.text.split()) < SHORT_WORDS and len(memory.text) < SHORT_CHARS
+    return replace(recalled, confidence=recalled.confidence * (TELLS_NOTHING if short else TELLS_LITTLE))
 
 
 def judged(recalled: Recalled, topic: Topic, weight: float, at_s: float) -> Recalled:

@@ -7,18 +7,24 @@ opcode and its operands; an end of a link below 0 is the memory at that place of
 from __future__ import annotations
 
 APPLY = """
-local ns, prefix, at_s, origin = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if redis.call('HGET', ARGV[5], ARGV[6]) ~= ns then return redis.error_reply('GONE') end
-local i, n = 7, #ARGV
+local ns, prefix, at_s, origin, tenant = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if redis.call('HGET', ARGV[6], ARGV[7]) ~= ns then return redis.error_reply('GONE') end
+local i, n = 8, #ARGV
 local ids, fresh, touched, documents = {}, {}, {}, {}
 local seq, experience = 0, 0
 local function take() local v = ARGV[i]; i = i + 1; return v end
 local function resolved(id) id = tonumber(id); if id < 0 then return ids[-id] end return id end
+local function all_resolved(list)
+  local found = {}
+  for id in string.gmatch(list, '-?%d+') do found[#found + 1] = string.format('%d', resolved(id)) end
+  return table.concat(found, ',')
+end
 local function key(id) return prefix .. 'm:' .. string.format('%d', id) end
 local function note(id, action, detail)
   seq = redis.call('INCR', prefix .. 'seq')
   redis.call('HSET', prefix .. 'changes', seq, at_s .. '\\n' .. string.format('%d', id) .. '\\n' .. action .. '\\n' .. detail)
   redis.call('ZADD', prefix .. 'change_ids', seq, seq)
+  redis.call('XADD', '__LOG__' .. tenant, '*', 'ns', ns, 'seq', seq)
 end
 local function listed(id, facts, command)
   for _, fact in ipairs(cjson.decode(facts or '[]')) do
@@ -45,7 +51,8 @@ local function set_fields(id, count)
   local values = {}
   for _ = 1, count do
     local field, value = take(), take()
-    if field == 'superseded_by' and tonumber(value) < 0 then value = tostring(resolved(value)) end
+    if field == 'superseded_by' and tonumber(value) < 0 then value = string.format('%d', resolved(value)) end
+    if field == 'derived_from' then value = '[' .. all_resolved(value) .. ']' end
     indexed(id, field, value)
     values[#values + 1] = field; values[#values + 1] = value
   end
@@ -80,7 +87,16 @@ while i <= n do
       ids[#ids + 1] = id; fresh[#fresh + 1] = 1
       if own ~= '' then redis.call('HSET', prefix .. 'keys', own, id) end
       set_fields(id, (size - 1) / 2)
-      note(id, 'remembered', '')
+    end
+  elseif op == 'past' then
+    take()
+    local id, when, action, detail = resolved(take()), take(), take(), take()
+    local now = at_s
+    at_s = when; note(id, action, detail); at_s = now
+  elseif op == 'noted' then
+    take()
+    for k = 1, #ids do
+      if fresh[k] == 1 then note(ids[k], 'remembered', '') end
     end
   elseif op == 'patch' then
     local id, action, detail, count = resolved(take()), take(), take(), tonumber(take())
@@ -104,6 +120,12 @@ while i <= n do
       if tonumber(when) > tonumber(redis.call('HGET', key(id), 'last_used_s')) then redis.call('HSET', key(id), 'last_used_s', when) end
       touched[#touched + 1] = string.format('%d', id)
     end
+  elseif op == 'told' then
+    take()
+    local learned, recalled, body = all_resolved(take()), all_resolved(take()), take()
+    local number = redis.call('INCR', prefix .. 'experience')
+    redis.call('HSET', prefix .. 'experiences', number, learned .. '|' .. recalled .. '\\n' .. body)
+    redis.call('ZADD', prefix .. 'experience_ids', number, number)
   elseif op == 'experience' then
     take()
     local body = take()
@@ -162,6 +184,7 @@ if whole then
     redis.call('DEL', prefix .. key)
   end
   redis.call('HDEL', names, name_of_whole)
+  redis.call('XADD', '__LOG__' .. tenant, '*', 'ns', ns, 'seq', 0, 'at_s', at_s)
 else
   for _, link in ipairs(redis.call('HKEYS', prefix .. 'links')) do
     local a, b = link:match('^(%d+):(%d+):')
@@ -171,6 +194,7 @@ else
     local seq = redis.call('INCR', prefix .. 'seq')
     redis.call('HSET', prefix .. 'changes', seq, at_s .. '\\n' .. id .. '\\nerased\\n' .. (quiet and 'faded' or ''))
     redis.call('ZADD', prefix .. 'change_ids', seq, seq)
+    redis.call('XADD', '__LOG__' .. tenant, '*', 'ns', ns, 'seq', seq)
   end
 end
 if not quiet then redis.call('HINCRBY', '__ERASURES__', tenant, 1) end

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import threading
 import time
 import uuid
@@ -24,6 +25,7 @@ import redis
 
 from echorator.cognition.memory import (
     NO_TERMS,
+    Action,
     Batch,
     Change,
     Experience,
@@ -33,14 +35,15 @@ from echorator.cognition.memory import (
     Lifecycle,
     Memory,
     Namespace,
+    Noted,
     Receipt,
 )
 from echorator.cognition.storing.erasing import doomed_by, quotes
-from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, LIGHT, operations, read_field
+from echorator.cognition.storing.redis_rows import FIELDS, FILTERED, FIRST, LIGHT, operations, read_field
 from echorator.cognition.storing.redis_scripts import APPLY, ERASE
 from echorator.cognition.storing.sql_filter import with_text
 from echorator.cognition.storing.store import Counts, MemoryNotFoundError, NamespaceGoneError, StoreDamagedError, StoreUnavailableError
-from echorator.cognition.text_query import text_query
+from echorator.cognition.text_query import query_of
 from echorator.errors import InvalidRequestError, ResourceError
 
 _log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ T = TypeVar("T")
 WRITERS = 4
 CHUNK = 500
 FOLLOW_MS = 200  # block of a read; a change is seen at once, so this only bounds how long closing takes
+_CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)  # of a stream
 REWRITE_S = 60.0  # the longest wait for Redis to rewrite its file after an erasure
 
 OnChange = Callable[[int, "list[int] | None", list[str]], None]
@@ -73,7 +77,12 @@ class RedisStore:
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="memory-writer")
         self._closing = threading.Event()
         self._follower: threading.Thread | None = None
-        named = {"__IDS__": f"{prefix}:ids", "__FEED__": f"{prefix}:feed", "__ERASURES__": f"{prefix}:erasures"}
+        named = {
+            "__IDS__": f"{prefix}:ids",
+            "__FEED__": f"{prefix}:feed",
+            "__ERASURES__": f"{prefix}:erasures",
+            "__LOG__": f"{prefix}:log:",
+        }
         apply, erase = APPLY, ERASE
         for mark, name in named.items():
             apply, erase = apply.replace(mark, name), erase.replace(mark, name)
@@ -126,7 +135,8 @@ class RedisStore:
         return self._writers.submit(self._write, namespace, batch, at_s)
 
     def _write(self, namespace: Namespace, batch: Batch, at_s: float) -> Receipt:
-        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin, *self._listed(namespace.key)]
+        head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin, namespace.tenant]
+        head += self._listed(namespace.key)
         ids, fresh, seq, experience = self._call(lambda: self._apply(args=[*head, *operations(batch)]))
         return Receipt(tuple(ids), tuple(bool(f) for f in fresh), int(seq), int(experience))
 
@@ -229,7 +239,7 @@ class RedisStore:
     def _memory(self, number: int, names: list[str], row: list[bytes | None]) -> Memory:
         try:
             values = {name: read_field(name, value) for name, value in zip(names, row, strict=True) if value is not None}
-            return Memory(id=number, **values)
+            return Memory(id=number, **(FIRST | values))
         except (ValueError, TypeError, KeyError) as error:
             raise StoreDamagedError(f"memory {number} cannot be read: {error}; run `echorator memory check`") from error
 
@@ -257,7 +267,7 @@ class RedisStore:
         filter_ = with_text(filter_, text)
         found: list[Memory] = []
         ids = [i for i in self._ids(namespace, *sets) if i > after]
-        query = text_query(text)
+        query = query_of(text)
         for memory in self._rows(namespace, ids, [*LIGHT, "terms"] if query.terms else LIGHT):
             if query.may_fit(memory.terms.tobytes(), memory.terms_version) and filter_.admits(memory):
                 found.append(replace(memory, terms=NO_TERMS))
@@ -289,19 +299,20 @@ class RedisStore:
                 weights[pair] = min(1.0, weights.get(pair, 0.0) + float(weight))
         return ((a, b, weight) for (a, b), weight in weights.items())
 
-    def _changes(self, namespace: Namespace, least: int | str, most: int | str, limit: int | None = None) -> Iterator[tuple[int, Change]]:
-        """Yield (seq, change) of the changes with numbers from `least` to `most`, newest first, at most `limit`."""
+    def _changes(
+        self, namespace: Namespace, least: int | str, most: int | str, limit: int | None = None, newest_first: bool = True
+    ) -> Iterator[tuple[int, Change]]:
+        """Yield (seq, change) of the changes with numbers from `least` to `most`, at most `limit`."""
 
         def work() -> tuple[list[bytes], list[bytes | None]]:
-            r, name = self._redis, self._name
+            r, name = self._redis, self._name(namespace, "change_ids")
             part = {} if limit is None else {"start": 0, "num": limit}
-            numbers = r.zrevrangebyscore(name(namespace, "change_ids"), most, least, **part)
-            return numbers, r.hmget(name(namespace, "changes"), numbers) if numbers else []
+            numbers = r.zrevrangebyscore(name, most, least, **part) if newest_first else r.zrangebyscore(name, least, most, **part)
+            return numbers, r.hmget(self._name(namespace, "changes"), numbers) if numbers else []
 
         for number, body in zip(*self._call(work), strict=True):
             if body is not None:
-                at_s, memory, action, detail = body.decode().split("\n", 3)
-                yield int(number), Change(int(number), float(at_s), int(memory), action, detail)
+                yield int(number), _change(int(number), body)
 
     def changed_since(self, namespace: Namespace, seq: int) -> set[int]:
         return {change.memory_id for _, change in self._changes(namespace, seq + 1, "+inf")}
@@ -314,6 +325,44 @@ class RedisStore:
             last = changes[-1][0] - 1
         return found[:limit]
 
+    def changes_after(self, namespace: Namespace, seq: int, limit: int) -> list[Change]:
+        return [change for _, change in self._changes(namespace, seq + 1, "+inf", limit, newest_first=False)]
+
+    def tenant_changes(self, tenant: str, after: str, limit: int) -> list[Noted]:
+        if after and not _CURSOR.fullmatch(after):
+            raise InvalidRequestError("after must be a cursor that WatchChanges gave for this tenant")
+        first = f"({after}" if after else "-"
+        found: list[Noted] = []
+        while not found:  # the entries of erased changes are gone, and only they may fill a page
+            entries = self._call(lambda first=first: self._redis.xrange(f"{self._prefix}:log:{tenant}", min=first, count=limit))  # type: ignore[misc]
+            found = self._noted(entries)
+            if len(entries) < limit:
+                break
+            first = f"({entries[-1][0].decode()}"
+        return found
+
+    def _noted(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[Noted]:
+        """Return the changes that entries of a tenant's log stand for, without those that were erased."""
+
+        def work() -> list[Any]:
+            pipe = self._redis.pipeline(transaction=False)
+            for _, entry in entries:
+                pipe.hget(f"{self._prefix}:{{{int(entry[b'ns'])}}}:changes", entry[b"seq"])
+            return list(pipe.execute())
+
+        noted: list[Noted] = []
+        for (cursor, entry), body in zip(entries, self._call(work), strict=True):
+            number, seq = int(entry[b"ns"]), int(entry[b"seq"])
+            if not seq:
+                noted.append(Noted(cursor.decode(), number, Change(0, float(entry[b"at_s"]), 0, Action.ERASED, "")))
+            elif body is not None:
+                noted.append(Noted(cursor.decode(), number, _change(seq, body)))
+        return noted
+
+    def tenant_cursor(self, tenant: str) -> str:
+        last = self._call(lambda: self._redis.xrevrange(f"{self._prefix}:log:{tenant}", count=1))
+        return last[0][0].decode() if last else "0-0"
+
     def experiences(self, namespace: Namespace, session: str, limit: int) -> list[Experience]:
         ids = self._call(lambda: self._redis.zrevrange(self._name(namespace, "experience_ids"), 0, -1))
         found: list[Experience] = []
@@ -324,9 +373,10 @@ class RedisStore:
                 if body is None:
                     continue
                 made, _, rest = body.partition(b"\n")
+                made, _, recalled = made.partition(b"|")
                 said = json.loads(rest)
                 if not session or said["session"] == session:
-                    said["recalled"] = tuple(said["recalled"])
+                    said["recalled"] = (*said["recalled"], *(int(i) for i in recalled.split(b",") if i))
                     said["learned"] = (*said["learned"], *(int(i) for i in made.split(b",") if i))
                     found.append(Experience(id=int(number), **said))
                     if len(found) == limit:
@@ -422,6 +472,11 @@ class RedisStore:
         if self._follower is not None:
             self._follower.join()
         self._redis.close()
+
+
+def _change(seq: int, body: bytes) -> Change:
+    at_s, memory, action, detail = body.decode().split("\n", 3)
+    return Change(seq, float(at_s), int(memory), action, detail)
 
 
 def _order(entry: bytes) -> tuple[int, int]:

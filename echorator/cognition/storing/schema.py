@@ -111,6 +111,8 @@ ALTER TABLE memories DROP COLUMN value;
 ALTER TABLE memories DROP COLUMN exclusive;
 CREATE INDEX topics_of_memory ON topics (memory);
 """,
+    # The signs of each token's vector, for late interaction.
+    "ALTER TABLE memories ADD COLUMN tokens BLOB NOT NULL DEFAULT x'';",
     # Texts are searched by the terms of the rows, in the same way in every store and script.
     """
 DROP TRIGGER memories_inserted;

@@ -13,7 +13,7 @@ from echorator.cognition.memory import Filter, Kind, Memory, MetadataCondition
 from echorator.cognition.reading.values import Act
 from echorator.cognition.storing.documents import dumped, loaded
 from echorator.cognition.text import MAX_TERMS, TERMS_VERSION
-from echorator.cognition.text_query import text_query
+from echorator.cognition.text_query import query_of
 
 _EXACT = ("text", "said_s", "created_s", "session", "speaker", "source", "expires_s")
 FILTERED = ", ".join(("id", *_EXACT, "kind", "act", "categories", "metadata"))
@@ -52,7 +52,7 @@ def conditions_of(filter_: Filter) -> tuple[list[str], list[Any]]:
     for condition in filter_.metadata:
         if condition.exists:
             need(*_contains("metadata", _pairs(condition)))
-    if filter_.text and (terms := text_query(filter_.text).terms):
+    if filter_.text and (terms := query_of(filter_.text).terms):
         has = " AND ".join("instr(terms, ?) > 0" for _ in terms)
         # Terms that an older version made, or that are not all there, tell nothing.
         need(f"(terms_version <> {TERMS_VERSION} OR length(terms) >= {8 * MAX_TERMS} OR ({has}))", *terms)
@@ -77,7 +77,7 @@ def with_text(filter_: Filter, text: str) -> Filter:
     """Return the filter that admits what `filter_` admits and has the words of `text`. Raises InvalidRequestError."""
     if not text.strip():
         return filter_
-    text_query(text)
+    query_of(text)
     return Filter(all=(filter_, Filter(text=text)))
 
 

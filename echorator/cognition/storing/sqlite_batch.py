@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from echorator.cognition.memory import Action, Batch, Experience, Link, Memory, Namespace, Patch, Receipt
 from echorator.cognition.reading.values import Fact
@@ -31,13 +33,20 @@ def note(connection: sqlite3.Connection, namespace: int, at_s: float, memory: in
 def apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: float) -> Receipt:
     """Apply the whole batch and return the receipt. Raises MemoryNotFoundError, NamespaceGoneError; the caller then rolls back."""
     require(connection, namespace)
-    ids, fresh, seq = _add(connection, namespace, batch.add, at_s)
+    ids, fresh = _add(connection, namespace, batch.add)
+    for change in batch.past:
+        note(connection, namespace, change.at_s, _resolved(change.memory_id, ids), change.action, change.detail)
+    new = [memory_id for memory_id, is_new in zip(ids, fresh, strict=True) if is_new]
+    seq = max((note(connection, namespace, at_s, memory_id, Action.REMEMBERED, "") for memory_id in new), default=0)
     seq = _patch(connection, namespace, batch.patch, ids, at_s) or seq
     _link(connection, namespace, batch.links, ids)
     connection.executemany(
         "UPDATE memories SET uses = uses + 1, last_used_s = max(last_used_s, ?) WHERE id = ? AND namespace = ?",
         [(when_s, memory_id, namespace) for memory_id, when_s in batch.uses],
     )
+    for past in batch.experiences:
+        recalled, learned = ([_resolved(end, ids) for end in ends] for ends in (past.recalled, past.learned))
+        _experience(connection, namespace, replace(past, recalled=tuple(recalled), learned=tuple(learned)), ())
     experience_id = _experience(connection, namespace, batch.experience, ids) if batch.experience is not None else 0
     if batch.goals is not None:
         connection.execute("DELETE FROM goals WHERE namespace = ?", (namespace,))
@@ -51,11 +60,10 @@ def apply(connection: sqlite3.Connection, namespace: int, batch: Batch, at_s: fl
     return Receipt(tuple(ids), tuple(fresh), seq, experience_id)
 
 
-def _add(connection: sqlite3.Connection, namespace: int, memories: Sequence[Memory], at_s: float) -> tuple[list[int], list[bool], int]:
-    """Insert the memories whose keys are not known; return the id of each, whether it is new, and the seq of the last change, or 0."""
+def _add(connection: sqlite3.Connection, namespace: int, memories: Sequence[Memory]) -> tuple[list[int], list[bool]]:
+    """Insert the memories whose keys are not known; return the id of each, and whether it is new."""
     ids: list[int] = []
     fresh: list[bool] = []
-    seq = 0
     for memory in memories:
         known = (
             memory.key and connection.execute("SELECT id FROM memories WHERE namespace = ? AND key = ?", (namespace, memory.key)).fetchone()
@@ -68,8 +76,7 @@ def _add(connection: sqlite3.Connection, namespace: int, memories: Sequence[Memo
         ids.append(cursor.lastrowid or 0)
         fresh.append(True)
         _list_topics(connection, namespace, ids[-1], memory.facts)
-        seq = note(connection, namespace, at_s, ids[-1], Action.REMEMBERED, "")
-    return ids, fresh, seq
+    return ids, fresh
 
 
 def _list_topics(connection: sqlite3.Connection, namespace: int, memory: int, facts: Sequence[Fact]) -> None:
@@ -82,12 +89,19 @@ def _resolved(end: int, ids: Sequence[int]) -> int:
     return ids[-1 - end] if end < 0 else end
 
 
+def _with_ids(name: str, value: Any, ids: Sequence[int]) -> Any:
+    """Return the value of a field with the ids of the batch's added memories in place of ends that stand for them."""
+    if name == "superseded_by":
+        return _resolved(value, ids)
+    return [_resolved(end, ids) for end in value] if name == "derived_from" else value
+
+
 def _patch(connection: sqlite3.Connection, namespace: int, patches: Sequence[Patch], ids: Sequence[int], at_s: float) -> int:
     """Apply the patches and return the seq of the last change, or 0. Raises MemoryNotFoundError."""
     seq = 0
     for patch in patches:
         target = _resolved(patch.id, ids)
-        values = {name: _resolved(value, ids) if name == "superseded_by" else stored(name, value) for name, value in patch.fields.items()}
+        values = {name: stored(name, _with_ids(name, value, ids)) for name, value in patch.fields.items()}
         assignments = ", ".join(f"{name} = ?" for name in values)
         cursor = connection.execute(
             f"UPDATE memories SET {assignments} WHERE id = ? AND namespace = ?", (*values.values(), target, namespace)
@@ -155,6 +169,7 @@ def erase(connection: sqlite3.Connection, namespace: Namespace, ids: Sequence[in
         for table in ("topics", "associations", "experiences", "goals", "documents", "changes"):
             connection.execute(f"DELETE FROM {table} WHERE namespace = ?", mine)
         connection.execute("DELETE FROM namespaces WHERE id = ?", mine)
+        note(connection, namespace.id, at_s, 0, Action.ERASED, namespace.tenant)  # for those who watch the tenant; it names no user
         return erased
     rows = connection.execute("SELECT id, derived_from FROM memories WHERE namespace = ?", mine)
     doomed = doomed_by((int(i) for i in ids), {row["id"]: loaded("derived_from", row["derived_from"]) for row in rows})

@@ -8,23 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from echorator.cognition.memory import Kind, Lifecycle, Memory
+from echorator.cognition.memory import BLOBS, Kind, Lifecycle, Memory
 from echorator.cognition.reading.values import Act
 from echorator.cognition.storing.documents import DOCUMENTS, dumped, loaded
 from echorator.cognition.storing.store import StoreDamagedError
 
 COLUMNS = tuple(f.name for f in fields(Memory) if f.name != "id")
-LIGHT = ", ".join(c for c in ("id", *COLUMNS) if c not in ("embedding", "terms"))
-FULL = f"{LIGHT}, embedding, terms"
+LIGHT = ", ".join(c for c in ("id", *COLUMNS) if c not in BLOBS)
+FULL = f"{LIGHT}, {', '.join(BLOBS)}"
 INSERT = f"INSERT INTO memories (namespace, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
-_BLOBS = frozenset({"embedding", "terms"})
 
 
 def stored(name: str, value: Any) -> Any:
     """Return the value of a field as its column stores it: documents as JSON, vectors as bytes, an empty key as NULL."""
     if name in DOCUMENTS:
         return dumped(name, value)
-    if name in _BLOBS:
+    if name in BLOBS:
         return value.tobytes()
     if name == "key":
         return value or None
@@ -40,9 +39,7 @@ def memory_of(row: sqlite3.Row) -> Memory:
         values["pinned"], values["standing"] = bool(values["pinned"]), bool(values["standing"])
         values |= {name: loaded(name, values[name]) for name in DOCUMENTS}
         values["key"] = values["key"] or ""
-        if "embedding" in values:
-            values["embedding"] = np.frombuffer(values["embedding"], np.float32)
-            values["terms"] = np.frombuffer(values["terms"], np.uint64)
+        values |= {name: np.frombuffer(values[name], kind) for name, kind in BLOBS.items() if name in values}
         return Memory(**values)
     except (ValueError, TypeError, KeyError) as error:
         raise StoreDamagedError(f"memory {values.get('id')} cannot be read: {error}; run `echorator memory check`") from error

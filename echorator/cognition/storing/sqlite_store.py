@@ -34,6 +34,7 @@ from echorator.cognition.memory import (
     Lifecycle,
     Memory,
     Namespace,
+    Noted,
     Receipt,
 )
 from echorator.cognition.storing.schema import MIGRATIONS
@@ -42,7 +43,7 @@ from echorator.cognition.storing.sqlite_batch import apply, delete, erase, note,
 from echorator.cognition.storing.sqlite_check import faults, list_topics_anew, wrong_topics
 from echorator.cognition.storing.sqlite_rows import FULL, LIGHT, memory_of
 from echorator.cognition.storing.store import Counts, StoreBusyError, StoreDamagedError
-from echorator.errors import EchoratorError, ResourceError
+from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.private_files import private_folder
 from echorator.serving.folder_lock import FolderBusyError, hold
 from echorator.sqlite import NewerSchemaError, connect, is_damaged, is_unwritable, open_database, transaction
@@ -342,6 +343,21 @@ class SqliteStore:
         arguments = (namespace.id, before_seq or 1 << 62, *((memory_id,) if memory_id else ()), limit)
         query = f"SELECT seq, at_s, memory, action, detail FROM changes WHERE {where} ORDER BY seq DESC LIMIT ?"
         return [Change(*row) for row in self._rows(query, arguments)]
+
+    def changes_after(self, namespace: Namespace, seq: int, limit: int) -> list[Change]:
+        query = "SELECT seq, at_s, memory, action, detail FROM changes WHERE namespace = ? AND seq > ? ORDER BY seq LIMIT ?"
+        return [Change(*row) for row in self._rows(query, (namespace.id, seq, limit))]
+
+    def tenant_changes(self, tenant: str, after: str, limit: int) -> list[Noted]:
+        if after and not (after.isascii() and after.isdigit() and len(after) < 19):
+            raise InvalidRequestError("after must be a cursor that WatchChanges gave for this tenant")
+        query = """SELECT seq, at_s, memory, action, iif(memory, detail, ''), namespace FROM changes WHERE seq > ? AND
+            (namespace IN (SELECT id FROM namespaces WHERE tenant = ?) OR (memory = 0 AND detail = ?)) ORDER BY seq LIMIT ?"""
+        rows = self._rows(query, (int(after or 0), tenant, tenant, limit))
+        return [Noted(str(row[0]), row[5], Change(*row[:5])) for row in rows]
+
+    def tenant_cursor(self, tenant: str) -> str:  # noqa: ARG002  all tenants' changes are numbered together
+        return str(self._rows("SELECT ifnull(max(seq), 0) FROM changes", ())[0][0])
 
     def experiences(self, namespace: Namespace, session: str, limit: int) -> list[Experience]:
         where = "namespace = ?" + (" AND session = ?" if session else "")

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Receipt
+from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Noted, Receipt
 from echorator.errors import EchoratorError
 
 
@@ -91,7 +91,7 @@ class Store(Protocol):
         ...
 
     def page(self, namespace: Namespace, filter_: Filter, text: str, lifecycle: Lifecycle | None, after: int, limit: int) -> list[Memory]:
-        """Return at most `limit` memories with ids above `after`, by id, that have the words of `text`, see `text_query`.
+        """Return at most `limit` memories with ids above `after`, by id, that have the words of `text`, see `query_of`.
 
         Raises InvalidRequestError where `text` is no search.
         """
@@ -123,6 +123,22 @@ class Store(Protocol):
 
     def history(self, namespace: Namespace, memory_id: int, before_seq: int, limit: int) -> list[Change]:
         """Return the changes before `before_seq`, newest first; of the whole namespace for memory 0."""
+        ...
+
+    def changes_after(self, namespace: Namespace, seq: int, limit: int) -> list[Change]:
+        """Return the changes after `seq`, oldest first. No change becomes visible after one with a greater number."""
+        ...
+
+    def tenant_changes(self, tenant: str, after: str, limit: int) -> list[Noted]:
+        """Return the changes of all namespaces of a tenant after a cursor, "" for all, oldest first, in the order in which they show up.
+
+        Raises:
+            InvalidRequestError: `after` is no cursor of this store.
+        """
+        ...
+
+    def tenant_cursor(self, tenant: str) -> str:
+        """Return a cursor after which there is no change of the tenant yet."""
         ...
 
     def experiences(self, namespace: Namespace, session: str, limit: int) -> list[Experience]:

@@ -52,8 +52,11 @@ class Reembedding:
         stale = await asyncio.to_thread(lambda: [m.id for m in self._store.scan(opened.namespace) if m.embedder != present])
         for start in range(0, len(stale), EMBED_BATCH):
             rows = await asyncio.to_thread(self._store.memories, opened.namespace, stale[start : start + EMBED_BATCH])
-            vectors = await self._cognition.embedder.embed([embedded_text(m.text, m.speaker) for m in rows])
-            patches = [Patch(m.id, {"embedding": v, "embedder": self._cognition.embedder_id}) for m, v in zip(rows, vectors, strict=True)]
+            read = await self._cognition.embedder.read([embedded_text(m.text, m.speaker) for m in rows])
+            patches = [
+                Patch(m.id, {"embedding": vector, "tokens": tokens.ravel(), "embedder": present})
+                for m, vector, tokens in zip(rows, read.vectors, read.tokens, strict=True)
+            ]
             await write_patches(self._cognition, opened, patches, time.time())
             made += len(patches)
         goals = await asyncio.to_thread(self._store.goals, opened.namespace)

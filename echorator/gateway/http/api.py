@@ -1,4 +1,4 @@
-"""The routes of the HTTP API: chat, text completions, embeddings, models, health, metrics.
+"""The routes of the HTTP API: chat, text completions, embeddings, models, the memory, health, metrics.
 
 `door` passes requests on to it; it reads bodies with `reading` and `bodies`, sends calls through `front_end`, and answers with `answers`.
 """
@@ -26,10 +26,12 @@ from echorator.gateway.forwarding import Call
 from echorator.gateway.front_end import MODEL_SERVICE, FrontEnd
 from echorator.gateway.http import embeddings, translation
 from echorator.gateway.http.answers import Answer, Replies, Reply, Streamed, Whole, chat_choice, gathered, text_choice, unless_gone
-from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embeddings, Generation, ignored_in, names_of
+from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embeddings, Generation, ignored_in, name_memory, names_of
 from echorator.gateway.http.door import IGNORED
+from echorator.gateway.http.endpoints import ENDPOINTS, Endpoint
 from echorator.gateway.http.failures import BodyError, refusal_of, response_of
 from echorator.gateway.http.fields import served
+from echorator.gateway.http.memories import Memories
 from echorator.gateway.http.parts import merged
 from echorator.gateway.http.reading import Bodies
 from echorator.gateway.http.settings import HttpSettings
@@ -54,8 +56,13 @@ class Api:
     def __init__(self, front: FrontEnd, body_limit_bytes: int, observe: Callable[[], None], settings: HttpSettings | None = None) -> None:
         """Create the handlers; `observe` sets the gauges and is called before each read of the metrics."""
         self._front = front
-        self._bodies = Bodies(front.fleet.room, body_limit_bytes, settings or HttpSettings())
+        self._settings = settings or HttpSettings()
+        self._bodies = Bodies(front.fleet.room, body_limit_bytes, self._settings)
         self._observe = observe
+        self._memories = Memories(front, self._bodies)
+
+    def _of_memory(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        return partial(self._memories.answer, endpoint)
 
     def app(self) -> Starlette:
         """Return the ASGI application with all routes."""
@@ -65,6 +72,8 @@ class Api:
             Route("/v1/embeddings", self._handled("embeddings", self._embed), methods=["POST"]),
             Route("/v1/models", self._handled("models", self._models), methods=["GET"]),
             Route("/v1/models/{model:path}", self._handled("models", self._model), methods=["GET"]),
+            *(Route(e.route, self._handled(f"memories.{e.name}", self._of_memory(e)), methods=[e.verb]) for e in ENDPOINTS),
+            Route("/openapi.json", self._memories.openapi, methods=["GET"]),
             Route("/health", self._health, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
         ]
@@ -139,6 +148,8 @@ class Api:
 
     async def _chat(self, request: Request) -> Response:
         body = await self._body(request, ChatCompletion)
+        if not name_memory(body, request.headers, self._settings.memory_by):
+            request.state.ignored.append("user")
         session, priority = _key(request, body.session or body.prompt_cache_key or ""), priority_of(request.headers.get(PRIORITY, ""))
         opens = [partial(self._replies_to, body, make, session, priority) for make in translation.chat_requests(body)]
         answer = Answer("chatcmpl", "chat.completion", self._name(body.model))
@@ -275,7 +286,10 @@ _UNION_MEMBERS = ("str", "Texts", "TextParts", "TokenIds", "Prompts")
 
 async def _not_served(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    message = "no such path here; served: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /health, /metrics"
+    message = (
+        "no such path here; served: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /v1/memories and what "
+        "/openapi.json lists below it, /health, /metrics"
+    )
     if error.status_code == 405:
         message = "this path takes another method; see the Allow header"
     found = {"message": message, "type": "invalid_request_error", "param": None, "code": "not_found"}

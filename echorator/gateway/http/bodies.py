@@ -6,6 +6,7 @@ name them. Fed by `api`; feeds `translation` and `embeddings`.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
@@ -13,6 +14,7 @@ from typing_extensions import TypeAliasType
 
 from echorator.gateway.http.fields import without_nulls
 from echorator.serving.bounds import MOST_MESSAGES
+from echorator.serving.headers import SESSION, USER
 
 MOST_PROMPTS = 2048  # answers to one request: prompts times n
 MOST_ANSWERS = 128  # to one prompt, OpenAI's limit
@@ -178,6 +180,7 @@ class ChatCompletion(Generation):
     # of this gateway
     control_tokens_in_messages: bool | None = None
     memory: MemoryScope | None = None
+    user: Any = None  # OpenAI's name of whoever asks; whose memory the chat uses, where the operator allows that
     prompt_cache_key: str | None = None
 
 
@@ -204,6 +207,29 @@ class Embeddings(Body):
     # llama.cpp's
     pooling: str | None = None
     embd_normalize: int | None = None
+
+
+def name_memory(body: ChatCompletion, headers: Mapping[str, str], by: Collection[str]) -> bool:
+    """Let a header or OpenAI's `user` say whose memory the chat uses, where it says so itself nowhere; `by` are those that may.
+
+    Returns:
+        False where the body's `user` has no effect.
+    """
+    session = _utf8(headers.get(SESSION, "")) or body.session
+    if body.memory is None and "header" in by and headers.get(USER):
+        body.memory = MemoryScope(user=_utf8(headers[USER]), session=session)
+    elif body.memory is None and "user" in by and body.user and isinstance(body.user, str):
+        body.memory = MemoryScope(user=body.user, session=session)
+        return True
+    return body.user is None
+
+
+def _utf8(header: str) -> str:
+    """Return a header's value, whose bytes are read as Latin-1, as the UTF-8 that clients send."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def names_of(kind: type[Body]) -> frozenset[str]:

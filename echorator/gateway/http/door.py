@@ -92,7 +92,7 @@ class Door:
             app,
             allow_origins=self._names.origins,
             allow_origin_regex=_THIS_MACHINE,
-            allow_methods=("GET", "POST"),
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=("*",),
             expose_headers=(REQUEST_ID, IGNORED, "retry-after"),
             max_age=600,

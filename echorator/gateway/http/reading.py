@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from echorator.gateway.http.settings import HttpSettings
 
 TURN_BYTES = 64 << 10  # the rest of a body beyond this size is read in `Turns`
 LARGE_BYTES = 16 << 10  # bodies from this size on are parsed in `Turns`
+JSON_TYPES = ("application/json",)
 PAUSES = 3.0  # each pause lasts this many times as long as the work before it
 ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
@@ -107,16 +109,18 @@ class Bodies:
             QueueFullError: there is no room for the body.
             ClientDisconnect: the client went away.
         """
-        encoding = _label_of(request)
+        return await self._parsed(await self.bytes_of(request, reading, JSON_TYPES))
+
+    async def bytes_of(self, request: Request, reading: Reading, kinds: Sequence[str]) -> bytes:
+        """Read and return a request's body, of one of the content types `kinds`. Raises as `json_of` does."""
+        encoding = _label_of(request, kinds)
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._limit:
             raise self._too_large()
-        raw = await self._read(request, reading)
-        if encoding:
-            raw = self._decompressed(raw, encoding, reading)
-        return await self._parsed(raw)
+        raw = await self._read(request, reading, kinds is JSON_TYPES)
+        return self._decompressed(raw, encoding, reading) if encoding else raw
 
-    async def _read(self, request: Request, reading: Reading) -> bytes:
+    async def _read(self, request: Request, reading: Reading, is_json: bool) -> bytes:
         settings, loop = self._settings, asyncio.get_running_loop()
         begin_s = loop.time()  # moved on by the time that the body waits for its turn
         raw = bytearray()
@@ -126,12 +130,12 @@ class Bodies:
                 counted = texts = 0
                 async for part in request.stream():
                     if len(raw) + len(part) <= TURN_BYTES:
-                        texts += self._add(reading, raw, part, texts)
+                        texts += self._add(reading, raw, part, texts, is_json)
                     else:
                         waits_s, due_s = loop.time(), reading.scope.when()
                         reading.due(None)
                         async with self._turns:
-                            texts += self._add(reading, raw, part, texts)
+                            texts += self._add(reading, raw, part, texts, is_json)
                         waited_s = loop.time() - waits_s
                         begin_s += waited_s
                         reading.due(due_s + waited_s if due_s is not None else None)
@@ -146,13 +150,13 @@ class Bodies:
             self._reading.pop(reading, None)
         return bytes(raw)
 
-    def _add(self, reading: Reading, raw: bytearray, part: bytes, texts: int) -> int:
-        """Append a piece of the body; return about how many strings it has. Raises BodyError, QueueFullError."""
+    def _add(self, reading: Reading, raw: bytearray, part: bytes, texts: int, is_json: bool) -> int:
+        """Append a piece of the body; return about how many strings it has, 0 where it is not JSON. Raises BodyError, QueueFullError."""
         raw += part
         if len(raw) > self._limit:
             raise self._too_large()
         self._hold(reading, len(part))
-        more = texts_in(part)
+        more = texts_in(part) if is_json else 0
         if texts + more > MOST_TEXTS:
             raise too_many_texts(bytes(raw[:TURN_BYTES]))
         return more
@@ -204,14 +208,14 @@ class Bodies:
             return object_of(raw)
 
 
-def _label_of(request: Request) -> str:
+def _label_of(request: Request, kinds: Sequence[str]) -> str:
     """Return the content encoding, "" for none. Raises BodyError for a content type, charset or encoding that is not taken."""
     labels = request.headers.getlist("content-type")
     kind, _, parameters = (labels[0] if len(labels) == 1 else "").partition(";")
     kind = kind.strip().lower()
-    if not (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))):
+    if not (kind in kinds or (kind.startswith("application/") and kind.endswith("+json"))):
         said = f"not {kind[:80]!r}" if kind else "and there is none" if not labels else "once"
-        raise BodyError(f"the content-type must be application/json, {said}; with curl: -H 'Content-Type: application/json'", status=415)
+        raise BodyError(f"the content-type must be {kinds[0]}, {said}; with curl: -H 'Content-Type: {kinds[0]}'", status=415)
     charset = next((v for n, _, v in (p.strip().partition("=") for p in parameters.split(";")) if n.lower() == "charset"), "utf-8")
     if charset.strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
         raise BodyError(f"JSON is sent as UTF-8, not {charset[:80]!r}", status=415)

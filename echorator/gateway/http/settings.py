@@ -11,7 +11,8 @@ from echorator.ranged import Range, check_ranges
 
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
-
+MEMORY_BY = ("user", "header")
+"""What may say whose memory a chat uses: OpenAI's field `user`, and the header x-echorator-user."""
 
 _RANGES: Mapping[str, Range] = {
     "connections": Range(1, 1_000_000),
@@ -45,6 +46,7 @@ class HttpSettings:
     unread_s: float = 30.0  # an answer that its client does not read is aborted after this time
     allowed_hosts: tuple[str, ...] = ()  # besides the loopback names and the address that is listened on; "*.example.com" too
     allowed_origins: tuple[str, ...] = ()  # origins of web pages besides those of this machine; "*" for all
+    memory_by: tuple[str, ...] = ()  # what may say whose memory a chat uses, besides its own field: "user", "header"
 
     def __post_init__(self) -> None:
         """Check all fields; raises InvalidRequestError that names the field and its range."""
@@ -54,6 +56,9 @@ class HttpSettings:
                 raise InvalidRequestError(
                     f'allowed_hosts: a name or an address without a port, such as "chat.example.com", not {host[:80]!r}'
                 )
+        for name in self.memory_by:
+            if name not in MEMORY_BY:
+                raise InvalidRequestError(f"memory_by: {' or '.join(MEMORY_BY)}, not {name[:80]!r}")
         for origin in self.allowed_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise InvalidRequestError(f'allowed_origins: such as "https://chat.example.com", without a path, not {origin[:80]!r}')

@@ -11,6 +11,7 @@ from typing import Any
 
 from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Generation
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.transcoding import json_of as json_object
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.settings import Sampling
 
@@ -202,14 +203,14 @@ def _generate_request(body: Completion, prompt: str | list[int], answer: int) ->
 
 
 def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
-    """Return the summed token counts of the answers to one request."""
+    """Return the summed token counts of the answers to one request, and what its memory did, to which only the first answer writes."""
     prompt, completion = sum(u.prompt_tokens for u in usages), sum(u.completion_tokens for u in usages)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": sum(u.cached_tokens for u in usages)},
-    }
+    } | ({"memory": json_object(usages[0].memory)} if usages and usages[0].HasField("memory") else {})
 
 
 def positions_of(reply: pb.ChatResponse | pb.GenerateResponse) -> list[pb.PositionLogprobs]:

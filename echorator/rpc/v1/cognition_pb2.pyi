@@ -55,6 +55,15 @@ class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_ANSWERED: _ClassVar[Outcome]
     OUTCOME_CUT: _ClassVar[Outcome]
     OUTCOME_CANCELLED: _ClassVar[Outcome]
+
+class TransferFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRANSFER_FORMAT_UNSPECIFIED: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_ALL: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_TEXTS: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_MEM0: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_LANGGRAPH: _ClassVar[TransferFormat]
+    TRANSFER_FORMAT_LETTA: _ClassVar[TransferFormat]
 KIND_UNSPECIFIED: Kind
 KIND_EPISODIC: Kind
 KIND_SEMANTIC: Kind
@@ -82,6 +91,12 @@ OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_ANSWERED: Outcome
 OUTCOME_CUT: Outcome
 OUTCOME_CANCELLED: Outcome
+TRANSFER_FORMAT_UNSPECIFIED: TransferFormat
+TRANSFER_FORMAT_ALL: TransferFormat
+TRANSFER_FORMAT_TEXTS: TransferFormat
+TRANSFER_FORMAT_MEM0: TransferFormat
+TRANSFER_FORMAT_LANGGRAPH: TransferFormat
+TRANSFER_FORMAT_LETTA: TransferFormat
 
 class Affect(_message.Message):
     __slots__ = ("valence", "arousal")
@@ -210,7 +225,7 @@ class RememberResponse(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[int]] = ..., superseded_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Weights(_message.Message):
-    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
+    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact", "tokens", "form")
     DENSE_FIELD_NUMBER: _ClassVar[int]
     LEXICAL_FIELD_NUMBER: _ClassVar[int]
     NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +236,8 @@ class Weights(_message.Message):
     AFFECT_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FORM_FIELD_NUMBER: _ClassVar[int]
     dense: float
     lexical: float
     neighbours: float
@@ -231,7 +248,9 @@ class Weights(_message.Message):
     affect: float
     goal: float
     fact: float
-    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ...) -> None: ...
+    tokens: float
+    form: float
+    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ..., tokens: _Optional[float] = ..., form: _Optional[float] = ...) -> None: ...
 
 class Filter(_message.Message):
     __slots__ = ("kinds", "session", "speaker", "since_s", "before_s", "acts", "sources", "categories", "metadata", "text", "all", "any", "none")
@@ -304,7 +323,7 @@ class RecallRequest(_message.Message):
     def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., query: _Optional[str] = ..., k: _Optional[int] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., as_of_s: _Optional[float] = ..., include_superseded: bool = ..., weights: _Optional[_Union[Weights, _Mapping]] = ..., embedding: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Signals(_message.Message):
-    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact")
+    __slots__ = ("dense", "lexical", "neighbours", "session", "association", "activation", "importance", "affect", "goal", "fact", "tokens", "form")
     DENSE_FIELD_NUMBER: _ClassVar[int]
     LEXICAL_FIELD_NUMBER: _ClassVar[int]
     NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
@@ -315,6 +334,8 @@ class Signals(_message.Message):
     AFFECT_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FORM_FIELD_NUMBER: _ClassVar[int]
     dense: float
     lexical: float
     neighbours: float
@@ -325,7 +346,9 @@ class Signals(_message.Message):
     affect: float
     goal: float
     fact: float
-    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ...) -> None: ...
+    tokens: float
+    form: float
+    def __init__(self, dense: _Optional[float] = ..., lexical: _Optional[float] = ..., neighbours: _Optional[float] = ..., session: _Optional[float] = ..., association: _Optional[float] = ..., activation: _Optional[float] = ..., importance: _Optional[float] = ..., affect: _Optional[float] = ..., goal: _Optional[float] = ..., fact: _Optional[float] = ..., tokens: _Optional[float] = ..., form: _Optional[float] = ...) -> None: ...
 
 class Recalled(_message.Message):
     __slots__ = ("memory", "score", "signals", "confidence", "similarity")
@@ -470,6 +493,32 @@ class HistoryResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     def __init__(self, changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
+
+class WatchChangesRequest(_message.Message):
+    __slots__ = ("scope", "tenant", "after", "skip_past", "interval_ms")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    SKIP_PAST_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    tenant: str
+    after: str
+    skip_past: bool
+    interval_ms: int
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., tenant: _Optional[str] = ..., after: _Optional[str] = ..., skip_past: bool = ..., interval_ms: _Optional[int] = ...) -> None: ...
+
+class WatchChangesResponse(_message.Message):
+    __slots__ = ("cursor", "change", "scope", "namespace")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    cursor: str
+    change: Change
+    scope: _common_pb2.Scope
+    namespace: int
+    def __init__(self, cursor: _Optional[str] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., namespace: _Optional[int] = ...) -> None: ...
 
 class BuildContextRequest(_message.Message):
     __slots__ = ("scope", "messages", "model", "budget_tokens", "max_memories", "min_confidence", "now_s")
@@ -634,6 +683,121 @@ class SetGoalsResponse(_message.Message):
     GOALS_FIELD_NUMBER: _ClassVar[int]
     goals: _containers.RepeatedCompositeFieldContainer[Goal]
     def __init__(self, goals: _Optional[_Iterable[_Union[Goal, _Mapping]]] = ...) -> None: ...
+
+class GetGoalsRequest(_message.Message):
+    __slots__ = ("scope",)
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ...) -> None: ...
+
+class GetGoalsResponse(_message.Message):
+    __slots__ = ("goals",)
+    GOALS_FIELD_NUMBER: _ClassVar[int]
+    goals: _containers.RepeatedCompositeFieldContainer[Goal]
+    def __init__(self, goals: _Optional[_Iterable[_Union[Goal, _Mapping]]] = ...) -> None: ...
+
+class GetProfileRequest(_message.Message):
+    __slots__ = ("scope", "subject", "filter", "as_of_s", "limit")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_S_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    subject: str
+    filter: Filter
+    as_of_s: float
+    limit: int
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., subject: _Optional[str] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., as_of_s: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class Profile(_message.Message):
+    __slots__ = ("subjects", "standing")
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    subjects: _containers.RepeatedCompositeFieldContainer[ProfileSubject]
+    standing: _containers.RepeatedCompositeFieldContainer[Memory]
+    def __init__(self, subjects: _Optional[_Iterable[_Union[ProfileSubject, _Mapping]]] = ..., standing: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ...) -> None: ...
+
+class ProfileSubject(_message.Message):
+    __slots__ = ("subject", "attributes")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    attributes: _containers.RepeatedCompositeFieldContainer[ProfileAttribute]
+    def __init__(self, subject: _Optional[str] = ..., attributes: _Optional[_Iterable[_Union[ProfileAttribute, _Mapping]]] = ...) -> None: ...
+
+class ProfileAttribute(_message.Message):
+    __slots__ = ("attribute", "type", "values", "conflict")
+    ATTRIBUTE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    CONFLICT_FIELD_NUMBER: _ClassVar[int]
+    attribute: str
+    type: FactType
+    values: _containers.RepeatedCompositeFieldContainer[ProfileValue]
+    conflict: bool
+    def __init__(self, attribute: _Optional[str] = ..., type: _Optional[_Union[FactType, str]] = ..., values: _Optional[_Iterable[_Union[ProfileValue, _Mapping]]] = ..., conflict: bool = ...) -> None: ...
+
+class ProfileValue(_message.Message):
+    __slots__ = ("value", "claim", "certainty", "said_at_s", "memory_ids")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    CERTAINTY_FIELD_NUMBER: _ClassVar[int]
+    SAID_AT_S_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    claim: Claim
+    certainty: float
+    said_at_s: float
+    memory_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, value: _Optional[str] = ..., claim: _Optional[_Union[Claim, str]] = ..., certainty: _Optional[float] = ..., said_at_s: _Optional[float] = ..., memory_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class GetGraphRequest(_message.Message):
+    __slots__ = ("scope", "filter", "about", "as_of_s", "limit")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_S_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    scope: _common_pb2.Scope
+    filter: Filter
+    about: str
+    as_of_s: float
+    limit: int
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ..., about: _Optional[str] = ..., as_of_s: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class Graph(_message.Message):
+    __slots__ = ("nodes", "edges", "left_out")
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    nodes: _containers.RepeatedCompositeFieldContainer[GraphNode]
+    edges: _containers.RepeatedCompositeFieldContainer[GraphEdge]
+    left_out: int
+    def __init__(self, nodes: _Optional[_Iterable[_Union[GraphNode, _Mapping]]] = ..., edges: _Optional[_Iterable[_Union[GraphEdge, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
+
+class GraphNode(_message.Message):
+    __slots__ = ("name", "memories", "memory_ids")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    memories: int
+    memory_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., memories: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class GraphEdge(_message.Message):
+    __slots__ = ("to", "label", "memories", "memory_ids")
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    MEMORIES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    label: str
+    memories: int
+    memory_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, to: _Optional[str] = ..., label: _Optional[str] = ..., memories: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ..., **kwargs) -> None: ...
 
 class GetStateRequest(_message.Message):
     __slots__ = ("scope",)
@@ -802,12 +966,14 @@ class ListNamespacesResponse(_message.Message):
     def __init__(self, namespaces: _Optional[_Iterable[_Union[Namespace, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ExportRequest(_message.Message):
-    __slots__ = ("scope", "embeddings")
+    __slots__ = ("scope", "embeddings", "format")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     scope: _common_pb2.Scope
     embeddings: bool
-    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., embeddings: bool = ...) -> None: ...
+    format: TransferFormat
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., embeddings: bool = ..., format: _Optional[_Union[TransferFormat, str]] = ...) -> None: ...
 
 class ExportChunk(_message.Message):
     __slots__ = ("lines",)
@@ -816,12 +982,14 @@ class ExportChunk(_message.Message):
     def __init__(self, lines: _Optional[bytes] = ...) -> None: ...
 
 class ImportChunk(_message.Message):
-    __slots__ = ("scope", "lines")
+    __slots__ = ("scope", "lines", "format")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     scope: _common_pb2.Scope
     lines: bytes
-    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., lines: _Optional[bytes] = ...) -> None: ...
+    format: TransferFormat
+    def __init__(self, scope: _Optional[_Union[_common_pb2.Scope, _Mapping]] = ..., lines: _Optional[bytes] = ..., format: _Optional[_Union[TransferFormat, str]] = ...) -> None: ...
 
 class ImportResponse(_message.Message):
     __slots__ = ("imported", "skipped")

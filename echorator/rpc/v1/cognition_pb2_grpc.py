@@ -69,6 +69,11 @@ class CognitionServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.HistoryRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_cognition__pb2.HistoryResponse.FromString,
                 _registered_method=True)
+        self.WatchChanges = channel.unary_stream(
+                '/echorator.v1.CognitionService/WatchChanges',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesResponse.FromString,
+                _registered_method=True)
         self.BuildContext = channel.unary_unary(
                 '/echorator.v1.CognitionService/BuildContext',
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.BuildContextRequest.SerializeToString,
@@ -93,6 +98,21 @@ class CognitionServiceStub(object):
                 '/echorator.v1.CognitionService/SetGoals',
                 request_serializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsResponse.FromString,
+                _registered_method=True)
+        self.GetGoals = channel.unary_unary(
+                '/echorator.v1.CognitionService/GetGoals',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsResponse.FromString,
+                _registered_method=True)
+        self.GetProfile = channel.unary_unary(
+                '/echorator.v1.CognitionService/GetProfile',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.Profile.FromString,
+                _registered_method=True)
+        self.GetGraph = channel.unary_unary(
+                '/echorator.v1.CognitionService/GetGraph',
+                request_serializer=echorator_dot_v1_dot_cognition__pb2.GetGraphRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_cognition__pb2.Graph.FromString,
                 _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/echorator.v1.CognitionService/GetState',
@@ -183,6 +203,14 @@ class CognitionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchChanges(self, request, context):
+        """The changes of a namespace, or of all namespaces of a tenant, oldest first, and then each further one until the client leaves. One that
+        goes on with the cursor of the last change it saw misses none, whichever replica it asks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BuildContext(self, request, context):
         """Put what is relevant to a conversation into its messages, within a budget of tokens.
         """
@@ -218,6 +246,27 @@ class CognitionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGoals(self, request, context):
+        """Return the goals of a namespace.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProfile(self, request, context):
+        """Return what is known: the facts that hold by subject and attribute, with the memories that state them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGraph(self, request, context):
+        """Return who and what the memories name, and how these hang together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetState(self, request, context):
         """Return what each stage of the pipeline knows of a namespace and a session.
         """
@@ -247,7 +296,7 @@ class CognitionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Export(self, request, context):
-        """JSON lines, in chunks of whole lines; the first line says what the file is, the last one how many lines it has.
+        """JSON lines, in chunks of whole lines; of an export of all the first line says what the file is, the last one how many lines it has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -305,6 +354,11 @@ def add_CognitionServiceServicer_to_server(servicer, server):
                     request_deserializer=echorator_dot_v1_dot_cognition__pb2.HistoryRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_cognition__pb2.HistoryResponse.SerializeToString,
             ),
+            'WatchChanges': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchChanges,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.WatchChangesResponse.SerializeToString,
+            ),
             'BuildContext': grpc.unary_unary_rpc_method_handler(
                     servicer.BuildContext,
                     request_deserializer=echorator_dot_v1_dot_cognition__pb2.BuildContextRequest.FromString,
@@ -329,6 +383,21 @@ def add_CognitionServiceServicer_to_server(servicer, server):
                     servicer.SetGoals,
                     request_deserializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_cognition__pb2.SetGoalsResponse.SerializeToString,
+            ),
+            'GetGoals': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGoals,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.GetGoalsResponse.SerializeToString,
+            ),
+            'GetProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProfile,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.Profile.SerializeToString,
+            ),
+            'GetGraph': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGraph,
+                    request_deserializer=echorator_dot_v1_dot_cognition__pb2.GetGraphRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_cognition__pb2.Graph.SerializeToString,
             ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
@@ -566,6 +635,33 @@ class CognitionService(object):
             _registered_method=True)
 
     @staticmethod
+    def WatchChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/echorator.v1.CognitionService/WatchChanges',
+            echorator_dot_v1_dot_cognition__pb2.WatchChangesRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.WatchChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def BuildContext(request,
             target,
             options=(),
@@ -690,6 +786,87 @@ class CognitionService(object):
             '/echorator.v1.CognitionService/SetGoals',
             echorator_dot_v1_dot_cognition__pb2.SetGoalsRequest.SerializeToString,
             echorator_dot_v1_dot_cognition__pb2.SetGoalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGoals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.CognitionService/GetGoals',
+            echorator_dot_v1_dot_cognition__pb2.GetGoalsRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.GetGoalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.CognitionService/GetProfile',
+            echorator_dot_v1_dot_cognition__pb2.GetProfileRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGraph(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.CognitionService/GetGraph',
+            echorator_dot_v1_dot_cognition__pb2.GetGraphRequest.SerializeToString,
+            echorator_dot_v1_dot_cognition__pb2.Graph.FromString,
             options,
             channel_credentials,
             insecure,

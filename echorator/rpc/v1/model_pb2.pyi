@@ -273,18 +273,24 @@ class Usage(_message.Message):
     def __init__(self, prompt_tokens: _Optional[int] = ..., cached_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., queue_s: _Optional[float] = ..., time_to_first_token_s: _Optional[float] = ..., tokens_per_s: _Optional[float] = ..., preemptions: _Optional[int] = ..., memory: _Optional[_Union[MemoryUsage, _Mapping]] = ...) -> None: ...
 
 class MemoryUsage(_message.Message):
-    __slots__ = ("recalled", "tokens", "recall_s", "learned_ids", "error")
+    __slots__ = ("recalled", "tokens", "recall_s", "learned_ids", "error", "superseded_ids", "confirmed_ids", "forgotten_ids")
     RECALLED_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     RECALL_S_FIELD_NUMBER: _ClassVar[int]
     LEARNED_IDS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SUPERSEDED_IDS_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_IDS_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_IDS_FIELD_NUMBER: _ClassVar[int]
     recalled: _containers.RepeatedCompositeFieldContainer[RecalledMemory]
     tokens: int
     recall_s: float
     learned_ids: _containers.RepeatedScalarFieldContainer[int]
     error: str
-    def __init__(self, recalled: _Optional[_Iterable[_Union[RecalledMemory, _Mapping]]] = ..., tokens: _Optional[int] = ..., recall_s: _Optional[float] = ..., learned_ids: _Optional[_Iterable[int]] = ..., error: _Optional[str] = ...) -> None: ...
+    superseded_ids: _containers.RepeatedScalarFieldContainer[int]
+    confirmed_ids: _containers.RepeatedScalarFieldContainer[int]
+    forgotten_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, recalled: _Optional[_Iterable[_Union[RecalledMemory, _Mapping]]] = ..., tokens: _Optional[int] = ..., recall_s: _Optional[float] = ..., learned_ids: _Optional[_Iterable[int]] = ..., error: _Optional[str] = ..., superseded_ids: _Optional[_Iterable[int]] = ..., confirmed_ids: _Optional[_Iterable[int]] = ..., forgotten_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RecalledMemory(_message.Message):
     __slots__ = ("id", "score", "confidence")

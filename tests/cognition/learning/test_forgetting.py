@@ -115,13 +115,13 @@ def test_the_index_computes_the_same_activation(uses: int, age_s: float, later_s
     created_s, last_s = NOW_S - age_s - later_s, NOW_S - later_s
     index = RecallIndex(2)
     none = np.zeros(0, np.uint64)
-    columns = np.array([[created_s, created_s, last_s, 0, 0, uses, 0, 0, 0, 1, 0]], np.float64)
+    columns = np.array([[created_s, created_s, last_s, 0, 0, uses, 0, 0, 0, 1]], np.float64)
     one = np.array([1], np.uint64)
     index.add(one, np.array([[1, 0]], np.float32), columns, np.zeros(1, np.uint64), np.zeros(1, np.uint32), none, np.zeros(1, np.int64))
     place = SIGNALS.index("activation")
     weights = np.zeros(len(SIGNALS), np.float32)
     weights[place] = 1
-    _, _, signals, _, _ = index.search(np.array([1, 0], np.float32), none, weights=weights, k=1, now_s=NOW_S, as_of_s=NOW_S)
+    signals = index.search(np.array([1, 0], np.float32), none, weights=weights, k=1, now_s=NOW_S, as_of_s=NOW_S)[2]
     assert signals[0, place] == pytest.approx(probability(level(uses, created_s, last_s)), abs=1e-4)
 
 

@@ -116,13 +116,13 @@ def test_a_glad_mood_prefers_glad_memories() -> None:
 def test_the_index_computes_the_same_congruence(mood: Affect, memory: Affect) -> None:
     index = RecallIndex(2)
     none = np.zeros(0, np.uint64)
-    columns = np.array([[1, 1, 1, 0, 0, 1, 0, memory.valence, memory.arousal, 1, 0]], np.float64)
+    columns = np.array([[1, 1, 1, 0, 0, 1, 0, memory.valence, memory.arousal, 1]], np.float64)
     one = np.array([1], np.uint64)
     index.add(one, np.array([[1, 0]], np.float32), columns, np.zeros(1, np.uint64), np.zeros(1, np.uint32), none, np.zeros(1, np.int64))
     place = SIGNALS.index("affect")
     weights = np.zeros(len(SIGNALS), np.float32)
     weights[place] = 1
     query = np.array([1, 0], np.float32)
-    _, _, signals, _, _ = index.search(query, none, weights=weights, k=1, now_s=2, as_of_s=2, valence=mood.valence, arousal=mood.arousal)
+    signals = index.search(query, none, weights=weights, k=1, now_s=2, as_of_s=2, valence=mood.valence, arousal=mood.arousal)[2]
     assert signals[0, place] == pytest.approx(congruence(mood, memory), abs=1e-5)
     assert math.isfinite(float(signals[0, place]))

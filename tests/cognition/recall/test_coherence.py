@@ -163,7 +163,7 @@ def numbered(*texts: str, **more: object) -> list[Memory]:
 
 
 def test_the_same_fact_is_one_in_any_wording() -> None:
-    assert merged(numbered("My jam is plum.", "So, my jam is plum."), cosine=0.0) == [{1, 2}]
+    assert merged(numbered("My dog is called Rex.", "So, my dog's name is Rex."), cosine=0.0) == [{1, 2}]
 
 
 def test_what_says_the_same_is_one_however_often_it_was_told() -> None:
@@ -191,7 +191,7 @@ def test_likeness_alone_merges_talk_and_only_where_all_agree() -> None:
 
 
 def test_a_merge_keeps_the_pinned_one_with_all_uses() -> None:
-    one, two, three = numbered("My jam is plum.", "My jam is plum!", "So my jam is plum.")
+    one, two, three = numbered("My dog is called Rex.", "My dog is called Rex!", "So my dog is called Rex.")
     group = [replace(one, uses=4, importance=0.9), replace(two, pinned=True), three]
     found = merges(group, lambda _place: [], 0.9)
     assert [(m.keep, set(m.members), m.uses, m.importance) for m in found] == [(2, {1, 3}, 6, 0.9)]

@@ -85,10 +85,8 @@ def test_between_and_beyond_the_points() -> None:
     assert curve.confidence(np.zeros((2, 3))).shape == (2, 3)
 
 
-def test_the_curve_that_ships_is_one() -> None:
-    confidences = DEFAULT_CURVE.confidence(GRID)
-    assert (np.diff(confidences) >= 0).all()
-    assert 0 < confidences.min() < confidences.max() < 1
+def test_the_curve_that_ships_takes_the_fit_for_the_probability() -> None:
+    assert DEFAULT_CURVE.confidence(GRID) == pytest.approx(np.clip(GRID, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -104,6 +102,16 @@ def test_expected_calibration_error(confidences: list[float], relevant: list[int
     assert expected_calibration_error(confidences, relevant) == pytest.approx(error)
 
 
-@pytest.mark.parametrize(("similarity", "coverage", "fitting"), [(0, 0, 0), (1, 1, 1), (-1, 0.5, 0.25), (0.5, 0, 0.25), (2, 2, 1)])
-def test_fit_of(similarity: float, coverage: float, fitting: float) -> None:
-    assert fit_of(similarity, coverage) == pytest.approx(fitting)
+@given(st.floats(-1, 1), st.floats(0, 1), st.floats(-20, 20))
+def test_a_fit_is_a_probability_that_rises_with_each_measure(similarity: float, coverage: float, evidence: float) -> None:
+    fitting = fit_of(similarity, coverage, evidence)
+    assert 0 < fitting < 1
+    assert fit_of(min(1.0, similarity + 0.1), coverage, evidence) >= fitting
+    assert fit_of(similarity, min(1.0, coverage + 0.1), evidence) >= fitting
+    assert fit_of(similarity, coverage, evidence + 0.1) > fitting
+
+
+def test_the_best_of_a_few_is_sure_only_where_it_shares_something_with_the_question() -> None:
+    best = 2.0  # standard deviations that a single memory is above the mean of its pool
+    assert fit_of(0.1, 0.0, best) < 0.02
+    assert fit_of(0.6, 1.0, best) > 0.1

@@ -73,7 +73,7 @@ async def _write_until_killed(place: Place, seed: int, pipe: int) -> None:
                 await cognition.forget(OWNER, [target])
                 tell(gone=target)
             else:
-                text = f"My number{seed}x{mine} is {mine}."
+                text = f"My number{seed}x{mine} is {mine}. Is it?"
                 recorded = await api.experiences.record(OWNER, Turn(text, "Yes."))
                 tell(kept={recorded.memory_ids[0]: text})
 

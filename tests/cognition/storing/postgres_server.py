@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -91,12 +92,15 @@ class PostgresServer:
         return self._url(ROLE, name)
 
     def kill(self) -> None:
-        """Kill all of its processes at once."""
+        """Kill all of its processes: the first one before its children, which it would replace."""
         assert self._process is not None
-        for child in _children(self._process.pid):
-            os.kill(child, signal.SIGKILL)
+        children = _children(self._process.pid)
         self._process.kill()
         self._process.wait()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "its children are gone")
 
     def stop(self) -> None:
         """Stop it without a checkpoint, and remove its data."""

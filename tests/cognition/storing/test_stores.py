@@ -8,7 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from echorator.cognition.memory import Action, Batch, Experience, Filter, Goal, Kind, Lifecycle, Link, MetadataCondition, Namespace, Patch
+from echorator.cognition.memory import (
+    Action,
+    Batch,
+    Change,
+    Experience,
+    Filter,
+    Goal,
+    Kind,
+    Lifecycle,
+    Link,
+    MetadataCondition,
+    Namespace,
+    Patch,
+)
 from echorator.cognition.reading.values import Act, Claim, Fact, FactType
 from echorator.cognition.storing.store import MemoryNotFoundError, NamespaceGoneError, Store
 from echorator.errors import InvalidRequestError, ResourceError
@@ -33,6 +46,7 @@ def test_all_fields_of_a_memory_come_back(store: Store, space: Namespace) -> Non
         "A caf\u00e9, said Ann\n twice: \u8bb0\u4f4f \U0001f98a \" ' % ? {} \\ \t",
         speaker="Ann",
         session="s",
+        tokens=np.array([5, 2**63], np.uint64),
         said_s=-3.5,
         created_s=1.0,
         valid_from_s=7.123456789012,
@@ -49,7 +63,7 @@ def test_all_fields_of_a_memory_come_back(store: Store, space: Namespace) -> Non
         expires_s=5e9,
         categories=("animals", "caf\u00e9s"),
         metadata={"n": 1.5, "b": True, "t": "x\0y", "i": 3},
-        derived_from=(2**53 + 1, 4),
+        derived_from=(2**53 - 1, 4),
         superseded_by=2**53 + 3,
         uses=2**40,
         last_used_s=99.25,
@@ -65,7 +79,8 @@ def test_all_fields_of_a_memory_come_back(store: Store, space: Namespace) -> Non
     assert light == full == exported == replace(kept, id=number)
     assert full.embedding.tolist() == exported.embedding.tolist() == kept.embedding.tolist()
     assert full.terms.tolist() == kept.terms.tolist()
-    assert (len(light.embedding), len(light.terms)) == (0, 0)
+    assert full.tokens.tolist() == kept.tokens.tolist()
+    assert (len(light.embedding), len(light.terms), len(light.tokens)) == (0, 0, 0)
     assert [type(value) for value in light.metadata.values()] == [type(value) for value in kept.metadata.values()]
 
 
@@ -91,6 +106,7 @@ def test_a_batch_is_applied_whole(store: Store, space: Namespace) -> None:
     assert lines == [(one, "superseded", "by two", 7.0), (two, "remembered", "", 7.0), (one, "remembered", "", 7.0)]
     assert store.history(space, 0, 0, 1)[0].seq == receipt.seq
     assert store.changed_since(space, receipt.seq - 1) == {one}
+    assert store.changes_after(space, 0, 2) == store.history(space, 0, 0, 9)[:0:-1]
 
 
 def test_a_refused_batch_leaves_nothing_and_harms_no_other(store: Store, space: Namespace) -> None:
@@ -217,6 +233,62 @@ def test_lifecycles_and_counts(store: Store, space: Namespace) -> None:
     empty = store.namespace("t", "a", "empty", create=True)
     assert empty is not None
     assert (store.counts(empty, 1).active, store.counts(empty, 1).seq, store.counts(empty, 1).last_change_s) == (0, 0, 0.0)
+
+
+def test_a_batch_may_bring_the_past_of_memories_and_earlier_turns(store: Store, space: Namespace) -> None:
+    (old,) = write(store, space, "old", key="old")
+    batch = Batch(
+        add=(memory("known", key="old"), memory("new"), memory("newer")),
+        past=(Change(0, 1.0, -2, "remembered", ""), Change(0, 2.0, -2, "updated", "text was 'x'")),
+        patch=(Patch(-3, {"derived_from": (-1, -2, 7)}),),
+        experiences=(Experience("s", 3.0, "u", "a", recalled=(-1, 9), learned=(-2,)), Experience("s", 4.0, "v", "b")),
+    )
+    receipt = store.write(space, batch, 5.0).result()
+    known, new, newer = receipt.ids
+    assert (known, receipt.fresh, receipt.experience_id) == (old, (False, True, True), 0)
+    assert store.memories(space, [newer])[0].derived_from == (old, new, 7)
+    lines = [(c.memory_id, c.action, c.detail, c.at_s) for c in store.changes_after(space, 0, 99)]
+    assert lines == [
+        (old, "remembered", "", 7.0),
+        (new, "remembered", "", 1.0),
+        (new, "updated", "text was 'x'", 2.0),
+        (new, "remembered", "", 5.0),
+        (newer, "remembered", "", 5.0),
+    ]
+    assert receipt.seq == store.history(space, 0, 0, 1)[0].seq
+    assert [(e.at_s, e.recalled, e.learned) for e in store.experiences(space, "s", 9)] == [(4.0, (), ()), (3.0, (old, 9), (new,))]
+
+
+def test_changes_of_a_tenant_come_in_one_order_with_a_cursor(store: Store, space: Namespace) -> None:
+    other = store.namespace("t", "b", "v", create=True)
+    foreign = store.namespace("u", "a", "u", create=True)
+    assert other is not None
+    assert foreign is not None
+    assert store.tenant_changes("t", "", 99) == []
+    begin = store.tenant_cursor("t")
+    (one,) = write(store, space, "one")
+    (two,) = write(store, other, "two")
+    write(store, foreign, "three")
+    middle = store.tenant_cursor("t")
+    store.write(space, Batch(patch=(Patch(one, {"importance": 0.9}, Action.UPDATED, "x"),)), 8.0).result()
+    store.erase(other, None, 9.0)
+    noted = store.tenant_changes("t", begin, 99)
+    shown = [(n.namespace, n.change.memory_id, n.change.action, n.change.detail, n.change.at_s) for n in noted]
+    assert [line for line in shown if line[1] != two] == [
+        (space.id, one, "remembered", "", 7.0),
+        (space.id, one, "updated", "x", 8.0),
+        (other.id, 0, "erased", "", 9.0),
+    ]
+    assert [n.change.action for n in store.tenant_changes("t", middle, 99)] == ["updated", "erased"]
+    assert store.tenant_changes("t", noted[0].cursor, 1) == noted[1:2]
+    assert store.tenant_changes("t", noted[-1].cursor, 99) == []
+    assert store.tenant_changes("t", store.tenant_cursor("t"), 99) == []
+    store.erase(space, [one], 10.0)
+    left = store.tenant_changes("t", "", 1)  # what was erased takes no place
+    assert [(n.namespace, n.change.memory_id) for n in left] == [(other.id, 0)]
+    for wrong in ("x", "-1", "1-", "\u0661", "9" * 99):
+        with pytest.raises(InvalidRequestError, match="cursor"):
+            store.tenant_changes("t", wrong, 9)
 
 
 SAID = (
@@ -384,7 +456,9 @@ def test_an_erased_namespace_takes_no_writes_of_those_who_still_have_it(store: S
     for each in (space, anew):
         assert each is not None
         assert (texts(store, each), store.goals(each), store.documents(each, ""), store.experiences(each, "", 9)) == ([], [], [], [])
-        assert (store.history(each, 0, 0, 9), store.facts(each, "the", "fox"), store.counts(each, 1).seq) == ([], [], 0)
+        assert store.facts(each, "the", "fox") == []
+    assert anew is not None
+    assert (store.history(anew, 0, 0, 9), store.counts(anew, 1).seq) == ([], 0)
 
 
 def test_many_threads_write_and_nothing_is_lost_or_numbered_twice(store: Store) -> None:

@@ -6,9 +6,10 @@ Statements are sent in a pipeline: what they need to know is asked for in one ro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from echorator.cognition.memory import Action, Batch, Link, Memory, Namespace, Patch, Receipt
+from echorator.cognition.memory import Action, Batch, Experience, Link, Memory, Namespace, Patch, Receipt
 from echorator.cognition.storing.documents import loaded, topics
 from echorator.cognition.storing.erasing import doomed_by, quotes
 from echorator.cognition.storing.postgres.connections import Connection
@@ -17,15 +18,17 @@ from echorator.cognition.storing.postgres.schema import PARTED
 from echorator.cognition.storing.store import MemoryNotFoundError, NamespaceGoneError
 
 _GONE = "the namespace was erased meanwhile"
+_LOG = "INSERT INTO tenant_log (tenant, namespace, seq, at_s) VALUES (%s, %s, %s, %s)"
 
 
 class Writer:
     """The changes of one transaction to one namespace, whose row it locks until the end."""
 
-    def __init__(self, connection: Connection, namespace: int, at_s: float, origin: str) -> None:
+    def __init__(self, connection: Connection, namespace: Namespace, at_s: float, origin: str) -> None:
         """Prepare; `origin` names the replica, which needs not follow its own changes."""
         self._connection = connection
-        self._namespace = namespace
+        self._namespace = namespace.id
+        self._tenant = namespace.tenant
         self._at_s = at_s
         self._origin = origin
         self._seq = 0
@@ -35,9 +38,16 @@ class Writer:
     def apply(self, batch: Batch) -> Receipt:
         """Apply the whole batch. Raises MemoryNotFoundError, NamespaceGoneError; the caller then rolls back."""
         ids, fresh = self._placed(batch)
-        self._add([(i, memory) for i, new, memory in zip(ids, fresh, batch.add, strict=True) if new])
+        new = [(i, memory) for i, is_new, memory in zip(ids, fresh, batch.add, strict=True) if is_new]
+        self._add(new)
+        for change in batch.past:
+            self._note(_resolved(change.memory_id, ids), change.action, change.detail, change.at_s)
+        for i, _ in new:
+            self._note(i, Action.REMEMBERED, "")
+        noted = bool(new)
         for patch in batch.patch:
             self._patch(patch, ids)
+            noted = noted or bool(patch.action)
         self._link(batch.links, ids)
         for memory, when_s in batch.uses:
             self._execute(
@@ -45,12 +55,10 @@ class Writer:
                 (float(when_s), self._namespace, memory),
             )
             self._touched.add(memory)
-        turn = None
-        if batch.experience is not None:
-            turn = self._execute(
-                "INSERT INTO experiences VALUES (%s, nextval('experience_ids'), %s, %s) RETURNING id",
-                (self._namespace, batch.experience.session, experience_text(batch.experience, ids)),
-            )
+        for past in batch.experiences:
+            recalled, learned = ([_resolved(end, ids) for end in some] for some in (past.recalled, past.learned))
+            self._tell_turn(replace(past, recalled=tuple(recalled), learned=tuple(learned)), ())
+        turn = None if batch.experience is None else self._tell_turn(batch.experience, ids)
         if batch.goals is not None:
             self._execute("DELETE FROM goals WHERE namespace = %s", (self._namespace,))
             rows = [(self._namespace, place, g.text, g.priority, g.embedding.tobytes()) for place, g in enumerate(batch.goals)]
@@ -58,21 +66,20 @@ class Writer:
         self._document(batch.documents)
         names = [*batch.documents, *(["goals"] if batch.goals is not None else [])]
         self._tell(names)
-        return Receipt(tuple(ids), tuple(fresh), self._seq if self._changes else 0, turn.fetchall()[0][0] if turn is not None else 0)
+        return Receipt(tuple(ids), tuple(fresh), self._seq if noted else 0, turn.fetchall()[0][0] if turn is not None else 0)
 
-    def erase(self, namespace: Namespace, ids: Sequence[int] | None) -> int:
+    def erase(self, ids: Sequence[int] | None) -> int:
         """Delete memories and everything that may quote them, the whole namespace for None; return how many. Raises NamespaceGoneError."""
         mine = (self._namespace,)
         self._lock(0)
-        self._execute(
-            "INSERT INTO erasures VALUES (%s, 1) ON CONFLICT (tenant) DO UPDATE SET count = erasures.count + 1", (namespace.tenant,)
-        )
+        self._execute("INSERT INTO erasures VALUES (%s, 1) ON CONFLICT (tenant) DO UPDATE SET count = erasures.count + 1", (self._tenant,))
         self._execute("DELETE FROM feed WHERE namespace = %s", mine)  # it has names of sessions; "*" takes the place of all
         if ids is None:
             erased = self._execute("SELECT count(*) FROM memories WHERE namespace = %s", mine)
             for table in PARTED:
                 self._execute(f"DELETE FROM {table} WHERE namespace = %s", mine)
             self._execute("DELETE FROM namespaces WHERE id = %s", mine)
+            self._execute(_LOG, (self._tenant, self._namespace, 0, self._at_s))  # for those who watch the tenant; it names no user
             self._tell(["*"])
             return int(erased.fetchall()[0][0])
         derived = self._execute("SELECT id, derived_from FROM memories WHERE namespace = %s", mine)
@@ -122,7 +129,7 @@ class Writer:
         mine = self._namespace
         keys = [memory.key for memory in batch.add if memory.key]
         targets = sorted({patch.id for patch in batch.patch if patch.id > 0})
-        number = self._reserved(len(batch.add) + len(batch.patch))
+        number = self._reserved(len(batch.past) + len(batch.add) + len(batch.patch))
         new = self._execute("SELECT nextval('memory_ids') FROM generate_series(1, %s)", (len(batch.add),)) if batch.add else None
         known = self._execute("SELECT key, id FROM memories WHERE namespace = %s AND key = ANY(%s)", (mine, keys)) if keys else None
         there = self._execute("SELECT id FROM memories WHERE namespace = %s AND id = ANY(%s)", (mine, targets)) if targets else None
@@ -145,8 +152,6 @@ class Writer:
     def _add(self, new: Sequence[tuple[int, Memory]]) -> None:
         self._many(INSERT, [(self._namespace, i, *(stored(c, getattr(memory, c)) for c in COLUMNS)) for i, memory in new])
         self._list_topics([(i, memory.facts) for i, memory in new])
-        for i, _ in new:
-            self._note(i, Action.REMEMBERED, "")
 
     def _list_topics(self, stating: Sequence[tuple[int, Any]]) -> None:
         rows = {(self._namespace, topic_number(*topic), i) for i, facts in stating for topic in topics(facts)}
@@ -154,7 +159,7 @@ class Writer:
 
     def _patch(self, patch: Patch, ids: Sequence[int]) -> None:
         target = _resolved(patch.id, ids)
-        values = {name: _resolved(value, ids) if name == "superseded_by" else stored(name, value) for name, value in patch.fields.items()}
+        values = {name: stored(name, _with_ids(name, value, ids)) for name, value in patch.fields.items()}
         assignments = ", ".join(f"{name} = %s" for name in values if name in COLUMNS)
         self._execute(f"UPDATE memories SET {assignments} WHERE namespace = %s AND id = %s", (*values.values(), self._namespace, target))
         if "facts" in patch.fields:
@@ -199,18 +204,32 @@ class Writer:
         for i in ids:
             self._note(i, Action.ERASED, detail)
 
-    def _note(self, memory: int, action: str, detail: str) -> None:
+    def _note(self, memory: int, action: str, detail: str, at_s: float | None = None) -> None:
         self._seq += 1
         self._touched.add(memory)
-        self._changes.append((self._namespace, self._seq, self._at_s, memory, str(action), detail))
+        self._changes.append((self._namespace, self._seq, self._at_s if at_s is None else at_s, memory, str(action), detail))
+
+    def _tell_turn(self, turn: Experience, made: Sequence[int]) -> Any:
+        return self._execute(
+            "INSERT INTO experiences VALUES (%s, nextval('experience_ids'), %s, %s) RETURNING id",
+            (self._namespace, turn.session, experience_text(turn, made)),
+        )
 
     def _tell(self, documents: Sequence[str]) -> None:
         """Write the lines of the history, and tell other replicas what to read again."""
         self._many("INSERT INTO changes VALUES (%s, %s, %s, %s, %s, %s)", self._changes)
+        self._many(_LOG, [(self._tenant, namespace, seq, at_s) for namespace, seq, at_s, *_ in self._changes])
         self._execute(
             "INSERT INTO feed (origin, namespace, ids, documents) VALUES (%s, %s, %s::bigint[], %s::text[])",
             (self._origin, self._namespace, sorted(self._touched), list(documents)),
         )
+
+
+def _with_ids(name: str, value: Any, ids: Sequence[int]) -> Any:
+    """Return the value of a field with the ids of the batch's added memories in place of ends that stand for them."""
+    if name == "superseded_by":
+        return _resolved(value, ids)
+    return [_resolved(end, ids) for end in value] if name == "derived_from" else value
 
 
 def _resolved(end: int, ids: Sequence[int]) -> int:

@@ -137,9 +137,10 @@ class Connections:
 
     def reading(self, namespace: int, query: str, arguments: object = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query about one namespace, or about all (0). It is tried once more where the connection broke."""
-        return self._once_more(lambda connection: _rows(connection, namespace, query, arguments))
+        return self.with_one(lambda connection: _rows(connection, namespace, query, arguments))
 
-    def _once_more(self, work: Callable[[Connection], T]) -> T:
+    def with_one(self, work: Callable[[Connection], T]) -> T:
+        """Return the result of work that only reads, with a connection; it is done once more where the connection broke."""
         try:
             try:
                 with self.lent() as connection:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from echorator.cognition.memory import Experience, Filter, Kind, Lifecycle, Memory
+from echorator.cognition.memory import BLOBS, Experience, Filter, Kind, Lifecycle, Memory
 from echorator.cognition.reading.values import Act
 from echorator.cognition.storing.documents import DOCUMENTS, dumped, loaded
 from echorator.cognition.storing.sql_filter import conditions_of
@@ -17,8 +17,8 @@ from echorator.cognition.storing.store import StoreDamagedError
 from echorator.cognition.text import term_id
 
 COLUMNS = tuple(f.name for f in fields(Memory) if f.name != "id")
-LIGHT = ("id", *(c for c in COLUMNS if c not in ("embedding", "terms")))
-FULL = (*LIGHT, "embedding", "terms")
+LIGHT = ("id", *(c for c in COLUMNS if c not in BLOBS))
+FULL = (*LIGHT, *BLOBS)
 INSERT = f"INSERT INTO memories (namespace, id, {', '.join(COLUMNS)}) VALUES (%s, %s{', %s' * len(COLUMNS)})"
 _TYPES = {f.name: str(f.type) for f in fields(Memory)}
 
@@ -27,7 +27,7 @@ def stored(name: str, value: Any) -> Any:
     """Return the value of a field as its column stores it: documents as JSON, vectors as bytes, an empty key as NULL."""
     if name in DOCUMENTS:
         return dumped(name, value)
-    if name in ("embedding", "terms"):
+    if name in BLOBS:
         return value.tobytes()
     if name == "key":
         return value or None
@@ -42,9 +42,7 @@ def memory_of(names: Sequence[str], row: Sequence[Any]) -> Memory:
         values["kind"], values["lifecycle"], values["act"] = Kind(values["kind"]), Lifecycle(values["lifecycle"]), Act(values["act"])
         values |= {name: loaded(name, values[name]) for name in DOCUMENTS}
         values["key"] = values["key"] or ""
-        if "embedding" in values:
-            values["embedding"] = np.frombuffer(values["embedding"], np.float32)
-            values["terms"] = np.frombuffer(values["terms"], np.uint64)
+        values |= {name: np.frombuffer(values[name], kind) for name, kind in BLOBS.items() if name in values}
         return Memory(**values)
     except (ValueError, TypeError, KeyError) as error:
         raise StoreDamagedError(f"memory {values.get('id')} cannot be read: {error}; run `echorator memory check`") from error

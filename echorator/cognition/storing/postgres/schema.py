@@ -67,12 +67,14 @@ CREATE TABLE echorator.memories (
   embedder integer NOT NULL,
   embedding bytea NOT NULL,
   terms bytea NOT NULL,
+  tokens bytea NOT NULL,
   terms_version integer NOT NULL,
   PRIMARY KEY (namespace, id)
 ) PARTITION BY HASH (namespace);
 -- Without the condition the planner takes this index for reads by id until the table is analysed.
 CREATE UNIQUE INDEX memories_by_key ON echorator.memories (namespace, key) WHERE key IS NOT NULL;
-ALTER TABLE echorator.memories ALTER COLUMN embedding SET STORAGE EXTERNAL, ALTER COLUMN terms SET STORAGE EXTERNAL;
+ALTER TABLE echorator.memories ALTER COLUMN embedding SET STORAGE EXTERNAL, ALTER COLUMN terms SET STORAGE EXTERNAL,
+  ALTER COLUMN tokens SET STORAGE EXTERNAL;
 -- A topic is the hash of a subject and an attribute, which may be longer than an index takes.
 CREATE TABLE echorator.topics (
   namespace bigint NOT NULL, topic bigint NOT NULL, memory bigint NOT NULL, PRIMARY KEY (namespace, topic, memory)
@@ -99,6 +101,11 @@ CREATE TABLE echorator.changes (
   detail text NOT NULL, PRIMARY KEY (namespace, seq)
 ) PARTITION BY HASH (namespace);
 CREATE INDEX changes_of_memory ON echorator.changes (namespace, memory, seq);
+-- The changes of all namespaces of a tenant, without what they were. A namespace that was erased has one with seq 0 and its time.
+CREATE TABLE echorator.tenant_log (
+  tenant text COLLATE "C" NOT NULL, xact xid8 NOT NULL DEFAULT pg_current_xact_id(), namespace bigint NOT NULL, seq bigint NOT NULL,
+  at_s double precision NOT NULL, PRIMARY KEY (tenant, xact, namespace, seq)
+);
 -- What other replicas read again, and up to which transaction it was deleted. See `postgres.following`.
 CREATE TABLE echorator.feed (
   xact xid8 NOT NULL DEFAULT pg_current_xact_id(), id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL DEFAULT now(),

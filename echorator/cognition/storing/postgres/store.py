@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Receipt
+from echorator.cognition.memory import Batch, Change, Experience, Filter, Finding, Goal, Lifecycle, Memory, Namespace, Noted, Receipt
 from echorator.cognition.storing.postgres.batch import Writer
 from echorator.cognition.storing.postgres.checking import faults
 from echorator.cognition.storing.postgres.connections import Connections, translated
@@ -25,6 +25,7 @@ from echorator.cognition.storing.postgres.following import Following, OnChange
 from echorator.cognition.storing.postgres.rewriting import rewrite
 from echorator.cognition.storing.postgres.rows import FULL, LIGHT, conditions, experience_of, memory_of, topic_number
 from echorator.cognition.storing.postgres.schema import migrate
+from echorator.cognition.storing.postgres.tenant_log import last_cursor, noted_after
 from echorator.cognition.storing.sql_filter import FILTERED, filtered_of, with_text
 from echorator.cognition.storing.store import Counts, StoreDamagedError
 from echorator.errors import EchoratorError, ResourceError
@@ -71,7 +72,7 @@ class PostgresStore:
         return self._connections.reading(0 if namespace is None else namespace.id, query, arguments)
 
     def _write(self, namespace: Namespace, at_s: float, work: Callable[[Writer], Any]) -> Any:
-        return self._connections.writing(namespace.id, lambda c: work(Writer(c, namespace.id, at_s, self._origin)))
+        return self._connections.writing(namespace.id, lambda c: work(Writer(c, namespace, at_s, self._origin)))
 
     # Writing
 
@@ -100,7 +101,7 @@ class PostgresStore:
     def erase(self, namespace: Namespace, ids: Sequence[int] | None, at_s: float) -> int:
         """Erase as `Store.erase` says, and rewrite the files of the tables, which keep the bytes of deleted rows."""
         try:
-            erased = int(self._write(namespace, at_s, lambda writer: writer.erase(namespace, ids)))
+            erased = int(self._write(namespace, at_s, lambda writer: writer.erase(ids)))
             rewrite(self._connections, namespace.id, ids is None)
         except psycopg.Error as error:
             raise translated(error, self._where) from error
@@ -200,6 +201,16 @@ class PostgresStore:
         query = f"SELECT seq, at_s, memory, action, detail FROM changes WHERE namespace = %s AND seq < %s {mine} ORDER BY seq DESC LIMIT %s"
         arguments = (namespace.id, before_seq or 1 << 62, *((memory_id,) if memory_id else ()), limit)
         return [Change(*row) for row in self._rows(namespace, query, *arguments)]
+
+    def changes_after(self, namespace: Namespace, seq: int, limit: int) -> list[Change]:
+        query = "SELECT seq, at_s, memory, action, detail FROM changes WHERE namespace = %s AND seq > %s ORDER BY seq LIMIT %s"
+        return [Change(*row) for row in self._rows(namespace, query, namespace.id, seq, limit)]
+
+    def tenant_changes(self, tenant: str, after: str, limit: int) -> list[Noted]:
+        return noted_after(self._connections, tenant, after, limit)
+
+    def tenant_cursor(self, tenant: str) -> str:
+        return last_cursor(self._connections, tenant)
 
     def experiences(self, namespace: Namespace, session: str, limit: int) -> list[Experience]:
         mine = "AND session = %s" if session else ""

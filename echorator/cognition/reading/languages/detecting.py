@@ -1,0 +1,70 @@
+"""Tells English, German, Spanish and French apart by their commonest words."""
+
+from __future__ import annotations
+
+import re
+
+from echorator.cognition.reading.languages import french, german, spanish
+from echorator.cognition.reading.languages.table import Table
+from echorator.cognition.reading.words import Words
+
+
+def _common(table: Table, more: str) -> frozenset[str]:
+    """Return the closed classes of a language and its verbs, and more words."""
+    return frozenset(
+        {
+            *table.me,
+            *table.others,
+            *table.possessives,
+            *table.articles,
+            *table.negations,
+            *table.none,
+            *table.verbs,
+            *table.prepositions,
+            *table.once,
+        }
+        | {*table.relations, *table.pets, *table.attributes, *table.separators, *more.split()}
+    )
+
+
+_WORD = re.compile(r"[\w']+")
+_WORDS = {
+    "en": frozenset(
+        """i my the is are was were am 'm 's n't not you we our have has had do does did and with for of to in on at it that this he
+            they her his what where when who which how can could would will please forget remember delete everything about me your a an
+            be been being no yes from as but or so if by like love live work just now any more all there their them she him us its than
+            then too very because since also note tell erase don't i'm what's here into out up down over after before know think want
+            need get got go going name call called favourite favorite mine married moved vegan years old i'm im i've ive i'd i'll it's
+            that's he's she's we're we've they're isn't doesn't didn't can't won't dont cant couldn't wouldn't haven't aren't wasn't
+            you're let's his hers ours""".split()
+    ),
+    "de": _common(
+        german.TABLE,
+        """dein deine deinem deinen gedächtnis dir dich mir mich bitte vergiss merk merke was wo wer wie wann weißt lösche lösch alles
+            denk denke notier notiere falsch hast kannst kann sich jetzt nein hallo alle allem daran woran welche welcher welches wem
+            wen vergessen über speichere speicher mehr sehr oder""",
+    ),
+    "es": _common(
+        spanish.TABLE,
+        """me te se qué dónde quién cómo cuándo cuál cuáles cuántos cuántas recuerda olvida olvídate apunta borra todo sobre puedes
+            favor por perdón anota elimina muy ya ahora que tus tu olvides guarda acuérdate llámame hola""",
+    ),
+    "fr": _common(
+        french.TABLE,
+        """non oui me te se s' m' t' n' d' l' j' c' qu' ne que qui quel quelle quels quelles où quand comment souviens oublie efface
+            tout toi moi retiens note rappelle peux veux peut bonjour salut pardon maintenant combien supprime n'oublie enregistre
+            mémorise sais toutes ton ta tes""",
+    ),
+}
+
+
+def language_of(words: Words) -> str:
+    """Return "en", "de", "es" or "fr", whichever has most of the words, or "" where none has any; English is preferred at a tie."""
+    written = set(_WORD.findall(words.source.lower().replace("\u2019", "'")))
+    low = written | {word[: word.index("'") + 1] for word in written if "'" in word[1:]}
+    best, most = "", 0
+    for name, common in _WORDS.items():
+        count = len(common & low)
+        if count > most:
+            best, most = name, count
+    return best
