@@ -46,6 +46,7 @@ struct Query {
     const uint32_t * named = nullptr;  // n_named speakers whom the question names
     size_t n_named = 0;
     bool dates = false;          // it asks for a time
+    double when_from_s = 0, when_to_s = 0;  // it names this time; both 0: none
     float valence = 0, arousal = 0;
     const float * goals = nullptr;  // n_goals rows of dim numbers, each a unit vector times its priority
     size_t n_goals = 0;

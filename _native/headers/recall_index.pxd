@@ -33,6 +33,7 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         const uint32_t * named
         size_t n_named
         cbool dates
+        double when_from_s, when_to_s
         float valence, arousal
         const float * goals
         size_t n_goals, k, pool, n_candidates

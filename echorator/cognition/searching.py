@@ -23,10 +23,13 @@ from echorator.cognition.settings import CognitionSettings, Weights
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.store import Store
 from echorator.cognition.text import ids_of, query_ids
+from echorator.cognition.times import Interval, interval_asked
 
 AWAY = 0.5
 """Share of the mean vector that is taken from a query: what is like everything, as small talk is, would be near every question. It gave the
 vectors alone 3 points of recall@10 on dialogues and 2 on chats."""
+
+NEVER = Interval(0.0, 0.0)
 
 
 class Searching:
@@ -61,6 +64,7 @@ class Searching:
             weights = asked.weights or self._settings.weights
             if vector.any() and asks_nothing(asked.query):
                 weights = weights.by_meaning()
+            when = interval_asked(asked.query, now_s) or NEVER
             labels, scores, signals, cosines, coverages, _ = opened.index.search(
                 vector if vector.any() else None,
                 query_ids(asked.query),
@@ -81,6 +85,8 @@ class Searching:
                 named=np.array([speaker_hash(name) for name in named_in(asked.query, opened.speakers)], np.uint32),
                 dates=asks_for_time(asked.query),
                 away=AWAY,
+                when_from_s=when.from_s,
+                when_to_s=when.to_s,
                 tokens=query.tokens[0],
                 token_weights=_weights_of(opened, query.words[0]),
             )
