@@ -53,7 +53,7 @@ private:
     static constexpr float kLength = 0.25f;   // for a memory e times as long as the mean; at most that, at least kShortest times it
     static constexpr float kShortest = -2.0f;
     static constexpr float kAsks = 1.0f;      // less for a memory that only asks
-    static constexpr float kOther = 1.0f;     // less for one that another said than those whom the question names
+    static constexpr float kOther = 1.5f;     // less for one that another said than those whom the question names
     static constexpr float kDated = 1.0f;     // for one that names a time where the question asks for one
     static constexpr float kInside = 2.0f;    // for one that was said in the time which the question names, or soon after
     static constexpr double kSoonS = 2 * 86400.0;

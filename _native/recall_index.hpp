@@ -242,6 +242,7 @@ public:
         words.clear();
         const auto admits = [&](Slot s) { return live_[s] && admitted(entries_[s], q); };
         lexical_.score(q.terms, q.n_terms, entries_.size(), words, admits);
+        lexical_.score_examples(q.examples, q.example_weights, q.n_examples, words, admits);
 
         const Rows vector = padded(q.vector, 1), moved = padded(q.away ? q.away : q.vector, 1), goals = padded(q.goals, q.n_goals);
         std::vector<Candidate> found = pool(q, moved, words, candidates);

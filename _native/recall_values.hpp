@@ -32,6 +32,9 @@ struct Query {
     const float * away = nullptr;    // dim numbers: what the scan ranks by in its place, see `RecallIndex::away`; null: `vector`
     const Term * terms = nullptr;
     size_t n_terms = 0;
+    const Term * examples = nullptr;  // n_examples terms that stand for one of `terms`, each with its weight
+    const float * example_weights = nullptr;
+    size_t n_examples = 0;
     const uint64_t * tokens = nullptr;  // n_tokens rows of signs, see token_signs.hpp
     const float * token_weights = nullptr;
     size_t n_tokens = 0;

@@ -21,6 +21,9 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         const float * away
         const uint64_t * terms
         size_t n_terms
+        const uint64_t * examples
+        const float * example_weights
+        size_t n_examples
         const uint64_t * tokens
         const float * token_weights
         size_t n_tokens
