@@ -89,6 +89,7 @@ BOUNDS: Mapping[str, Bound] = {
     "NewMemory.speaker": Bound(length=128),
     "NewMemory.key": Bound(length=256),
     "NewMemory.embedding": Bound(65_536),
+    "NewMemory.facts": Bound(16),
     "Fact.subject": Bound(length=256),
     "Fact.attribute": Bound(length=256),
     "Fact.value": Bound(length=256),

@@ -57,7 +57,7 @@ def test_packing_keeps_to_budget_and_limit(
 ) -> None:
     vectors = np.random.default_rng(seed).normal(size=(len(candidates), 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) if len(vectors) else 1
-    tokens, gains, turns = ([c[part] for c in candidates] for part in range(3))
+    tokens, gains, turns = [c[0] for c in candidates], [c[1] for c in candidates], [c[2] for c in candidates]
     taken = pack(tokens, gains, vectors, turns, budget, limit, diversity)
     assert len(set(taken)) == len(taken) <= limit
     assert sum(tokens[i] for i in taken) <= budget

@@ -148,8 +148,8 @@ def _main(verb: Verb, words: Words, j: int, aux: str, thing: Thing | None) -> Ve
     if not word or j >= len(words):
         return None
     if aux == "have":
-        lemma = verbs.PARTICIPLE.get(word) or verbs.PAST.get(word)
-        return verb.main(lemma, j + 1, word) if lemma else None
+        lemma = verbs.PARTICIPLE.get(word) or verbs.PAST.get(word) or word.removesuffix("ed")
+        return verb.main(lemma, j + 1, word)
     if aux in ("modal", "do", "used"):
         if word[:1].isalpha() and (word not in FUNCTION_WORDS or word in verbs.BASE):
             return verb.main(verbs.BASE.get(word, word), j + 1, word)
@@ -177,5 +177,14 @@ def _auxiliary(words: Words, j: int) -> bool:
 
 
 def _participle(words: Words, j: int) -> bool:
-    word = words.low[behind_adverbs(words, j)]
-    return word in verbs.PARTICIPLE or word == "been"
+    low = words.low
+    k = behind_adverbs(words, j)
+    if low[k] in verbs.PARTICIPLE or low[k] == "been":
+        return True
+    # An unknown verb: "I've completed it", "I have finalised the draft"; but "I have limited time".
+    ends = low[k].endswith("ed") and len(low[k]) > 4
+    return ends and (
+        low[j - 1] == "'ve"
+        or low[k + 1]
+        in ("", "the", "a", "an", "my", "our", "to", "it", "that", "this", "in", "on", "for", "from", "with", "by", "at", "up", ".", ",")
+    )
