@@ -35,19 +35,19 @@ KS = (5, 10, 25)
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open", 4: "single-hop", 5: "adversarial"}
 NOTHING = Weights(**{f.name: 0.0 for f in fields(Weights)})
 DEFAULT = Weights()
-DROPPED = ("neighbours", "session", "association", "activation", "importance", "fact")
+FUSED = replace(NOTHING, dense=1.0, lexical=0.75)
 ABLATION: dict[str, Weights] = {
     "dense alone": replace(NOTHING, dense=1.0),
     "lexical alone": replace(NOTHING, lexical=1.0),
-    "dense + lexical": replace(NOTHING, dense=1.0, lexical=1.0),
-    "+ neighbours": replace(NOTHING, dense=1.0, lexical=1.0, neighbours=0.4),
-    "+ session": replace(NOTHING, dense=1.0, lexical=1.0, neighbours=0.4, session=0.3),
-    "+ association": replace(NOTHING, dense=1.0, lexical=1.0, neighbours=0.4, session=0.3, association=DEFAULT.association),
+    "tokens alone": replace(NOTHING, tokens=1.0),
+    "dense + lexical": FUSED,
+    "+ tokens": replace(FUSED, tokens=1.0),
+    "+ neighbours": replace(FUSED, tokens=1.0, neighbours=0.4),
+    "+ session": replace(FUSED, tokens=1.0, neighbours=0.4, session=0.3),
+    "+ form": replace(FUSED, tokens=1.0, neighbours=0.4, session=0.3, form=1.0),
     "all (default)": DEFAULT,
-    **{
-        f"all - {name}": replace(DEFAULT, **{name: 0.0})
-        for name in ("neighbours", "session", "association", "activation", "importance", "fact")
-    },
+    **{f"all - {name}": replace(DEFAULT, **{name: 0.0}) for name in ("neighbours", "session", "tokens", "form", "fact")},
+    **{f"all + {name}": replace(DEFAULT, **{name: 0.1}) for name in ("association", "activation", "importance")},
 }
 
 
