@@ -91,6 +91,23 @@ public:
         });
     }
 
+    // Terms that stand for one of the query's, after `score`: each scores as much as its weight, in place of its idf, and covers nothing.
+    template <class Admits>
+    void score_examples(const Term * terms, const float * weights, size_t n, Scores & out, Admits admits) const {
+        const float mean = mean_length();
+        for (size_t i = 0; i < n; i++) {
+            const auto found = lists_.find(terms[i]);
+            if (found == lists_.end()) continue;
+            for (const Posting & p : found->second.postings) {
+                if (!admits(p.slot)) continue;
+                const float tf = static_cast<float>(p.count);
+                const float norm = kK1 * (1.0f - kB + kB * static_cast<float>(lengths_[p.slot]) / mean);
+                if (out.of[p.slot] == 0) out.touched.push_back(p.slot);
+                out.of[p.slot] += weights[i] * tf * (kK1 + 1.0f) / (tf + norm);
+            }
+        }
+    }
+
     float idf(Term term) const {
         const auto found = lists_.find(term);
         const float df = found == lists_.end() ? 0.0f : static_cast<float>(found->second.live);

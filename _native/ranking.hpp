@@ -2,7 +2,7 @@
 //
 // The scores of the first signals become standard scores over the pool and are summed: a candidate's evidence. What is above the mean
 // spreads to the turns that others said before and after it, to associated memories and to its session. The form of a memory (its length,
-// whether it asks, who said it, whether it names a time) and its use, importance, affect and nearness to goals are added.
+// whether it asks, who said it and when, whether it names a time) and its use, importance, affect and nearness to goals are added.
 //
 // The numbers below are round and set by hand; bench/MEMORY.md has what each gives on dialogues and on chats with an assistant.
 #pragma once
@@ -53,8 +53,10 @@ private:
     static constexpr float kLength = 0.25f;   // for a memory e times as long as the mean; at most that, at least kShortest times it
     static constexpr float kShortest = -2.0f;
     static constexpr float kAsks = 1.0f;      // less for a memory that only asks
-    static constexpr float kOther = 1.0f;     // less for one that another said than those whom the question names
+    static constexpr float kOther = 1.5f;     // less for one that another said than those whom the question names
     static constexpr float kDated = 1.0f;     // for one that names a time where the question asks for one
+    static constexpr float kInside = 2.0f;    // for one that was said in the time which the question names, or soon after
+    static constexpr double kSoonS = 2 * 86400.0;
 
     // Standard scores of one measure over the pool, without those that do not have it (below `least`).
     void add(Signal signal, float Candidate::*measure, float least) {
@@ -160,6 +162,7 @@ private:
         float sum = kLength * std::clamp(length, kShortest, 1.0f) - kAsks * e.asks;
         if (q_.n_named && e.speaker && std::find(q_.named, q_.named + q_.n_named, e.speaker) == q_.named + q_.n_named) sum -= kOther;
         if (q_.dates && e.dated) sum += kDated;
+        if (q_.when_to_s > q_.when_from_s && e.said_s >= q_.when_from_s && e.said_s < q_.when_to_s + kSoonS) sum += kInside;
         return sum;
     }
 

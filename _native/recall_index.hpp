@@ -4,7 +4,7 @@
 // clock, no storage. Fed by recall_index.pyx, which brings the candidates of the graph where there is one.
 //
 // Many searches run at the same time, a change runs alone. A memory has a slot; slots of removed ones stay empty until a third of all are,
-// then all move up, in order.
+// then all move up, in order. Over 400 lines, for vectors, words, tokens and links of a slot change together, under one lock.
 #pragma once
 
 #include <algorithm>
@@ -18,19 +18,18 @@
 #include <utility>
 #include <vector>
 
-#include "half_dot.hpp"
 #include "lexical_index.hpp"
 #include "memory_links.hpp"
 #include "ranking.hpp"
 #include "recall_values.hpp"
 #include "token_signs.hpp"
+#include "vector_rows.hpp"
 
 namespace echorator {
 
 class RecallIndex {
 public:
-    explicit RecallIndex(size_t dim)
-        : dim_(dim), width_((dim + kLanes - 1) / kLanes * kLanes), dot_(best_dot()), tokens_(dim), sum_(dim, 0) {}
+    explicit RecallIndex(size_t dim) : dim_(dim), rows_(dim), tokens_(dim) {}
 
     size_t dim() const { return dim_; }
 
@@ -42,10 +41,7 @@ public:
         const Slot slot = static_cast<Slot>(entries_.size());
         entries_.push_back(entry);
         links_.append(entry.session);
-        rows_.resize(rows_.size() + width_, 0);
-        Half * row = rows_.data() + static_cast<size_t>(slot) * width_;
-        for (size_t i = 0; i < dim_; i++) row[i] = half_of(vector[i]);
-        count_vector(slot, 1);
+        rows_.append(vector);
         tokens_.add(tokens, n_tokens);
         in_graph_.push_back(false);
         live_.push_back(true);
@@ -65,8 +61,7 @@ public:
         const size_t begin = slot ? term_ends_[slot - 1] : 0;
         lexical_.remove(slot, terms_.data() + begin, term_ends_[slot] - begin);
         links_.leave(slot, entries_[slot].session);
-        count_vector(slot, -1);
-        std::fill_n(rows_.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(slot) * width_), width_, Half{0});
+        rows_.clear(slot);
         live_[slot] = false;
         if (in_graph_[slot]) graph_dead_++;
         in_graph_[slot] = false;
@@ -130,7 +125,7 @@ public:
 
     size_t memory_bytes() const {
         std::shared_lock lock(mutex_);
-        size_t bytes = sizeof *this + rows_.capacity() * sizeof(Half) + entries_.capacity() * sizeof(Entry) + links_.memory_bytes();
+        size_t bytes = sizeof *this + rows_.memory_bytes() + entries_.capacity() * sizeof(Entry) + links_.memory_bytes();
         bytes += tokens_.memory_bytes() + terms_.capacity() * sizeof(Term) + term_ends_.capacity() * sizeof(size_t);
         bytes += lexical_.memory_bytes() + slots_.size() * 40 + slots_.bucket_count() * 8;
         return bytes;
@@ -148,8 +143,8 @@ public:
         for (Slot s = 0; s < entries_.size(); s++) {
             if (!live_[s]) continue;
             labels.push_back(entries_[s].label);
-            const Half * row = row_of(s);
-            for (size_t i = 0; i < dim_; i++) vectors.push_back(float_of(row[i]));
+            vectors.resize(vectors.size() + dim_);
+            rows_.copy(s, vectors.data() + vectors.size() - dim_);
         }
     }
 
@@ -157,8 +152,7 @@ public:
         std::shared_lock lock(mutex_);
         const auto found = slots_.find(label);
         if (found == slots_.end()) return false;
-        const Half * row = row_of(found->second);
-        for (size_t i = 0; i < dim_; i++) out[i] = float_of(row[i]);
+        rows_.copy(found->second, out);
         return true;
     }
 
@@ -191,7 +185,7 @@ public:
         std::vector<Slot> candidates;
         const Answer answer = resolve(q, q.k, candidates);
         if (answer != kAnswered) return answer;
-        for (const auto & [score, slot] : dense(q, padded(q.vector, 1), q.k, candidates)) out.push_back({score, entries_[slot].label});
+        for (const auto & [score, slot] : dense(q, rows_.padded(q.vector, 1), q.k, candidates)) out.push_back({score, entries_[slot].label});
         return kAnswered;
     }
 
@@ -199,7 +193,7 @@ public:
     void nearest_in_graph(const float * vector, size_t k, std::vector<std::pair<float, Label>> & out) const {
         std::shared_lock lock(mutex_);
         out.clear();
-        const Rows query = padded(vector, 1);
+        const Queries query = rows_.padded(vector, 1);
         Nearest best(*this, query, k);
         for (Slot s = 0; s < entries_.size(); s++) {
             if (in_graph_[s]) best.offer(s);
@@ -211,12 +205,7 @@ public:
     bool has_vector(Label label, const float * vector) const {
         std::shared_lock lock(mutex_);
         const auto found = slots_.find(label);
-        if (found == slots_.end()) return true;
-        const Half * row = row_of(found->second);
-        for (size_t i = 0; i < dim_; i++) {
-            if (float_of(row[i]) != vector[i]) return false;
-        }
-        return true;
+        return found == slots_.end() || rows_.equals(found->second, vector);
     }
 
     // How much each term tells: the less, the more memories have it.
@@ -228,8 +217,7 @@ public:
     // The query moved away from the mean of all vectors, by `share` of it.
     void away(const float * query, double share, float * out) const {
         std::shared_lock lock(mutex_);
-        if (vectors_) share /= static_cast<double>(vectors_);
-        for (size_t i = 0; i < dim_; i++) out[i] = static_cast<float>(query[i] - share * sum_[i]);
+        rows_.away(query, share, out);
     }
 
     // The best k by all signals, best first.
@@ -248,8 +236,10 @@ public:
         words.clear();
         const auto admits = [&](Slot s) { return live_[s] && admitted(s, q); };
         lexical_.score(q.terms, q.n_terms, entries_.size(), words, admits);
+        lexical_.score_examples(q.examples, q.example_weights, q.n_examples, words, admits);
 
-        const Rows vector = padded(q.vector, 1), moved = padded(q.away ? q.away : q.vector, 1), goals = padded(q.goals, q.n_goals);
+        const Queries vector = rows_.padded(q.vector, 1), moved = rows_.padded(q.away ? q.away : q.vector, 1);
+        const Queries goals = rows_.padded(q.goals, q.n_goals);
         std::vector<Candidate> found = pool(q, moved, words, candidates);
         const View view{*this, q, goals};
         Ranking(view, q, found).rank();
@@ -274,14 +264,14 @@ public:
 
 private:
     using Scored = std::pair<float, Slot>;
-    using Rows = std::vector<float>;  // of width_ numbers each, as dot_ takes them
+    using Queries = VectorRows::Queries;
     using Words = LexicalIndex::Scores;
 
     // What `Ranking` sees of the index during one search.
     struct View {
         const RecallIndex & index;
         const Query & q;
-        const Rows & goals;
+        const Queries & goals;
 
         const Entry & entry(Slot slot) const { return index.entries_[slot]; }
         const MemoryLinks & links() const { return index.links_; }
@@ -291,16 +281,7 @@ private:
         float goal(size_t g, Slot slot) const { return index.dot(goals, g, slot); }
     };
 
-    const Half * row_of(Slot slot) const { return rows_.data() + static_cast<size_t>(slot) * width_; }
-
-    // n rows of dim_ numbers, each with zeros up to width_; rows of zeros where there are none.
-    Rows padded(const float * rows, size_t n) const {
-        Rows out(n * width_, 0);
-        for (size_t i = 0; rows && i < n; i++) std::copy_n(rows + i * dim_, dim_, out.data() + i * width_);
-        return out;
-    }
-
-    float dot(const Rows & rows, size_t i, Slot slot) const { return dot_(rows.data() + i * width_, row_of(slot), width_); }
+    float dot(const Queries & queries, size_t i, Slot slot) const { return rows_.dot(queries, i, slot); }
 
     bool admitted(Slot slot, const Query & q) const {
         const Entry & e = entries_[slot];
@@ -331,7 +312,7 @@ private:
     // The best n by cosine of all that are offered. Ties go to the later slot.
     class Nearest {
     public:
-        Nearest(const RecallIndex & index, const Rows & vector, size_t n) : index_(index), vector_(vector), n_(n) {
+        Nearest(const RecallIndex & index, const Queries & vector, size_t n) : index_(index), vector_(vector), n_(n) {
             heap_.reserve(std::min(n, index.live_count_) + 1);
         }
 
@@ -353,13 +334,13 @@ private:
 
     private:
         const RecallIndex & index_;
-        const Rows & vector_;
+        const Queries & vector_;
         const size_t n_;
         std::vector<Scored> heap_;
     };
 
     // The best n by cosine, best first: of the graph's candidates and all outside it, or of all.
-    std::vector<Scored> dense(const Query & q, const Rows & vector, size_t n, const std::vector<Slot> & candidates) const {
+    std::vector<Scored> dense(const Query & q, const Queries & vector, size_t n, const std::vector<Slot> & candidates) const {
         if (!q.vector || n == 0) return {};
         Nearest best(*this, vector, n);
         for (Slot s : candidates) best.offer(s);
@@ -369,7 +350,7 @@ private:
         return std::move(best.sorted());
     }
 
-    std::vector<Candidate> pool(const Query & q, const Rows & vector, const Words & words, const std::vector<Slot> & candidates) const {
+    std::vector<Candidate> pool(const Query & q, const Queries & vector, const Words & words, const std::vector<Slot> & candidates) const {
         std::vector<Scored> lexical;
         lexical.reserve(words.touched.size());
         for (Slot s : words.touched) lexical.push_back({words.of[s], s});
@@ -398,17 +379,6 @@ private:
         return c;
     }
 
-    void count_vector(Slot slot, int sign) {
-        const Half * row = row_of(slot);
-        bool any = false;
-        for (size_t i = 0; i < dim_; i++) {
-            const float value = float_of(row[i]);
-            sum_[i] += sign * value;
-            any = any || value != 0;
-        }
-        vectors_ += any ? static_cast<size_t>(sign) : 0;
-    }
-
     void find_first_outside() {
         first_outside_ = 0;
         while (first_outside_ < entries_.size() && (in_graph_[first_outside_] || !live_[first_outside_])) first_outside_++;
@@ -423,12 +393,12 @@ private:
         lexical_.renumber(now, kNone);
         links_.renumber(now);
         tokens_.renumber(now, kNone);
+        rows_.renumber(now, kNone);
         for (Slot s = 0; s < entries_.size(); s++) {
             const Slot to = now[s];
             if (to == kNone) continue;
             entries_[to] = entries_[s];
             in_graph_[to] = in_graph_[s];
-            if (to != s) std::copy_n(rows_.begin() + static_cast<ptrdiff_t>(s * width_), width_, rows_.begin() + static_cast<ptrdiff_t>(to * width_));
             slots_[entries_[to].label] = to;
         }
         size_t kept = 0, begin = 0;
@@ -446,21 +416,16 @@ private:
         entries_.resize(next);
         in_graph_.resize(next);
         live_.assign(next, true);
-        rows_.resize(static_cast<size_t>(next) * width_);
         entries_.shrink_to_fit();
-        rows_.shrink_to_fit();
         find_first_outside();
     }
 
-    const size_t dim_, width_;
-    const Dot dot_;
+    const size_t dim_;
     mutable std::shared_mutex mutex_;
-    std::vector<Half> rows_;
+    VectorRows rows_;
     std::vector<Entry> entries_;
     MemoryLinks links_;
     TokenSigns tokens_;
-    std::vector<double> sum_;  // of all vectors
-    size_t vectors_ = 0;       // that are not zero
     std::vector<bool> in_graph_, live_;
     std::unordered_map<Label, Slot> slots_;
     LexicalIndex lexical_;

@@ -280,7 +280,8 @@ cdef class RecallIndex:
     def search(self, query, const uint64_t[::1] terms, *, const float[::1] weights, int k, double now_s, double as_of_s, bint superseded=False,
                double since_s=-1e300, double before_s=1e300, uint32_t kinds=0xFFFFFFFF, uint64_t session=0, uint32_t speaker=0,
                const uint64_t[::1] only=None, float valence=0, float arousal=0, const float[:, ::1] goals=None, int pool=128,
-               const uint64_t[:, ::1] tokens=None, const float[::1] token_weights=None, const uint32_t[::1] named=None, bint dates=False, double away=0):
+               const uint64_t[:, ::1] tokens=None, const float[::1] token_weights=None, const uint32_t[::1] named=None, bint dates=False, double away=0,
+               double when_from_s=0, double when_to_s=0, const uint64_t[::1] examples=None, const float[::1] example_weights=None):
         """(labels, scores, signals (n, 11), cosines, coverages, likenesses), best first."""
         cdef Query q
         cdef vector[Hit] hits
@@ -302,9 +303,13 @@ cdef class RecallIndex:
             if tokens.shape[1] != <Py_ssize_t> self.index.sign_width() or token_weights is None or token_weights.shape[0] != tokens.shape[0]:
                 raise ValueError(f"tokens must be {self.index.sign_width()} wide, with a weight for each")
             q.tokens, q.token_weights, q.n_tokens = &tokens[0, 0], &token_weights[0], tokens.shape[0]
+        if examples is not None and examples.shape[0]:
+            if example_weights is None or example_weights.shape[0] != examples.shape[0]:
+                raise ValueError("each of the examples needs a weight")
+            q.examples, q.example_weights, q.n_examples = &examples[0], &example_weights[0], examples.shape[0]
         if named is not None and named.shape[0]:
             q.named, q.n_named = &named[0], named.shape[0]
-        q.dates = dates
+        q.dates, q.when_from_s, q.when_to_s = dates, when_from_s, when_to_s
         if terms.shape[0]:
             q.terms = &terms[0]
         q.n_terms = terms.shape[0]

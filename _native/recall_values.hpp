@@ -33,6 +33,9 @@ struct Query {
     const float * away = nullptr;    // dim numbers: what the scan ranks by in its place, see `RecallIndex::away`; null: `vector`
     const Term * terms = nullptr;
     size_t n_terms = 0;
+    const Term * examples = nullptr;  // n_examples terms that stand for one of `terms`, each with its weight
+    const float * example_weights = nullptr;
+    size_t n_examples = 0;
     const uint64_t * tokens = nullptr;  // n_tokens rows of signs, see token_signs.hpp
     const float * token_weights = nullptr;
     size_t n_tokens = 0;
@@ -50,6 +53,7 @@ struct Query {
     const uint32_t * named = nullptr;  // n_named speakers whom the question names
     size_t n_named = 0;
     bool dates = false;          // it asks for a time
+    double when_from_s = 0, when_to_s = 0;  // it names this time; both 0: none
     float valence = 0, arousal = 0;
     const float * goals = nullptr;  // n_goals rows of dim numbers, each a unit vector times its priority
     size_t n_goals = 0;

@@ -21,6 +21,9 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         const float * away
         const uint64_t * terms
         size_t n_terms
+        const uint64_t * examples
+        const float * example_weights
+        size_t n_examples
         const uint64_t * tokens
         const float * token_weights
         size_t n_tokens
@@ -35,6 +38,7 @@ cdef extern from "recall_index.hpp" namespace "echorator" nogil:
         const uint32_t * named
         size_t n_named
         cbool dates
+        double when_from_s, when_to_s
         float valence, arousal
         const float * goals
         size_t n_goals, k, pool, n_candidates

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.memory.kept_vectors import KeptVectors
 from echorator.cognition.cognition import Cognition
 from echorator.cognition.learning.writing import Told
 from echorator.cognition.recall.confidence import expected_calibration_error, fit
@@ -35,19 +36,19 @@ KS = (5, 10, 25)
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open", 4: "single-hop", 5: "adversarial"}
 NOTHING = Weights(**{f.name: 0.0 for f in fields(Weights)})
 DEFAULT = Weights()
-DROPPED = ("neighbours", "session", "association", "activation", "importance", "fact")
+FUSED = replace(NOTHING, dense=1.0, lexical=0.75)
 ABLATION: dict[str, Weights] = {
     "dense alone": replace(NOTHING, dense=1.0),
     "lexical alone": replace(NOTHING, lexical=1.0),
-    "dense + lexical": replace(NOTHING, dense=1.0, lexical=1.0),
-    "+ neighbours": replace(NOTHING, dense=1.0, lexical=1.0, neighbours=0.4),
-    "+ session": replace(NOTHING, dense=1.0, lexical=1.0, neighbours=0.4, session=0.3),
-    "+ association": replace(NOTHING, dense=1.0, lexical=1.0, neighbours=0.4, session=0.3, association=DEFAULT.association),
+    "tokens alone": replace(NOTHING, tokens=1.0),
+    "dense + lexical": FUSED,
+    "+ tokens": replace(FUSED, tokens=1.0),
+    "+ neighbours": replace(FUSED, tokens=1.0, neighbours=0.4),
+    "+ session": replace(FUSED, tokens=1.0, neighbours=0.4, session=0.3),
+    "+ form": replace(FUSED, tokens=1.0, neighbours=0.4, session=0.3, form=1.0),
     "all (default)": DEFAULT,
-    **{
-        f"all - {name}": replace(DEFAULT, **{name: 0.0})
-        for name in ("neighbours", "session", "association", "activation", "importance", "fact")
-    },
+    **{f"all - {name}": replace(DEFAULT, **{name: 0.0}) for name in ("neighbours", "session", "tokens", "form", "fact")},
+    **{f"all + {name}": replace(DEFAULT, **{name: 0.1}) for name in ("association", "activation", "importance")},
 }
 
 
@@ -56,7 +57,6 @@ class Question:
     text: str
     category: int
     evidence: frozenset[str]
-    vector: Any
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,8 @@ async def remember(cognition: Cognition, sample: dict[str, Any]) -> Dialogue:
         turn_of |= dict(zip(made, ids, strict=True))
         end_s = max(end_s, at_s)
     asked = [q for q in sample["qa"] if _evidence(q.get("evidence") or (), set(turn_of.values()))]
-    vectors = await cognition.embedder.embed([q["question"] for q in asked])
     known = set(turn_of.values())
-    questions = [Question(q["question"], q["category"], _evidence(q["evidence"], known), v) for q, v in zip(asked, vectors, strict=True)]
+    questions = [Question(q["question"], q["category"], _evidence(q["evidence"], known)) for q in asked]
     return Dialogue(sample["sample_id"], owner, turn_of, questions, end_s + 7 * 86_400)
 
 
@@ -105,7 +104,7 @@ async def measure(cognition: Cognition, dialogues: Sequence[Dialogue], weights: 
     found: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     for d in dialogues:
         for q in d.questions:
-            asked = Asked(q.text, max(KS), weights=weights, embedding=q.vector, now_s=d.end_s, superseded=True)
+            asked = Asked(q.text, max(KS), weights=weights, now_s=d.end_s, superseded=True)
             turns = [d.turn_of[r.memory.id] for r in (await cognition.recall(d.owner, asked)).memories]
             for k in KS:
                 share = len(q.evidence & set(turns[:k])) / len(q.evidence)
@@ -119,7 +118,7 @@ async def calibration(cognition: Cognition, dialogues: Sequence[Dialogue]) -> No
     rows: list[tuple[float, float, bool, int]] = []
     for d in dialogues:
         for i, q in enumerate(d.questions):
-            answer = await cognition.recall(d.owner, Asked(q.text, 10, embedding=q.vector, now_s=d.end_s, superseded=True))
+            answer = await cognition.recall(d.owner, Asked(q.text, 10, now_s=d.end_s, superseded=True))
             rows += [(r.fit, r.confidence, d.turn_of[r.memory.id] in q.evidence, i % 2) for r in answer.memories]
     table = np.array(rows, np.float64)
     half, rest = table[table[:, 3] == 0], table[table[:, 3] == 1]
@@ -143,7 +142,8 @@ async def main() -> None:
     arguments = parser.parse_args()
     samples = json.loads(arguments.data.read_text())
     with tempfile.TemporaryDirectory() as folder:
-        cognition = await Cognition.open(SqliteStore(Path(folder)), await embedder_of(arguments.embedder), CognitionSettings(), None)
+        embedder = KeptVectors(await embedder_of(arguments.embedder))
+        cognition = await Cognition.open(SqliteStore(Path(folder)), embedder, CognitionSettings(), None)
         dialogues = [await remember(cognition, sample) for sample in samples]
         turns = sum(len(d.turn_of) for d in dialogues)
         questions = sum(len(d.questions) for d in dialogues)

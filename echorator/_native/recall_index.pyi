@@ -145,6 +145,10 @@ class RecallIndex:
         named: npt.NDArray[np.uint32] | None = None,
         dates: bool = False,
         away: float = 0,
+        when_from_s: float = 0,
+        when_to_s: float = 0,
+        examples: Ids | None = None,
+        example_weights: Floats | None = None,
     ) -> tuple[Ids, Floats, Floats, Floats, Floats, Floats]:
         """Return (labels, scores, signals (n, 11), cosines, coverages of the query's words, likenesses of its tokens), best first.
 
@@ -152,7 +156,9 @@ class RecallIndex:
         all. What expires by `now_s` is never found. A likeness is -1 where the memory or the query has
         no tokens. `weights` are those of SIGNALS, 0 where they are left out at the end. `pool` is the number of candidates that vectors and
         words give each, at least k. `tokens` are the signs of the query's tokens, as in `add`, each with one of `token_weights`; `named`
-        are the hashes of the speakers whom the query names; `dates` says that it asks for a time. `away` is the share of the mean of all
+        are the hashes of the speakers whom the query names; `dates` says that it asks for a time, and `when_from_s` to `when_to_s` is the
+        time that it names, both 0 for none. `examples` are terms that stand for one of `terms`, and `example_weights` take the place of
+        their inverse document frequencies. `away` is the share of the mean of all
         vectors that is taken from the query: what is like all others is near to fewer queries then.
 
         Raises ValueError for wrong shapes and numbers below 0.

@@ -20,7 +20,7 @@ from echorator.cognition.embedders.embedder import Embedded, Embedder
 from echorator.cognition.learning.adopting import Archive, adopted
 from echorator.cognition.learning.labelling import relabelled
 from echorator.cognition.learning.writing import Told, check_text, embedded_text, memories_of, read, told_last, with_vectors
-from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt
+from echorator.cognition.memory import Action, Batch, Goal, Lifecycle, Link, Memory, Patch, Receipt, Vector
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.opening import Opening
 from echorator.cognition.reading.salience import entities_of
@@ -147,15 +147,15 @@ class Cognition:
         with self.stages.timed("contextualise"):
             memories = await off_loop(sum(len(one.text) for one in told), lambda: memories_of(told, session, now_s, earlier))
         given = {i: m.embedding for i, m in enumerate(memories) if len(m.embedding)}
-        vectors = {i: unit(vector, self.embedder.dimension, f"memories[{i}].embedding") for i, vector in given.items()}
+        units = {i: unit(vector, self.embedder.dimension, f"memories[{i}].embedding") for i, vector in given.items()}
         with self.stages.timed("embed"):
-            return await self._embedded([replace(m, embedding=vectors.get(i, m.embedding)) for i, m in enumerate(memories)])
+            return await self._embedded(memories, [units.get(i, m.embedding) for i, m in enumerate(memories)])
 
-    async def _embedded(self, memories: Sequence[Memory]) -> list[Memory]:
-        """Return the memories with a vector of the embedder, and its tokens; those that have a vector keep what they have."""
-        missing = [i for i, m in enumerate(memories) if not len(m.embedding)]
+    async def _embedded(self, memories: Sequence[Memory], vectors: list[Vector]) -> list[Memory]:
+        """Return the memories with these vectors; those whose vector is empty get one of the embedder, and its tokens."""
+        missing = [i for i, vector in enumerate(vectors) if not len(vector)]
         made = await self.embedder.read([embedded_text(memories[i].text, memories[i].speaker) for i in missing])
-        vectors, tokens = [m.embedding for m in memories], [m.tokens for m in memories]
+        tokens = [m.tokens for m in memories]
         for i, vector, signs in zip(missing, made.vectors, made.tokens, strict=True):
             vectors[i], tokens[i] = vector, signs.ravel()
         return with_vectors(memories, vectors, tokens, self.embedder_id)
@@ -223,7 +223,7 @@ class Cognition:
 
     async def adopt(self, owner: Owner, archive: Archive) -> int:
         """Store what an archive has, all or nothing of it, and return how many memories were new; what is there already is skipped."""
-        memories = await self._embedded(archive.memories)
+        memories = await self._embedded(archive.memories, [m.embedding for m in archive.memories])
         vectors = await self.embedder.embed([goal.text for goal in archive.goals])
         goals = [replace(goal, embedding=vector) for goal, vector in zip(archive.goals, vectors, strict=True)]
         opened = await self.opened(owner, create=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from echorator.cognition.embedders.embedder import Embedded
 from echorator.cognition.memory import Memory, Vector
 from echorator.cognition.reading.facts import asked_of
+from echorator.cognition.reading.kinds import examples_of
 from echorator.cognition.recall.confidence import fit_of
 from echorator.cognition.recall.form import asks_for_time, asks_nothing, named_in
 from echorator.cognition.recall.indexing import session_hash, speaker_hash
@@ -22,11 +23,16 @@ from echorator.cognition.recall.recalling import NO_SIGNALS, Asked, Recalled, ad
 from echorator.cognition.settings import CognitionSettings, Weights
 from echorator.cognition.stages import Stages
 from echorator.cognition.storing.store import Store
-from echorator.cognition.text import ids_of, query_ids
+from echorator.cognition.text import ids_of, query_ids, words
+from echorator.cognition.times import Interval, interval_asked
 
 AWAY = 0.5
 """Share of the mean vector that is taken from a query: what is like everything, as small talk is, would be near every question. It gave the
 vectors alone 3 points of recall@10 on dialogues and 2 on chats."""
+
+EXAMPLE = 0.5  # of the weight of a word that a query has, for an example of the kind that it names
+TRUSTED = 1.0  # least trust in an embedder whose vectors alone find what a query tells: they have its meaning, and not its spelling
+NEVER = Interval(0.0, 0.0)
 
 
 class Searching:
@@ -60,8 +66,10 @@ class Searching:
             filter_ = asked.filter
             only = None if filter_.indexed else np.array(self._store.matching(opened.namespace, filter_), np.uint64)
             weights = asked.weights or self._settings.weights
-            if vector.any() and asks_nothing(asked.query):
+            if vector.any() and self._trust >= TRUSTED and asks_nothing(asked.query):
                 weights = weights.by_meaning()
+            examples = examples_of(words(asked.query))
+            when = interval_asked(asked.query, now_s) or NEVER
             labels, scores, signals, cosines, coverages, _ = opened.index.search(
                 vector if vector.any() else None,
                 query_ids(asked.query),
@@ -83,6 +91,10 @@ class Searching:
                 named=np.array([speaker_hash(name) for name in named_in(asked.query, opened.speakers)], np.uint32),
                 dates=asks_for_time(asked.query),
                 away=AWAY,
+                examples=ids_of([example for _, example in examples]),
+                example_weights=_example_weights(opened, examples),
+                when_from_s=when.from_s,
+                when_to_s=when.to_s,
                 tokens=query.tokens[0],
                 token_weights=_weights_of(opened, query.words[0]),
             )
@@ -131,6 +143,13 @@ def _weights_of(opened: OpenNamespace, words: list[str]) -> npt.NDArray[np.float
     parts = Counter(words)
     shares = np.array([parts[word] for word in words], np.float32)
     weights: npt.NDArray[np.float32] = opened.index.idf(ids_of(words)) / shares
+    return weights
+
+
+def _example_weights(opened: OpenNamespace, examples: list[tuple[str, str]]) -> npt.NDArray[np.float32]:
+    """Return the weight of each example: a share of the lower of the inverse frequencies of the example and of its kind."""
+    kinds = opened.index.idf(ids_of([kind for kind, _ in examples]))
+    weights: npt.NDArray[np.float32] = np.float32(EXAMPLE) * np.minimum(kinds, opened.index.idf(ids_of([e for _, e in examples])))
     return weights
 
 

@@ -21,6 +21,7 @@ import snowballstemmer
 
 from echorator.cognition.irregular_forms import base_of
 from echorator.cognition.letters import HAN, HANGUL, HIRAGANA, KATAKANA, MARKS, STACKED, UNSPACED, folded
+from echorator.cognition.times import Interval, relative_times
 
 TERMS_VERSION = 2
 MAX_TERMS = 2048  # terms of one text
@@ -56,6 +57,7 @@ _DIGIT = re.compile(r"\d")
 _PARTS = re.compile(r"\d{2,}|[^\W\d_]{2,}")
 _LETTERS = re.compile(rf"{_LETTER}{{{_BEGINNING}}}")
 _TELLING = 6  # digits from which on a number that is written in groups is one number too
+_MONTH_DAYS = 31
 _SUBSCRIBER = 7  # digits at the end of a telephone number that stay the same with and without the prefixes of country and town
 
 
@@ -161,8 +163,18 @@ def date_words(at_s: float) -> list[str]:
 
 
 def terms_of(text: str, speaker: str, said_s: float) -> Ids:
-    """Return the ids of the words by which a memory is found, uint64 of shape (n,): its own, its speaker's and its date's."""
-    return ids_of([*terms(f"{speaker} {text}"), *date_words(said_s)])
+    """Return the ids of the words by which a memory is found, uint64 of shape (n,).
+
+    They are its own, its speaker's and its date's, and those of the dates that it names relative to that, such as "yesterday".
+    """
+    named = chain.from_iterable(_date_words_of(time) for time in relative_times(text, said_s))
+    return ids_of([*terms(f"{speaker} {text}"), *date_words(said_s), *dict.fromkeys(named)])
+
+
+def _date_words_of(time: Interval) -> list[str]:
+    """Return the words of a day's date; of a longer time the month and the year, or the year alone."""
+    day, month, year = date_words(time.middle_s)
+    return [day, month, year] if time.days <= 1 else [month, year] if time.days <= _MONTH_DAYS else [year]
 
 
 def query_ids(text: str) -> Ids:

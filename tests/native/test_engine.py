@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from echorator._native import engine as native
-from echorator.errors import ContextOverflowError, DrainingError, InvalidRequestError, ModelFileError, QueueFullError
+from echorator.errors import ContextOverflowError, DrainingError, EngineError, InvalidRequestError, ModelFileError, QueueFullError
 from echorator.settings import EngineSettings, Sampling
 from tests.support.engines import ECHO_NANO, Running, Start
 
@@ -305,6 +305,24 @@ def test_embeddings_in_a_batch_are_those_alone(random_model: Callable[[str], Pat
         embedder.embed([[]])
     with pytest.raises(ContextOverflowError, match="split it"):
         embedder.embed([[5] * (embedder.max_tokens + 1)])
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
+def test_pooling_per_token_is_that_of_llama(random_model: Callable[[str], Path], pooling: str) -> None:
+    settings = EngineSettings(random_model("bert"), threads=1)
+    model = native.Model(settings)
+    inputs = [model.tokenize(t) for t in ("hello world", "a", *[f"number {i}" for i in range(80)])]
+    pooled = native.Embedder(model, settings, pooling)
+    embedder = native.Embedder(model, settings, pooling, per_token=True)
+    assert embedder.pooling == pooling
+    vectors, signs = embedder.read(inputs)
+    assert np.allclose(vectors, pooled.embed(inputs, normalize=False), atol=1e-4)
+    assert [s.shape for s in signs] == [(len(tokens), (embedder.length + 63) // 64) for tokens in inputs]
+    if pooling == "cls":
+        first = np.unpackbits(signs[0][:1].view(np.uint8), bitorder="little")[: embedder.length]
+        assert (first.astype(bool) == (vectors[0] > 0)).mean() > 0.99, "a bit for each number above 0"
+    with pytest.raises(EngineError, match="per token"):
+        pooled.read(inputs)
 
 
 def test_poolings_differ(random_model: Callable[[str], Path]) -> None:

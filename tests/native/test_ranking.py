@@ -162,3 +162,22 @@ def test_a_query_moved_away_from_the_mean_finds_what_is_not_like_everything() ->
     found = search(index, query, [], weights=only, away=1.0)
     assert found[0][0] == 8
     assert found[3][0] == pytest.approx(float(query @ vectors[7]), abs=2e-3), "the cosine is that of the query itself"
+
+
+def test_examples_score_by_their_weights_and_cover_nothing() -> None:
+    index = RecallIndex(DIM)
+    add(index, [Row(i, row(i).vector, [term, 100 + i]) for i, term in enumerate((1, 2, 3, 4), 1)])
+    more = {"examples": np.array([2, 3], np.uint64), "example_weights": np.array([0.5, 0.1], np.float32)}
+    labels, _, signals, _, coverages, _ = search(index, None, [1], weights=weights(lexical=1.0), k=9, **more)
+    assert labels.tolist()[:2] == [1, 2]
+    assert signals[0, SIGNALS.index("lexical")] > signals[1, SIGNALS.index("lexical")] > 0
+    assert coverages.tolist()[:2] == [1.0, 0.0]
+    with pytest.raises(ValueError, match="weight"):
+        search(index, None, [1], examples=np.array([2], np.uint64))
+
+
+def test_what_was_said_in_the_time_that_is_named_is_preferred() -> None:
+    day_s = 86_400.0
+    rows = [row(i, said_s=NOW_S + days * day_s) for i, days in ((1, -1.0), (2, 0.0), (3, 2.5), (4, 4.0))]
+    found = forms(rows, when_from_s=NOW_S, when_to_s=NOW_S + day_s)
+    assert found[2] == found[3] > found[1] == found[4]

