@@ -64,4 +64,7 @@ def request_of(sentence: str) -> Request | None:
     language = language_of(words_of(sentence))
     if language in acts.LANGUAGES:
         return requests.request_of_language(sentence, language)
-    return request_of_english(sentence)
+    found = request_of_english(sentence)
+    if found is None and not language:  # a word or two that say nothing of their language
+        return next((request for name in sorted(acts.LANGUAGES) if (request := requests.request_of_language(sentence, name))), None)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from echorator.cognition.reading.languages import french, german, spanish
 from echorator.cognition.reading.languages.table import Table
 from echorator.cognition.reading.words import Words
@@ -25,19 +27,22 @@ def _common(table: Table, more: str) -> frozenset[str]:
     )
 
 
+_WORD = re.compile(r"[\w']+")
 _WORDS = {
     "en": frozenset(
         """i my the is are was were am 'm 's n't not you we our have has had do does did and with for of to in on at it that this he
             they her his what where when who which how can could would will please forget remember delete everything about me your a an
             be been being no yes from as but or so if by like love live work just now any more all there their them she him us its than
             then too very because since also note tell erase don't i'm what's here into out up down over after before know think want
-            need get got go going name call called favourite favorite mine married moved vegan years old""".split()
+            need get got go going name call called favourite favorite mine married moved vegan years old i'm im i've ive i'd i'll it's
+            that's he's she's we're we've they're isn't doesn't didn't can't won't dont cant couldn't wouldn't haven't aren't wasn't
+            you're let's his hers ours""".split()
     ),
     "de": _common(
         german.TABLE,
-        """dir dich mir mich bitte vergiss merk merke was wo wer wie wann weißt lösche lösch alles denk denke notier notiere falsch
-            hast kannst kann sich jetzt nein hallo alle allem daran woran welche welcher welches wem wen vergessen über speichere
-            speicher mehr sehr oder""",
+        """dein deine deinem deinen gedächtnis dir dich mir mich bitte vergiss merk merke was wo wer wie wann weißt lösche lösch alles
+            denk denke notier notiere falsch hast kannst kann sich jetzt nein hallo alle allem daran woran welche welcher welches wem
+            wen vergessen über speichere speicher mehr sehr oder""",
     ),
     "es": _common(
         spanish.TABLE,
@@ -55,10 +60,11 @@ _WORDS = {
 
 def language_of(words: Words) -> str:
     """Return "en", "de", "es" or "fr", whichever has most of the words, or "" where none has any; English is preferred at a tie."""
-    low = {*words.low, *(word[: word.index("'") + 1] for word in words.low if "'" in word[1:])}
+    written = set(_WORD.findall(words.source.lower().replace("\u2019", "'")))
+    low = written | {word[: word.index("'") + 1] for word in written if "'" in word[1:]}
     best, most = "", 0
     for name, common in _WORDS.items():
-        count = sum(word in common for word in low)
+        count = len(common & low)
         if count > most:
             best, most = name, count
     return best

@@ -40,11 +40,14 @@ DE = Wording(
         r"es ist wichtig,? dass du(?: dir)? |wäre (?:es )?(?:toll|schön|nett),? wenn du(?: dir)? |bitte )*(?:bitte )?"
     ),
     remember=compiled(
-        r"(?:(?:merke?|notier(?:e|en)?|schreib(?:e)?|speicher(?:e|n)?|behalte?|merken|denke?|erinner(?:e|n)?)(?: (?:sie|dir|"
+        r"(?:(?:merke?|notier(?:e|en)?|(?:präge?|trage?)(?: dir| das| bitte| gut)* ein|vermerk(?:e|en)?|leg(?:e)?|nimm|"
+        r"hinterleg(?:e)?|verinnerliche?|schreib(?:e)?|speicher(?:e|n)?|behalte?|merken|denke?|erinner(?:e|n)?)(?: (?:sie|dir|"
         r"du dir|sich|mich|dich|es|das|dies|folgendes|mir))*(?: bitte| mal| gut| auch| doch| immer| einfach|"
-        r" unbedingt)*(?: (?:auf|ab|im (?:hinterkopf|kopf|gedächtnis)|daran|dafür|für später|in (?:deinem|dein) gedächtnis|"
+        r" unbedingt)*(?: (?:fest|dran|auf|ab|im (?:hinterkopf|kopf|gedächtnis)|daran|dafür|für später|in (?:deinem|dein) gedächtnis|"
         r"vor))*|"
-        r"(?:vergiss|vergesse|vergessen sie)(?: bitte| ja| bloß| auf keinen fall)? (?:nicht|nie|niemals)|nicht vergessen|"
+        r"(?:vergiss|vergesse|vergessen sie)(?: bitte| ja| bloß| auf keinen fall| mir| jetzt)* (?:nicht|nie|niemals)|"
+        r"denke? (?:bitte |immer )?(?:dran|daran)|mach(?:e)? dir (?:bitte )?(?:eine|ne) notiz|nimm (?:bitte )?auf|pass auf|"
+        r"damit du es (?:weißt|hast)|nur damit du es weißt|nicht vergessen|"
         r"nie vergessen|(?:zur|als) (?:erinnerung|notiz|info)|für (?:deine|die) (?:unterlagen|akten|notizen)|"
         r"fürs (?:protokoll|nächste mal|gedächtnis)|zum merken|für die zukunft|halte? (?:bitte )?fest|"
         r"nimm (?:bitte )?zur kenntnis|behalte? im (?:kopf|hinterkopf)|(?:dir )?merken|beachte?(?: bitte)?|wisse|"
@@ -66,7 +69,8 @@ DE = Wording(
     ),
     forget=compiled(
         r"(?:vergiss|vergesse|vergessen sie|höre? auf,? dir zu merken|merke? dir (?=.*nicht mehr)|vergäßest)(?: bitte|"
-        r" einfach| sofort| mal| doch| jetzt| wieder)*[,:]? ?(?P<what>(?!nicht\b|nie\b|niemals\b|ja nicht|bloß nicht).*)$"
+        r" einfach| sofort| mal| doch| jetzt| wieder)*[,:]? ?(?P<what>(?!\s*nicht\b|\s*nie\b|\s*niemals\b|\s*(?:ja|bloß|bitte|"
+        r"mir|jetzt|auf keinen fall) (?:nicht|nie)\b).*)$"
     ),
     delete=compiled(
         r"(?:lösche?|löschen sie|entferne?|streiche?|tilge?|radiere?|lass)(?: bitte| einfach| sofort| mal| doch| jetzt)*,? (?P<what>.*)$"
@@ -114,7 +118,10 @@ ES = Wording(
         r"(?:recuerd(?:a|e|ame|es)|recordar(?:me)?|recuérdame|acuérda(?:te|me)(?: de)?|acordarte(?: de)?|te acuerdes(?: de)?|"
         r"apunta(?:r|te|me|lo)?|apúnta(?:te|lo|me)|anota(?:r|te|me)?|anóta(?:te|me)?|apuntes|anotes|memoriza(?:r)?|memorices|"
         r"guarda(?:r)?(?: en (?:tu )?memoria)?|guardes(?: en (?:tu )?memoria)?|"
-        r"graba|registra|ten(?:ga|gas)? en cuenta|tener en cuenta|ten presente|toma(?:r)? nota(?: de)?|tomes nota(?: de)?|"
+        r"graba(?:te)?|grábate|registra|guárda(?:te|me)(?: (?:este|esta|esto|el) ?(?:dato|información|nota)?)?|quédate con|"
+        r"toma(?:r)? apuntes?(?: de)?|hazte una nota(?: de)?|házte una nota|ponte una nota|no pierdas de vista|"
+        r"ten(?:er)? en (?:mente|la cabeza)|retiene|métete en la cabeza|ten(?:ga|gas)? en cuenta|tener en cuenta|ten presente|"
+        r"toma(?:r)? nota(?: de)?|tomes nota(?: de)?|"
         r"no (?:te )?(?:olvides|olvide|olvidés|vayas a olvidar)(?: de)?|nunca (?:te )?olvides|que no se te olvide|"
         r"no se te olvide|para que (?:lo sepas|conste)|que conste|para la próxima(?: vez)?|para el futuro|nota|recordatorio|"
         r"para tus (?:notas|registros)|sábete|deberías saber|retener|retén|conserva)"
@@ -135,15 +142,20 @@ ES = Wording(
     ),
     forget=compiled(
         r"(?:olvida(?:te|r|rte|lo)?|olvída(?:te|lo)|olvídese|olvides|te olvides|olvide|deja de recordar|no recuerdes(?: más)?|"
-        r"ya no (?:recuerdes|guardes)|no guardes(?: más)?)(?: por favor| ya| también)*(?: de)?(?: (?!y\b)|[,:]\s*|"
+        r"ya no (?:recuerdes|guardes|necesitas (?:recordar|saber|guardar)|hace falta que (?:recuerdes|sepas|guardes))|"
+        r"no guardes(?: más)?|no quiero que (?:recuerdes|guardes|sepas|tengas)|olvidaras|olvidarás|me gustaría que olvidaras|"
+        r"descarta|deshazte|deshágase|(?:haz|actúa) como si (?:no|nunca) te hubiera (?:dicho|contado)(?: nada)?)(?: por favor|"
+        r" ya| también)*(?: de)?(?: (?!y\b)|[,:]\s*|"
         r"$)(?P<what>.*)$"
     ),
     delete=compiled(
-        r"(?:borra(?:r)?|bórralo|borres|borre|elimina(?:r)?|elimines|elimine|suprime|suprimir|quita(?:r)?|quites|limpia|"
+        r"(?:borra(?:r)?|bórralo|borres|borre|elimina(?:r)?|elimines|elimine|suprime|suprimir|quita(?:r)?|quites|saca(?:r)?|"
+        r"tacha(?:r)?|vacía|vaciar|limpia|"
         r"limpiar)(?: por favor| ya)*(?: (?P<what>.*))?$"
     ),
     own=compiled(
-        r"(?:mis?|nuestr[oa]s?|todo|todos|todas|lo que|la información|los datos|tu memoria|el dato|el hecho|la nota|que yo|"
+        r"(?:mis?|nuestr[oa]s?|todo|todos|todas|lo que|lo último|lo de|eso|esto|la información|los datos|tu memoria|el dato|"
+        r"el hecho|la nota|que yo|"
         r"cualquier)\b(?! (?:archivo|texto|código|cuenta|correo de|mensaje|línea|frase|carpeta))"
     ),
     everything=compiled(
@@ -181,7 +193,9 @@ FR = Wording(
     remember=compiled(
         r"(?:(?:(?:souviens|rappelle)[- ]toi(?: bien)?|souvenez[- ]vous|rappelle[- ]moi|rappelle|te (?:souvenir|rappeler|"
         r"souviennes|rappelles)|retiens|retenir|retiennes|retenez|note(?:r|s|z)?|notes|notez|mémorise(?:r|s|z)?|"
-        r"enregistre(?:r|s|z)?|garde(?:r|s|z)?|écris|inscris|sache|sauvegarde(?:r|s)?|prends? (?:bien )?note|prendre note|"
+        r"enregistre(?:r|s|z)?|garde(?:r|s|z)?|écris|inscris|sache|sauvegarde(?:r|s)?|prends? (?:bien )?(?:en )?note|"
+        r"fais[- ]toi (?:bien )?une note|mets[- ]toi (?:bien )?en tête|(?:garde|gardez|garder) (?:bien )?à l'esprit|"
+        r"pense à (?:retenir|noter|te souvenir)|ne perds pas de vue|consigne|grave dans ta mémoire|prendre note|"
         r"prenez note|garde (?:bien )?en (?:tête|mémoire)|(?:garder|gardes) en (?:tête|mémoire)|tiens compte|tenir compte|"
         r"n['\u2019] ?oublie(?:s|z|r)?(?: (?:pas|jamais|surtout pas))|ne pas oublier|n'oublies pas|pour (?:info|mémoire|"
         r"rappel|la prochaine fois|ta gouverne|ton information|plus tard|l'avenir)|rappel|à (?:retenir|noter|savoir)|"
@@ -206,11 +220,15 @@ FR = Wording(
     ),
     forget=compiled(
         r"(?:oublie(?:r|s|z)?|arrête de (?:te souvenir|retenir|mémoriser|garder)|cesse de (?:te souvenir|retenir)|"
-        r"ne (?:te souviens|retiens|garde) (?:plus|pas)|ne garde plus)(?: s'il te plaît| maintenant| aussi| donc)*(?:[,:]\s*|"
+        r"ne (?:te souviens|retiens|garde) (?:plus|pas)|ne garde plus|tu n'as plus besoin de (?:retenir|savoir|garder|"
+        r"te souvenir)|je ne veux (?:plus|pas) que tu (?:te souviennes|retiennes|gardes|saches|connaisses)|débarrasse[- ]toi|"
+        r"fais comme si je (?:n'avais|ne t'avais) (?:rien|jamais)(?: rien)? (?:dit|raconté)|oublie(?:ras|"
+        r"s)?)(?: s'il te plaît| maintenant| aussi| donc)*(?:[,:]\s*|"
         r" |$)(?P<what>.*)$"
     ),
     delete=compiled(
-        r"(?:efface(?:r|s|z)?|supprime(?:r|s|z)?|enlève(?:r)?|enlever|retire(?:r)?|vide(?:r)?|détruis|purge)(?: s'il te plaît|"
+        r"(?:efface(?:r|s|z)?|supprime(?:r|s|z)?|enlève(?:r)?|enlever|retire(?:r)?|vide(?:r)?|raye(?:r)?|sors|sortir|détruis|"
+        r"purge)(?: s'il te plaît|"
         r" maintenant| aussi)* (?P<what>.*)$"
     ),
     own=compiled(
@@ -256,7 +274,8 @@ MISLEADING = {
         r"no quiero olvidar)\b"
     ),
     "fr": compiled(
-        r"(?:je (?!veux que|voudrais que|souhaite que|te demande)|nous|il (?!faut|faudrait|est important)|elle|on\b|"
+        r"(?:je (?!veux que|ne veux (?:plus|pas) que|voudrais que|souhaite que|te demande)|nous|il (?!faut|faudrait|"
+        r"est important)|elle|on\b|"
         r"j'(?!aimerais que|ai besoin que)|te souviens|tu te (?:souviens|rappelles)|as-tu|comment|qu'est|quand|où|qui|"
         r"pourquoi|est-ce que tu te|tu as oublié)"
     ),

@@ -2,22 +2,76 @@
 
 from __future__ import annotations
 
+import re
+
 from echorator.cognition.reading.languages.request_wordings import DE, MISLEADING, WORDINGS, Wording, compiled
 from echorator.cognition.reading.requests import Request, forget, remember
+
+_PARTS = re.compile(r"[:;!?.](?=\s)|,(?=\s)|\s[-\u2013\u2014]\s")
+# "My address, forget it.": what is meant stands first, a pronoun behind the verb.
+_TURNED = {
+    "de": compiled(
+        r"(?P<what>(?:meine?[nmrs]?|unsere?[nmrs]?|was|das|die sache|"
+        r"alles)\b.+?)\s*[,:?!.\u2013-]+\s*(?:bitte )?(?:(?:vergiss|lösche?|streiche?|entferne?) "
+        r"(?:es|sie|ihn|das|dies)|(?:bitte )?(?:vergessen|löschen|streichen|entfernen))(?: bitte| wieder| einfach)*[.!?]*"
+    ),
+    "es": compiled(
+        r"(?P<what>(?:mis?|nuestr[oa]s?|lo|el|la|todo|eso)\b.+?)\s*[,:?!.\u2013-]+\s*¡?(?:por favor,? )?(?:olvída|bórra|"
+        r"elimína|quíta|descárta)(?:lo|la|los|las)(?: por favor)?[.!?]*"
+    ),
+    "fr": compiled(
+        r"(?P<what>(?:mon|ma|mes|notre|nos|ce que|ce qu'|le|la|tout)\b.+?)\s*[,:?!.\u2013-]+\s*(?:s'il te plaît,? )?(?:oublie|"
+        r"efface|supprime|retire|enlève)[- ](?:le|la|les|ça|cela)"
+        r"(?:,? s'il te plaît)?[.!?]*"
+    ),
+}
+# A mere "delete it".
+_ALONE = {
+    "de": compiled(
+        r"(?:bitte )?(?:lösche?|streiche?|entferne?) (?:das|es|dies)(?: bitte| wieder| sofort)*[.!]*|(?:das|"
+        r"es) kannst du (?:wieder |ruhig |jetzt )*(?:vergessen|löschen)[.!]*"
+    ),
+    "es": compiled(r"(?:por favor,? )?(?:bórra|elimína|olvída)(?:lo|la|los|las)(?: (?P<all>todo))?(?:,? por favor)?[.!]*"),
+    "fr": compiled(r"(?:s'il te plaît,? )?(?:efface|supprime)[- ](?:le|la|les|ça)(?:,? s'il te plaît)?[.!]*"),
+}
+_INFINITIVE = compiled(
+    r"(?:bitte )?(?P<what>(?:alles|meine?[nmrs]?|unsere?[nmrs]?|was ich|das, was ich|alle meine)\b.*?),?(?: bitte| wieder|"
+    r" sofort| kannst du| darfst du| sollst du| ruhig| jetzt| einfach)* "
+    r"(?:löschen|vergessen|entfernen|streichen|verwerfen)(?:,? bitte)?[.!?]*|"
+    r"ich (?:will|möchte) nicht(?: mehr)?,? dass du(?: dir)? (?P<w2>.+?)(?: noch| weiter| länger)? (?:merkst|weißt|behältst|"
+    r"speicherst|kennst|hast)[.!]*|"
+    r"du (?:brauchst|musst)(?: dir)? (?P<w3>.+?) (?:nicht mehr|nicht länger|nicht)(?: zu)? (?:merken|wissen|behalten|speichern)[.!]*|"
+    r"(?:bitte )?tu(?:e)?(?: bitte)? so,? als (?:hätte ich dir|ob ich dir) (?:nie|nichts|niemals)(?: etwas)? (?:von|"
+    r"über) (?P<w4>.+?) (?:erzählt|gesagt|erwähnt)(?: hätte)?[.!]*|"
+    r"(?:bitte )?leere? (?P<w5>dein gedächtnis)[.!]*"
+)
 
 
 def request_of_language(sentence: str, language: str) -> Request | None:
     """Return the request of a sentence in German ("de"), Spanish ("es") or French ("fr"), or None."""
     wording = WORDINGS[language]
-    text = sentence.strip().strip('"\u00ab\u00bb').strip().replace("\u2019", "'")
-    if not MISLEADING[language].match(text):
-        lead = wording.leads.match(text)
-        rest = text[lead.end() :] if lead is not None else text
-        found = _forgets(wording, rest) or _remembers(wording, rest, text)
-        if found is not None:
-            return found
-        if language == "de" and (found := _german_verb_last(text)) is not None:
-            return found
+    text = sentence.strip().strip('"«»').strip().replace("\u2019", "'")
+    alone = _ALONE[language].fullmatch(text)
+    if alone is not None:
+        return forget(everything=bool(alone.groupdict().get("all")))
+    turned = _TURNED[language].fullmatch(text)
+    if turned is not None and not MISLEADING[language].match(text):
+        return _meant(wording, turned["what"])
+    if language == "de" and (found := _INFINITIVE.fullmatch(text)) is not None:
+        what = next(group for group in found.groups() if group)
+        return forget(everything=True) if found["w5"] else _meant(wording, what)
+    begins = [0, *(mark.end() for mark in _PARTS.finditer(text))]
+    for begin in begins:
+        part = text[begin:].lstrip()
+        if MISLEADING[language].match(part):
+            continue
+        lead = wording.leads.match(part)
+        rest = part[lead.end() :] if lead is not None else part
+        found_ = _forgets(wording, rest) or _remembers(wording, rest, text)
+        if found_ is None and language == "de":
+            found_ = _german_verb_last(part)
+        if found_ is not None and (found_.what or found_.everything or begin == 0):
+            return found_
     behind = wording.remember_behind.fullmatch(text)
     if behind is not None and len(behind["what"].split()) > 1:
         return remember(behind["what"])

@@ -7,14 +7,16 @@ import re
 from echorator.cognition.reading.languages.english.proposing import FLAGS, MEMORY, ended, proposes
 from echorator.cognition.reading.requests import Request, forget
 
-_FORGET = re.compile(
+FORGET = re.compile(
     r"(?P<forget>forget(?:ting)?(?: all)?|unlearn|unremember|stop (?:remembering|storing|keeping|saving)|"
     r"(?:don't|do not|no longer|never|not|you don't (?:need|have) to|you no longer need to|no need to|there's no need to|"
     r"there is no need to|you needn't|you need not|you can stop)(?: to)?(?: ever)? "
     r"(?:remember(?:ing)?|keep(?:ing)?|stor(?:e|ing)|sav(?:e|ing)|retain(?:ing)?|hold(?:ing)? on to|know|record|"
-    r"memori[sz]e)(?: any more)?|let go of|get rid of|getting rid of|disregard|ignore)"
+    r"memori[sz]e|hang(?:ing)? on to|keep(?:ing)? track of)(?: any more)?|stop (?:keeping track of|holding on to)|let go of|get rid of|"
+    r"getting rid of|disregard|ignore|have no memory of|(?:didn't|did not) (?:know|remember|keep|have)|lose(?= my\b)|forgot|forgotten)"
     r"|(?P<delete>delete|erase|remove|wipe(?: out)?|clear(?: out)?|purge|drop|scrub|discard|scratch|strike|destroy|eliminate|"
-    r"expunge|throw (?:away|out)|take|cancel|reset|deleting|erasing|removing|wiping|clean(?: out)?)",
+    r"expunge|throw (?:away|out)|take|cancel|reset|scrap|blank out|empty|get(?= my .* out of)|rub out|cross out|undo|deleting|"
+    r"erasing|removing|wiping|clean(?: out)?)",
     FLAGS,
 )
 _MEMORIES = (
@@ -82,15 +84,86 @@ _CUT = re.compile(
 )
 
 
-def forgets(rest: str, lead: str, text: str) -> Request | None:
-    """Return the request to forget, or None."""
-    if re.match(
-        r"i (?:no longer|don't|do not)(?: any ?more)? want (?:you to (?:know|remember|keep|store|save|have)|this|that)\b", text, FLAGS
-    ):
-        rest = re.sub(
-            r"^i (?:no longer|don't|do not)(?: any ?more)? want you to (?:know|remember|keep|store|save|have)", "forget", text, flags=FLAGS
-        )
-    found = _FORGET.match(rest)
+_VERBS_DONE = r"(?:deleted|erased|removed|wiped|forgotten|cleared|purged|dropped|scrubbed|gone|struck|discarded)"
+_PASSIVE = re.compile(
+    rf"(?:please |so |ok |and |now )*(?:i(?:'d| would)? (?:like|want|need|prefer)(?: to have)? (?:for )?|(?:can|could|may|should|must) )?"
+    rf"(?P<what>(?:my|our|everything|all|what i|the \w+ (?:about|of) my)\b.{{0,80}}?)"
+    rf"(?: (?:should|must|can|could|needs? to|has to|have to|is to|may|to)(?: please| now| also)?)?(?: be)? {_VERBS_DONE}"
+    rf"(?: (?:from|in|out of) (?:your )?(?:memory|records|notes|mind))?(?:,? (?:please|now|thanks|completely|forever))*\s*[.!?]*$",
+    FLAGS,
+)
+_PRETEND = re.compile(
+    r"(?:please |can you |could you |just |let's )*(?:pretend|act as if|act as though|act like|behave as if|"
+    r"make believe) (?:that )?i(?:'d|'ve| had| have)? "
+    r"(?:never|not|haven't|hadn't|didn't)(?: ever)? (?:told|tell|said|say|mentioned|mention|shared|gave|spoke|"
+    r"talked)(?: to)?(?: you)?(?: anything| a word| a thing)?"
+    r"(?: (?:about|of|regarding))?(?: that)? ?(?P<what>.*?)[.!?]*$",
+    FLAGS,
+)
+_UNWANTED = re.compile(
+    r"(?:i(?:'d| would) (?:rather|prefer(?: it)?(?: if)?|like it if)(?: that)? you (?:didn't|did not|don't|do not|not|"
+    r"no longer|forgot)(?: to)?|"
+    r"i (?:no longer|don't|do not)(?: any ?more)? (?:want|need|like)(?: for)? you to|you (?:don't|do not|no longer) (?:need|have)(?: to)?|"
+    r"i(?:'d| would) (?:rather|prefer) (?:that )?you|i (?:wish|hope) you(?:'d| would| could)?)(?: still| ever| really)? ?"
+    r"(?P<verb>know|remember|remembered|keep|kept|store|stored|save|saved|have|had|retain|forgot|forget|hold on to|"
+    r"hang on to)(?: on to)? (?P<what>.+?)(?: any ?more| any longer| now)?[.!?]*$",
+    FLAGS,
+)
+_TAKEN_BACK = re.compile(r"(?:sorry, |actually, |no, )*i (?:take back|retract|want to take back|withdraw) (?P<what>.+?)[.!?]*$", FLAGS)
+
+
+def forgets_whole(text: str) -> Request | None:
+    """Return the request to forget that a whole sentence makes without an order: "I'd like my address erased"."""
+    for pattern in (_PASSIVE, _PRETEND, _UNWANTED, _TAKEN_BACK):
+        found = pattern.match(text)
+        if found is None:
+            continue
+        what = found["what"].strip(" ,")
+        if pattern is _UNWANTED and re.match(r"(?:to|a|an|any|that many|so)\b", what, FLAGS):
+            return None
+        if (
+            pattern is _UNWANTED
+            and found["verb"].lower() in ("know", "remember", "remembered", "have", "had", "keep", "kept")
+            and re.search(r"\b(?:rather you|wish you|hope you) (?:know|remember)", text, FLAGS)
+        ):
+            return None
+        if pattern is _TAKEN_BACK and not re.match(r"(?:what|everything|that|all)\b", what, FLAGS):
+            return None
+        return forgets(f"forget {what or 'that'}", "")
+    return None
+
+
+_POINTED = re.compile(
+    r"(?:it|that|this|them|those|these|all of (?:it|that)|the (?:whole )?(?:thing|lot))(?:[, ]+(?:please|now|again|all|"
+    r"completely|from your (?:memory|records|notes)))*[.!?\s]*$",
+    FLAGS,
+)
+_NAMED = re.compile(
+    r"(?:(?:so|and|but|ok|oh|about|as for|regarding|remember) )*(?P<what>(?:that (?:thing|bit|part|story|stuff) (?:about|with|"
+    r"on) .+|what i (?:told|said).+|everything .+|(?:my|our) .+|the .+ (?:about|of|for|to) my .+))$",
+    FLAGS,
+)
+
+
+def forgets_before(before: str, rest: str) -> Request | None:
+    """Return the request of "My old address? Delete it.": what is meant stands before its verb."""
+    verb = FORGET.match(rest)
+    if verb is None or not before or not _POINTED.match(rest[verb.end() :].strip(" ,")):
+        return None
+    last = re.split(r"[.!?;]\s+", before)[-1]
+    named = _NAMED.match(last)
+    what = named["what"] if named is not None else ""
+    if not what:
+        mine = re.search(r"\b(?:my|our) [\w' ]+?(?=$| any ?more| any longer| is\b| are\b| was\b| has\b| now\b)", last, FLAGS)
+        what = mine.group() if mine is not None else ""
+    what = re.split(r" (?:is|are|was|were|has|have|isn't|aren't)\b", what)[0] if not what.lower().startswith("what i") else what
+    what = re.sub(r"^that (?:thing|bit|part|story|stuff) (?:about|with|on) ", "", what, flags=FLAGS)
+    return forgets(f"forget {what}", "") if what else None
+
+
+def forgets(rest: str, lead: str) -> Request | None:
+    """Return the request to forget that words make which begin with its verb, or None; `lead` stands before the verb."""
+    found = FORGET.match(rest)
     if found is None:
         return None
     behind = rest[found.end() :]
@@ -126,6 +199,7 @@ def forgets(rest: str, lead: str, text: str) -> Request | None:
         )
         and not marked
         and not (verb in ("ignore", "disregard") and ("said" in lower or "told" in lower))
+        and not (verb == "reset" and lower.startswith(("everything", "all", "your memory")))
     ):
         return None
     if forgets and (
