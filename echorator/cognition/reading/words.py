@@ -98,7 +98,9 @@ def words_of(sentence: str, parted: Callable[[str], tuple[str, str] | None] | No
         begin, stop = match.span()
         text = match.group()
         lower = text.lower()
-        parts = (parted or english_parts)(lower)
+        if text == "'" and parted is None and low and end[-1] == begin and low[-1].endswith("s") and "'" not in low:
+            text = lower = "'s"  # "my parents' names"
+        parts = (parted or english_parts)(lower) if lower != "'s" else None
         if parts is None:
             raw.append(text)
             low.append(lower)

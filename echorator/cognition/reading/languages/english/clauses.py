@@ -14,10 +14,11 @@ from echorator.cognition.reading.languages.english.leads import Lead, lead_at
 from echorator.cognition.reading.languages.english.lexicon import verbs
 from echorator.cognition.reading.languages.english.lexicon.nouns import KIN, PETS, noun_of
 from echorator.cognition.reading.languages.english.subjects import MARKS, OPENERS, RELATIVE, Subjects
-from echorator.cognition.reading.languages.english.things import TITLES, Thing
+from echorator.cognition.reading.languages.english.things import FUNCTION_WORDS, TITLES, Thing
 
 MOST_CLAUSES = 12  # of a sentence
 _HARD = frozenset({";", "(", ")", "...", "..", "\u2026", "\u2014", "\u2013", "-", "!", "?", "*", "\u2022"})
+_OF_NOUNS = frozenset("a an the this that some any all every only first best last thing things way what everything something".split())
 _SUBORDINATING = frozenset("if unless when whenever while whereas until where whose although though because".split())
 
 
@@ -34,6 +35,7 @@ class Clause:
     relative: bool = False  # it tells of a noun of the clause before
     inherits: bool = False  # its subject is the one of the clause before
     last: bool = False  # nothing but marks is behind it
+    contact: int = -1  # word at which a clause begins that tells of this one's object: "a job I enjoy"
 
 
 class Parser(Subjects):
@@ -70,6 +72,9 @@ class Parser(Subjects):
             opener = self._low[clause.end] if clause.end < n else ""
             if opener == "but":
                 supposes = False
+            if clause.contact == clause.end:
+                i, opener = self._skip(clause.end + 1, n, before)
+                continue
             if opener == "," and self._low[clause.end + 1] in RELATIVE:
                 clause.end += 1
                 opener = self._low[clause.end]
@@ -81,8 +86,28 @@ class Parser(Subjects):
             word = self._low[i]
             if word in MARKS or (word in OPENERS and self._begins(i, n, before)):
                 return i + 1, word
+            if word in ("i", "we") and self._tells(i):
+                return i, ""
             i += 1
         return n, ""
+
+    def _tells(self, i: int) -> bool:
+        """Return whether "I" at word i begins a statement behind other words: "after the divorce I moved", and not "what should I"."""
+        before = self._low[i - 1]
+        asked = (
+            before in verbs.MODALS
+            or before in verbs.DO
+            or before in verbs.BE
+            or before in verbs.HAVE
+            or before in ("n't", "that", "what", "how", "and")
+        )
+        return (
+            i > 0
+            and not asked
+            and before.isalpha()
+            and before not in FUNCTION_WORDS
+            and verb_at(self._w, i + 1, Thing(self._context.me)) is not None
+        )
 
     def _clause(self, lead: Lead, i: int, n: int, before: Clause | None, opener: str) -> Clause | None:
         """Return the clause behind the leads at word `i`, with its end still open, or None where none begins there."""
@@ -140,6 +165,8 @@ class Parser(Subjects):
         low = self._low
         k = behind_adverbs(self._w, j)
         word = low[k]
+        if word == "been":
+            return True
         if word in verbs.PAST and word not in verbs.BASE and word not in verbs.BE and word not in verbs.DO:
             return low[k + 1] not in ("it", "that", "by", "is", "was") and word not in ("said", "asked", "told", "thought")
         if word in ("live", "work"):
@@ -183,7 +210,8 @@ class Parser(Subjects):
             and word in ("married", "divorced", "retired", "born", "broken")
         ):
             return None
-        if before.verb.modal and word in verbs.BASE and word not in ("have", "am"):
+        base = word in verbs.BASE and word not in ("have", "am", "live", "work")
+        if base and (before.verb.modal or before.verb.past or (word == "like" and self._low[j - 1] == ",")):
             return None
         return verb_at(self._w, j, thing if mine else None)
 
@@ -202,7 +230,12 @@ class Parser(Subjects):
 
     def _infinitive(self, before: Clause, j: int) -> bool:
         """Return whether the clause before ends with an infinitive, which a further one may follow: "I love to cook and bake"."""
-        return any(self._low[k] == "to" and k + 1 < j and self._low[k + 1] in verbs.BASE for k in range(max(before.start, j - 6), j))
+        low = self._low
+        surely = low[j] not in ("live", "work", "have", "am", "speak")
+        return any(
+            low[k] == "to" and (low[k + 1] in verbs.BASE or (surely and low[k + 1].isalpha() and low[k + 1] not in FUNCTION_WORDS))
+            for k in range(before.start, j - 1)
+        )
 
     def _antecedent(self, before: Clause, j: int) -> Thing:
         """Return the thing of the noun just before word `j`, of which a relative clause tells."""
@@ -220,6 +253,8 @@ class Parser(Subjects):
         if k < before.start and k < 0:
             return Thing()
         noun = noun_of(low[k])
+        if low[k] in FUNCTION_WORDS:
+            return Thing(name.lower(), name=name) if name else Thing()
         owner = self._context.me if before.thing.owner == self._context.me and not before.thing.noun else before.thing.subject
         related = noun in KIN or noun in PETS or before.verb.lemma in ("have", "own", "get", "buy", "adopt", "drive")
         if not related or not noun.isalpha():
@@ -261,13 +296,21 @@ class Parser(Subjects):
         low, word = self._low, self._low[i]
         inside = i > clause.start
         if word in _HARD or word == ":":
-            return inside
+            return inside or (word in (":", ";", "-") and self._begins(i, n, clause))
         if word == ".":
             return inside and i + 1 < n and low[i - 1] not in TITLES and len(low[i - 1]) > 1
         if word in _SUBORDINATING:
             return word in ("although", "though", "because", "if") or self.thing_at(i + 1) is not None
         if word == "," or word in OPENERS or word in RELATIVE:
             return self._begins(i, n, clause)
-        # A sentence without a comma: "I live in Rome I work as a chef".
-        alone = word == "i" and inside and low[i - 1] not in ("and", "than", "as", "that")
+        # A sentence without a comma: "I live in Rome I work as a chef"; but "a job I enjoy" is one clause with what is said of the job.
+        alone = word == "i" and low[i - 1] not in ("and", "than", "as", "that")
+        if (
+            alone
+            and clause.verb.lemma != "be"
+            and not clause.lead.aside
+            and any(low[k] in _OF_NOUNS for k in range(max(clause.start, i - 4), i))
+        ):
+            clause.contact = i
+            return True
         return alone and verb_at(self._w, i + 1, Thing(self._context.me)) is not None

@@ -11,6 +11,11 @@ from echorator.cognition.reading.words import Words
 _MOST_WORDS = 12  # of a group
 _NOW = frozenset("now currently presently today nowadays".split())
 _ACTIVITIES = frozenset("hobby job passion interest pastime fear goal dream work profession sport activity".split())
+# Participles that are rather said with "is" than with "has".
+_SUFFERED = frozenset(
+    """called named married divorced engaged born known based retired located parked broken closed finished stuck dead gone done made
+    hired fired employed delayed cancelled allergic left-handed scared worried tired bored interested excited""".split()
+)
 _NOUNS = frozenset("meeting boring building".split())  # they end like a verb
 
 
@@ -79,7 +84,7 @@ def verb_at(words: Words, i: int, thing: Thing | None) -> Verb | None:
         elif word in verbs.DO and aux == "" and _auxiliary(words, j):
             verb.past = word == "did"
             aux, j = "do", j + 1
-        elif word in ("have", "'ve", "has", "had", "'s", "'d") and aux in ("", "modal", "used") and _participle(words, j + 1):
+        elif word in ("have", "'ve", "has", "had", "'s", "'d") and aux in ("", "modal", "used") and _has(words, j):
             verb.past = word in ("had", "'d")
             k = behind_adverbs(words, j + 1)
             if low[k] == "got":
@@ -148,8 +153,8 @@ def _main(verb: Verb, words: Words, j: int, aux: str, thing: Thing | None) -> Ve
     if not word or j >= len(words):
         return None
     if aux == "have":
-        lemma = verbs.PARTICIPLE.get(word) or verbs.PAST.get(word)
-        return verb.main(lemma, j + 1, word) if lemma else None
+        lemma = verbs.PARTICIPLE.get(word) or verbs.PAST.get(word) or word.removesuffix("ed")
+        return verb.main(lemma, j + 1, word)
     if aux in ("modal", "do", "used"):
         if word[:1].isalpha() and (word not in FUNCTION_WORDS or word in verbs.BASE):
             return verb.main(verbs.BASE.get(word, word), j + 1, word)
@@ -176,6 +181,22 @@ def _auxiliary(words: Words, j: int) -> bool:
     return words.low[k] in verbs.BASE or k > j + 1
 
 
+def _has(words: Words, j: int) -> bool:
+    """Return whether the word j is a "have" before a participle; "'s called" is "is called"."""
+    if words.low[j] == "'s" and words.low[behind_adverbs(words, j + 1)] in _SUFFERED:
+        return False
+    return _participle(words, j + 1)
+
+
 def _participle(words: Words, j: int) -> bool:
-    word = words.low[behind_adverbs(words, j)]
-    return word in verbs.PARTICIPLE or word == "been"
+    low = words.low
+    k = behind_adverbs(words, j)
+    if low[k] in verbs.PARTICIPLE or low[k] == "been":
+        return True
+    # An unknown verb: "I've completed it", "I have finalised the draft"; but "I have limited time".
+    ends = low[k].endswith("ed") and len(low[k]) > 4
+    return ends and (
+        low[j - 1] == "'ve"
+        or low[k + 1]
+        in ("", "the", "a", "an", "my", "our", "to", "it", "that", "this", "in", "on", "for", "from", "with", "by", "at", "up", ".", ",")
+    )

@@ -83,21 +83,15 @@ _ASIDE = """even if | when | whenever | while | until | till | before | after | 
 IDLE, TELLING, CORRECTING, DOUBTING, SUPPOSING, ASIDE = "idle", "telling", "correcting", "doubting", "supposing", "aside"
 
 
-def _table() -> dict[str, list[tuple[tuple[str, ...], str]]]:
-    """Return the leads by their first word, the longest first."""
-    table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for text, kind in (
-        (_IDLE, IDLE),
-        (_TELLING, TELLING),
-        (_CORRECTING, CORRECTING),
-        (_DOUBTING, DOUBTING),
-        (_SUPPOSING, SUPPOSING),
-        (_ASIDE, ASIDE),
-    ):
-        for lead in text.replace("\n", " ").split("|"):
+def _table() -> dict[tuple[str, str], list[tuple[tuple[str, ...], str]]]:
+    """Return the leads by their first two words, the longest first; one of a single word stands by it and ""."""
+    table: dict[tuple[str, str], list[tuple[tuple[str, ...], str]]] = {}
+    kinds = ((_IDLE, IDLE), (_TELLING, TELLING), (_CORRECTING, CORRECTING), (_DOUBTING, DOUBTING), (_SUPPOSING, SUPPOSING), (_ASIDE, ASIDE))
+    for text, kind in kinds:
+        for lead in text.split("|"):
             parts = tuple(lead.split())
             if parts:
-                table.setdefault(parts[0], []).append((parts, kind))
+                table.setdefault((parts[0], parts[1] if len(parts) > 1 else ""), []).append((parts, kind))
     for leads in table.values():
         leads.sort(key=lambda lead: -len(lead[0]))
     return table
@@ -146,10 +140,12 @@ def lead_at(words: Words, i: int, stop: int) -> Lead:
 
 def _longest(words: Words, i: int, stop: int) -> tuple[int, str] | None:
     """Return the number of words and the kind of the longest lead at word i, or None where none stands there."""
-    for parts, kind in _LEADS.get(words.low[i], ()):
-        last = i + len(parts)
-        if last <= stop and tuple(words.low[i:last]) == parts and not _belongs(words.low[last] if last < stop else "", parts):
-            return len(parts), kind
+    low = words.low
+    for key in ((low[i], low[i + 1]), (low[i], "")):
+        for parts, kind in _LEADS.get(key, ()):
+            last = i + len(parts)
+            if last <= stop and tuple(low[i:last]) == parts and not _belongs(low[last] if last < stop else "", parts):
+                return len(parts), kind
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from echorator.cognition.reading.languages.english import correcting, special
 from echorator.cognition.reading.languages.english.clauses import Clause, Parser
-from echorator.cognition.reading.languages.english.frames import being, changing, doing, getting, having, liking, working
+from echorator.cognition.reading.languages.english.frames import being, changing, doing, getting, having, idioms, liking, working
 from echorator.cognition.reading.languages.english.frames.frame import Frame
 from echorator.cognition.reading.languages.english.leads import lead_at
 from echorator.cognition.reading.languages.english.lexicon import nouns
@@ -91,6 +91,9 @@ _FRAMES: dict[str, Callable[[Frame], None]] = {
     "attend": working.attend,
     "lead": working.lead,
     "manage": working.lead,
+    "head": working.lead,
+    "supervise": working.lead,
+    "oversee": working.lead,
     "turn": doing.turn,
     "break": getting.break_up,
     "split": getting.break_up,
@@ -142,6 +145,7 @@ _REPORTS = frozenset(
     """say tell think claim believe ask write mention hope wish reckon guess insist argue suppose assume worry complain announce
         suggest hear read know wonder dream imagine pretend want explain text joke""".split()
 )
+_DOCTORS = frozenset("doctor gp allergist specialist optician dentist cardiologist dermatologist paediatrician pediatrician".split())
 _OWN_WISHES = frozenset("hope wish wonder dream imagine pretend doubt want ask hear read suggest joke fear".split())
 
 
@@ -173,8 +177,10 @@ def facts_of_words(words: Words, me: str, earlier: Sequence[Fact], asks: bool) -
             continue
         if clause.lead.aside:
             continue
-        if reports(clause, context):
+        if reports(words, clause, context):
             skipped = True
+            continue
+        if clause.opener == "since" and clause.verb.past and not clause.verb.perfect and clause.verb.lemma != "be":
             continue
         if clause.opener in ("if", "unless", "when", "whenever", "until", "while", "before", "after", "where", "whose"):
             continue
@@ -182,6 +188,9 @@ def facts_of_words(words: Words, me: str, earlier: Sequence[Fact], asks: bool) -
         frame = Frame(words, clause, context, parser, facts)
         read = _FRAMES.get(clause.verb.lemma)
         if clause.verb.lemma in _BEGINNING and doing.begin(frame):
+            continue
+        if idioms.idiom(frame) or idioms.living(frame):
+            _remember(context, clause, facts[before:])
             continue
         if read is not None:
             read(frame)
@@ -257,9 +266,14 @@ def _remember(context: Context, clause: Clause, facts: Sequence[Fact]) -> None:
             context.it = subject
 
 
-def reports(clause: Clause, context: Context) -> bool:
+def reports(words: Words, clause: Clause, context: Context) -> bool:
     """Return whether a clause reports what others say, or what is only wished: what follows it states nothing."""
     lemma = clause.verb.lemma
+    if clause.thing.head in _DOCTORS:
+        return False  # what a doctor says of the speaker is so
+    following = words.low[clause.verb.end]
+    if (following in ("me", "my") and lemma == "know") or (lemma in ("read", "hear") and following not in ("that", "about", "somewhere")):
+        return False  # "friends know me as Jo", "I read mostly novels"
     mine = clause.thing.owner == context.me and not clause.thing.noun
     return lemma in (_OWN_WISHES - {"want", "hope", "dream"} if mine else _REPORTS)
 

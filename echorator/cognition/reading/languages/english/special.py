@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from echorator.cognition.reading.languages.english.clauses import Clause, Parser
-from echorator.cognition.reading.languages.english.frames import attributes, being, describing, listing
+from echorator.cognition.reading.languages.english.frames import attributes, being, describing, having, listing
 from echorator.cognition.reading.languages.english.frames.frame import Frame
 from echorator.cognition.reading.languages.english.groups import Verb
 from echorator.cognition.reading.languages.english.leads import Lead, lead_at
@@ -33,7 +33,7 @@ def facts_of_special(words: Words, context: Context) -> tuple[Fact, ...] | None:
     lead = lead_at(words, 0, len(words))
     if lead.supposes or (lead.aside and words.low[lead.end - 1 : lead.end] != ["what"]):
         return None
-    for read in (_called, _reached, _labelled, _cleft, _bare):
+    for read in (_called, _reached, _introduced, _there, _beaten, _labelled, _cleft, _bare):
         facts: list[Fact] = []
         if read(words, context, lead, facts):
             return tuple(facts)
@@ -50,6 +50,13 @@ def _frame(words: Words, context: Context, lead: Lead, facts: list[Fact], lemma:
 def _called(words: Words, context: Context, lead: Lead, facts: list[Fact]) -> bool:
     """Read "Call me Al.", "Just call me Al"."""
     low, i = words.low, lead.end
+    while low[i] in ("just", "please", "so", "simply"):
+        i += 1
+    if low[i : i + 3] == ["address", "me", "as"] or low[i : i + 3] == ["refer", "to", "me"]:
+        k = i + 3 if low[i] == "address" else i + 4
+        frame = _frame(words, context, lead, facts, "call", k)
+        frame.add("nickname", words.text(k, frame.name_end(k, frame.j)), FactType.MANY, claim=Claim.HOLDS)
+        return bool(facts)
     if (
         low[i : i + 2] == ["call", "me"]
         and i + 2 < len(words)
@@ -95,11 +102,91 @@ def _reached(words: Words, context: Context, lead: Lead, facts: list[Fact]) -> b
     """Read "You can reach me at 0171 2345678"."""
     low, i, n = words.low, lead.end, len(words)
     if low[i : i + 1] == ["you"]:
-        i += 2 if low[i + 1 : i + 2] in (["can"], ["may"], ["could"]) else 1
-    reached = low[i] in ("reach", "call", "text", "contact", "email", "ring") and low[i + 1] == "me"
+        i += 2 if low[i + 1] in verbs.MODALS else 1
+    if low[i] == "find" and low[i + 1] == "me" and any(word in _STREETS for word in low):
+        k = next((k for k in range(i + 2, n) if low[k].isdigit()), None)
+        if k is not None:
+            _frame(words, context, lead, facts, "be", k).add("address", words.text(k, _frame(words, context, lead, facts, "be", k).j))
+        return bool(facts)
+    reached = low[i] in ("reach", "call", "text", "contact", "email", "ring", "mail", "message") and low[i + 1] == "me"
+    if low[i : i + 3] == ["write", "to", "me"]:
+        i, reached = i + 1, True
     if reached and i + 3 < n and low[i + 2] in ("at", "on", "under", "via", ":"):
         frame = _frame(words, context, lead, facts, "be", i + 3)
         attributes.attribute_is(frame, context.me, "email" if "@" in words.source else "phone number", FactType.SINGLE)
+    return bool(facts)
+
+
+_STREETS = frozenset("street road avenue lane drive square place st rd ave way close court terrace crescent".split())
+
+
+def _introduced(words: Words, context: Context, lead: Lead, facts: list[Fact]) -> bool:
+    """Read "It's me, Dana", "Dana here", "This is Dana speaking"."""
+    low, i, n = words.low, lead.end, len(words)
+    k = i
+    if low[i : i + 3] == ["it", "'s", "me"]:
+        k = i + 4 if low[i + 3] in (",", ":", "-") else i + 3
+    elif low[i : i + 2] == ["this", "is"]:
+        k = i + 2
+    frame = _frame(words, context, lead, facts, "be", k)
+    end = frame.name_end(k, n) if k < n and words.capital(k) else k
+    rest = [word for word in low[end:n] if word[:1].isalnum()]
+    if not frame.is_name(k, end) or (low[k] in verbs.BASE and k == i):
+        return False
+    spoken = rest[:1] in (["here"], ["speaking"]) or (k > i and rest[:1] in ([], ["again"]))
+    if spoken and len(rest) <= 2 and (k == i + 2) <= (rest[:1] in (["speaking"], ["here"])):
+        frame.add("name", words.text(k, end), claim=Claim.HOLDS)
+        return True
+    return False
+
+
+def _there(words: Words, context: Context, lead: Lead, facts: list[Fact]) -> bool:
+    """Read "There are three cats in our house"."""
+    low, i, n = words.low, lead.end, len(words)
+    if low[i] != "there" or low[i + 1] not in ("is", "are", "'s", "'re"):
+        return False
+    k = next((k for k in range(i + 3, n - 1) if low[k] in ("in", "at") and low[k + 1] in ("our", "my", "home")), None)
+    if k is None or low[n - 1 if low[n - 1].isalpha() else n - 2] not in (
+        "house",
+        "home",
+        "flat",
+        "family",
+        "household",
+        "apartment",
+        "garden",
+        "place",
+    ):
+        return False
+    frame = _frame(words, context, lead, facts, "have", i + 2)
+    having.has(frame, i + 2, k, Claim.HOLDS)
+    return bool(facts)
+
+
+_HIVES = re.compile(
+    r".*\b(?:break out in (?:hives|a rash)|get (?:hives|a rash|sick|ill|itchy)|swell up|come out in (?:hives|a rash))"
+    r" (?:when|if|whenever|every time|as soon as) i (?:eat|drink|touch|have) (?P<what>[^.,;!]+)"
+)
+_BEATEN = re.compile(
+    r"(?:nothing (?:beats|is better than|'s better than)|there 's nothing better than|you ca n't beat|you can n't beat|"
+    r"i 'd kill for) "
+)
+
+
+def _beaten(words: Words, context: Context, lead: Lead, facts: list[Fact]) -> bool:
+    """Read "Nothing beats a good curry"."""
+    text = " ".join(words.low[lead.end : len(words)])
+    ill = _HIVES.match(text)
+    if ill is not None:
+        k = lead.end + len(text[: ill.start("what")].split())
+        frame = _frame(words, context, lead, facts, "be", k)
+        listing.list_facts(frame, "allergy", k, k + len(ill["what"].split()), claim=Claim.HOLDS)
+        return bool(facts)
+    found = _BEATEN.match(text)
+    if found is None:
+        return False
+    i = lead.end + len(found.group().split())
+    frame = _frame(words, context, lead, facts, "like", i)
+    listing.list_facts(frame, "likes", i, frame.j, claim=Claim.HOLDS)
     return bool(facts)
 
 
@@ -210,6 +297,7 @@ def facts_of_mentioned(words: Words, context: Context, facts: list[Fact]) -> Non
     for i in range(n):
         if low[i] not in ("my", "our"):
             continue
+        _ailment(words, context, lead, facts, i + 1)
         k = i + 1
         while (
             k < min(i + 6, n)
@@ -230,6 +318,18 @@ def facts_of_mentioned(words: Words, context: Context, facts: list[Fact]) -> Non
         if aged:
             frame.add("age", words.raw[k - 1][: len(aged[1])], subject=subject, claim=Claim.HOLDS)
         _names(frame, k, n, subject)
+
+
+def _ailment(words: Words, context: Context, lead: Lead, facts: list[Fact], i: int) -> None:
+    """Note an illness or allergy that is mentioned as one's own: "because of my bee allergy", "my asthma"."""
+    low = words.low
+    frame = _frame(words, context, lead, facts, "be", i)
+    while low[i] in ("severe", "bad", "mild", "chronic", "terrible"):
+        i += 1
+    if low[i + 1] in ("allergy", "intolerance") and low[i] not in ("food", "new", "only"):
+        frame.add(low[i + 1], words.text(i, i + 1), FactType.MANY, claim=Claim.HOLDS)
+    elif low[i] in nouns.CONDITIONS and low[i] not in ("add", "ms", "reflux", "cancer"):
+        frame.add("medical condition", words.text(i, i + 1), FactType.MANY, claim=Claim.HOLDS)
 
 
 def _names(frame: Frame, k: int, n: int, subject: str) -> None:

@@ -20,10 +20,13 @@ _IS_NEXT = frozenset(
 _COUNTS = frozenset("two three four five six seven several many".split())
 _FRONT = frozenset("new own dear other current present actual beloved darling lovely old whole very".split())  # says nothing of which one
 # Nouns that make one phrase with a person before them, and are no names: "my sister's" without its apostrophe.
-_PARENTS = frozenset("mom mum dad mommy daddy grandma grandpa granny grandad nana".split())  # spoken of like names
+_HOUSEHOLD = frozenset(
+    "dog cat puppy kitten kid baby wife husband missus hubby".split()
+)  # "the dog" is the speaker's, if nothing else is said
+_PARENTS = frozenset("doctor mom mum dad mommy daddy grandma grandpa granny grandad nana".split())  # spoken of like names
 _NO_NAMES = frozenset(
-    """name job birthday number age house car phone email address language role situation relationship life tree history doctor business dog
-    cat""".split()
+    """tongue board name job birthday number age house car phone email address language role situation relationship life tree history
+        doctor business dog cat""".split()
 )
 
 
@@ -67,7 +70,10 @@ class Subjects:
         return None
 
     def _name_like(self, i: int) -> bool:
-        return self._w.raw[i][:1].isalpha() and (i + 1 < self._n)
+        low = self._low
+        if low[i] in verbs.MODALS and low[i + 1] not in ("is", "'s", "was", "has"):
+            return False
+        return self._w.raw[i][:1].isalpha() and i + 1 < self._n and low[i] not in verbs.BE and low[i] not in verbs.DO
 
     def _noun_like(self, i: int) -> bool:
         word = self._low[i]
@@ -98,7 +104,7 @@ class Subjects:
             found = self.phrase(j + 2, self._context.me, "my", subject=False)
             if found is not None and self._low[found[1]] == "," and self.verb_after(found[1] + 1) is not None:
                 return replace(found[0], name=name), found[1] + 1
-        if subject and self.verb_after(j) is None:
+        if subject and self.verb_after(j, plural=self._low[j - 1]) is None:
             return None
         return Thing(owner, name=name), j
 
@@ -182,7 +188,7 @@ class Subjects:
     def _made(self, i: int, j: int, owner: str, article: str) -> Thing | None:
         """Return the thing of the words i to j - 1: the noun and a name in apposition."""
         low, w = self._low, self._w
-        while i < j - 1 and (low[i] in _FRONT or low[i] in _COUNTS):
+        while i < j - 1 and (low[i] in _FRONT or low[i] in _COUNTS or low[i].isdigit()):
             i += 1
         k = j
         while k > i + 1 and w.capital(k - 1) and low[k - 1] not in KIN:
@@ -194,6 +200,10 @@ class Subjects:
             related = j - i == 2 and noun_of(low[i]) in KIN and low[j - 1].isalpha()
             if related and last not in KIN and last not in PETS and last not in EVENTS and low[j - 1] not in _NO_NAMES:
                 name, k = w.text(j - 1, j), j - 1
+        if low[k - 1] in ("one", "ones"):
+            return Thing(owner, "child", name, article) if k - i >= 2 and low[k - 2] == "little" and owner else None
+        if article == "the" and not owner and noun_of(low[k - 1]) in _HOUSEHOLD and k - i == 1:
+            owner = self._context.me
         noun = " ".join([*low[i : k - 1], noun_of(low[k - 1])])
         noun = (
             noun.replace("wi-fi", "wifi")
@@ -224,6 +234,9 @@ class Subjects:
             return k if k > 0 and (k + 1 >= n or not self._possessive(k, True)) else None
         if self.finite(k):
             return k
+        named = k > 0 and self._w.capital(k - 1) and not self._w.capital(k) and k == j
+        if named and not plural and word.endswith("s") and len(word) > 4 and word.isalpha():
+            return k  # behind a name, an unknown word in -s is rather a verb than a noun
         if (
             word in verbs.BASE
             and plural

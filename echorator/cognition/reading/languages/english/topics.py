@@ -131,10 +131,11 @@ _MANY = {
     "pet peeve": "dislikes",
     "medication": "medication",
 }
+_WEAK_TAILS = frozenset("day room date size number handle plate".split())  # identify something only with a word before them
 _OF_CARS = frozenset("license plate|licence plate|number plate|registration number".split("|"))
 _IDENTIFIER_TAILS = frozenset(
     """password passcode passphrase code pin number username login combination port handle plate iban url id licence license token postcode
-    zip size address email key deadline date day room""".split()
+    zip size address email key deadline date day room instagram twitter telegram skype discord github linkedin tiktok snapchat""".split()
 )
 
 
@@ -167,6 +168,8 @@ def slot_of(thing: Thing, me: str) -> Slot | None:
     if noun in _MANY:
         return Slot(owner, _MANY[noun], FactType.MANY)
     words = noun.split()
+    if words[0] == "go-to" and len(words) > 1:
+        return Slot(owner, " ".join(["favourite", *words[1:]]), FactType.SINGLE)
     if words[0] in ("favourite", "favorite"):
         return Slot(owner, _favourite(words), FactType.MANY if thing.group else FactType.SINGLE)
     if words[0] in ("least", "preferred", "ideal", "dream", "second") and len(words) > 1:
@@ -184,7 +187,8 @@ def _favourite(words: list[str]) -> str:
 
 def _identifies(noun: str) -> bool:
     """Return whether a noun names a number, a code or an address, which is text that only its owner can know."""
-    return noun.rsplit(" ", 1)[-1] in _IDENTIFIER_TAILS
+    tail = noun.rsplit(" ", 1)[-1]
+    return tail in _IDENTIFIER_TAILS and (" " in noun or tail not in _WEAK_TAILS)
 
 
 def _person(owner: str, me: str) -> bool:

@@ -86,6 +86,10 @@ def attribute_is(f: Frame, subject: str, attribute: str, kind: FactType) -> None
         if low[i] in ("a", "the", "my", "on", "in") or (j - i == 1 and adjectives.is_adjective(low[i]) and not f.w.capital(i)):
             return
         j = f.cut(i, f.name_end(i, j) if f.w.capital(i) or low[i] == '"' else min(j, i + 4))
+    elif attribute == "goal":
+        if low[i] == "to" and j - i > 1:
+            f.add("goal", f.w.text(i + 1, f.cut(i + 1, j, "because so but since")), kind, subject=subject)
+        return
     elif kind is MANY:
         list_facts(f, attribute, i, j, subject=subject)
         return
@@ -140,7 +144,17 @@ def attribute_is(f: Frame, subject: str, attribute: str, kind: FactType) -> None
             return
         if attribute in ("home city", "home town", "birthplace", "home country") and low[j - 1] in nouns.DAYS:
             return
-    f.add(attribute, f.w.text(i, f.back(i, j)), kind, subject=subject)
+    value = f.w.text(i, f.back(i, j))
+    if _secret(attribute) and value.islower() and not any(c.isdigit() or c in "-_@" for c in value) and low[i - 1] != '"':
+        return
+    f.add(attribute, value, kind, subject=subject)
+
+
+def _secret(attribute: str) -> bool:
+    return attribute.rsplit(" ", 1)[-1] in _SECRET
+
+
+_SECRET = frozenset("code pin key id number license licence token port size".split())
 
 
 def instead(f: Frame, i: int, j: int) -> tuple[tuple[int, int], tuple[int, int]] | None:

@@ -28,6 +28,10 @@ def be(f: Frame) -> None:
     """Read a clause with "be"."""
     if not f.real or f.i >= f.j:
         return
+    if "born" in f.low[f.i : f.i + 2]:
+        f.j = f.back(f.i, f.clause.end)  # a year behind it is no mere time of the past
+    if opinion(f):
+        return
     slot = slot_of(f.thing, f.context.me)
     if f.low[f.verb.start - 1] in ("it", "that") and f.context.slot is not None and f.verb.start > 0:
         slot = f.context.slot
@@ -101,42 +105,24 @@ def thing_is(f: Frame) -> None:
         word == "out" and low[i + 1 : i + 3] == ["of", "work"]
     ):
         f.add("job", w.text(i, i + 1 if word != "out" else i + 3))
+    elif word == "on" and low[i + 1] in nouns.MEDICATIONS:
+        list_facts(f, "medication", i + 1, f.cut(i + 1, j, "for since because"))
+    elif word == "in" and low[i + 1] in ("my", "the") and "year" in low[i : i + 4] and "at" in low[i:j] and f.mine:
+        at = low.index("at", i, j)
+        f.add("university", w.text(at + 1, f.cut(at + 1, j, "in and , studying")), MANY)
     elif word in ("on", "off") and j - i <= 5 and "diet" in low[i:j]:
         k = low.index("diet", i, j)
         start = i + 2 if low[i + 1] in ("a", "an", "the") else i + 1
         if k > start:
             f.add("diet", w.text(start, k))
     elif word == "in" and (low[i + 1] == "my" or (f.mine and j - i == 2)):
-        if low[i + 1] in FIELDS and not f.verb.past:
+        if low[i + 2] in _DECADES:
+            f.add("age", w.text(i, i + 3) if not f.verb.past else "")
+        elif low[i + 1] in FIELDS and not f.verb.past:
             f.add("job", w.text(i + 1, j), certainty=0.9)
     elif word in ("good", "great", "skilled") and low[i + 1] == "at" and i + 2 < j and f.real and not f.verb.negated and f.mine:
         list_facts(f, "skill", i + 2, j)
-    elif word in (
-        "at",
-        "on",
-        "in",
-        "by",
-        "near",
-        "with",
-        "under",
-        "over",
-        "about",
-        "behind",
-        "next",
-        "inside",
-        "outside",
-        "around",
-        "tomorrow",
-        "today",
-        "tonight",
-        "due",
-        "scheduled",
-        "set",
-        "every",
-        "between",
-        "held",
-        "planned",
-    ):
+    elif word in _PLACES_AND_TIMES:
         when_and_where(f, i, j)
     elif f.is_number(i):
         number_is(f, i, j)
@@ -148,6 +134,44 @@ def thing_is(f: Frame) -> None:
         proper_is(f, i, j)
     else:
         adjective_is(f, i, j)
+
+
+_PLACES_AND_TIMES = frozenset(
+    """at on in by near with under over about behind next inside outside around tomorrow today tonight due scheduled set every between held
+    planned""".split()
+)
+_DECADES = frozenset("twenties thirties forties fifties sixties seventies eighties teens".split())
+_THING = frozenset("thing jam style bag forte favourite favorite go-to".split())
+_TASTES = {
+    "disgusting": "dislikes",
+    "gross": "dislikes",
+    "revolting": "dislikes",
+    "yucky": "dislikes",
+    "delicious": "likes",
+    "yummy": "likes",
+    "overrated": "dislikes",
+}
+
+
+def opinion(f: Frame) -> bool:
+    """Read "Coffee isn't my thing", "Mushrooms are disgusting", "My Spanish is decent"; return whether it was such an opinion."""
+    low, i, j = f.low, f.i, f.j
+    if f.thing.noun in nouns.LANGUAGES and f.thing.owner == f.context.me:
+        f.add("language", f.w.text(f.verb.start - 1, f.verb.start), MANY, subject=f.context.me, claim=Claim.HOLDS)
+        return True
+    if not f.thing.name or f.thing.noun or f.verb.past or f.verb.start == 0:
+        return False
+    mine = (
+        (low[i] == "my" and low[j - 1] in _THING)
+        or low[i : i + 4] == ["my", "cup", "of", "tea"]
+        or low[i : i + 3] == ["more", "my", "thing"]
+    )
+    attribute = "likes" if mine or (low[i : i + 2] == ["for", "me"] and f.verb.negated) else _TASTES.get(low[i], "") if j - i == 1 else ""
+    if not attribute:
+        return False
+    bad = (attribute == "likes") == f.verb.negated
+    f.add("dislikes" if bad else "likes", f.thing.name, MANY, subject=f.context.me, claim=Claim.HOLDS)
+    return True
 
 
 _NO_ORIGINS = frozenset("here work home school scratch there mars outside abroad".split())
@@ -257,7 +281,7 @@ def adjective_is(f: Frame, i: int, j: int) -> None:
         return
     half = 1 if word in ("half", "part") and following in nouns.NATIONALITIES else 0
     if person or f.thing.head in nouns.PETS:
-        for one, two in f.parts(i, f.cut(i, j, "but because so since for at by with which like")):
+        for one, two in f.parts(i, f.cut(i, j, "but because so since for at by with which like in")):
             start = one
             while one < two - 1 and low[one] in (*verbs.ADVERBS, "half", "a", "an", "also", "lifelong", "half-", "strict"):
                 one += 1
@@ -306,13 +330,13 @@ def adjective_is(f: Frame, i: int, j: int) -> None:
         or bool(f.thing.name)
     )
     if word in adjectives.STATES and lasting:
-        if not f.verb.past:
+        if not f.verb.past and (i + 1 >= j or low[i + 1] in ("and", "again", ",", "because", "from", "today", "with")):
             f.add("state", w.text(i, i + 1), STATE)
         return
     if f.thing.head in nouns.VEHICLES and (f.w.capital(i) or word in nouns.MAKES) and word in nouns.MAKES:
         f.add(f.thing.head if f.thing.head != "vehicle" else "car", w.text(i, f.cut(i, j)), subject=f.thing.owner)
         return
-    if nouns.has_digit(word) and not person and f.thing.noun and j - i <= 3:
+    if nouns.has_digit(word) and not person and f.thing.noun and f.thing.owner and j - i <= 3:
         code_is(f, i, j)
         return
     if f.thing.noun and not person and not f.thing.owner and f.thing.head not in nouns.EVENTS and not f.verb.past and _code_like(f, i, j):

@@ -96,8 +96,9 @@ def quit_(f: Frame) -> None:
 def switch(f: Frame) -> None:
     """Read "switched from nursing to teaching", "changed my phone number to 555 1234"."""
     low, i, j, w = f.low, f.i, f.j, f.w
-    if i >= j or not f.subject or f.verb.modal or f.verb.future or f.verb.negated:
+    if f.verb.modal or f.verb.future or f.verb.negated:
         return
+    f.context.slot = slot_of(f.thing, f.context.me) or f.context.slot  # "my number has changed: it's 555"
     if low[i] == "to" and (slot := slot_of(f.thing, f.context.me)) is not None and slot.attribute and i + 1 < j:
         f.add(slot.attribute, w.text(i + 1, f.cut(i + 1, j)), slot.type, subject=slot.subject, claim=Claim.HOLDS)
         return

@@ -9,6 +9,7 @@ from echorator.cognition.reading.languages.english.lexicon import nouns
 from echorator.cognition.reading.values import Claim, FactType
 
 SINGLE, MANY, STATE, EVENT = FactType.SINGLE, FactType.MANY, FactType.STATE, FactType.EVENT
+_VISITED = frozenset("dentist doctor vet therapist hairdresser optician physiotherapist".split())
 _LOSABLE = frozenset(
     """key keys wallet phone laptop tablet computer bike bicycle camera guitar violin kindle passport bag umbrella charger glasses
         purse card ticket headphone""".split()
@@ -33,7 +34,8 @@ def when_and_where(f: Frame, i: int, j: int) -> None:
     """Read the day, the time and the place of a meeting; of anything else a place is only a state."""
     low, w = f.low, f.w
     head = f.thing.head
-    if head not in nouns.EVENTS or f.verb.negated:
+    dated = low[i] == "on" and low[i + 1] in nouns.DAYS and f.thing.noun and (head not in nouns.KIN or head in _VISITED)
+    if (head not in nouns.EVENTS and not dated) or f.verb.negated:
         movable = head in nouns.VEHICLES or head in _LOSABLE
         if movable and low[i] in ("in", "at", "on", "with", "under", "outside", "inside", "behind", "near") and f.thing.owner:
             f.add(

@@ -160,7 +160,7 @@ def noun_is(f: Frame, i: int, j: int) -> None:
             kind = low[end - 2]
             if nouns.noun_of(kind) in nouns.PETS:
                 f.add("pet", w.text(end - 2, end - 1), MANY)
-        elif head in ("riser", "owl", "introvert", "extrovert", "perfectionist", "smoker", "non-smoker", "sleeper") or (
+        elif head in ("riser", "bird", "owl", "introvert", "extrovert", "perfectionist", "smoker", "non-smoker", "sleeper") or (
             head == "person" and low[end - 2] in ("morning", "night", "cat", "dog", "tea", "coffee", "beach", "people", "evening")
         ):
             f.add("trait", w.text(phrase.start, end), MANY)
@@ -204,6 +204,8 @@ def noun_is(f: Frame, i: int, j: int) -> None:
     if head in nouns.NATIONALITIES:
         f.add("nationality", w.text(phrase.start, end), MANY)
         return
+    if low[end : end + 2] in (["by", "trade"], ["by", "profession"], ["by", "training"]):
+        j = end
     job = nouns.is_job(head) or _student(f, phrase.start, end)
     if job and phrase.words <= 4:
         start = phrase.start

@@ -63,7 +63,9 @@ def use(f: Frame) -> None:
     low, i, j = f.low, f.i, f.j
     if i >= j or not f.real or not f.subject or low[i] in _VAGUE or low[i] in ("my", "our"):
         return
-    end = f.cut(i, j, "for to at because since but so when as with every in on instead if ;")
+    if f.verb.past and not f.verb.perfect and not f.verb.used:
+        return
+    end = f.cut(i, j, "like for to at because since but so when as with every in on instead if ;")
     if "/" in low[i] and low[j - 1] in ("pronouns", "pronoun", low[i]):
         f.add("pronouns", f.w.text(i, i + 1))
         return
@@ -74,7 +76,7 @@ def use(f: Frame) -> None:
             and two - start <= 4
             and (any(f.w.capital(k) for k in range(start, two)) or nouns.noun_of(low[two - 1]) in nouns.THINGS)
         ):
-            f.add("uses", f.w.text(start, two), MANY, claim=Claim.PAST if f.verb.past and not f.verb.perfect else None)
+            f.add("uses", f.w.text(start, two), MANY)
 
 
 def call(f: Frame) -> None:
@@ -176,11 +178,19 @@ def go(f: Frame) -> None:
             f.add("hobby", w.text(i, end), MANY)
 
 
+_PERIODS = frozenset(
+    """day morning afternoon evening night week weekend month year summer winter spring autumn fall other single second few two three hour
+    christmas easter monday tuesday wednesday thursday friday saturday sunday lunchtime now""".split()
+)
+_NO_HABITS = frozenset("be have do get think see hear feel know want try need let make hope wonder guess meet".split())
+
+
 def regular(f: Frame) -> bool:
     """Return whether the clause says how often something is done."""
     low = f.low[f.i : f.clause.end]
     return (
-        any(x in ("every", "twice", "daily", "weekly", "weekdays", "weekends", "usually") for x in low)
+        any(x in ("twice", "daily", "weekly", "weekdays", "weekends") for x in low)
+        or any(x == "every" and low[k + 1 : k + 2] and low[k + 1] in _PERIODS for k, x in enumerate(low))
         or any(x in nouns.DAYS and x.endswith("days") for x in low)
         or ("times" in low and ("a" in low or "per" in low))
         or ("once" in low and "a" in low)
@@ -211,7 +221,7 @@ def habit(f: Frame) -> None:
     if spare is not None and spare > f.i:
         f.add("hobby", f.w.text(f.verb.end - 1, spare), MANY)
         return
-    if not regular(f) or f.low[f.verb.end - 1] in ("think", "see", "get", "hear", "feel", "know", "want"):
+    if f.verb.lemma in _NO_HABITS or not regular(f):
         return
     end = f.cut(f.i, f.j, "because but so since when if ;")
     f.add("habit", f.w.text(f.verb.end - 1, end), MANY)
@@ -307,6 +317,9 @@ def need(f: Frame) -> None:
     low, i, j, w = f.low, f.i, f.j, f.w
     if i >= j or not f.real or not f.subject or lessons(f):
         return
+    if low[i] == "size" and f.verb.lemma == "take":
+        f.add("shoe size" if "shoes" in low[i:j] else "clothing size", w.text(i + 1, i + 2))
+        return
     if f.verb.lemma == "wear":
         end = f.cut(i, j, "for to when because since in at with")
         if low[end - 1] in ("glasses", "lenses", "aids", "aid", "braces", "dentures", "hijab", "contacts"):
@@ -316,10 +329,7 @@ def need(f: Frame) -> None:
             attribute = "shoe size" if "shoes" in low[i:j] or "shoe" in low[i:j] else "clothing size"
             f.add(attribute, w.text(k, k + 1))
         return
-    if (
-        low[i] in ("insulin", "metformin", "antidepressants", "statins", "warfarin", "ibuprofen", "lithium", "ritalin", "medication")
-        and not f.verb.negated
-    ):
+    if low[i] in nouns.MEDICATIONS or (low[i] == "medication" and not f.verb.negated):
         list_facts(f, "medication", i, f.cut(i, j, "for every because since in at with to"))
 
 

@@ -23,6 +23,8 @@ NUMBERS = {
             nineteen twenty""".split()
     )
 }
+_OWNERS = frozenset("master bachelor crohn parkinson alzheimer hashimoto graves tourette".split())  # in a noun of its own
+_PRONOUNS = frozenset("i me you he him she her it we us they them this that these those one some all".split())
 TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())
 _COUNTS = frozenset(
     "several many few some couple lots loads plenty both three four five six seven eight nine ten twelve dozen multiple".split()
@@ -176,6 +178,8 @@ class Frame:
             k = j - 2
             while k > i and low[k] not in ("about", "around", "over", "almost", "nearly", "a", "some", "just", "roughly") and j - k < 4:
                 k -= 1
+            if low[k] in ("about", "around", "over", "almost", "nearly", "just", "roughly"):
+                k += 1
             if k >= i and (low[k] in ("a", "some") or self.is_number(k)):
                 while k > i and low[k - 1] in ("about", "around", "over", "almost", "nearly", "just", "roughly", "only"):
                     k -= 1
@@ -224,6 +228,8 @@ class Frame:
         subject = self.subject if subject is None else subject
         value = value.strip(" \t\"'.,;:!?()*")
         claim = self.claim if claim is None else claim
+        if value.lower() in _PRONOUNS and value != "IT":
+            return
         if not subject or not attribute or len(value.split()) > MOST_VALUE_WORDS or (not value and claim is not Claim.DENIES):
             return
         doubted = self.clause.lead.doubts or self.verb.hedged
@@ -300,6 +306,8 @@ class Frame:
                     "around",
                     "nearly",
                     "currently",
+                    "myself",
+                    "ourselves",
                     "little",
                     "own",
                     "new",
@@ -324,7 +332,7 @@ class Frame:
             end += 1
         if end == i and end < j and low[end] == "name":
             end += 1
-        if end == i:
+        if end == i or any(low[k] == "'s" and low[k - 1] not in _OWNERS for k in range(i, end)):
             return None
         stop, name = end, ""
         if end + 1 < j and (low[end] in ("called", "named") or (low[end] == "," and low[end + 1] in ("called", "named"))):

@@ -317,5 +317,5 @@ def keep(f: Frame) -> None:
     i, j = f.i, f.j
     if i < j and f.real and f.mine:
         phrase = f.phrase(i, f.cut(i, j, "in for at and ,"))
-        if phrase is not None and phrase.noun in nouns.PETS:
-            has(f, i, j, f.claim)
+        if phrase is not None and (phrase.noun in nouns.PETS or phrase.noun in ("bee", "worm", "pigeon", "reptile", "quail")):
+            f.add("pet", f.w.text(phrase.start, phrase.end), MANY)

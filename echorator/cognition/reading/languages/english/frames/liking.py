@@ -25,7 +25,7 @@ def like(f: Frame) -> None:
         if low[i] == "to" and i + 1 < j and f.mine and not f.verb.negated and lemma in ("like", "love"):
             goal(f, i + 1, j)
         return
-    if (f.verb.modal and f.verb.modal not in ("can", "must", "do")) or f.verb.future:
+    if f.verb.future or (f.verb.modal and lemma not in ("stand", "bear")):
         return
     if low[i] == "them" and j - i == 1 and f.context.values:
         for value in f.context.values:
@@ -37,7 +37,22 @@ def like(f: Frame) -> None:
         or (low[i] == "the" and i + 1 < j and low[i + 1] in ("way", "fact", "idea", "look", "sound", "new"))
     ):
         return
-    if low[i] == "to" and low[i + 1 : i + 2] in (["be"], ["see"], ["know"], ["think"], ["say"]):
+    if low[i] == "to" and low[i + 1 : i + 2] in (
+        ["be"],
+        ["see"],
+        ["know"],
+        ["think"],
+        ["say"],
+        ["hear"],
+        ["help"],
+        ["get"],
+        ["have"],
+        ["do"],
+        ["make"],
+        ["meet"],
+        ["talk"],
+        ["share"],
+    ):
         return
     if low[i] in ("this", "that", "these"):
         return
@@ -84,49 +99,23 @@ def like(f: Frame) -> None:
     if f.most and attribute == "likes" and low[i] in ("the",):
         list_facts(f, attribute, i, end)
         return
-    if f.now and not f.verb.used:
+    if f.now and not f.verb.used and not f.verb.progressive:
         list_facts(f, "likes" if bad else "dislikes", i, end, claim=Claim.DENIES)
     list_facts(f, attribute, i, end, claim=Claim.PAST if f.verb.used or (f.verb.past and not f.verb.perfect) else None)
 
 
+_OF_LIFE = frozenset(
+    """learn become visit travel move buy open start run write lose climb study work quit retire live own marry publish record found adopt
+    emigrate graduate sail skydive master explore backpack volunteer renovate build win join grow""".split()
+)
+_POINTING = frozenset("it that this them these those you your him her my".split())
+
+
 def goal(f: Frame, i: int, j: int) -> None:
-    """Note what someone wants to do."""
-    end = f.cut(i, j, "because but so if ; although since")
-    if (
-        i < end
-        and f.low[i]
-        not in (
-            "know",
-            "ask",
-            "say",
-            "tell",
-            "see",
-            "hear",
-            "thank",
-            "talk",
-            "make",
-            "be",
-            "go",
-            "have",
-            "understand",
-            "order",
-            "do",
-            "eat",
-            "discuss",
-            "mention",
-            "add",
-            "point",
-            "share",
-            "apologise",
-            "apologize",
-            "note",
-            "find",
-            "get",
-            "sleep",
-            "cry",
-            "scream",
-        )
-    ) or "one day" in f.w.text(i, j):
+    """Note what someone wants to do in life: "learn Spanish"; what is wanted of the listener now is no goal."""
+    end = f.cut(i, j, "because but so if ; although since can could")
+    abroad = f.low[i] != "live" or f.low[i + 1] in ("in", "by", "near", "abroad", "on", "to")
+    if end - i > 1 and f.low[i] in _OF_LIFE and abroad and not any(word in _POINTING for word in f.low[i + 1 : end]):
         f.add("goal", f.w.text(i, end), MANY, claim=Claim.HOLDS)
 
 
@@ -136,7 +125,7 @@ def want(f: Frame) -> None:
     if not f.mine or f.verb.negated or f.verb.past or f.verb.modal or i + 1 >= j:
         return
     if low[i] == "to" or (low[i] in ("on", "of", "about") and low[i + 1] in verbs.GERUND):
-        if f.verb.lemma in ("plan", "intend"):
+        if f.verb.lemma in ("plan", "intend") and low[i + 1] in _OF_LIFE:
             f.add("plan", f.w.text(i + 1, f.cut(i + 1, j, "because but so if ;")), EVENT, claim=Claim.HOLDS)
         elif f.verb.lemma in ("want", "hope", "dream", "aim"):
             goal(f, i + 1, j)
@@ -207,9 +196,11 @@ def play(f: Frame) -> None:
         return
     if low[i] in ("it", "that", "this", "with", "my", "some", "role", "devil") or (low[i] == "a" and low[i + 1] != "bit"):
         return
-    if f.verb.past and not f.verb.used and not f.verb.perfect and _when(f):
+    if f.verb.past and not f.verb.used and not f.verb.perfect and not _young(f):
         return
-    end = f.cut(i, j, "with in at for every on since because but so when twice once professionally to against online until as from after")
+    end = f.cut(
+        i, j, "about with in at for every on since because but so when twice once professionally to against online until as from after"
+    )
     for one, two in f.parts(i, end):
         article = low[one] in ("the", "a", "an")
         while one < two - 1 and low[one] in ("the", "a", "an", "some", "bit", "of", "little", "lot"):
@@ -223,8 +214,11 @@ def play(f: Frame) -> None:
             f.add("hobby", w.text(one, two), MANY)
 
 
-def _when(f: Frame) -> bool:
-    return any(x in ("yesterday", "last", "today", "ago", "tonight", "morning") for x in f.low[f.i : f.clause.end])
+def _young(f: Frame) -> bool:
+    """Return whether the clause tells of somebody's youth or of years: "when I was a child", "for ten years"."""
+    return any(
+        x in ("kid", "child", "young", "younger", "childhood", "years", "school", "college", "university") for x in f.low[f.i : len(f.w)]
+    )
 
 
 def collect(f: Frame) -> None:
@@ -244,7 +238,7 @@ def collect(f: Frame) -> None:
 def practise(f: Frame) -> None:
     """Read "I practise yoga", "I do karate"."""
     low, i, j, w = f.low, f.i, f.j, f.w
-    if i >= j or not f.real or not f.subject:
+    if i >= j or not f.real or not f.subject or (f.verb.perfect and f.verb.negated):
         return
     end = f.cut(i, j, "every on twice with at in once for to since because three")
     for one, two in f.parts(i, end):

@@ -29,8 +29,11 @@ def named(f: Frame, i: int, j: int) -> None:
         parts = [(i, f.name_end(i, j) if f.w.capital(i) or low[i] in ('"', "'") else f.cut(i, j))]
     elif parts and any(f.w.capital(one) != f.w.capital(parts[0][0]) for one, _ in parts):
         parts = [(one, two) for one, two in parts if f.w.capital(one)]
+    owned = f.thing.article == "the" and not f.thing.owner and (f.thing.head in nouns.PETS or f.thing.head in nouns.CHILDREN)
+    subject = f"{f.context.me}'s {f.thing.noun}" if owned else None  # "the dog is called Rex"
+    claim = Claim.HOLDS if f.mine and f.verb.past and not f.verb.negated else None  # "I was named Alexander"
     for one, two in parts:
-        f.add("name", f.w.text(one, two), MANY if group else SINGLE)
+        f.add("name", f.w.text(one, two), MANY if group else SINGLE, subject=subject, claim=claim)
 
 
 def proper_is(f: Frame, i: int, j: int) -> None:

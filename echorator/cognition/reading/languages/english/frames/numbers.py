@@ -20,6 +20,8 @@ def number_is(f: Frame, i: int, j: int) -> None:
     if low[i] in TENS and k < j and low[k] in NUMBERS:
         k += 1
     unit = low[k] if k < j else ""
+    if low[i] == "one" and unit not in ("year", "month"):
+        return
     person = f.mine or f.thing.head in nouns.KIN or f.thing.head in nouns.PETS or (f.thing.name and not f.thing.noun)
     if low[i] in ("one",) and unit in ("of",):
         return

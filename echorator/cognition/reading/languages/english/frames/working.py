@@ -33,7 +33,9 @@ def work(f: Frame) -> None:
         end = k + 1
         if word == "as" and k + 1 < j:
             inner = f.phrase(k + 1, j)
-            if inner is None or low[k + 1] in ("if", "though", "much", "hard", "well", "long", "soon"):
+            if inner is None or not (low[k + 1] in ("a", "an", "the", "head") or nouns.is_job(inner.noun) or w.capital(k + 1)):
+                return
+            if low[k + 1] in ("if", "though", "much", "hard", "well", "long", "soon"):
                 return
             f.add("job", w.text(inner.start, inner.end), claim=claim)
             end = inner.stop
@@ -48,7 +50,14 @@ def work(f: Frame) -> None:
         elif word in ("night", "nights", "shift", "shifts") and k == i:
             end = k + 2 if low[k + 1 : k + 2] == ["shifts"] else k + 1
             f.add("habit", w.text(f.verb.end - 1, end), MANY, claim=claim)
+        elif not word.endswith("ly") and word not in _MANNER:
+            return
         k = max(end, k + 1)
+
+
+_MANNER = frozenset(
+    "part full time part-time full-time hard there here freelance now still also and , from home days mostly two jobs again".split()
+)
 
 
 def _field(f: Frame, i: int, j: int, claim: Claim) -> None:

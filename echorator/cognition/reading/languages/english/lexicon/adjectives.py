@@ -18,12 +18,15 @@ ORIENTATIONS = frozenset("gay lesbian bisexual straight queer trans transgender 
 
 # What passes by itself: it ends nothing and is a state.
 STATES = frozenset(
-    """tired ill sick hungry thirsty busy sad happy angry bored stressed pregnant exhausted sleepy nervous anxious excited worried late
-    early ready fine okay ok well unwell better worse hurt injured lost confused drunk awake asleep alone lonely upset cold hot warm
-    broke free available home away back here there online offline dead broken empty full down up open closed out gone missing
-    flat overwhelmed burnt-out burned-out annoyed frustrated relieved jealous grateful depressed hungover jetlagged dizzy sore
-    feverish contagious grumpy swamped stuck locked damaged sunny cloudy rainy charging charged delayed cancelled canceled
-    postponed""".split()
+    """tired ill sick hungry thirsty busy sad happy angry bored stressed pregnant exhausted sleepy nervous anxious unwell hurt injured
+    drunk awake asleep upset broke dead broken empty full overwhelmed burnt-out burned-out hungover jetlagged dizzy sore feverish
+    contagious damaged charging delayed cancelled canceled postponed""".split()
+)
+# What passes too, and says nothing that is worth asking for.
+PASSING = frozenset(
+    """ready fine okay ok well better worse free available home away back here there online offline down up open closed out gone missing
+    stuck locked grateful alone excited worried late early lost confused lonely cold hot warm flat annoyed frustrated relieved jealous
+    depressed grumpy swamped sunny cloudy rainy charged""".split()
 )
 # Adjectives that judge or describe in passing: no value of a fact.
 JUDGEMENTS = frozenset(
@@ -45,6 +48,6 @@ INTENSIFIERS = frozenset(
 
 def is_adjective(word: str) -> bool:
     """Return whether a word in lower case is an adjective that tells no value of a fact by itself."""
-    if word in STATES or word in JUDGEMENTS:
+    if word in STATES or word in PASSING or word in JUDGEMENTS:
         return True
     return len(word) > 6 and word.endswith(("ful", "less", "ous", "able", "ible")) and word not in nouns.THINGS

@@ -150,7 +150,6 @@ CONDITION_ENDS = (
     "fever",
     "apnea",
     "apnoea",
-    "problem",
     "murmur",
     "palsy",
     "fibrosis",
@@ -160,6 +159,10 @@ PASSING = frozenset(
     """headache cold flu fever cough hangover toothache stomachache backache bruise blister meeting call question idea problem issue
     doubt feeling plan minute moment second look chat time day week night break lunch dinner breakfast exam test deadline point
     chance choice party guest visitor hour nap dream nightmare beer coffee snack bath shower crush reservation temperature""".split()
+)
+MEDICATIONS = frozenset(
+    """insulin metformin antidepressants statins warfarin lithium ritalin adderall prozac zoloft sertraline levothyroxine methotrexate
+    omeprazole ssris beta-blockers steroids antihistamines melatonin ibuprofen aspirin""".split()
 )
 LANGUAGES = frozenset(
     """english german spanish french italian portuguese dutch polish russian ukrainian czech slovak hungarian romanian bulgarian

@@ -12,7 +12,11 @@ smoke avoid skip order cost finish end happen arrive return open close turn test
 identify consider regard treat miss add save store hobby garden knit sew fish camp surf ski skate box crochet code program develop
 design photograph sail row juggle kayak meditate blog stream game swap trade transfer convert celebrate share worry struggle cry laugh
 joke believe behave reach drop pick fail cancel book reserve schedule postpone land board pack rely fear dread abhor despise crave savour
-appreciate fancy can't bother annoy disturb speak stutter snore""".split()
+appreciate fancy bother annoy disturb stutter snore
+sound smell taste matter depend include exist
+contain require involve allow cause
+believe agree disagree reply respond wash clean carry cover kick pull push roll curl jump climb watch wait chase bark purr lick
+nap lounge dance""".split()
 
 _IRREGULAR = {
     "be": ("is", "was", "been", "being"),
