@@ -21,7 +21,7 @@ def read(sentence: str, earlier: tuple[Fact, ...] = ()) -> set[tuple[str, str, s
     return {(f.subject, f.attribute, f.value, str(f.claim)) for f in facts_of(sentence, "", earlier)}
 
 
-@pytest.mark.parametrize(("language", "precision", "recall"), [("en", 0.99, 0.94), ("de", 0.99, 0.9), ("es", 0.99, 0.9), ("fr", 0.99, 0.9)])
+@pytest.mark.parametrize(("language", "precision", "recall"), [("en", 0.99, 0.92), ("de", 0.99, 0.9), ("es", 0.99, 0.9), ("fr", 0.99, 0.9)])
 def test_the_facts_of_the_labelled_statements_are_read(language: str, precision: float, recall: float) -> None:
     right, wrong, missed = 0, [], []
     for statement in labels("statements"):

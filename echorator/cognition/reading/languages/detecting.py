@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from echorator.cognition.reading.languages import french, german, spanish
+from echorator.cognition.reading.languages.english.lexicon import nouns, verbs
 from echorator.cognition.reading.languages.table import Table
 from echorator.cognition.reading.words import Words
 
@@ -29,14 +30,20 @@ def _common(table: Table, more: str) -> frozenset[str]:
 
 _WORD = re.compile(r"[\w']+")
 _WORDS = {
-    "en": frozenset(
-        """i my the is are was were am 'm 's n't not you we our have has had do does did and with for of to in on at it that this he
-            they her his what where when who which how can could would will please forget remember delete everything about me your a an
-            be been being no yes from as but or so if by like love live work just now any more all there their them she him us its than
-            then too very because since also note tell erase don't i'm what's here into out up down over after before know think want
-            need get got go going name call called favourite favorite mine married moved vegan years old i'm im i've ive i'd i'll it's
-            that's he's she's we're we've they're isn't doesn't didn't can't won't dont cant couldn't wouldn't haven't aren't wasn't
-            you're let's his hers ours""".split()
+    "en": nouns.KIN
+    | nouns.PETS
+    | nouns.LANGUAGES
+    | nouns.COLOURS
+    | frozenset(verbs.FORMS["third"])
+    | frozenset(verbs.FORMS["past"])
+    | frozenset(
+        """job hobby name chef team band film phone number password code i my the is are was were am 'm 's n't not you we our have has
+            had do does did and with for of to in on at it that this he they her his what where when who which how can could would will
+            please forget remember delete everything about me your a an be been being no yes from as but or so if by like love live work
+            just now any more all there their them she him us its than then too very because since also note tell erase don't i'm what's
+            here into out up down over after before know think want need get got go going name call called favourite favorite mine
+            married moved vegan years old i'm im i've ive i'd i'll it's that's he's she's we're we've they're isn't doesn't didn't can't
+            won't dont cant couldn't wouldn't haven't aren't wasn't you're let's his hers ours""".split()
     ),
     "de": _common(
         german.TABLE,

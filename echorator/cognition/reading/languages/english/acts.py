@@ -80,7 +80,7 @@ def quotes(words: Words) -> bool:
         return True
     context = Context("user")
     for clause in Parser(words, context).clauses():
-        return reports(clause, context) and not (clause.thing.owner == "user" and not clause.thing.noun)
+        return reports(words, clause, context) and not (clause.thing.owner == "user" and not clause.thing.noun)
     return False
 
 

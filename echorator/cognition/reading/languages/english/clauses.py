@@ -296,7 +296,7 @@ class Parser(Subjects):
         low, word = self._low, self._low[i]
         inside = i > clause.start
         if word in _HARD or word == ":":
-            return inside
+            return inside or (word in (":", ";", "-") and self._begins(i, n, clause))
         if word == ".":
             return inside and i + 1 < n and low[i - 1] not in TITLES and len(low[i - 1]) > 1
         if word in _SUBORDINATING:

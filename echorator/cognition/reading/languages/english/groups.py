@@ -11,6 +11,11 @@ from echorator.cognition.reading.words import Words
 _MOST_WORDS = 12  # of a group
 _NOW = frozenset("now currently presently today nowadays".split())
 _ACTIVITIES = frozenset("hobby job passion interest pastime fear goal dream work profession sport activity".split())
+# Participles that are rather said with "is" than with "has".
+_SUFFERED = frozenset(
+    """called named married divorced engaged born known based retired located parked broken closed finished stuck dead gone done made
+    hired fired employed delayed cancelled allergic left-handed scared worried tired bored interested excited""".split()
+)
 _NOUNS = frozenset("meeting boring building".split())  # they end like a verb
 
 
@@ -79,7 +84,7 @@ def verb_at(words: Words, i: int, thing: Thing | None) -> Verb | None:
         elif word in verbs.DO and aux == "" and _auxiliary(words, j):
             verb.past = word == "did"
             aux, j = "do", j + 1
-        elif word in ("have", "'ve", "has", "had", "'s", "'d") and aux in ("", "modal", "used") and _participle(words, j + 1):
+        elif word in ("have", "'ve", "has", "had", "'s", "'d") and aux in ("", "modal", "used") and _has(words, j):
             verb.past = word in ("had", "'d")
             k = behind_adverbs(words, j + 1)
             if low[k] == "got":
@@ -174,6 +179,13 @@ def _auxiliary(words: Words, j: int) -> bool:
     """Return whether the "do" at word j helps another verb."""
     k = behind_adverbs(words, j + 1)
     return words.low[k] in verbs.BASE or k > j + 1
+
+
+def _has(words: Words, j: int) -> bool:
+    """Return whether the word j is a "have" before a participle; "'s called" is "is called"."""
+    if words.low[j] == "'s" and words.low[behind_adverbs(words, j + 1)] in _SUFFERED:
+        return False
+    return _participle(words, j + 1)
 
 
 def _participle(words: Words, j: int) -> bool:

@@ -177,7 +177,7 @@ def facts_of_words(words: Words, me: str, earlier: Sequence[Fact], asks: bool) -
             continue
         if clause.lead.aside:
             continue
-        if reports(clause, context):
+        if reports(words, clause, context):
             skipped = True
             continue
         if clause.opener == "since" and clause.verb.past and not clause.verb.perfect and clause.verb.lemma != "be":
@@ -266,11 +266,14 @@ def _remember(context: Context, clause: Clause, facts: Sequence[Fact]) -> None:
             context.it = subject
 
 
-def reports(clause: Clause, context: Context) -> bool:
+def reports(words: Words, clause: Clause, context: Context) -> bool:
     """Return whether a clause reports what others say, or what is only wished: what follows it states nothing."""
     lemma = clause.verb.lemma
     if clause.thing.head in _DOCTORS:
         return False  # what a doctor says of the speaker is so
+    following = words.low[clause.verb.end]
+    if (following in ("me", "my") and lemma == "know") or (lemma in ("read", "hear") and following not in ("that", "about", "somewhere")):
+        return False  # "friends know me as Jo", "I read mostly novels"
     mine = clause.thing.owner == context.me and not clause.thing.noun
     return lemma in (_OWN_WISHES - {"want", "hope", "dream"} if mine else _REPORTS)
 

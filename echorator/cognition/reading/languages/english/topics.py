@@ -131,7 +131,7 @@ _MANY = {
     "pet peeve": "dislikes",
     "medication": "medication",
 }
-_WEAK_TAILS = frozenset("day room date size number key id port handle plate".split())  # identify something only with a word before them
+_WEAK_TAILS = frozenset("day room date size number handle plate".split())  # identify something only with a word before them
 _OF_CARS = frozenset("license plate|licence plate|number plate|registration number".split("|"))
 _IDENTIFIER_TAILS = frozenset(
     """password passcode passphrase code pin number username login combination port handle plate iban url id licence license token postcode

@@ -223,8 +223,8 @@ def _do(f: Frame) -> bool:
 
 
 _WORK_DONE = frozenset(
-    """accounting marketing sales research consulting design admin logistics support security payroll bookkeeping
-    translation pr hr it""".split()
+    """accounting marketing sales research consulting design admin logistics support security payroll bookkeeping translation
+    pr hr""".split()
 )
 
 
