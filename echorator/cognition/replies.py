@@ -155,7 +155,7 @@ def graph_of(graph: EntityGraph) -> pb.Graph:
         made.nodes.add(name=node.name, memories=node.memories, memory_ids=node.memory_ids)
     for edge in graph.edges:
         # "from" is a keyword of Python
-        made.edges.add(**{"from": edge.source}, to=edge.target, label=edge.label, memories=edge.memories, memory_ids=edge.memory_ids)
+        made.edges.add(source=edge.source, target=edge.target, label=edge.label, memories=edge.memories, memory_ids=edge.memory_ids)
     return made
 
 

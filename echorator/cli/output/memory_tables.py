@@ -264,9 +264,8 @@ def graph(found: pb.Graph) -> None:
         table.add_column(name, justify="right" if name == "memories" else "left", overflow="fold")
     connected = set()
     for edge in found.edges:
-        source = getattr(edge, "from")
-        connected |= {source, edge.to}
-        table.add_row(_clean(source), _clean(edge.label) or "[dim]together[/dim]", _clean(edge.to), str(edge.memories))
+        connected |= {edge.source, edge.target}
+        table.add_row(_clean(edge.source), _clean(edge.label) or "[dim]together[/dim]", _clean(edge.target), str(edge.memories))
     if found.edges:
         _console().print(table)
     alone = [f"{node.name} ({node.memories})" for node in found.nodes if node.name not in connected]

@@ -787,17 +787,18 @@ class GraphNode(_message.Message):
     def __init__(self, name: _Optional[str] = ..., memories: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GraphEdge(_message.Message):
-    __slots__ = ("to", "label", "memories", "memory_ids")
-    FROM_FIELD_NUMBER: _ClassVar[int]
-    TO_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("source", "target", "label", "memories", "memory_ids")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     MEMORIES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_IDS_FIELD_NUMBER: _ClassVar[int]
-    to: str
+    source: str
+    target: str
     label: str
     memories: int
     memory_ids: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, to: _Optional[str] = ..., label: _Optional[str] = ..., memories: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ..., **kwargs) -> None: ...
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ..., label: _Optional[str] = ..., memories: _Optional[int] = ..., memory_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetStateRequest(_message.Message):
     __slots__ = ("scope",)

@@ -64,7 +64,7 @@ async def test_the_graph_of_a_namespace(memory: Client) -> None:
     ]
     ids = (await memory.stub.Remember(pb.RememberRequest(scope=memory.scope(), memories=new))).ids
     graph = await memory.stub.GetGraph(pb.GetGraphRequest(scope=memory.scope(), about="Anna"))
-    edges = {(getattr(e, "from"), e.to, e.label): list(e.memory_ids) for e in graph.edges}
+    edges = {(e.source, e.target, e.label): list(e.memory_ids) for e in graph.edges}
     assert edges["anna", "graz", "home city"] == [ids[0]]
     assert edges["anna", "berta", ""] == [ids[0]], "what has expired connects nothing"
     none = pb.GetGraphRequest(scope=memory.scope(), filter=pb.Filter(none=[pb.Filter(categories=["trip"])]))
