@@ -82,10 +82,8 @@ class OpenNamespaces:
             self._by_key.pop(opened.namespace.key, None)
             self._release(number)
 
-    def drop_all(self) -> None:
-        """Forget all namespaces, and what was not stored of them."""
-        for opened in self:
-            self.drop(opened)
+    def forget_unstored(self) -> None:
+        """Forget what dropped namespaces knew and had not stored."""
         self._unstored.clear()
         self._unstored_sessions = 0
 

@@ -55,7 +55,10 @@ class Opening:
             if number == namespace or ids is None:
                 missed.append((ids, documents))
         if ids is None:
-            self.namespaces.drop_all()
+            for opened in self.namespaces:
+                async with opened.lock:  # so that what is being written is in the store when the index is loaded again
+                    self.namespaces.drop(opened)
+            self.namespaces.forget_unstored()
             return
         opened = self.namespaces.by_id(namespace)
         if opened is None:

@@ -118,6 +118,19 @@ def test_no_namespace_ever_sees_another(operations: list[tuple[int, str, int]]) 
 
 
 @pytest.mark.asyncio(loop_scope="session")
+async def test_changes_beside_an_erasure_reach_the_index_that_follows_it(tmp_path: Path) -> None:
+    api = await opened(tmp_path)
+    for _ in range(5):
+        told = [pb.NewMemory(text=f"The {word} is mark0x{uuid.uuid4().hex}.") for word in WORDS]
+        ids = {0: list((await api.Remember(pb.RememberRequest(scope=scope(0), memories=told))).ids)}
+        forget = api.Forget(pb.ForgetRequest(scope=scope(0), ids=pb.MemoryIds(ids=[ids[0].pop()])))
+        updates = [operate(api, 0, "update", number, ids) for number in (0, 1, 0)]
+        await asyncio.gather(updates[0], forget, *updates[1:])
+        assert (await check(api.cognition, repair=False))[0] == []
+    await api.close()
+
+
+@pytest.mark.asyncio(loop_scope="session")
 async def test_forgetting_leaves_what_belongs_to_others(tmp_path: Path) -> None:
     api = await opened(tmp_path)
     ids = {}

@@ -43,7 +43,9 @@ class Curve:
 
     def confidence(self, scores: npt.ArrayLike) -> Floats:
         """Return the confidences, 0..1, in the shape of `scores`; beyond the ends the curve is flat."""
-        return np.interp(np.asarray(scores, np.float64), self.scores, self.confidences)
+        x = np.asarray(scores, np.float64)
+        ends = np.append(self.confidences, self.confidences[-1])[np.searchsorted(self.scores, x)]
+        return np.minimum(np.interp(x, self.scores, self.confidences), ends)  # interp may round to above the end of its piece
 
 
 DEFAULT_CURVE = Curve((0.0, 1.0), (0.0, 1.0), 0, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from echorator.cognition.recall.confidence import DEFAULT_CURVE, MAX_POINTS, Curve, expected_calibration_error, fit, fit_of
@@ -44,6 +44,7 @@ def test_it_is_calibrated_on_what_it_has_not_seen(count: int, error: float, seed
 
 @settings(max_examples=rounds(200))
 @given(SAMPLES)
+@example([(0.0, True), (0.0, True), (0.0, True), (1.5e-145, False), (-9.905304089065368, False)])  # interpolation rounded to above the end
 def test_monotone_and_never_certain(samples: list[tuple[float, bool]]) -> None:
     curve = fit([s for s, _ in samples], [r for _, r in samples])
     confidences = curve.confidence(np.linspace(-12, 12, 301))
