@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from echorator.errors import InvalidRequestError, TemplateError
 from echorator.prompting.control_tokens import ControlTokens, free_marks, mapped, texts_of
@@ -69,6 +69,13 @@ def opening_of(messages: Sequence[Mapping[str, Any]], continue_last: bool | None
     return Opening(False, True)
 
 
+class Prompt(NamedTuple):
+    """The prompt of a conversation: its tokens, and the text that the template rendered."""
+
+    tokens: list[int]
+    text: str
+
+
 class ChatPrompts:
     """The writer of one model's prompts."""
 
@@ -80,10 +87,10 @@ class ChatPrompts:
         self._vocabulary = vocabulary
         self._probe = TemplateProbe(render)
 
-    async def tokens(
+    async def prompt(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], opening: Opening, control_in_messages: bool
-    ) -> list[int]:
-        """Return the tokens of the prompt.
+    ) -> Prompt:
+        """Return the prompt of a conversation.
 
         Args:
             messages: of the conversation, content as text and arguments of tool calls as objects.
@@ -117,18 +124,18 @@ class ChatPrompts:
             )
         control, mark = self._vocabulary.control, marks[1]
         if control_in_messages or not await _run(small, _any_may_hold, control, texts):
-            return await self._read(text)
+            return Prompt(await self._read(text), text)
         marked = await _run(small, _marked, control, shaped_messages, shaped_arguments, mark, template)
         try:
             guarded = _cut(await self._render(*marked, opening.answer), end)
         except TemplateError:
             if await _run(small, _any_holds, control, texts):
                 raise
-            return await self._read(text)
+            return Prompt(await self._read(text), text)
         own, found = await _run(small, control.pieces, text), await _run(small, control.pieces, guarded, mark)
         if own == found or (_ids(own) == _ids(found) and not await _run(small, _any_holds, control, texts)):
-            return await self._read(text)
-        return await self._assembled(found, guarded)
+            return Prompt(await self._read(text), text)
+        return Prompt(await self._assembled(found, guarded), text)
 
     async def _shaped(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]

@@ -131,10 +131,10 @@ class ModelService(Calls, ModelServiceServicer):
             self._drop_erased(turn)
             if opening.continues:
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
-        tokens = await served.chat_prompt(messages, arguments, opening, control)
+        prompt = await served.chat_prompt(messages, arguments, opening, control)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
-            stream = served.start(tokens, sampling, limits, deadline_s, scope, grammar)
+            stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, grammar)
             await self._stream(served, stream, context, pb.ChatResponse, turn)
 
     @contextmanager

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from echorator._native.engine import Engine, Grammar, Model
-from echorator.agent.chat_prompt import ChatPrompts, Opening, Vocabulary
+from echorator.agent.chat_prompt import ChatPrompts, Opening, Prompt, Vocabulary
 from echorator.agent.grammars import Grammars
 from echorator.agent.loading.load_thread import on_own_thread
 from echorator.agent.loading.model_defaults import ModelDefaults
@@ -243,17 +243,17 @@ class ServedModel:
         arguments: Mapping[str, Any],
         opening: Opening = Opening(),  # noqa: B008 it is frozen
         control_tokens: bool | None = None,
-    ) -> list[int]:
-        """Return the tokens of the rendered conversation; `control_tokens` None leaves control tokens in messages to the settings.
+    ) -> Prompt:
+        """Return the prompt of a conversation; `control_tokens` None leaves control tokens in messages to the settings.
 
         Raises:
-            TemplateError, InvalidRequestError: as `ChatPrompts.tokens` says.
+            TemplateError, InvalidRequestError: as `ChatPrompts.prompt` says.
             ContextOverflowError, QueueFullError, ResourceError, DrainingError: as `ModelTemplate.render` and `TextTokenizer.tokenize` say.
         """
         if self._prompts is None:
             raise InvalidRequestError("the model has no chat template; use Generate with a whole prompt")
         read_all = self.settings.control_tokens_in_messages if control_tokens is None else control_tokens
-        return await self._prompts.tokens(messages, arguments, opening, read_all)
+        return await self._prompts.prompt(messages, arguments, opening, read_all)
 
     def _chat_prompts(self, template: ModelTemplate) -> ChatPrompts:
         async def tokenize(text: str, add_special: bool, parse_special: bool) -> list[int]:
