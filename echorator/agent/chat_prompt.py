@@ -85,7 +85,7 @@ class ChatPrompts:
         self._tokenize = tokenize
         self._source = source
         self._vocabulary = vocabulary
-        self._probe = TemplateProbe(render)
+        self.probe = TemplateProbe(render)
 
     async def prompt(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], opening: Opening, control_in_messages: bool
@@ -143,18 +143,18 @@ class ChatPrompts:
         """Return messages and arguments in the template's form. Raises InvalidRequestError where the template would drop a part."""
         if not self._vocabulary.control.compiled:
             await asyncio.to_thread(self._vocabulary.control.compile)
-        plain = await self._probe.plain()
+        plain = await self.probe.plain()
         needs, form = plain, None
         calls = any(message.get("tool_calls") for message in messages)
         if arguments.get("tools"):
-            needs = await self._probe.with_tools() or self._unknown(plain, "shows no tools: leave tools out, or set tool_choice to none")
+            needs = await self.probe.with_tools() or self._unknown(plain, "shows no tools: leave tools out, or set tool_choice to none")
         if calls:
-            form = await self._probe.calls()
-            if form is None and not await self._probe.with_tools():
+            form = await self.probe.calls()
+            if form is None and not await self.probe.with_tools():
                 self._unknown(plain, "shows no tool calls: leave tool_calls out of the messages")
             if form is not None and not form.parallel and any(len(message.get("tool_calls") or ()) > 1 for message in messages):
                 self._unknown(plain, "shows one tool call of a message: give each call a message of its own, with its result behind it")
-        if any(message["role"] == "tool" for message in messages) and not await self._probe.shows_results():
+        if any(message["role"] == "tool" for message in messages) and not await self.probe.shows_results():
             self._unknown(plain, 'shows no results of tools: give them as messages of the role "user"')
         await self._check_roles(messages, plain)
         return shaped(messages, arguments, needs, form)
@@ -166,7 +166,7 @@ class ChatPrompts:
             said = f"{role[:40]!r}; use system, user, assistant or tool"
             if not is_named(role, template):
                 raise InvalidRequestError(f"the chat template of the model knows no role {said}, or a role that it names")
-            if not await self._probe.shows_role(like(role)):
+            if not await self.probe.shows_role(like(role)):
                 self._unknown(plain, f"shows no messages of the role {said}")
 
     def _unknown(self, plain: TemplateNeeds, what: str) -> TemplateNeeds:
