@@ -46,7 +46,7 @@ class AnswerParser:
         marks = {*self._opens, *self._silent, *self._thought_marks, *self._after_calls}
         self._marks = _Marks(marks)
         self._ends_thought = _Marks({self._thoughts.closes.strip()} if self._thoughts else set())
-        self._thinking = _thinks(dialect, opening)
+        self._thinking = thinks(dialect, opening)
         self._fresh = not self._thinking  # no text has come yet in this part
         self._dropping = self._thinking  # white space at the beginning of the part is dropped
         self._leading = dialect.leading if opening.rstrip().endswith(dialect.begins.strip()) else ""
@@ -261,7 +261,7 @@ def _is_tag(text: str) -> bool:
     return len(text) > 2 and text[0] + text[-1] in ("<>", "[]")
 
 
-def _thinks(dialect: Dialect, opening: str) -> bool:
+def thinks(dialect: Dialect, opening: str) -> bool:
     """Return whether the prompt leaves a thought open."""
     thoughts, begins = dialect.thoughts, dialect.begins.strip()
     if thoughts is None or not thoughts.opens.strip():

@@ -55,8 +55,8 @@ DECLARED = (
                     "<|message|>",
                 )
             ),
-            opens="<|channel|>commentary to=functions.",
-            also_opens=(" to=functions.", "<|channel|>analysis to=functions."),
+            opens=" to=functions.",
+            also_opens=("<|channel|>commentary to=functions.", "<|channel|>analysis to=functions."),
             several=False,
         ),
         silent=(

@@ -110,7 +110,7 @@ class _Template:
         silent = _silent(wrapper, tail, thoughts)
         bare = await self._turn([])
         shown = begins.removeprefix(bare) if bare and begins.startswith(bare) and begins != bare else begins
-        return Dialect(thoughts, calls, shown, silent, wrapper.strip(), leading, tail)
+        return Dialect(thoughts, calls, shown, silent, wrapper.strip(), leading=leading, ends=tail)
 
     # Thoughts
 
@@ -142,7 +142,11 @@ class _Template:
             return None
         two = await self._turn([{"role": "assistant", "content": "", "tool_calls": _calls(2)}]) if self._form.parallel else ""
         if not two:
-            two = await self._turn([{"role": "assistant", "content": "", "tool_calls": _calls(2)}, *_results(2)]) if self._form.parallel else ""
+            two = (
+                await self._turn([{"role": "assistant", "content": "", "tool_calls": _calls(2)}, *_results(2)])
+                if self._form.parallel
+                else ""
+            )
             two = two.partition(_RESULT)[0]
         one = await self._turn([{"role": "assistant", "content": "", "tool_calls": _calls(1)}])
         if not one:
@@ -282,7 +286,9 @@ def _json_form(value: Mapping[str, Any], name: str) -> JsonCall | None:
     arguments = next((key for key, part in value.items() if isinstance(part, dict) and _KEYS[0] in part), None)
     if key is None or arguments is None:
         return None
-    rest = [other for other, part in value.items() if other not in (key, arguments) and isinstance(part, str) and (part == ID or part.isdigit())]
+    rest = [
+        other for other, part in value.items() if other not in (key, arguments) and isinstance(part, str) and (part == ID or part.isdigit())
+    ]
     if not rest:
         return JsonCall(key, arguments)
     keys = list(value)

@@ -123,7 +123,7 @@ def _message(thought: bool, text: bool, calls: tuple[tuple[str, dict[str, Any]],
         made |= dict.fromkeys(REASONING_FIELDS, THOUGHT)
     if calls:
         made["tool_calls"] = [
-            {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            {"id": f"call00000{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
             for n, (name, arguments) in enumerate(calls)
         ]
     return made
@@ -134,7 +134,7 @@ def turn(name: str, case: str) -> Turn | None:
     it, (thought, text, calls, results) = known(name), CASES[case]
     history = [USER]
     if results:
-        history += [_message(False, False, (FIRST,)), {"role": "tool", "tool_call_id": "call_0", "name": "look", "content": "zqresult"}]
+        history += [_message(False, False, (FIRST,)), {"role": "tool", "tool_call_id": "call000000", "name": "look", "content": "zqresult"}]
 
     def rendered(messages: list[dict[str, Any]], begin: bool) -> str:
         shaped_messages, arguments = shaped(messages, {"tools": _OPENAI} if it.tools else {}, it.needs, it.form)
