@@ -183,8 +183,8 @@ def _values(rules: _Rules, form: TaggedArguments, schema: Any, root: Mapping[str
         if "string" in kinds:
             value = {"allOf": [value], "type": sorted(others)}
         rule = rules.schema(prefix, value)
-        for text in dict.fromkeys(mids.get(kind, mids.get("", "")) for kind in sorted(others)):
-            ways.append(_sequence(_literal(text), rule))
+        texts = dict.fromkeys(mids.get(kind, mids.get("", "")) for kind in sorted(others))
+        ways += [_sequence(_literal(text), rule) for text in texts]
     return f"({' | '.join(ways)})"
 
 

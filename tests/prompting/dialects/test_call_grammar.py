@@ -30,7 +30,7 @@ REFUSED: dict[str | tuple[str, str], str] = {
     "CohereForAI-c4ai-command-r-plus-tool_use": "the template indents the call",
     "Kimi-K3": "behind its calls the template closes the message, for which the grammar has the end of the answer",
     ("muse-glimmer", "two calls"): "the template writes a message for each call, the grammar one with all calls",
-    "deepseek-ai-DeepSeek-R1-Distill-Llama-8B": "the template leaves the section open",
+    ("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "call"): "the template leaves the section open",
 }
 HERMES = Dialect(Thoughts("<think>\n", "\n</think>"), GENERIC, "<|im_start|>assistant\n")
 CALL = '<tool_call>\n{"name": "look", "arguments": {"at": "x"}}\n</tool_call>'
