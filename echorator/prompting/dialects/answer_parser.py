@@ -46,9 +46,11 @@ class AnswerParser:
         marks = {*self._opens, *self._silent, *self._thought_marks, *self._after_calls}
         self._marks = _Marks(marks)
         self._ends_thought = _Marks({self._thoughts.closes.strip()} if self._thoughts else set())
-        self._thinking, self._fresh = _state(dialect, opening)
+        self._thinking = thinks(dialect, opening)
+        self._fresh = not self._thinking  # no text has come yet in this part
         self._dropping = self._thinking  # white space at the beginning of the part is dropped
-        self._leading = dialect.leading if self._fresh and not self._thinking else ""
+        self._leading = dialect.leading if opening.rstrip().endswith(dialect.begins.strip()) else ""
+        self._trailing = dialect.ends[: len(dialect.ends) - len(dialect.ends.lstrip())]  # white space behind every answer
         self._space = ""  # white space that is dropped if a marker follows
         self._called = False  # the last part was a call
         self._resting = False  # all text that came has been handed on, so that a plain chunk need only be scanned
@@ -204,9 +206,10 @@ class AnswerParser:
             if not (self._called and self._fresh):
                 assert callable(write)
                 told = self._space + rest
-                write(told.lstrip() if self._dropping else told.removeprefix(self._leading))
+                told = told.lstrip() if self._dropping else told.removeprefix(self._leading)
+                write(told.removesuffix(self._trailing) if self._trailing else told)
             raise EndedError
-        self._resting = source.at >= len(source.text) and not self._fresh
+        self._resting = source.at >= len(source.text) and not (self._fresh or self._dropping)
         yield from source.more()
 
 
@@ -258,20 +261,14 @@ def _is_tag(text: str) -> bool:
     return len(text) > 2 and text[0] + text[-1] in ("<>", "[]")
 
 
-def _state(dialect: Dialect, opening: str) -> tuple[bool, bool]:
-    """Return whether the prompt leaves a thought open, and whether no text of the answer has come yet."""
-    begins = dialect.begins.strip()
-    _, begun, answer = opening.removesuffix(dialect.carried).rpartition(begins) if begins else ("", "", opening)
-    thoughts = dialect.thoughts
+def thinks(dialect: Dialect, opening: str) -> bool:
+    """Return whether the prompt leaves a thought open."""
+    thoughts, begins = dialect.thoughts, dialect.begins.strip()
     if thoughts is None or not thoughts.opens.strip():
-        return False, not begun or not answer.strip()
+        return False
     opens, closes = thoughts.opens.strip(), thoughts.closes.strip()
+    _, begun, answer = opening.rpartition(begins) if begins else ("", "", opening)
     if not begun:
-        return opening.rstrip().endswith(opens), True
+        return opening.rstrip().endswith(opens)
     last = answer.rfind(opens)
-    if last >= 0 and answer.rfind(closes) < last:
-        return True, False
-    rest = answer.rpartition(closes)[2] if closes in answer else answer
-    for text in dialect.silent:
-        rest = rest.replace(text.strip(), "")
-    return False, not rest.strip()
+    return last >= 0 and answer.rfind(closes) < last

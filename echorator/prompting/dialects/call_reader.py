@@ -236,7 +236,9 @@ class CallReader:
                 kinds = kinds & {kind} or frozenset({kind}) if kind == "string" else kinds - {"string"} or kinds
             closes = f"{form.prefix}</{key}>" if isinstance(form, NestedArguments) else form.closes
             core = closes.strip()
-            dropped = closes[: len(closes) - len(closes.lstrip())]
+            dropped, behind = closes[: len(closes) - len(closes.lstrip())], ""
+            if core.startswith("<") and (yield from self._starts("<![CDATA[")):
+                core, dropped, behind = "]]>", "", core
             if kinds == {"string"}:
                 self._deltas.arguments('"')
                 yield from ValueReader(self._source, self._deltas.arguments).until(core, dropped)
@@ -249,7 +251,18 @@ class CallReader:
                     self._deltas.arguments(nested_json(text, form.prefix, form.item, schema, tool.parameters))
                 else:
                     self._deltas.arguments(json_of(text, kinds))
+            yield from self._source.literal(behind)
         self._deltas.arguments("}")
+
+    def _starts(self, text: str) -> Reading[bool]:
+        """Take a text if it stands here. Return whether it does."""
+        begin = self._source.at
+        try:
+            yield from self._source.exactly(text)
+        except NoCallError:
+            self._source.at = begin
+            return False
+        return True
 
     def _opened(self, opens: str, nested: bool) -> Reading[bool]:
         """Take what opens an argument, and what separates it from the last one. Return whether an argument comes."""

@@ -55,8 +55,8 @@ DECLARED = (
                     "<|message|>",
                 )
             ),
-            opens="<|channel|>commentary to=functions.",
-            also_opens=(" to=functions.", "<|channel|>analysis to=functions."),
+            opens=" to=functions.",
+            also_opens=("<|channel|>commentary to=functions.", "<|channel|>analysis to=functions."),
             several=False,
         ),
         silent=(
@@ -167,6 +167,12 @@ DECLARED = (
     ),
     # Mistral's reasoning models: the template shows a thought only as a part of the content, of the type "thinking".
     Declared(signs=("[THINK]", "[TOOL_CALLS]"), thoughts=Thoughts("[THINK]", "[/THINK]", anywhere=True)),
+    # Apriel 1.5: the message of the system asks for these words.
+    Declared(
+        signs=("[BEGIN FINAL RESPONSE]", "<|assistant|>"),
+        thoughts=Thoughts("Here are my reasoning steps:\n", "\n[BEGIN FINAL RESPONSE]"),
+        silent=("[END FINAL RESPONSE]",),
+    ),
     # Templates that name the form to the model, and show no calls of earlier turns.
     Declared(
         signs=("<|tool_call|>", "<|end_of_role|>"),

@@ -28,7 +28,7 @@ from echorator.prompting.dialects.dialect import (
     Thoughts,
 )
 from echorator.prompting.dialects.literals import common_prefix, common_suffix, repeated, tokens
-from echorator.prompting.template_needs import CallForm, Render, TemplateNeeds, TemplateProbe, short_id, shaped
+from echorator.prompting.template_needs import CallForm, Render, TemplateNeeds, TemplateProbe, shaped, short_id
 
 # Words that no template contains. The first value and key of a call are found by them.
 _QUESTION, _MORE, _ANSWER, _THOUGHT, _RESULT = "zqquestionz", "zqmorez", "zqanswerz", "zqthoughtz", "zqresultz"
@@ -110,14 +110,14 @@ class _Template:
         silent = _silent(wrapper, tail, thoughts)
         bare = await self._turn([])
         shown = begins.removeprefix(bare) if bare and begins.startswith(bare) and begins != bare else begins
-        return Dialect(thoughts, calls, shown, silent, wrapper.strip(), leading, tail)
+        return Dialect(thoughts, calls, shown, silent, wrapper.strip(), leading=leading, ends=tail)
 
     # Thoughts
 
     async def _thoughts(self, openings: Mapping[str, str], head: str) -> Thoughts | None:
         variable = next(filter(None, openings.values()), "")
         for told in (True, False):
-            said = {"role": "assistant", "content": _ANSWER, **dict.fromkeys(REASONING_FIELDS, _THOUGHT)}
+            said: dict[str, Any] = {"role": "assistant", "content": _ANSWER, **dict.fromkeys(REASONING_FIELDS, _THOUGHT)}
             if not told:
                 said |= {"content": "", "tool_calls": _calls(1)}
             for results in ([], _results(1)):
@@ -155,13 +155,13 @@ class _Template:
         turn = _with_holes(two if several else one, self._form)
         if _NAMES[0] not in turn or _KEYS[0] not in turn:
             return None
-        found = _json_calls(turn, several) or await self._named_calls(turn, several)
+        found = _json_calls(turn, several) or await self._named_calls(turn)
         if found is None:
             return None
         head, calls, tail = found
         return _trimmed(head, replace(calls, several=several), tail, frame, thoughts)
 
-    async def _named_calls(self, turn: str, several: bool) -> tuple[str, Calls, str] | None:
+    async def _named_calls(self, turn: str) -> tuple[str, Calls, str] | None:
         """Return what stands before the calls, the calls, and what stands behind them, where the name is outside of the arguments."""
         first = turn.index(_NAMES[0])
         key = turn.find(_KEYS[0], first)

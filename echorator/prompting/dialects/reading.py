@@ -195,7 +195,7 @@ class ValueReader:
             return
         if not self._quote and colon == ":":
             raise NoCallError
-        bare = yield from self._source.run(_BARE)
+        bare = (yield from self._source.run(_BARE)).strip()
         if not bare:
             raise NoCallError
         self._write(json.dumps(bare, ensure_ascii=False))
@@ -239,18 +239,25 @@ class ValueReader:
             self._write(self._source.text[begin : self._source.at])
             character = yield from self._source.peek()
             if self._source.at == begin or not _plain(character, first):
-                if character == first:
+                if character == first and (first == '"' or (yield from self._ends_here())):
                     break
                 yield from self._special(character)
         self._source.at += 1
         self._write('"')
 
+    def _ends_here(self) -> Reading[bool]:
+        """Return whether a single quote ends a text: not in "it's", which templates write without a backslash."""
+        source, begin = self._source, self._source.at
+        source.at += 1
+        behind = yield from source.space()
+        source.at = begin
+        return behind in ",:)]}"
+
     def _special(self, character: str) -> Reading[None]:
         """Read a character that may not stand in a string of JSON as it is."""
         if character != "\\":
-            if not _plain(character, '"'):
-                self._source.at += 1
-                self._write(escaped(character))
+            self._source.at += 1
+            self._write(escaped(character))
             return
         begin = self._source.at
         self._source.at += 1
@@ -293,7 +300,7 @@ class ValueReader:
             yield from source.more()
 
 
-_BARE = re.compile(r"[\w.$-]*")
+_BARE = re.compile(r"[^\"',:=(){}\[\]]*")
 
 
 def _plain(character: str, quote: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,6 +15,7 @@ from echorator.prompting.dialects.declared import dialect_of
 from echorator.prompting.dialects.deltas import Arguments, Call, Delta, Text, Thought, joined
 from echorator.prompting.dialects.dialect import Dialect, Tool
 from echorator.prompting.dialects.inferring import REASONING_FIELDS
+from echorator.prompting.dialects.literals import common_prefix
 from echorator.prompting.template_needs import CallForm, TemplateNeeds, TemplateProbe, shaped
 from tests.prompting.sdist_templates import sdist_templates
 
@@ -32,7 +32,7 @@ END_TOKENS = (
     "[e~[",
     "<SPECIAL_12>",
     "<sep>",
-    "<｜end▁of▁sentence｜>",
+    "<\uff5cend▁of▁sentence\uff5c>",
     "<end_of_turn>",
     "<turn|>",
     "<|role_end|>",
@@ -41,7 +41,7 @@ END_TOKENS = (
     "<|call|>",
     "<|calls|>",
     "</assistant>",
-    "<｜hy_eos:opensource｜>",
+    "<\uff5chy_eos:opensource\uff5c>",
     "<|end_of_msg|>",
     "<|tool_response>",
     "<|message_sep|>",
@@ -123,7 +123,7 @@ def _message(thought: bool, text: bool, calls: tuple[tuple[str, dict[str, Any]],
         made |= dict.fromkeys(REASONING_FIELDS, THOUGHT)
     if calls:
         made["tool_calls"] = [
-            {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            {"id": f"call00000{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
             for n, (name, arguments) in enumerate(calls)
         ]
     return made
@@ -134,7 +134,7 @@ def turn(name: str, case: str) -> Turn | None:
     it, (thought, text, calls, results) = known(name), CASES[case]
     history = [USER]
     if results:
-        history += [_message(False, False, (FIRST,)), {"role": "tool", "tool_call_id": "call_0", "name": "look", "content": "zqresult"}]
+        history += [_message(False, False, (FIRST,)), {"role": "tool", "tool_call_id": "call000000", "name": "look", "content": "zqresult"}]
 
     def rendered(messages: list[dict[str, Any]], begin: bool) -> str:
         shaped_messages, arguments = shaped(messages, {"tools": _OPENAI} if it.tools else {}, it.needs, it.form)
@@ -148,12 +148,18 @@ def turn(name: str, case: str) -> Turn | None:
     prompt, full = rendered(history, True), rendered([*history, _message(thought, text, calls)], False)
     if not prompt or not full:
         return None
-    same = os.path.commonprefix([prompt, full])
-    begins = it.dialect.begins
-    said = same.rfind("zqresult" if results else "zqquestion")
-    at = same.find(begins.strip(), said) if begins.strip() else -1
-    cut = min(len(same), at + len(begins)) if at >= 0 else len(same)
-    opening, answer = full[:cut], full[cut:]
+    begins = it.dialect.begins.strip()
+    said = full.rfind("zqresult" if results else "zqquestion")
+    at = full.find(begins, said) if begins else -1
+    cut = at + len(begins) if at >= 0 else len(common_prefix(prompt, full))
+    if thought and it.dialect.thoughts is not None and it.dialect.thoughts.opens.strip() not in full[cut:]:
+        cut = len(common_prefix(prompt, full))  # the template leaves out what the prompt has written already
+        return _turn(prompt, full[cut:], case)
+    return _turn(full[:cut] + full[cut : len(full) - len(full[cut:].lstrip("\n"))], full[cut:].lstrip("\n"), case)
+
+
+def _turn(opening: str, answer: str, case: str) -> Turn | None:
+    thought, text, calls, _ = CASES[case]
     shown_thought, shown_text = THOUGHT in answer, ANSWER in answer
     if (thought and not shown_thought) or (text and not shown_text) or any(called not in answer for called, _ in calls):
         return None  # the template does not show this part of a message
