@@ -32,6 +32,7 @@ from echorator.gateway.http.endpoints import ENDPOINTS, Endpoint
 from echorator.gateway.http.failures import BodyError, refusal_of, response_of
 from echorator.gateway.http.fields import served
 from echorator.gateway.http.memories import Memories
+from echorator.gateway.http.ollama.handlers import Ollama, formed
 from echorator.gateway.http.parts import merged
 from echorator.gateway.http.reading import Bodies
 from echorator.gateway.http.settings import HttpSettings
@@ -60,6 +61,7 @@ class Api:
         self._bodies = Bodies(front.fleet.room, body_limit_bytes, self._settings)
         self._observe = observe
         self._memories = Memories(front, self._bodies)
+        self._ollama = Ollama(front, self._bodies)
 
     def _of_memory(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         return partial(self._memories.answer, endpoint)
@@ -76,6 +78,7 @@ class Api:
             Route("/openapi.json", self._memories.openapi, methods=["GET"]),
             Route("/health", self._health, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
+            *(Route(path, formed(self._handled(name, handler)), methods=[verb]) for verb, path, name, handler in self._ollama.routes()),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _not_served, Exception: _failed})
         app.router.redirect_slashes = False
