@@ -131,11 +131,26 @@ class ModelService(Calls, ModelServiceServicer):
             self._drop_erased(turn)
             if opening.continues:
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
-        tokens = await served.chat_prompt(messages, arguments, opening, control)
+        tokens = await served.chat_prompt(messages, arguments, opening, control, request.chat_template)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
             stream = served.start(tokens, sampling, limits, deadline_s, scope, grammar)
             await self._stream(served, stream, context, pb.ChatResponse, turn)
+
+    @rpc
+    async def ApplyTemplate(self, request: pb.ChatRequest, _context: Context) -> pb.ApplyTemplateResponse:
+        """Return the prompt of a conversation, as text and as tokens."""
+        served = self.registry.get(request.model)
+        if request.HasField("memory"):
+            raise InvalidRequestError("memory: no memories are recalled for ApplyTemplate; CognitionService.BuildContext recalls them")
+        messages = served.defaults.messages(requests.messages_of(request))
+        arguments, begins = requests.template_arguments_of(request)
+        opening = opening_of(messages, request.continue_last_message if request.HasField("continue_last_message") else None, begins)
+        control = request.control_tokens_in_messages if request.HasField("control_tokens_in_messages") else None
+        async with served.prompts_of(request.chat_template) as prompts:
+            prompt = await prompts.text(messages, arguments, opening)
+        tokens = await served.chat_prompt(messages, arguments, opening, control, request.chat_template)
+        return pb.ApplyTemplateResponse(prompt=prompt, tokens=tokens)
 
     @contextmanager
     def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:

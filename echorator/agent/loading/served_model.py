@@ -10,16 +10,19 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from echorator._native.engine import Engine, Grammar, Model
 from echorator.agent.chat_prompt import ChatPrompts, Opening, Vocabulary
 from echorator.agent.grammars import Grammars
+from echorator.agent.loading.chosen_template import ChosenTemplate, chosen
 from echorator.agent.loading.load_thread import on_own_thread
 from echorator.agent.loading.model_defaults import ModelDefaults
+from echorator.agent.loading.request_templates import RequestTemplates
 from echorator.agent.recent_times import RecentTimes
 from echorator.agent.requests import Limits
 from echorator.agent.stream import Stream
@@ -29,9 +32,10 @@ from echorator.engine.weights_file import opened
 from echorator.errors import DrainingError, InvalidRequestError, ModelFileError, ResourceError
 from echorator.prompting.control_tokens import ControlTokens
 from echorator.prompting.model_template import ModelTemplate
+from echorator.prompting.named_templates import source_of
 from echorator.prompting.schema_grammars import SchemaGrammars
 from echorator.prompting.text_tokenizer import TextTokenizer
-from echorator.settings import EngineSettings, Sampling
+from echorator.settings import EngineSettings, Sampling, check_template
 
 if TYPE_CHECKING:
     from echorator.engine.embed_queue import Vectors
@@ -73,18 +77,22 @@ class ServedModel:
         self._embed_queues = {"": EmbedQueue(model, settings, "", self._file)}
         self.schemas = SchemaGrammars(settings.child_timeout_s)
         self._tokenizer = tokenizer
+        self.template: ChosenTemplate | None = None  # None: the model only embeds
         self._template: ModelTemplate | None = None
         self._prompts: ChatPrompts | None = None
+        self._request_templates = RequestTemplates(self._opened)
         self._token_bytes: dict[int, bytes] = {}
         self._grammars = Grammars(model)
         self._digest = on_own_thread(f"digest of {name}", partial(file_digest, settings.path))
-        if self.info.chat_template or defaults.template:
-            self._template = ModelTemplate(
-                self.info.chat_template, defaults.template, self.info.bos, self.info.eos, settings.child_timeout_s
-            )
-            self._template.start()
-            self._prompts = self._chat_prompts(self._template)
         if engine is not None:
+            special = (token.text for token in model.special_tokens())
+            self.template = chosen(settings.chat_template, defaults.template, self.info.chat_template, special)
+            if self.template.warning:
+                _log.warning(self.template.warning, extra={"model": name})
+            if not defaults.stop:
+                self.defaults = replace(defaults, stop=self.template.stop)
+            self._template, self._prompts = self._opened(self.template.jinja, self.template.go)
+            self._template.start()
             self._drain = engine.drain
             self._loop.add_reader(engine.event_fd, self._pump)
 
@@ -138,6 +146,16 @@ class ServedModel:
                 raise ResourceError(f"{settings.path}: nothing of it was read for {STALL_S:g} s; see whether its disk answers") from None
         model, engine, tokenizer = building.result()
         return cls(name, settings, defaults, model, engine, tokenizer)
+
+    @property
+    def file_changed_at_s(self) -> float:
+        """Return when the model's file was last changed, in seconds since 1970."""
+        return self._file[2] / 1e9
+
+    @property
+    def template_source(self) -> str:
+        """Return the source of the chat template; "" for a model that only embeds."""
+        return self._template.source if self._template is not None else ""
 
     @property
     def context_tokens(self) -> int:
@@ -243,17 +261,50 @@ class ServedModel:
         arguments: Mapping[str, Any],
         opening: Opening = Opening(),  # noqa: B008 it is frozen
         control_tokens: bool | None = None,
+        template: str = "",
     ) -> list[int]:
-        """Return the tokens of the rendered conversation; `control_tokens` None leaves control tokens in messages to the settings.
+        """Return the tokens of the rendered conversation.
+
+        Args:
+            messages: of the conversation.
+            arguments: further variables of the chat template.
+            opening: how the prompt ends.
+            control_tokens: whether control tokens in messages are read as such; None leaves that to the settings.
+            template: source or name of a template of the request's own; "": the model's.
 
         Raises:
-            TemplateError, InvalidRequestError: as `ChatPrompts.tokens` says.
+            TemplateError, InvalidRequestError: as `prompts_of` and `ChatPrompts.tokens` say.
             ContextOverflowError, QueueFullError, ResourceError, DrainingError: as `ModelTemplate.render` and `TextTokenizer.tokenize` say.
         """
-        if self._prompts is None:
-            raise InvalidRequestError("the model has no chat template; use Generate with a whole prompt")
         read_all = self.settings.control_tokens_in_messages if control_tokens is None else control_tokens
-        return await self._prompts.tokens(messages, arguments, opening, read_all)
+        async with self.prompts_of(template) as prompts:
+            return await prompts.tokens(messages, arguments, opening, read_all)
+
+    @asynccontextmanager
+    async def prompts_of(self, template: str) -> AsyncIterator[ChatPrompts]:
+        """Lend the writer of prompts of a request's own template, or of the model's for "".
+
+        Raises:
+            InvalidRequestError: the model only embeds, requests may not bring templates, or this is none.
+            QueueFullError: as `RequestTemplates.prompts` says.
+        """
+        if self._prompts is None:
+            raise InvalidRequestError(f"{self.name} is an encoder ({self.info.architecture}) and only embeds")
+        if not template:
+            yield self._prompts
+            return
+        if not self.settings.request_templates:
+            raise InvalidRequestError(
+                "chat_template: requests may not bring a chat template of their own; whoever runs the model allows it with "
+                "--request-templates or spec.engine.requestTemplates"
+            )
+        check_template(template, "chat_template")
+        async with self._request_templates.prompts(source_of(template)) as prompts:
+            yield prompts
+
+    def _opened(self, jinja: str, go: str = "") -> tuple[ModelTemplate, ChatPrompts]:
+        template = ModelTemplate(jinja, go, self.info.bos, self.info.eos, self.settings.child_timeout_s)
+        return template, self._chat_prompts(template)
 
     def _chat_prompts(self, template: ModelTemplate) -> ChatPrompts:
         async def tokenize(text: str, add_special: bool, parse_special: bool) -> list[int]:
@@ -319,7 +370,7 @@ class ServedModel:
         if not await self.drained(CANCEL_S):
             _log.warning("requests outlived their cancellation", extra={"model": self.name, "requests": self.running})
         self._grammars.close()
-        children = (self._template, self._tokenizer, self.schemas)
+        children = (self._template, self._request_templates, self._tokenizer, self.schemas)
         await asyncio.gather(*(part.close() for part in (*children, *self._embed_queues.values()) if part is not None))
         if self.engine is not None:
             self._loop.remove_reader(self.engine.event_fd)
