@@ -453,12 +453,13 @@ private:
         if (event.completion_tokens++ == 0) event.first_token_s = now_s();
         completion_tokens_++;
         event.tokens.push_back(token);
+        event.thought_tokens = job.sampler.thought_tokens();
         if (job.logprobs) event.logprobs.push_back(job.sampler.logprobs());
         if (llama_vocab_is_eog(vocab_, token)) {
             event.end_token = token;
             return end(draw.request, Finish::stop);
         }
-        const std::string bytes = token_bytes(vocab_, token, false);
+        const std::string bytes = job.sampler.text_of(token);
         const int stop = job.text.feed(bytes.data(), bytes.size(), event.text);
         if (stop >= 0) {
             event.stop = job.text.stop(stop);

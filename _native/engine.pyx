@@ -65,8 +65,13 @@ llama.llama_backend_init()
 
 Event = namedtuple(
     "Event",
-    "request text tokens logprobs prompt_logprobs finish stop message end_token prompt_tokens cached_tokens completion_tokens preemptions "
-    "submitted_s admitted_s first_token_s finished_s",
+    "request text tokens logprobs prompt_logprobs finish stop message end_token prompt_tokens cached_tokens completion_tokens thought_tokens "
+    "preemptions submitted_s admitted_s first_token_s finished_s",
+)
+Watch = namedtuple(
+    "Watch",
+    "thought_open thought_close in_thought triggers wakes spelled thought_end thought_budget",
+    defaults=("", "", False, (), False, (), (), -1),
 )
 SpecialToken = namedtuple("SpecialToken", "id text control strips_left strips_right")
 DeviceNeeds = namedtuple("DeviceNeeds", "device weights mapped context compute free")
@@ -127,16 +132,21 @@ cdef cbool _progress(float progress, void * data) noexcept with gil:
         return True
 
 
+cdef class _Trie:
+    cdef shared_ptr[const CTokenTrie] trie
+
+
 cdef class Model:
     cdef llama.llama_model * model
     cdef const llama.llama_vocab * vocab
     cdef Adapters adapters
     cdef readonly object info
     cdef dict _metadata
-    cdef shared_ptr[const CTokenTrie] _tokens  # made for the first grammar
+    cdef dict _tries  # by the control tokens that have a text in them; each is made for the first grammar that needs it
 
     def __cinit__(self, settings, on_progress=None, bint vocabulary_only=False, bint empty=False):
         cdef llama.llama_model_params params = llama.llama_model_default_params()
+        self._tries = {}
         cdef vector[float] split = settings.tensor_split
         cdef bytes path = str(settings.path).encode()
         cdef const char * c_path = path
@@ -206,10 +216,12 @@ cdef class Model:
         self.adapters.loaded.push_back(adapter)
         self.adapters.scales.push_back(lora.scale)
 
-    cdef shared_ptr[const CTokenTrie] tokens(self) except *:
-        if not self._tokens:
-            self._tokens = token_trie(self.vocab)
-        return self._tokens
+    cdef shared_ptr[const CTokenTrie] tokens(self, tuple spelled) except *:
+        cdef _Trie trie = self._tries.get(spelled)
+        if trie is None:
+            trie = self._tries[spelled] = _Trie()
+            trie.trie = token_trie(self.vocab, self.checked(spelled))
+        return trie.trie
 
     cdef dict _read_metadata(self):
         cdef char key[512]
@@ -335,22 +347,22 @@ cdef class Model:
                 ))
         return found
 
-    def compile_grammar(self, str text):
-        return Grammar(self, text)
+    def compile_grammar(self, str text, spelled=()):
+        return Grammar(self, text, spelled)
 
 
 cdef class Grammar:
     cdef shared_ptr[const CGrammar] grammar
     cdef shared_ptr[const CTokenTrie] trie
 
-    def __init__(self, Model model, str text):
+    def __init__(self, Model model, str text, spelled=()):
         cdef string c_text = text.encode()
         if not text.strip():
             raise InvalidRequestError("the grammar is empty; leave it out to generate without one")
         try:
             with nogil:
                 self.grammar = make_grammar(c_text, token_finder(model.vocab))
-            self.trie = model.tokens()
+            self.trie = model.tokens(tuple(sorted(spelled)))
         except ValueError as e:
             raise InvalidRequestError(f"the grammar cannot be used: {e}") from e
         except RuntimeError as e:
@@ -401,6 +413,18 @@ cdef void _set_sampling(SamplingParams * to, object s, int logprobs) except *:
             to.dry_breakers.push_back(text.encode())
     for token, bias in s.logit_bias:
         to.bias.push_back(pair[int32_t, float](token, bias))
+
+
+cdef void _set_watch(SamplingParams * to, object watch, Model model) except *:
+    to.watch.thought_open = watch.thought_open.encode()
+    to.watch.thought_close = watch.thought_close.encode()
+    to.watch.in_thought = watch.in_thought
+    to.watch.wakes = watch.wakes
+    for text in watch.triggers:
+        to.watch.triggers.push_back(text.encode())
+    to.spelled = model.checked(sorted(watch.spelled))
+    to.thought_end = model.checked(watch.thought_end)
+    to.thought_budget = watch.thought_budget
 
 
 cdef void _set_options(EngineOptions * to, object settings, Model model) except *:
@@ -482,7 +506,8 @@ cdef class Engine:
         self._queue_limit = settings.queue_limit
 
     def submit(self, prompt, sampling, *, int max_tokens=-1, stop=(), bint ignore_eos=False, int priority=0,
-               double deadline_s=0.0, int logprobs=-1, int prompt_logprobs=-1, bint use_cache=True, uint64_t scope=0, Grammar grammar=None):
+               double deadline_s=0.0, int logprobs=-1, int prompt_logprobs=-1, bint use_cache=True, uint64_t scope=0, Grammar grammar=None,
+               watch=None):
         cdef SubmitArgs args
         cdef SubmitResult code = SubmitResult.ok
         cdef uint64_t request = 0
@@ -496,6 +521,8 @@ cdef class Engine:
             raise InvalidRequestError(f"priority must be -100..100, not {priority}")
         args.prompt = self.model.checked(prompt)
         _set_sampling(&args.sampling, sampling, logprobs)
+        if watch is not None:
+            _set_watch(&args.sampling, watch, self.model)
         if grammar is None and sampling.grammar:
             grammar = Grammar(self.model, sampling.grammar)
         if grammar is not None:
@@ -557,7 +584,7 @@ cdef class Engine:
                 e.request, PyUnicode_DecodeUTF8(e.text.data(), e.text.size(), "strict"), e.tokens, e.logprobs, e.prompt_logprobs,
                 _FINISHES[<int> e.finish], e.stop.decode() if not e.stop.empty() else "",
                 e.message.decode("utf-8", "replace") if not e.message.empty() else "",
-                e.end_token, e.prompt_tokens, e.cached_tokens, e.completion_tokens, e.preemptions,
+                e.end_token, e.prompt_tokens, e.cached_tokens, e.completion_tokens, e.thought_tokens, e.preemptions,
                 e.submitted_s, e.admitted_s, e.first_token_s, e.finished_s,
             ))
         return out

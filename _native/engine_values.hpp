@@ -51,7 +51,7 @@ struct Event {
     Finish finish = Finish::none;
     std::string stop, message;
     Token end_token = -1;  // that ended the text, if one did
-    int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, preemptions = 0;
+    int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, thought_tokens = 0, preemptions = 0;
     double submitted_s = 0, admitted_s = 0, first_token_s = 0, finished_s = 0;
 };
 

@@ -1,5 +1,5 @@
 # distutils: language = c++
-"""The grammar engine alone, for pytest and Hypothesis: GBNF text in, what it accepts out; no model is needed."""
+"""The grammar engine and the watch of answers alone, for pytest and Hypothesis: texts in, what they do out; no model is needed."""
 
 from libc.stdint cimport int32_t, uint64_t
 from libcpp cimport bool as cbool
@@ -7,6 +7,8 @@ from libcpp.memory cimport shared_ptr, unique_ptr
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+from headers.answer_watch cimport AnswerWatch as CWatch
+from headers.answer_watch cimport WatchParams
 from headers.grammar cimport Grammar as CGrammar
 from headers.grammar_matcher cimport GrammarMatcher as CMatcher
 from headers.token_trie cimport TokenTrie as CTokenTrie
@@ -101,3 +103,28 @@ cdef class Matcher:
     @property
     def work_left(self):
         return self.matcher.get().work_left()
+
+
+cdef class AnswerWatch:
+    cdef unique_ptr[CWatch] watch
+
+    def __init__(self, thought=("", ""), bint in_thought=False, triggers=(), bint wakes=False):
+        cdef WatchParams params
+        params.thought_open, params.thought_close = thought[0].encode(), thought[1].encode()
+        params.in_thought = in_thought
+        params.wakes = wakes
+        for text in triggers:
+            params.triggers.push_back(text.encode())
+        self.watch.reset(new CWatch(params))
+
+    def feed(self, bytes data):
+        cdef string woken
+        return bytes(woken) if self.watch.get().feed(data, woken) else None
+
+    @property
+    def in_thought(self):
+        return self.watch.get().in_thought()
+
+    @property
+    def asleep(self):
+        return self.watch.get().asleep()

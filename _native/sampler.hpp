@@ -23,8 +23,10 @@
 #include <utility>
 #include <vector>
 
+#include "answer_watch.hpp"
 #include "grammar_matcher.hpp"
 #include "logits.hpp"
+#include "vocabulary.hpp"
 
 namespace echorator {
 
@@ -45,6 +47,10 @@ struct SamplingParams {
     std::shared_ptr<const Grammar> grammar;  // with `trie`, of the vocabulary; or none
     std::shared_ptr<const TokenTrie> trie;
     int logprobs = -1;  // -1: none
+    WatchParams watch;  // of thoughts, and of what wakes the grammar; the grammar is awake from the first token where nothing is to wake it
+    std::vector<int32_t> spelled;      // control tokens that are written out in the answer; sorted
+    std::vector<int32_t> thought_end;  // the tokens that end a thought of `thought_budget` tokens
+    int thought_budget = -1;           // -1: none
 };
 
 struct SamplerFree {
@@ -57,7 +63,8 @@ constexpr int32_t kTextComplete = -2;  // in place of a token: the grammar has c
 class Sampler {
 public:
     Sampler(const llama_vocab * vocab, const SamplingParams & params, int context_tokens)
-        : params_(params), n_vocab_(llama_vocab_n_tokens(vocab)) {
+        : vocab_(vocab), params_(params), n_vocab_(llama_vocab_n_tokens(vocab)) {
+        if (!params_.watch.empty()) watch_ = std::make_unique<AnswerWatch>(params_.watch);
         if (params_.penalty_last_n < 0) params_.penalty_last_n = context_tokens;
         const bool penalises = params_.repeat_penalty != 1.0f || params_.presence_penalty != 0.0f || params_.frequency_penalty != 0.0f;
         if (!penalises) params_.penalty_last_n = 0;
@@ -102,31 +109,25 @@ public:
     // be chosen. `logits` is changed in place; tokens in `forbidden` are never chosen. Raises RequestError where no token may be chosen
     // or the grammar exceeds its budget.
     int32_t sample(float * logits, const std::vector<int32_t> & forbidden) {
-        if (params_.grammar && !grammar_) {  // at the first token and not before: a request that waits needs no room for it
-            grammar_ = std::make_unique<GrammarMatcher>(std::move(params_.grammar), std::move(params_.trie));
-        }
+        if (params_.grammar && !grammar_ && !(watch_ && watch_->asleep())) grammar_ = matcher();  // a request that waits needs no room for it
         if (params_.logprobs >= 0) logprobs_before(logits);
         for (int32_t token : forbidden) logits[token] = -std::numeric_limits<float>::infinity();
         for (const auto & [token, bias] : params_.bias) {
             if (token >= 0 && token < n_vocab_) logits[token] += bias;
         }
         penalise(logits);
-        int32_t token = -1;
-        if (!grammar_ && !dry_ && greedy_) {
-            token = argmax(logits, n_vocab_);
-        } else {
-            token = choose(logits, false);
-            if (grammar_ && (token < 0 || !grammar_->allows(token))) token = choose(logits, true);
-            if (token < 0) {
-                if (grammar_ && grammar_->can_end()) return kTextComplete;
-                throw RequestError(grammar_ ? "no token of the model can go on in the grammar, or the biases forbid those that can"
-                                                  : "no token may be chosen: the biases forbid them all");
-            }
+        const bool forced = ends_thought();
+        int32_t token = forced ? params_.thought_end[static_cast<size_t>(ending_++)] : next(logits);
+        bool woke = false;
+        while (watch_ && !watched(token, woke)) {
+            logits[token] = -std::numeric_limits<float>::infinity();
+            token = next(logits);
         }
+        if (token == kTextComplete) return token;
+        if (grammar_ && !woke) grammar_->accept(token);
         remember(token);
         if (dry_) llama_sampler_accept(dry_.get(), token);
-        if (grammar_) grammar_->accept(token);
-        if (chain_) llama_sampler_accept(chain_.get(), token);
+        if (chain_ && !forced) llama_sampler_accept(chain_.get(), token);
         if (params_.logprobs >= 0) position_.front().first = token, position_.front().second = logprob_of(token);
         return token;
     }
@@ -134,7 +135,58 @@ public:
     // Of the last sampled token, where they were asked for: itself, then the n most likely; (token, natural logarithm).
     const std::vector<std::pair<int32_t, float>> & logprobs() const { return position_; }
 
+    // Tokens of the answer that were thought, with those of the markers.
+    int thought_tokens() const { return thought_tokens_; }
+
+    // The bytes of a token as they stand in the answer.
+    std::string text_of(int32_t token) const {
+        return token_bytes(vocab_, token, std::binary_search(params_.spelled.begin(), params_.spelled.end(), token));
+    }
+
 private:
+    std::unique_ptr<GrammarMatcher> matcher() const { return std::make_unique<GrammarMatcher>(params_.grammar, params_.trie); }
+
+    // The token that is chosen from the logits, or kTextComplete.
+    int32_t next(float * logits) {
+        if (!grammar_ && !dry_ && greedy_) return argmax(logits, n_vocab_);
+        int32_t token = choose(logits, false);
+        if (grammar_ && (token < 0 || !grammar_->allows(token))) token = choose(logits, true);
+        if (token >= 0) return token;
+        if (grammar_ && grammar_->can_end()) return kTextComplete;
+        throw RequestError(grammar_ ? "no token of the model can go on in the grammar, or the biases forbid those that can"
+                                    : "no token may be chosen: the biases forbid them all");
+    }
+
+    // Whether this token is one of those that end a thought which has spent its budget. A character is not cut.
+    bool ends_thought() {
+        if (ending_ == 0) {
+            const bool spent = params_.thought_budget >= 0 && watch_ && watch_->in_thought() && thought_tokens_ >= params_.thought_budget;
+            if (!spent || lacking_ > 0) return false;
+        }
+        return static_cast<size_t>(ending_) < params_.thought_end.size();
+    }
+
+    // Follows the answer by a token, which may wake the grammar. False: it would, and goes on in a way that the grammar refuses.
+    bool watched(int32_t token, bool & woke) {
+        if (token < 0 || llama_vocab_is_eog(vocab_, token)) return true;
+        const std::string bytes = text_of(token);
+        AnswerWatch after = *watch_;
+        std::string woken;
+        if (after.feed(bytes, woken) && params_.grammar) {
+            auto awake = matcher();
+            if (!awake->accept_bytes(woken.data(), woken.size())) return false;
+            grammar_ = std::move(awake);
+            woke = true;
+        }
+        if (watch_->in_thought() || after.in_thought()) thought_tokens_++;
+        for (const char c : bytes) {
+            const auto byte = static_cast<uint8_t>(c);
+            lacking_ = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : byte >= 0xC0 ? 1 : byte >= 0x80 ? std::max(0, lacking_ - 1) : 0;
+        }
+        *watch_ = std::move(after);
+        return true;
+    }
+
     // -1 where no token may be chosen.
     int32_t choose(float * logits, bool with_grammar) {
         candidates_.clear();
@@ -216,11 +268,16 @@ private:
 
     static constexpr int kFew = 1000;  // tokens that are faster tried one by one than the whole vocabulary at once
 
+    const llama_vocab * vocab_;
     SamplingParams params_;
     int n_vocab_;
     bool greedy_ = false;
     int narrow_ = 0;  // candidates that the chain sees; 0: the whole vocabulary
-    std::unique_ptr<GrammarMatcher> grammar_;
+    std::unique_ptr<GrammarMatcher> grammar_;  // none before the first token, and while it is asleep
+    std::unique_ptr<AnswerWatch> watch_;
+    int thought_tokens_ = 0;
+    int ending_ = 0;  // tokens of `thought_end` that were forced
+    int lacking_ = 0;  // bytes that the last character of the answer lacks
     SamplerPtr dry_, chain_;
     std::deque<int32_t> recent_;
     std::unordered_map<int32_t, int> counts_;

@@ -3,6 +3,7 @@
 
 #include <llama.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,15 +27,16 @@ inline std::string token_bytes(const llama_vocab * vocab, int32_t token, bool sp
 }
 
 // Control tokens have no text here: none of them may stand where a grammar asks for characters, since their text never reaches the
-// client. A grammar names them, as in <|tool_call|>.
-inline std::shared_ptr<const TokenTrie> token_trie(const llama_vocab * vocab) {
+// client. A grammar names them, as in <|tool_call|>. Those that are `spelled`, sorted, reach the client, and have their text here too.
+inline std::shared_ptr<const TokenTrie> token_trie(const llama_vocab * vocab, const std::vector<int32_t> & spelled = {}) {
     const int32_t n = llama_vocab_n_tokens(vocab);
     constexpr int kNoText = LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_UNUSED;
     std::vector<std::string> texts(static_cast<size_t>(n));
     std::vector<int32_t> ends;
     for (int32_t token = 0; token < n; token++) {
         if (llama_vocab_is_eog(vocab, token)) ends.push_back(token);
-        if (!(llama_vocab_get_attr(vocab, token) & kNoText)) texts[static_cast<size_t>(token)] = token_bytes(vocab, token, true);
+        const bool has_text = !(llama_vocab_get_attr(vocab, token) & kNoText) || std::binary_search(spelled.begin(), spelled.end(), token);
+        if (has_text) texts[static_cast<size_t>(token)] = token_bytes(vocab, token, true);
     }
     return std::make_shared<TokenTrie>(std::move(texts), std::move(ends));
 }

@@ -52,7 +52,7 @@ cdef extern from "engine_values.hpp" namespace "echorator" nogil:
         string stop
         string message
         int32_t end_token
-        int prompt_tokens, cached_tokens, completion_tokens, preemptions
+        int prompt_tokens, cached_tokens, completion_tokens, thought_tokens, preemptions
         double submitted_s, admitted_s, first_token_s, finished_s
 
     cdef cppclass SlotState:

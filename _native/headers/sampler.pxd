@@ -4,6 +4,7 @@ from libcpp.pair cimport pair
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+from headers.answer_watch cimport WatchParams
 from headers.grammar cimport Grammar
 from headers.token_trie cimport TokenTrie
 
@@ -26,3 +27,6 @@ cdef extern from "sampler.hpp" namespace "echorator" nogil:
         shared_ptr[const Grammar] grammar
         shared_ptr[const TokenTrie] trie
         int logprobs
+        WatchParams watch
+        vector[int32_t] spelled, thought_end
+        int thought_budget

@@ -24,11 +24,24 @@ class Event(NamedTuple):
     prompt_tokens: int  # this and the following only with a finish
     cached_tokens: int
     completion_tokens: int
+    thought_tokens: int
     preemptions: int
     submitted_s: float
     admitted_s: float
     first_token_s: float
     finished_s: float
+
+class Watch(NamedTuple):
+    """What the engine looks for in the text of an answer. A thought stands between two markers."""
+
+    thought_open: str = ""  # "": the model does not begin a thought by itself
+    thought_close: str = ""
+    in_thought: bool = False  # the prompt ends within a thought
+    triggers: Sequence[str] = ()  # the grammar sleeps until one of them comes outside a thought, and begins with it; (): it is awake
+    wakes: bool = False  # without triggers: the grammar sleeps until the thought has ended in which the prompt ends
+    spelled: Sequence[int] = ()  # control tokens that are written out in the text
+    thought_end: Sequence[int] = ()  # tokens that are put where a thought has `thought_budget` tokens
+    thought_budget: int = -1  # tokens; -1: no bound
 
 class ModelInfo(NamedTuple):
     architecture: str
@@ -125,8 +138,10 @@ class Model:
     def token_bytes(self, token: int, special: bool = False) -> bytes: ...
     def special_tokens(self) -> list[SpecialToken]:
         """Return every control and user-defined token of the vocabulary."""
-    def compile_grammar(self, text: str) -> Grammar:
+    def compile_grammar(self, text: str, spelled: Sequence[int] = ()) -> Grammar:
         """Compile GBNF text for this model's vocabulary, without the GIL. May be called from several threads, one at a time.
+
+        `spelled` are control tokens whose text may stand where the grammar asks for characters, as `Watch.spelled` writes it out.
 
         Raises InvalidRequestError where the text is no grammar or too large, ResourceError where the grammars in use leave no room.
         """
@@ -137,7 +152,7 @@ class Grammar:
     """A compiled grammar; immutable, and shared by the requests that ask for it."""
 
     states: int  # states of the automaton, about 40 bytes each
-    def __init__(self, model: Model, text: str) -> None: ...
+    def __init__(self, model: Model, text: str, spelled: Sequence[int] = ()) -> None: ...
 
 class Engine:
     """One context and one decode thread over a model. Every method may be called from any thread."""
@@ -164,6 +179,7 @@ class Engine:
         use_cache: bool = True,
         scope: int = 0,
         grammar: Grammar | None = None,  # the compiled grammar of `sampling`; None: it is compiled here
+        watch: Watch | None = None,  # what to look for in the answer; a grammar with triggers sleeps until then
     ) -> int:
         """Queue a request and return its id; KV cells are shared only with requests of the same `scope`.
 

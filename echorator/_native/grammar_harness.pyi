@@ -20,3 +20,12 @@ class Matcher:
         """Advance by bytes; return False where the grammar refuses them."""
     def allowed(self) -> list[int]:
         """Return the ids of the tokens that may come next, in order."""
+
+class AnswerWatch:
+    in_thought: bool
+    asleep: bool
+    def __init__(
+        self, thought: tuple[str, str] = ("", ""), in_thought: bool = False, triggers: Sequence[str] = (), wakes: bool = False
+    ) -> None: ...
+    def feed(self, data: bytes) -> bytes | None:
+        """Take the next bytes; return what the grammar begins with where it wakes by them, else None."""

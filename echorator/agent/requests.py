@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from echorator import json_digits
-from echorator.agent.tool_history import with_tool_calls
+from echorator.agent.tool_history import typed_fields, with_tool_calls
 from echorator.errors import InvalidRequestError
 from echorator.model_files.puller import Image, meant
 from echorator.model_files.reference import File, short_name
@@ -211,9 +211,11 @@ def messages_of(request: pb.ChatRequest) -> list[dict[str, Any]]:
     made = []
     for i, m in enumerate(request.messages):
         fields = json_object_of(m.fields_json, f"messages[{i}].fields_json")
-        for name in ("role", "content"):
+        own = typed_fields(m, f"messages[{i}]")
+        for name in ("role", "content", *own):
             if name in fields:
                 raise InvalidRequestError(f"messages[{i}].fields_json has {name}, which is a field of the message itself")
+        fields.update(own)
         made.append({"role": m.role, "content": m.content, **with_tool_calls(fields, m.role, f"messages[{i}]", json_object_of)})
         if not isinstance(made[-1].get("tool_call_id", ""), str):
             raise InvalidRequestError(f"messages[{i}].tool_call_id must be a text")
@@ -234,6 +236,8 @@ def template_arguments_of(request: pb.ChatRequest) -> tuple[dict[str, Any], bool
     if opening is not None and not isinstance(opening, bool):
         raise InvalidRequestError(f"add_generation_prompt must be true or false, not {str(opening)[:40]!r}")
     tools = given.get("tools")
+    if tools and request.tools:
+        raise InvalidRequestError("tools are given twice: as a field of the request and in template_arguments_json")
     if tools is not None and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
         raise InvalidRequestError("tools must be a list of objects")
     if not tools:

@@ -9,10 +9,32 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from echorator.errors import InvalidRequestError
-
-MOST_CALLS = 256  # tool calls in one message
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.serving.bounds import MOST_CALLS
 
 ReadObject = Callable[[str, str], dict[str, Any]]  # (JSON text, the field's name) -> object
+
+
+def typed_fields(message: pb.Message, where: str) -> dict[str, Any]:
+    """Return the message's own fields about tools and reasoning, as OpenAI's clients name them. Raises InvalidRequestError.
+
+    Args:
+        message: a message of a conversation.
+        where: its place, such as "messages[3]".
+    """
+    made: dict[str, Any] = {}
+    if message.tool_calls:
+        calls = [(call.id, {"name": call.name, "arguments": call.arguments_json}) for call in message.tool_calls]
+        made["tool_calls"] = [{"id": name, "type": "function", "function": function} for name, function in calls]
+    if message.tool_call_id:
+        if message.role != "tool":
+            raise InvalidRequestError(f'{where}.tool_call_id: only a message of the role "tool" has one, not one of {message.role!r}')
+        made["tool_call_id"] = message.tool_call_id
+    if message.reasoning:
+        if message.role != "assistant":
+            raise InvalidRequestError(f"{where}.reasoning: only a message of the assistant has one, not one of {message.role!r}")
+        made["reasoning_content"] = message.reasoning
+    return made
 
 
 def with_tool_calls(fields: Mapping[str, Any], role: str, where: str, read: ReadObject) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Bound(NamedTuple):
 
 
 MOST_MESSAGES = 4096  # in one conversation
+MOST_TOOLS = 1024  # of one conversation
+MOST_CALLS = 256  # tool calls in one message
 MOST_INPUTS = 2048  # texts or runs of token ids in one call of Embed
 MOST_STOPS, LONGEST_STOP = 16, 256  # stop texts of one request, and the bytes of one text
 
@@ -55,6 +57,18 @@ BOUNDS: Mapping[str, Bound] = {
     "Message.role": Bound(length=128),
     "Message.content": TEXT,
     "Message.fields_json": TEXT,
+    "Message.tool_calls": Bound(MOST_CALLS),
+    "Message.tool_call_id": ID,
+    "Message.reasoning": TEXT,
+    "ToolCall.id": ID,
+    "ToolCall.name": ID,
+    "ToolCall.arguments_json": TEXT,
+    "ChatRequest.tools": Bound(MOST_TOOLS),
+    "Tool.name": ID,
+    "Tool.description": Bound(length=65_536),
+    "Tool.parameters_json": Bound(length=512 << 10),
+    "ToolChoice.names": Bound(MOST_TOOLS, 256),
+    "Reasoning.effort": Bound(length=64),
     "Scope.tenant": Bound(length=128),
     "Scope.agent": Bound(length=128),
     "Scope.user": Bound(length=128),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def event(text: str, tokens: list[int], finish: str = "") -> Event:
-    return Event(7, text, tokens, [[(t, -0.5)] for t in tokens], [], finish, "", "", -1, 1, 0, len(tokens), 0, 1.0, 1.0, 1.0, 2.0)
+    return Event(7, text, tokens, [[(t, -0.5)] for t in tokens], [], finish, "", "", -1, 1, 0, len(tokens), 0, 0, 1.0, 1.0, 1.0, 2.0)
 
 
 async def test_what_waits_is_taken_at_once() -> None:

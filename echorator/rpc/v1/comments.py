@@ -51,7 +51,7 @@ COMMENTS = {
     'ChatRequest.parallel_tool_calls': 'whether one answer may have several calls [where the template shows several]',
     'ChatRequest.reasoning': '[as the template does]',
     'ChatRequest.sampling': "how tokens are chosen [the model's own parameters, else the defaults]",
-    'ChatRequest.template_arguments_json': 'further variables of the chat template: a JSON object as text',
+    'ChatRequest.template_arguments_json': 'Further variables of the chat template: a JSON object as text. Tools that stand here are shown to the model only; those of `tools` can be called.',
     'ChatRequest.tool_choice': '[auto]',
     'ChatRequest.tools': 'the tools that the model may call, at most 1024',
     'ChatResponse.finish': 'in the last message only',

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, FailFast, Field, ValidationError
+from pydantic import ConfigDict, FailFast, Field
 
 from echorator.gateway.http.bodies import Body, Texts
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.validation import validated
 from echorator.serving.bounds import MOST_MESSAGES
 
 MOST_TOOLS = 1024
@@ -158,12 +159,7 @@ def read(kind: type[B], fields: Mapping[str, Any]) -> tuple[B, list[str]]:
     Raises:
         BodyError: a field has a wrong value, or asks for something that is not served; the message names it.
     """
-    try:
-        body = kind.model_validate(dict(fields))
-    except ValidationError as error:
-        first = max(error.errors(include_url=False, include_input=False, include_context=False), key=lambda e: len(e["loc"]))
-        where = ".".join(str(part) for part in first["loc"] if part not in ("str", "Texts", "bool", "float") and "[" not in str(part))
-        raise BodyError(f"{where}: {first['msg']}" if where else first["msg"], where) from error
+    body = validated(kind, fields)
     ignored = [*_checked(body, ""), *(name for name in ("keep_alive", "truncate") if name in fields and name in kind.model_fields)]
     if isinstance(body, Generation):
         ignored += _checked(body.options, "options.")

@@ -1,8 +1,7 @@
-"""The handlers of Ollama's API. `api` routes requests to them, and turns exceptions into errors, which `formed` writes as Ollama does."""
+"""The handlers of Ollama's API. `api` routes requests to them, and turns exceptions into errors of Ollama's form."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -12,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from echorator import __version__
-from echorator.gateway.front_end import FrontEnd
-from echorator.gateway.http.answers import Reply, unless_gone
-from echorator.gateway.http.calling import Calling, Generating
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.calls import Calls, Generating
+from echorator.gateway.http.generating.streaming import Reply, unless_gone
 from echorator.gateway.http.ollama import catalogue, translation
 from echorator.gateway.http.ollama.bodies import Chat, Embed, Embeddings, Generate, Generation, Named, Pull, Show, read
 from echorator.gateway.http.ollama.lines import lines_of
@@ -38,10 +36,10 @@ NOT_HERE = {
 class Ollama:
     """The handlers of one gateway. `routes` lists them."""
 
-    def __init__(self, front: FrontEnd, bodies: Bodies) -> None:
-        self._front = front
+    def __init__(self, calls: Calls, bodies: Bodies) -> None:
+        self._front = calls.front
+        self._calls = calls
         self._bodies = bodies
-        self._calling = Calling(front)
 
     def routes(self) -> list[tuple[str, str, str, Handler]]:
         """Return the verb, the path, the name and the handler of each endpoint."""
@@ -92,7 +90,7 @@ class Ollama:
     async def _objects(self, request: Request, body: Generation, message: Generating, parts: Parts) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the objects of one answer; the last one has its end and its numbers."""
         begin_s = time.monotonic()
-        async with aclosing(self._calling.replies(request, message)) as replies:
+        async with aclosing(self._calls.replies(request, message)) as replies:
             async for reply in replies:
                 logprobs = translation.logprobs_of(reply)
                 made = {**_head(body), **parts(reply), "done": False} | ({"logprobs": logprobs} if logprobs else {})
@@ -125,7 +123,7 @@ class Ollama:
         return JSONResponse({"embedding": list(reply.embeddings[0].values)})
 
     async def _embedded(self, request: Request, message: pb.EmbedRequest, field: str) -> pb.EmbedResponse:
-        reply = pb.EmbedResponse.FromString(await self._calling.unary(request, "Embed", message, message.model))
+        reply = pb.EmbedResponse.FromString(await self._calls.unary(request, "Embed", message, message.model))
         for number, one in enumerate(reply.embeddings):
             if one.error:
                 raise BodyError(f"{field}.{number}: {one.error}", field)
@@ -185,20 +183,6 @@ class Ollama:
         if not body.model:
             raise BodyError("model is required", "model")
         return self._front.fleet.find(catalogue.served_name(body.model, self._front.fleet.models())).name
-
-
-def formed(handler: Handler) -> Handler:
-    """Return a handler whose errors have Ollama's form: an object with the text of the error."""
-
-    async def answer(request: Request) -> Response:
-        response = await handler(request)
-        if response.status_code < 400 or not isinstance(response, JSONResponse):
-            return response
-        said = json.loads(bytes(response.body))["error"]["message"]
-        kept = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
-        return JSONResponse({"error": said}, response.status_code, kept)
-
-    return answer
 
 
 def _head(body: Generation) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from echorator.errors import EchoratorError
-from echorator.gateway.http.answers import EVENT_STREAM, unless_gone
+from echorator.gateway.http.failures import FAILED
+from echorator.gateway.http.generating.streaming import EVENT_STREAM, unless_gone
 from echorator.serving.life import Life
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ async def _written(first: dict[str, Any], objects: Objects, life: Life) -> Async
     except Exception as error:  # noqa: BLE001 the status was sent already, so only a line can tell the client
         life.fail(error)
         _log.exception("a stream over HTTP failed")
-        yield _line({"error": "the gateway failed; its log says why"})
+        yield _line({"error": FAILED})
 
 
 class _Lines(StreamingResponse):

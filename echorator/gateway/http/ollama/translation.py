@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from echorator.gateway.http.answers import Reply
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.streaming import Reply
+from echorator.gateway.http.generating.tools import json_text
 from echorator.gateway.http.ollama.bodies import Chat, Embed, Embeddings, Generate, Generation, Message, Tool
-from echorator.gateway.http.translation import INT32, UINT32, chat_logprobs, json_of, positions_of
+from echorator.gateway.http.translation import INT32, UINT32, chat_logprobs, positions_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 NS = 1_000_000_000
@@ -72,7 +73,7 @@ def _fill(body: Generation, request: pb.ChatRequest | pb.GenerateRequest) -> Non
         _set(limits, "max_tokens", options.num_predict, "options.num_predict")
     limits.stop.extend([options.stop] if isinstance(options.stop, str) else options.stop or [])
     if isinstance(body.format, dict):
-        sampling.json_schema = json_of(body.format, "format")
+        sampling.json_schema = json_text(body.format, "format")
     elif body.format == "json":
         sampling.json_object = True
     elif body.format:
@@ -101,7 +102,7 @@ def _messages(given: Sequence[Message]) -> list[pb.Message]:
             count += 1
             name = call.id or f"call_{count}"
             open_calls[name] = call.function.name
-            one.tool_calls.add(id=name, name=call.function.name, arguments_json=json_of(call.function.arguments, "messages.tool_calls"))
+            one.tool_calls.add(id=name, name=call.function.name, arguments_json=json_text(call.function.arguments, "messages.tool_calls"))
         if message.role == "tool":
             one.tool_call_id = message.tool_call_id or _answered(message, open_calls)
             open_calls.pop(one.tool_call_id, None)
@@ -120,7 +121,7 @@ def _tool(tool: Tool, number: int) -> pb.Tool:
     function = tool.function
     made = pb.Tool(name=function.name, description=function.description)
     if function.parameters is not None:
-        made.parameters_json = json_of(function.parameters, f"tools.{number}.function.parameters")
+        made.parameters_json = json_text(function.parameters, f"tools.{number}.function.parameters")
     return made
 
 
