@@ -235,7 +235,9 @@ class ModelService(Calls, ModelServiceServicer):
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
         """Return the token ids of a text."""
         served = self.registry.get(request.model)
-        return pb.TokenizeResponse(tokens=await served.tokenize(request.text, request.add_special, request.parse_special))
+        tokens = await served.tokenize(request.text, request.add_special, request.parse_special)
+        pieces = [served.token_bytes(token) for token in tokens] if request.pieces else ()
+        return pb.TokenizeResponse(tokens=tokens, pieces=pieces)
 
     @rpc
     async def Detokenize(self, request: pb.DetokenizeRequest, _context: Context) -> pb.DetokenizeResponse:

@@ -1,4 +1,7 @@
-"""Reads the tools of a chat, and which of them the model may or must call. Pure; raises InvalidRequestError with the field. Feeds `service`."""
+"""Reads the tools of a chat, and which of them the model may or must call. Pure; feeds `service`.
+
+Raises InvalidRequestError that names the field.
+"""
 
 from __future__ import annotations
 

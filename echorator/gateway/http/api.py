@@ -30,6 +30,7 @@ from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.forms import form_of
 from echorator.gateway.http.generating.calls import Calls, release
 from echorator.gateway.http.generating.streaming import unless_gone
+from echorator.gateway.http.llama_server.handlers import LlamaServer
 from echorator.gateway.http.memories import Memories
 from echorator.gateway.http.messages.api import MessagesApi
 from echorator.gateway.http.ollama.handlers import Ollama
@@ -60,12 +61,14 @@ class Api:
         self._responses = ResponsesApi(self._calls)
         self._messages = MessagesApi(self._calls)
         self._ollama = Ollama(self._calls, bodies)
+        self._llama_server = LlamaServer(self._calls)
 
     def _of_memory(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         return partial(self._memories.answer, endpoint)
 
     def app(self) -> Starlette:
         """Return the ASGI application with all routes."""
+        further = [*self._llama_server.routes(), *self._ollama.routes()]
         routes = [
             Route("/v1/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),
             Route("/v1/completions", self._handled("completions", self._complete), methods=["POST"]),
@@ -80,7 +83,12 @@ class Api:
             Route("/openapi.json", self._memories.openapi, methods=["GET"]),
             Route("/health", self._health, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
-            *(Route(path, self._handled(name, handler), methods=[verb]) for verb, path, name, handler in self._ollama.routes()),
+            Route("/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),  # as llama-server, without /v1
+            Route("/completions", self._handled("completions", self._complete), methods=["POST"]),
+            Route("/embeddings", self._handled("embeddings", self._embed), methods=["POST"]),
+            Route("/models", self._handled("models", self._models), methods=["GET"]),
+            Route("/v1/health", self._health, methods=["GET"]),
+            *(Route(path, self._handled(name, handler), methods=[verb]) for verb, path, name, handler in further),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _not_served, Exception: _failed})
         app.router.redirect_slashes = False
@@ -197,7 +205,15 @@ class Api:
 
 def _model(model: pb.Model) -> dict[str, Any]:
     meta = {"context_tokens": model.context_tokens, "parameters": model.parameters, "slots": model.slots}
-    return {"id": model.name, "object": "model", "created": 0, "owned_by": "echorator", "meta": meta}
+    of_llama_server = {
+        "n_ctx": model.context_tokens,
+        "n_ctx_train": model.trained_context_tokens,
+        "n_embd": model.embedding_length,
+        "n_params": model.parameters,
+        "size": model.size_bytes,
+    }
+    created = int(model.file_changed_at_s)
+    return {"id": model.name, "object": "model", "created": created, "owned_by": "echorator", "meta": meta | of_llama_server}
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -223,7 +239,8 @@ async def _not_served(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = (
         "no such path here; served: /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, /v1/messages/count_tokens, "
-        "/v1/embeddings, /v1/models, /v1/memories and what /openapi.json lists below it, /health, /metrics"
+        "/v1/embeddings, /v1/models, /tokenize, /detokenize, /apply-template, /completion, /props, "
+        "Ollama's below /api, /v1/memories and what /openapi.json lists below it, /health, /metrics"
     )
     if error.status_code == 405:
         message = "this path takes another method; see the Allow header"

@@ -216,6 +216,7 @@ class Conversation(Sampled):
     """What the conversations of all APIs share: a memory, variables of the template, and how much is thought."""
 
     chat_template_kwargs: dict[str, Any] | None = None
+    chat_template: str = ""  # of this request alone, where the operator allows it
     enable_thinking: bool | None = None
     thinking_budget_tokens: int | None = None  # llama.cpp's; negative for no bound
     parallel_tool_calls: bool | None = None

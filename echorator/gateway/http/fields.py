@@ -39,7 +39,6 @@ ONLY: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),
     "documents": ([],),
-    "chat_template": ("",),
     "guided_choice": ([],),
     "guided_regex": ("",),
     "structured_outputs": ({},),

@@ -98,6 +98,7 @@ def chat_request(body: ChatCompletion, answer: int = 0) -> pb.ChatRequest:
     fill_conversation(body, request, body.reasoning_effort, own, answer)
     if body.continue_final_message is not None:
         request.continue_last_message = body.continue_final_message
+    request.chat_template = body.chat_template
     return request
 
 

@@ -146,7 +146,6 @@ def test_what_has_none_is_listed() -> None:
         ("modalities", ["text", "audio"], "modalities is not served here"),
         ("lora", [{"id": 0, "scale": 1}], "lora is not served here"),
         ("use_beam_search", True, "use_beam_search is not served here"),
-        ("chat_template", "{{ messages }}", "chat_template is not served here"),
         ("x" * 500, 1, "x: there is no such field"),
     ],
 )
