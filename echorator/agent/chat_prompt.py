@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from echorator.errors import InvalidRequestError, TemplateError
 from echorator.prompting.control_tokens import ControlTokens, free_marks, mapped, texts_of
@@ -69,17 +69,11 @@ def opening_of(messages: Sequence[Mapping[str, Any]], continue_last: bool | None
     return Opening(False, True)
 
 
-@dataclass(frozen=True)
-class _Rendered:
-    """A rendered conversation, and what it was rendered of."""
+class Prompt(NamedTuple):
+    """The prompt of a conversation: its tokens, and the text that the template rendered."""
 
+    tokens: list[int]
     text: str
-    messages: list[dict[str, Any]]  # in the template's form; a text that is continued ends with `end`
-    arguments: dict[str, Any]
-    texts: list[str]  # all texts of messages and arguments
-    template: str
-    end: str  # the character at which the prompt ends; "" where it has none
-    mark: str  # a character that occurs neither in the texts nor in the template
 
 
 class ChatPrompts:
@@ -93,10 +87,10 @@ class ChatPrompts:
         self._vocabulary = vocabulary
         self._probe = TemplateProbe(render)
 
-    async def tokens(
+    async def prompt(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], opening: Opening, control_in_messages: bool
-    ) -> list[int]:
-        """Return the tokens of the prompt.
+    ) -> Prompt:
+        """Return the prompt of a conversation.
 
         Args:
             messages: of the conversation, content as text and arguments of tool calls as objects.
@@ -108,28 +102,6 @@ class ChatPrompts:
             TemplateError: the template fails or refuses.
             InvalidRequestError: the template cannot show what is asked for.
         """
-        made = await self._rendered(messages, arguments, opening)
-        control, text, texts = self._vocabulary.control, made.text, made.texts
-        small = sum(map(len, texts)) <= INLINE_CHARACTERS
-        if control_in_messages or not await _run(small, _any_may_hold, control, texts):
-            return await self._read(text)
-        marked = await _run(small, _marked, control, made.messages, made.arguments, made.mark, made.template)
-        try:
-            guarded = _cut(await self._render(*marked, opening.answer), made.end)
-        except TemplateError:
-            if await _run(small, _any_holds, control, texts):
-                raise
-            return await self._read(text)
-        own, found = await _run(small, control.pieces, text), await _run(small, control.pieces, guarded, made.mark)
-        if own == found or (_ids(own) == _ids(found) and not await _run(small, _any_holds, control, texts)):
-            return await self._read(text)
-        return await self._assembled(found, guarded)
-
-    async def text(self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], opening: Opening) -> str:
-        """Return the text of the prompt, before its tokens are read. Arguments and errors are those of `tokens`."""
-        return (await self._rendered(messages, arguments, opening)).text
-
-    async def _rendered(self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], opening: Opening) -> _Rendered:
         shaped_messages, shaped_arguments = await self._shaped(messages, arguments)
         template = self._source()
         if not opening.answer and not opening.continues and "add_generation_prompt" not in template:
@@ -137,6 +109,7 @@ class ChatPrompts:
                 "add_generation_prompt: false cannot be honoured: the model's chat template begins the answer without asking for it"
             )
         texts = [*texts_of(shaped_messages), *texts_of(shaped_arguments)]
+        small = sum(map(len, texts)) <= INLINE_CHARACTERS
         marks = free_marks(2, [*texts, template])
         end = marks[0] if opening.continues else ""
         if end:
@@ -149,7 +122,20 @@ class ChatPrompts:
                 "the chat template of the model leaves a last message of the assistant open, so that no new one can be begun behind it: "
                 "leave continue_last_message (over HTTP continue_final_message) out, or add a message of the user"
             )
-        return _Rendered(text, shaped_messages, shaped_arguments, texts, template, end, marks[1])
+        control, mark = self._vocabulary.control, marks[1]
+        if control_in_messages or not await _run(small, _any_may_hold, control, texts):
+            return Prompt(await self._read(text), text)
+        marked = await _run(small, _marked, control, shaped_messages, shaped_arguments, mark, template)
+        try:
+            guarded = _cut(await self._render(*marked, opening.answer), end)
+        except TemplateError:
+            if await _run(small, _any_holds, control, texts):
+                raise
+            return Prompt(await self._read(text), text)
+        own, found = await _run(small, control.pieces, text), await _run(small, control.pieces, guarded, mark)
+        if own == found or (_ids(own) == _ids(found) and not await _run(small, _any_holds, control, texts)):
+            return Prompt(await self._read(text), text)
+        return Prompt(await self._assembled(found, guarded), text)
 
     async def _shaped(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]

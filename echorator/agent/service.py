@@ -131,10 +131,10 @@ class ModelService(Calls, ModelServiceServicer):
             self._drop_erased(turn)
             if opening.continues:
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
-        tokens = await served.chat_prompt(messages, arguments, opening, control, request.chat_template)
+        prompt = await served.chat_prompt(messages, arguments, opening, control, request.chat_template)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
-            stream = served.start(tokens, sampling, limits, deadline_s, scope, grammar)
+            stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, grammar)
             await self._stream(served, stream, context, pb.ChatResponse, turn)
 
     @rpc
@@ -147,10 +147,8 @@ class ModelService(Calls, ModelServiceServicer):
         arguments, begins = requests.template_arguments_of(request)
         opening = opening_of(messages, request.continue_last_message if request.HasField("continue_last_message") else None, begins)
         control = request.control_tokens_in_messages if request.HasField("control_tokens_in_messages") else None
-        async with served.prompts_of(request.chat_template) as prompts:
-            prompt = await prompts.text(messages, arguments, opening)
-        tokens = await served.chat_prompt(messages, arguments, opening, control, request.chat_template)
-        return pb.ApplyTemplateResponse(prompt=prompt, tokens=tokens)
+        prompt = await served.chat_prompt(messages, arguments, opening, control, request.chat_template)
+        return pb.ApplyTemplateResponse(prompt=prompt.text, tokens=prompt.tokens)
 
     @contextmanager
     def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:

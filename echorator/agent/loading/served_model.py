@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from echorator._native.engine import Engine, Grammar, Model
-from echorator.agent.chat_prompt import ChatPrompts, Opening, Vocabulary
+from echorator.agent.chat_prompt import ChatPrompts, Opening, Prompt, Vocabulary
 from echorator.agent.grammars import Grammars
 from echorator.agent.loading.chosen_template import ChosenTemplate, chosen
 from echorator.agent.loading.load_thread import on_own_thread
@@ -262,8 +262,8 @@ class ServedModel:
         opening: Opening = Opening(),  # noqa: B008 it is frozen
         control_tokens: bool | None = None,
         template: str = "",
-    ) -> list[int]:
-        """Return the tokens of the rendered conversation.
+    ) -> Prompt:
+        """Return the prompt of a conversation.
 
         Args:
             messages: of the conversation.
@@ -273,12 +273,12 @@ class ServedModel:
             template: source or name of a template of the request's own; "": the model's.
 
         Raises:
-            TemplateError, InvalidRequestError: as `prompts_of` and `ChatPrompts.tokens` say.
+            TemplateError, InvalidRequestError: as `prompts_of` and `ChatPrompts.prompt` say.
             ContextOverflowError, QueueFullError, ResourceError, DrainingError: as `ModelTemplate.render` and `TextTokenizer.tokenize` say.
         """
         read_all = self.settings.control_tokens_in_messages if control_tokens is None else control_tokens
         async with self.prompts_of(template) as prompts:
-            return await prompts.tokens(messages, arguments, opening, read_all)
+            return await prompts.prompt(messages, arguments, opening, read_all)
 
     @asynccontextmanager
     async def prompts_of(self, template: str) -> AsyncIterator[ChatPrompts]:
