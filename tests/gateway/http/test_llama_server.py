@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import pytest_asyncio
+import referencing
+from referencing.jsonschema import DRAFT202012
 
 from echorator.agent.loading.embedded import embedded_model
 from tests.gateway.http.openai_setting import ANSWER, FACTS, HELLO, Setting, setting_of
@@ -134,3 +137,33 @@ async def test_what_is_refused(mesh: Setting, status: int, said: str, path: str,
 async def test_slots_are_an_agents(mesh: Setting) -> None:
     answer = await mesh.get("/slots")
     assert (answer.status, "ListSlots" in json.loads(answer.body)["error"]["message"]) == (501, True)
+
+
+async def test_the_openapi_document_has_the_bodies_that_are_read(mesh: Setting) -> None:
+    document = json.loads((await mesh.get("/openapi.json")).body)
+    registry = referencing.Registry().with_resource("urn:document", DRAFT202012.create_resource(document))
+
+    def errors(path: str, body: Any) -> list[str]:
+        reference = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        checker = jsonschema.Draft202012Validator({"$ref": f"urn:document{reference}"}, registry=registry)
+        return [error.message for error in checker.iter_errors(body)]
+
+    bodies = {
+        "/tokenize": {"content": "x", "with_pieces": True},
+        "/detokenize": {"tokens": [1, 2]},
+        "/apply-template": {"messages": HELLO},
+        "/completion": {"prompt": "x", "temperature": 0, "max_tokens": 1},
+        "/api/chat": {"model": "echo", "messages": HELLO, "stream": False, "options": {"num_predict": 1, "stop": ["x"]}},
+        "/api/generate": {"model": "echo", "prompt": "x", "stream": False, "format": "json", "options": {"num_predict": 1}},
+        "/api/embed": {"model": "embed", "input": ["x", "y"]},
+        "/api/show": {"model": "echo"},
+    }
+    for path, body in bodies.items():
+        assert errors(path, body) == []
+        await asked(mesh, path, **body)
+        broken = {name: {"no": "value"} for name in body}
+        assert errors(path, broken)
+        assert (await mesh.post(path, json.dumps(broken).encode())).status == 400
+    for path, verbs in document["paths"].items():
+        if "get" in verbs and not path.startswith("/v1/memories"):
+            assert (await mesh.get(f"{path}?model=echo" if path == "/props" else path)).status == 200
