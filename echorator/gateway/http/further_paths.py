@@ -40,7 +40,7 @@ def add_to(paths: dict[str, dict[str, Any]], schemas: dict[str, dict[str, Any]])
         done: dict[str, Any] = {"description": "done", "content": {JSON: {"schema": {"type": "object"}}}}
         if kind is not None and "stream" in kind.model_fields and api == OLLAMA:
             done["content"][NDJSON] = {"schema": {"type": "string", "description": "a JSON object a line, where the body has `stream`"}}
-        operation = {
+        operation: dict[str, Any] = {
             "operationId": api + "".join(part.capitalize() for part in path.replace("-", "/").split("/")),
             "summary": summary,
             "responses": {"200": done, "4XX": failed, "5XX": failed},

@@ -1,4 +1,7 @@
-"""The OpenAPI document of the HTTP APIs; the memory's part is made of the table of endpoints, the descriptors and the protos' comments. Pure."""
+"""The OpenAPI document of the HTTP APIs. Pure.
+
+The memory's part is made of the table of endpoints, the descriptors and the protos' comments; `further_paths` adds other APIs.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from echorator.rpc.v1.comments import COMMENTS
 Schema = dict[str, Any]
 
 DESCRIPTION = """
-Each operation below /v1/memories is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON: whole numbers of
-64 bits are texts, and may be given as numbers. What a request may hold is checked as over gRPC. In the query `user`, `session`, `tenant`
-and `agent` say whose memory it is; in a body they may stand in `scope` instead. The paths /v1/chat/completions, /v1/completions,
+Each operation below /v1/memories is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON:
+whole numbers of 64 bits are texts, and may be given as numbers. What a request may hold is checked as over gRPC. In the query `user`,
+`session`, `tenant` and `agent` say whose memory it is; in a body they may stand in `scope` instead. The paths below /api are those of
+Ollama's API, and /tokenize and those beside it llama-server's. The paths /v1/chat/completions, /v1/completions,
 /v1/embeddings and /v1/models are those of OpenAI's API.
 """.strip()
 

@@ -148,7 +148,7 @@ async def test_the_openapi_document_has_the_bodies_that_are_read(mesh: Setting) 
         checker = jsonschema.Draft202012Validator({"$ref": f"urn:document{reference}"}, registry=registry)
         return [error.message for error in checker.iter_errors(body)]
 
-    bodies = {
+    bodies: dict[str, dict[str, Any]] = {
         "/tokenize": {"content": "x", "with_pieces": True},
         "/detokenize": {"tokens": [1, 2]},
         "/apply-template": {"messages": HELLO},
