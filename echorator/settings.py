@@ -14,6 +14,8 @@ KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_
 SPLIT_MODES = ("none", "layer", "row", "tensor")
 FLASH_ATTENTION = ("auto", "on", "off")
 KV_LAYOUTS = ("auto", "unified", "separate")
+CHAT_TEMPLATES = ("chatml", "llama2", "llama3", "mistral", "gemma", "phi3", "zephyr", "vicuna", "alpaca", "plain")  # named_templates.py
+LONGEST_TEMPLATE = 256 * 1024  # characters of a chat template
 MOST_ADAPTERS = 16
 MOST_REPLICAS = 1000  # of a model or a replica set, in a mesh, the local cluster and Kubernetes alike
 LEAST_PRIORITY, MOST_PRIORITY = -100, 100  # of a request; the higher is served first
@@ -72,6 +74,13 @@ def _check(holds: bool, message: str) -> None:
         raise InvalidRequestError(message)
 
 
+def check_template(template: str, field: str) -> None:
+    """Check that a chat template is "", one of CHAT_TEMPLATES or the source of one. Raises InvalidRequestError that names the field."""
+    _check(len(template) <= LONGEST_TEMPLATE, f"{field} has {len(template)} characters, at most {LONGEST_TEMPLATE} are taken")
+    known = not template or template in CHAT_TEMPLATES or "{{" in template or "{%" in template
+    _check(known, f"{field} must be a Jinja template or one of {', '.join(CHAT_TEMPLATES)}, not {template[:80]!r}")
+
+
 @dataclass(frozen=True)
 class Lora:
     """A LoRA adapter on top of a model's weights: W + scale · (alpha / rank) · B·A, as llama.cpp computes it."""
@@ -115,6 +124,8 @@ class EngineSettings:
     stall_factor: float = 4.0  # a step with running streams may take this many quiet steps because of a prefill
     step_limit_s: float = 120.0  # a step that takes longer makes the model NOT_SERVING to health checks until the step ends
     child_timeout_s: float = 2.0  # time limit of a chat template, a schema or a long text in its child process
+    chat_template: str = ""  # Jinja source or a name of CHAT_TEMPLATES, in place of the model's own template; "": the model's own
+    request_templates: bool = False  # let a request bring a chat template of its own
     control_tokens_in_messages: bool = False  # read control tokens written in messages, such as "<|im_end|>", as control tokens
     messages_per_s: float = 600.0  # of all streams together; above this rate tokens of one stream share a message
     memory_check: bool = True  # refuse a model that needs more memory than is free
@@ -129,6 +140,7 @@ class EngineSettings:
             len(self.tensor_split) <= MOST_TENSOR_SPLITS and all(x >= 0 for x in self.tensor_split),
             f"tensor_split: at most {MOST_TENSOR_SPLITS} numbers >= 0",
         )
+        check_template(self.chat_template, "chat_template")
         _check(len(self.lora) <= MOST_ADAPTERS, f"lora: at most {MOST_ADAPTERS} adapters, not {len(self.lora)}")
 
 

@@ -43,12 +43,13 @@ LOCAL = {
     "priority_wait_s": "how an agent divides its slots",
 }
 # Python's part of a served model reads these; the native engine reads all others.
-READ_IN_PYTHON = ("memory_check", "step_limit_s", "child_timeout_s", "control_tokens_in_messages")
+READ_IN_PYTHON = ("memory_check", "step_limit_s", "child_timeout_s", "control_tokens_in_messages", "chat_template", "request_templates")
 # A valid value that is not the default.
 OTHER: dict[str, Any] = {
     **{name: int(allowed.low) + 9 if isinstance(allowed.low, int) else allowed.low + 3.5 for name, allowed in ENGINE_RANGES.items()},
     **{name: choices[-1] for name, choices in ENGINE_CHOICES.items()},
     "tensor_split": (3.0, 1.0),
+    "chat_template": "chatml",
 }
 DEFAULTS = EngineSettings(Path("m.gguf"))
 OPTIONS = [f.name for f in fields(EngineSettings) if f.name != "path"]

@@ -10,9 +10,10 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from echorator._native.engine import Grammar, SpecialToken, Watch
+from echorator.agent.chat_prompt import ChatPrompts
 from echorator.agent.tools import Offer
 from echorator.errors import InvalidRequestError
 from echorator.prompting.dialects.answer_parser import AnswerParser, thinks
@@ -215,3 +216,10 @@ class AnswerReader:
                 case Arguments(index, arguments):
                     message.tool_calls.add(index=index, arguments=arguments)
         return True
+
+
+class ChatForm(NamedTuple):
+    """What one chat template makes of conversations: their prompts, and how their answers are read."""
+
+    prompts: ChatPrompts
+    answers: Answers

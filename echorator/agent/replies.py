@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from echorator._native.engine import Event
+from echorator.agent.loading.chosen_template import Origin
 from echorator.agent.loading.registry import Entry, State
 from echorator.model_files.puller import Image, Progress
 from echorator.rpc.v1 import model_pb2 as pb
@@ -17,6 +18,13 @@ _STATES = {
     State.STALLED: pb.MODEL_STATE_STALLED,
 }
 _SLOT_STATES = {"prefill": pb.SLOT_STATE_PREFILL, "decode": pb.SLOT_STATE_DECODE}
+
+_ORIGINS = {
+    Origin.OPTION: pb.CHAT_TEMPLATE_ORIGIN_OPTION,
+    Origin.IMAGE: pb.CHAT_TEMPLATE_ORIGIN_IMAGE,
+    Origin.FILE: pb.CHAT_TEMPLATE_ORIGIN_FILE,
+    Origin.DEFAULT: pb.CHAT_TEMPLATE_ORIGIN_DEFAULT,
+}
 
 
 def usage_of(event: Event) -> pb.Usage:
@@ -64,7 +72,11 @@ def model_of(entry: Entry, digest: str) -> pb.Model:
     message.size_bytes = info.size_bytes
     message.trained_context_tokens = info.trained_context_tokens
     message.quantisation = info.quantisation
-    message.chat_template = info.chat_template
+    message.chat_template = entry.served.template_source
+    if entry.served.template is not None:
+        message.chat_template_origin = _ORIGINS[entry.served.template.origin]
+        message.warnings.extend(filter(None, [entry.served.template.warning]))
+    message.file_changed_at_s = entry.served.file_changed_at_s
     message.embedding_length = info.embedding_length
     message.generates = info.generates
     message.digest = digest

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from echorator import json_digits
+from echorator.agent import chat_prompt
+from echorator.agent.chat_prompt import Opening
 from echorator.agent.tool_history import typed_fields, with_tool_calls
 from echorator.errors import InvalidRequestError
 from echorator.model_files.puller import Image, meant
@@ -243,6 +245,12 @@ def template_arguments_of(request: pb.ChatRequest) -> tuple[dict[str, Any], bool
     if not tools:
         given.pop("tools", None)
     return given, opening
+
+
+def opening_of(request: pb.ChatRequest, messages: Sequence[Mapping[str, Any]]) -> Opening:
+    """Return how the prompt of a request ends. Raises InvalidRequestError as `template_arguments_of` and `chat_prompt.opening_of`."""
+    continues = request.continue_last_message if request.HasField("continue_last_message") else None
+    return chat_prompt.opening_of(messages, continues, template_arguments_of(request)[1])
 
 
 def stem_of(source: str) -> Path:

@@ -12,13 +12,14 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 
 from echorator._native.engine import Event, Grammar
 from echorator.agent import embedding, replies, requests
-from echorator.agent.answering import AnswerReader, Plan, thinking_of
-from echorator.agent.chat_prompt import opening_of
+from echorator.agent.answering import AnswerReader, ChatForm, thinking_of
+from echorator.agent.chat_prompt import Opening, Prompt
 from echorator.agent.loading.embedded import is_foreign, with_embedded_threads
 from echorator.agent.loading.model_defaults import defaults_of
 from echorator.agent.loading.pulls import Pulls
@@ -123,9 +124,7 @@ class ModelService(Calls, ModelServiceServicer):
         sampling, shape = await self._sampling(request.sampling, served)
         offer, thinking = offer_of(request), thinking_of(request.reasoning)
         messages = served.defaults.messages(requests.messages_of(request))
-        arguments, begins = requests.template_arguments_of(request)
-        opening = opening_of(messages, request.continue_last_message if request.HasField("continue_last_message") else None, begins)
-        control = request.control_tokens_in_messages if request.HasField("control_tokens_in_messages") else None
+        opening = requests.opening_of(request, messages)
         turn = (
             await self.memory.recall(request.memory, messages, served.name, served.context_tokens) if request.HasField("memory") else None
         )
@@ -134,16 +133,32 @@ class ModelService(Calls, ModelServiceServicer):
             self._drop_erased(turn)
             if opening.continues:
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
-        plan = Plan(shape)
-        if served.answers is not None:
-            messages, arguments = await served.answers.conversation(messages, arguments, offer, thinking)
-        prompt = await served.chat_prompt(messages, arguments, opening, control)
-        if served.answers is not None:
-            plan = await served.answers.plan(offer, thinking, prompt.text, shape)
+        async with served.chat_form(request.chat_template) as form:
+            prompt = await self._prompt(request, served, form, messages, opening)
+            plan = await form.answers.plan(offer, thinking, prompt.text, shape)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
             stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)
             await self._stream(served, stream, context, pb.ChatResponse, turn, plan.reader)
+
+    @rpc
+    async def ApplyTemplate(self, request: pb.ChatRequest, _context: Context) -> pb.ApplyTemplateResponse:
+        """Return the prompt of a conversation, as text and as tokens."""
+        served = self.registry.get(request.model)
+        if request.HasField("memory"):
+            raise InvalidRequestError("memory: no memories are recalled for ApplyTemplate; CognitionService.BuildContext recalls them")
+        messages = served.defaults.messages(requests.messages_of(request))
+        async with served.chat_form(request.chat_template) as form:
+            prompt = await self._prompt(request, served, form, messages, requests.opening_of(request, messages))
+        return pb.ApplyTemplateResponse(prompt=prompt.text, tokens=prompt.tokens)
+
+    async def _prompt(
+        self, request: pb.ChatRequest, served: ServedModel, form: ChatForm, messages: list[dict[str, Any]], opening: Opening
+    ) -> Prompt:
+        arguments, _ = requests.template_arguments_of(request)
+        shown = await form.answers.conversation(messages, arguments, offer_of(request), thinking_of(request.reasoning))
+        control = request.control_tokens_in_messages if request.HasField("control_tokens_in_messages") else None
+        return await form.prompts.prompt(*shown, opening, served.reads_control_tokens(control))
 
     @contextmanager
     def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:
@@ -233,7 +248,9 @@ class ModelService(Calls, ModelServiceServicer):
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
         """Return the token ids of a text."""
         served = self.registry.get(request.model)
-        return pb.TokenizeResponse(tokens=await served.tokenize(request.text, request.add_special, request.parse_special))
+        tokens = await served.tokenize(request.text, request.add_special, request.parse_special)
+        pieces = [served.token_bytes(token) for token in tokens] if request.pieces else ()
+        return pb.TokenizeResponse(tokens=tokens, pieces=pieces)
 
     @rpc
     async def Detokenize(self, request: pb.DetokenizeRequest, _context: Context) -> pb.DetokenizeResponse:

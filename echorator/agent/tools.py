@@ -6,7 +6,7 @@ Pure; raises InvalidRequestError with the field. Feeds `service` and `answering`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from echorator import json_digits
+from echorator.agent.answering import Thinking
+from echorator.agent.chat_prompt import Opening
 from echorator.agent.loading.served_model import ServedModel
 from echorator.agent.requests import Limits
 from echorator.agent.server import AgentServer
+from echorator.agent.tools import Offer
 from echorator.cognition.recall.context import safe
+from echorator.rpc.v1 import model_pb2 as pb
 from echorator.settings import LEAST_PRIORITY, Sampling
 
 GIST = "Summarise these notes in at most three sentences. Keep names, dates and numbers."
@@ -23,6 +27,7 @@ OBSERVATIONS = (
 )
 OBSERVATION_TOKENS = 512
 LONGEST_TURN = 8192  # characters of each side of a turn that the model reads
+_NO_THOUGHT = Thinking(enabled=False)
 _SCHEMA = {
     "type": "object",
     "properties": {"observations": {"type": "array", "items": {"type": "string", "maxLength": 400}, "maxItems": 16}},
@@ -64,15 +69,20 @@ class MemoryModels:
     @staticmethod
     async def _said(served: ServedModel, prompt: str, most_tokens: int, schema: dict[str, Any] | None = None) -> str:
         grammar = None if schema is None else await served.grammar(await served.schemas.grammar_of(schema))
-        tokens = (await served.chat_prompt([{"role": "user", "content": prompt}], {}, control_tokens=False)).tokens
-        stream = served.start(
-            tokens, Sampling(temperature=0.0), Limits(max_tokens=most_tokens, priority=LEAST_PRIORITY), 0.0, grammar=grammar
-        )
+        async with served.chat_form() as form:
+            shown = await form.answers.conversation([{"role": "user", "content": prompt}], {}, Offer(), _NO_THOUGHT)
+            rendered = await form.prompts.prompt(*shown, Opening(), False)
+            plan = await form.answers.plan(Offer(), _NO_THOUGHT, rendered.text, grammar)
+        limits = Limits(max_tokens=most_tokens, priority=LEAST_PRIORITY)
+        stream = served.start(rendered.tokens, Sampling(temperature=0.0), limits, 0.0, grammar=plan.grammar, watch=plan.watch)
         said = ""
         try:
             while True:
                 event = await stream.next()
-                said += event.text
+                part = pb.ChatResponse(text=event.text)
+                if plan.reader is not None:
+                    plan.reader.read(part, bool(event.finish))
+                said += part.text
                 if event.finish:
                     return said.strip()
         finally:

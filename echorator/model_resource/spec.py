@@ -9,7 +9,16 @@ from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_valida
 
 from echorator.errors import InvalidRequestError
 from echorator.model_resource.schema import Spec
-from echorator.settings import ENGINE_CHOICES, ENGINE_RANGES, MOST_ADAPTERS, MOST_REPLICAS, MOST_TENSOR_SPLITS, EngineSettings
+from echorator.settings import (
+    CHAT_TEMPLATES,
+    ENGINE_CHOICES,
+    ENGINE_RANGES,
+    LONGEST_TEMPLATE,
+    MOST_ADAPTERS,
+    MOST_REPLICAS,
+    MOST_TENSOR_SPLITS,
+    EngineSettings,
+)
 
 
 def _option(description: str, **schema: Any) -> Any:
@@ -62,6 +71,10 @@ class EngineSpec(Spec):
     queue_limit: int | None = _number("queue_limit", "The requests that may wait for a slot; more are refused.")
     prefix_cache: bool | None = _option("Whether the KV cells of common prompt prefixes are shared and kept.")
     control_tokens_in_messages: bool | None = _option("Whether control tokens written in messages are read as control tokens.")
+    chat_template: str | None = _option(
+        f"A Jinja chat template in place of the model's own, or a name: {', '.join(CHAT_TEMPLATES)}.", maxLength=LONGEST_TEMPLATE
+    )
+    request_templates: bool | None = _option("Whether a request may bring a chat template of its own.")
     lora: Annotated[tuple[LoraSpec, ...] | None, Strict(False)] = _option("The adapters; their changes add up.", maxItems=MOST_ADAPTERS)
 
     @field_validator("*")

@@ -286,7 +286,7 @@ def test_a_template_that_leaves_the_answer_open_refuses_to_close_it(prompters: d
     leaves = prompters["bpe"].prompts("{% for m in messages %}{{ m.role }}: {{ m.content }}{% if not loop.last %}\n{% endif %}{% endfor %}")
     messages = [user("hi"), {"role": "assistant", "content": "so"}]
     with pytest.raises(InvalidRequestError, match="leaves a last message of the assistant open"):
-        asyncio.run(leaves.prompt(messages, {}, Opening(), False)).tokens
+        asyncio.run(leaves.prompt(messages, {}, Opening(), False))
     assert asyncio.run(leaves.prompt(messages, {}, Opening(False, True), False)).tokens
 
 

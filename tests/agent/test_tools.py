@@ -1,4 +1,4 @@
-"""Calls of tools and thoughts, from a chat to its reply: forced calls, calls that the model begins by itself, bounded thoughts, refusals."""
+"""Calls of tools and thoughts, from a chat to its reply: forced calls, calls that the model begins, bounded thoughts, refusals."""
 
 from __future__ import annotations
 

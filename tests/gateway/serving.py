@@ -94,6 +94,7 @@ class BackEnd(grpc.GenericRpcHandler):
         self.failures: list[tuple[grpc.StatusCode, str, tuple[tuple[str, str], ...]]] = []  # one a call, before its first message
         self.garbage = b""  # sent after the first message
         self.breaks = False  # after the first message
+        self.told: list[pb.ChatResponse] = []  # in place of both messages
         self.endless = b""  # a text that is sent again and again after the first message
         self._server = aio.server(options=[("grpc.so_reuseport", 0)])
 
@@ -119,6 +120,10 @@ class BackEnd(grpc.GenericRpcHandler):
         self.now += 1
         self.most = max(self.most, self.now)
         try:
+            for message in self.told:
+                await context.write(message.SerializeToString())
+            if self.told:
+                return
             if self.first:
                 await context.write(pb.ChatResponse(text="first").SerializeToString())
             if self.garbage:

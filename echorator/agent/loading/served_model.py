@@ -10,17 +10,20 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from echorator._native.engine import Engine, Grammar, Model, Watch
-from echorator.agent.answering import Answers
-from echorator.agent.chat_prompt import ChatPrompts, Opening, Prompt, Vocabulary
+from echorator.agent.answering import Answers, ChatForm
+from echorator.agent.chat_prompt import ChatPrompts, Vocabulary
 from echorator.agent.grammars import Grammars
+from echorator.agent.loading.chosen_template import ChosenTemplate, chosen
 from echorator.agent.loading.load_thread import on_own_thread
 from echorator.agent.loading.model_defaults import ModelDefaults
+from echorator.agent.loading.request_templates import RequestTemplates
 from echorator.agent.recent_times import RecentTimes
 from echorator.agent.requests import Limits
 from echorator.agent.stream import Stream
@@ -32,9 +35,10 @@ from echorator.prompting.control_tokens import ControlTokens
 from echorator.prompting.dialects.declared import dialect_of
 from echorator.prompting.dialects.dialect import Dialect
 from echorator.prompting.model_template import ModelTemplate
+from echorator.prompting.named_templates import source_of
 from echorator.prompting.schema_grammars import SchemaGrammars
 from echorator.prompting.text_tokenizer import TextTokenizer
-from echorator.settings import EngineSettings, Sampling
+from echorator.settings import EngineSettings, Sampling, check_template
 
 if TYPE_CHECKING:
     from echorator.engine.embed_queue import Vectors
@@ -76,20 +80,22 @@ class ServedModel:
         self._embed_queues = {"": EmbedQueue(model, settings, "", self._file)}
         self.schemas = SchemaGrammars(settings.child_timeout_s)
         self._tokenizer = tokenizer
+        self.template: ChosenTemplate | None = None  # None: the model only embeds
         self._template: ModelTemplate | None = None
-        self._prompts: ChatPrompts | None = None
-        self.answers: Answers | None = None  # None without a chat template
+        self._form: ChatForm | None = None  # None: the model only embeds
+        self._request_templates = RequestTemplates(self._opened)
         self._token_bytes: dict[int, bytes] = {}
         self._grammars = Grammars(model)
         self._digest = on_own_thread(f"digest of {name}", partial(file_digest, settings.path))
-        if self.info.chat_template or defaults.template:
-            self._template = ModelTemplate(
-                self.info.chat_template, defaults.template, self.info.bos, self.info.eos, settings.child_timeout_s
-            )
-            self._template.start()
-            self._prompts = self._chat_prompts(self._template)
-            self.answers = self._answers(self._template, self._prompts)
         if engine is not None:
+            special = (token.text for token in model.special_tokens())
+            self.template = chosen(settings.chat_template, defaults.template, self.info.chat_template, special)
+            if self.template.warning:
+                _log.warning(self.template.warning, extra={"model": name})
+            if not defaults.stop:
+                self.defaults = replace(defaults, stop=self.template.stop)
+            self._template, self._form = self._opened(self.template.jinja, self.template.go)
+            self._template.start()
             self._drain = engine.drain
             self._loop.add_reader(engine.event_fd, self._pump)
 
@@ -143,6 +149,16 @@ class ServedModel:
                 raise ResourceError(f"{settings.path}: nothing of it was read for {STALL_S:g} s; see whether its disk answers") from None
         model, engine, tokenizer = building.result()
         return cls(name, settings, defaults, model, engine, tokenizer)
+
+    @property
+    def file_changed_at_s(self) -> float:
+        """Return when the model's file was last changed, in seconds since 1970."""
+        return self._file[2] / 1e9
+
+    @property
+    def template_source(self) -> str:
+        """Return the source of the chat template; "" for a model that only embeds."""
+        return self._template.source if self._template is not None else ""
 
     @property
     def context_tokens(self) -> int:
@@ -250,42 +266,50 @@ class ServedModel:
         """Return the text of token ids. Raises as `TextTokenizer.detokenize`."""
         return await self._tokenizer.detokenize(tokens, special)
 
-    async def chat_prompt(
-        self,
-        messages: list[dict[str, Any]],
-        arguments: Mapping[str, Any],
-        opening: Opening = Opening(),  # noqa: B008 it is frozen
-        control_tokens: bool | None = None,
-    ) -> Prompt:
-        """Return the prompt of a conversation; `control_tokens` None leaves control tokens in messages to the settings.
+    @asynccontextmanager
+    async def chat_form(self, template: str = "") -> AsyncIterator[ChatForm]:
+        """Lend what writes prompts and reads answers, by a request's own template, or by the model's for "".
 
         Raises:
-            TemplateError, InvalidRequestError: as `ChatPrompts.prompt` says.
-            ContextOverflowError, QueueFullError, ResourceError, DrainingError: as `ModelTemplate.render` and `TextTokenizer.tokenize` say.
+            InvalidRequestError: the model only embeds, requests may not bring templates, or this is none.
+            QueueFullError: as `RequestTemplates.lent` says.
         """
-        if self._prompts is None:
-            raise InvalidRequestError("the model has no chat template; use Generate with a whole prompt")
-        read_all = self.settings.control_tokens_in_messages if control_tokens is None else control_tokens
-        return await self._prompts.prompt(messages, arguments, opening, read_all)
+        if self._form is None:
+            raise InvalidRequestError(f"{self.name} is an encoder ({self.info.architecture}) and only embeds")
+        if not template:
+            yield self._form
+            return
+        if not self.settings.request_templates:
+            raise InvalidRequestError(
+                "chat_template: requests may not bring a chat template of their own; whoever runs the model allows it with "
+                "--request-templates or spec.engine.requestTemplates"
+            )
+        check_template(template, "chat_template")
+        async with self._request_templates.lent(source_of(template)) as form:
+            yield form
 
-    def _chat_prompts(self, template: ModelTemplate) -> ChatPrompts:
+    def reads_control_tokens(self, asked: bool | None) -> bool:
+        """Return whether control tokens in messages are read as such; None leaves that to the settings."""
+        return self.settings.control_tokens_in_messages if asked is None else asked
+
+    def _opened(self, jinja: str, go: str = "") -> tuple[ModelTemplate, ChatForm]:
+        template = ModelTemplate(jinja, go, self.info.bos, self.info.eos, self.settings.child_timeout_s)
+        special = self.model.special_tokens()
+
         async def tokenize(text: str, add_special: bool, parse_special: bool) -> list[int]:
             return await self.tokenize(text, add_special, parse_special, self.context_tokens, "the prompt")
 
-        spaced = self.model.metadata().get("tokenizer.ggml.model") in ("llama", "t5")
-        control = ControlTokens(self.model.special_tokens())
-        vocabulary = Vocabulary(control, self.info.bos, self.info.add_bos, self.info.add_eos, spaced)
-        return ChatPrompts(template.render, tokenize, lambda: template.source, vocabulary)
-
-    def _answers(self, template: ModelTemplate, prompts: ChatPrompts) -> Answers:
         async def find() -> Dialect:
             await prompts.probe.plain()  # after it the template's source is known
             return await dialect_of(template.source, template.render, prompts.probe)
 
-        async def read(marker: str) -> list[int]:
-            return await self.tokenize(marker, False, True)
+        async def marker(text: str) -> list[int]:
+            return await self.tokenize(text, False, True)
 
-        return Answers(self.model.special_tokens(), find, self.schemas.calls_of, self._grammars.compiled, read)
+        spaced = self.model.metadata().get("tokenizer.ggml.model") in ("llama", "t5")
+        vocabulary = Vocabulary(ControlTokens(special), self.info.bos, self.info.add_bos, self.info.add_eos, spaced)
+        prompts = ChatPrompts(template.render, tokenize, lambda: template.source, vocabulary)
+        return template, ChatForm(prompts, Answers(special, find, self.schemas.calls_of, self._grammars.compiled, marker))
 
     async def grammar(self, text: str) -> Grammar | None:
         """Return the compiled grammar of a GBNF text; None for an empty text. Raises as `Grammars.compiled`."""
@@ -342,7 +366,7 @@ class ServedModel:
         if not await self.drained(CANCEL_S):
             _log.warning("requests outlived their cancellation", extra={"model": self.name, "requests": self.running})
         self._grammars.close()
-        children = (self._template, self._tokenizer, self.schemas)
+        children = (self._template, self._request_templates, self._tokenizer, self.schemas)
         await asyncio.gather(*(part.close() for part in (*children, *self._embed_queues.values()) if part is not None))
         if self.engine is not None:
             self._loop.remove_reader(self.engine.event_fd)

@@ -9,7 +9,7 @@ from typing import Any
 
 from echorator.errors import InvalidRequestError
 from echorator.host.exits import CommandError, Exit
-from echorator.settings import ENGINE_CHOICES, EngineSettings, Lora
+from echorator.settings import CHAT_TEMPLATES, ENGINE_CHOICES, EngineSettings, Lora, check_template
 
 _GROUPS: dict[str, dict[str, str]] = {
     "serving": {
@@ -19,6 +19,8 @@ _GROUPS: dict[str, dict[str, str]] = {
         "prefix_cache": "share and keep the KV cells of common prompt prefixes",
         "child_timeout_s": "seconds that the model's chat template, a JSON schema or a long text may take before it is given up",
         "control_tokens_in_messages": "read control tokens written in messages as control tokens; else they are text",
+        "chat_template": "chat template in place of the model's own: a Jinja file, or one of " + ", ".join(CHAT_TEMPLATES),
+        "request_templates": "let a request bring a chat template of its own",
         "cache_sequences": "finished sequences kept for their prefix; -1: as many as slots",
     },
     "computing": {
@@ -55,6 +57,20 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
+def _template(text: str) -> str:
+    """Return the name of a chat template, or the source in a file. Raises ArgumentTypeError, which argparse shows with the option."""
+    if not text or text in CHAT_TEMPLATES:  # argparse gives the default to this function too
+        return text
+    try:
+        source = Path(text).read_text("utf-8")
+        check_template(source, text)
+    except FileNotFoundError as error:
+        raise argparse.ArgumentTypeError(f"there is no file {text}, and the names are {', '.join(CHAT_TEMPLATES)}") from error
+    except (OSError, UnicodeDecodeError, InvalidRequestError) as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be taken: {error}") from error
+    return source
+
+
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for every field of EngineSettings, in groups and with its default."""
     defaults = {f.name: f.default for f in fields(EngineSettings) if f.default is not MISSING}
@@ -70,6 +86,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=shown)
             elif isinstance(default, tuple):
                 group.add_argument(flag, type=_numbers, default=default, metavar="N,N", help=shown)
+            elif name == "chat_template":
+                group.add_argument(flag, type=_template, default=default, metavar="FILE|NAME", help=text)
             elif name in ENGINE_CHOICES:
                 group.add_argument(
                     flag, choices=ENGINE_CHOICES[name], default=default, metavar="NAME", help=f"{shown} ({', '.join(ENGINE_CHOICES[name])})"

@@ -1,41 +1,25 @@
-"""Builds the OpenAI objects of an answer: one whole object, or server-sent events.
+"""Builds the objects of OpenAI's chat and text completions: one whole object, or the events of a stream.
 
-A stream's headers are sent within `HEADERS_WITHIN_S`, though the request may wait much longer for an agent; comments follow until the first
-token, so that no proxy takes the connection for dead. An error before the headers gets an HTTP status of its own, a later error becomes an
-event. Fed by `api` with the messages of agents; `translation` converts them to OpenAI's fields.
+Fed by `api` with the messages of agents; `translation` converts them to OpenAI's fields, `generating.streaming` sends the events.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any
 
-import grpc
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import JSONResponse, Response
 
-from echorator.errors import EchoratorError, EngineError
+from echorator.errors import EchoratorError
 from echorator.gateway.http import translation
-from echorator.gateway.http.failures import body_of, refusal_of
+from echorator.gateway.http.generating.streaming import COMMENT, Replies, Reply
 from echorator.rpc.v1 import model_pb2 as pb
-from echorator.serving.life import Life
 
-_log = logging.getLogger(__name__)
-
-Reply = pb.ChatResponse | pb.GenerateResponse
-Replies = AsyncGenerator[tuple[int, Reply], None]  # each message with the index of its answer
-Headers = dict[str, str]
-EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-HEADERS_WITHIN_S = 0.75  # longest wait for the first message before a stream's headers are sent
-PING_S = 5.0  # between two comments while the first message is awaited
-PING = b": waiting for the first token\n\n"
+Delta = dict[str, Any]
 
 
 class Answer:
@@ -61,6 +45,8 @@ class Whole:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.calls: dict[int, _Called] = {}  # by the number of the call in the answer
         self.positions: list[pb.PositionLogprobs] = []
         self.prompt: list[pb.PositionLogprobs] = []
         self.finish = pb.Finish()
@@ -70,6 +56,10 @@ class Whole:
         self.texts.append(reply.text)
         self.positions.extend(translation.positions_of(reply))
         self.prompt.extend(reply.prompt_logprobs)
+        if isinstance(reply, pb.ChatResponse):
+            self.thoughts.append(reply.reasoning)
+            for delta in reply.tool_calls:
+                self.calls.setdefault(delta.index, _Called(delta)).arguments.append(delta.arguments)
         if reply.HasField("finish"):
             self.finish = reply.finish
 
@@ -80,8 +70,32 @@ class Whole:
 
     @property
     def reason(self) -> str:
-        """OpenAI's `finish_reason` of the answer: "stop" or "length"."""
+        """OpenAI's `finish_reason` of the answer: "stop", "length" or "tool_calls"."""
         return translation.REASONS.get(self.finish.reason, "stop")
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message of a chat completion; its content is null where tools were called and nothing was said."""
+        said: dict[str, Any] = {"role": "assistant", "content": self.text or (None if self.calls else ""), "refusal": None}
+        if thought := "".join(self.thoughts):
+            said["reasoning_content"] = thought
+        if self.calls:
+            said["tool_calls"] = [called.whole for _, called in sorted(self.calls.items())]
+        return said
+
+
+class _Called:
+    """One call of a tool, gathered until the answer ends."""
+
+    def __init__(self, first: pb.ToolCallDelta) -> None:
+        self.id = first.id
+        self.name = first.name
+        self.arguments: list[str] = []
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """The call in the form of a chat completion."""
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": "".join(self.arguments)}}
 
 
 async def gathered(replies: Replies, answers: int) -> list[Whole]:
@@ -97,157 +111,98 @@ async def gathered(replies: Replies, answers: int) -> list[Whole]:
     return wholes
 
 
-class _Events(StreamingResponse):
-    """A streaming response that cancels the work behind it at its end: a client may leave even before the first event was produced."""
+class CompletionEvents:
+    """The events of a streamed chat or text completion."""
 
-    def __init__(self, streamed: Streamed, events: AsyncGenerator[bytes, None], first: asyncio.Future[Any], replies: Replies) -> None:
-        super().__init__(events, media_type="text/event-stream", headers=EVENT_STREAM)
-        self._streamed = streamed
-        self._generator = events
-        self._first = first
-        self._replies = replies
-        self._life = streamed.life
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            with suppress(ClientDisconnect):
-                # Not starlette's own way: the exceptions of its cancel scope refer to each other, until a garbage collection.
-                await unless_gone(Request(scope, receive), self.stream_response(send))
-        finally:
-            if not self._streamed.over:  # the client has left, which starlette does not report, or the server ends
-                self._life.fail(asyncio.CancelledError())
-            await self._generator.aclose()
-            self._first.cancel()
-            await asyncio.gather(self._first, return_exceptions=True)
-            await self._replies.aclose()
-            self._life.end()
-
-
-class Streamed:
-    """The producer of the server-sent events of one request."""
+    ping = COMMENT
 
     def __init__(
         self,
         answer: Answer,
-        choice: Callable[[int, Reply, str | None, int], dict[str, Any]],
-        opening: dict[str, Any] | None,
+        choices: Callable[[int, Reply, str | None, int], Iterator[dict[str, Any]]],
+        opening: Callable[[Reply], Delta] | None,
         wants_usage: bool,
-        life: Life,
-        code_of: Callable[[EchoratorError], grpc.StatusCode],
     ) -> None:
-        """Create a producer.
+        """Create the events.
 
         Args:
             answer: the shared fields.
-            choice: builds a choice from the answer's index, a message, its `finish_reason` (None while it goes on) and its text offset.
-            opening: the delta of an event that precedes each answer; None for no such event.
+            choices: yields the choice of each event, from the answer's index, a message, its `finish_reason` (None while it goes on)
+                and its text offset.
+            opening: returns the delta of an event that precedes each answer, from its first message; None for no such event.
             wants_usage: send the usage in an event of its own at the end.
-            life: the call's life, which ends with the response.
-            code_of: maps an error to its gRPC status code.
         """
         self._answer = answer
-        self._choice = choice
+        self._choices = choices
         self._opening = opening
         self._wants_usage = wants_usage
-        self.life = life
-        self.over = False  # all events were produced
-        self._code_of = code_of
         self._offsets: dict[int, int] = {}  # by index of an answer that has begun: the length of its text so far
         self._usages: list[pb.Usage] = []
 
-    async def response(self, request: Request, replies: Replies) -> Response:
-        """Return the streaming response, which ends the call's life. Raises ClientDisconnect, and early exceptions of `replies`."""
-        first = asyncio.ensure_future(anext(replies, None))
-        try:
-            await unless_gone(request, _within(first, HEADERS_WITHIN_S))
-        except BaseException:
-            first.cancel()
-            await asyncio.gather(first, return_exceptions=True)
-            await replies.aclose()
-            raise
-        return _Events(self, self._events(first, replies), first, replies)
+    def opening(self) -> bytes:
+        """Return nothing: these APIs announce no answer before it begins."""
+        return b""
 
-    async def _events(self, first: asyncio.Future[tuple[int, Reply] | None], replies: Replies) -> AsyncGenerator[bytes, None]:
-        try:
-            while not first.done():
-                yield PING
-                await asyncio.wait((first,), timeout=PING_S)
-            item = await first
-            self._begun(item)
-            while item is not None:
-                yield self._chunks(*item)
-                item = await anext(replies, None)
-            if self._wants_usage:
-                yield self._answer.chunk([], translation.usage_of(self._usages))
-            yield b"data: [DONE]\n\n"
-        except EchoratorError as error:
-            self.life.fail(error)
-            yield b"data: " + json.dumps(body_of(error, self._code_of(error))).encode() + b"\n\n"
-        except Exception as error:  # noqa: BLE001 the status was sent already, so only an event can tell the client
-            self.life.fail(error)
-            _log.exception("a stream over HTTP failed")
-            yield b"data: " + json.dumps(refusal_of(500, "the gateway failed; its log says why", "internal")).encode() + b"\n\n"
-        self.over = True
-
-    def _begun(self, item: tuple[int, Reply] | None) -> None:
-        if item is None:
-            raise EngineError("the agent ended its answer before the first word")
-
-    def _chunks(self, index: int, reply: Reply) -> bytes:
+    def message(self, index: int, reply: Reply) -> bytes:
         """Return the events of one message; its text and its end are two events, as clients ignore the text of an event with a reason."""
-        made = b""
+        made: list[dict[str, Any]] = []
         if index not in self._offsets:
             self._offsets[index] = 0
             if self._opening is not None:
-                made = self._answer.chunk([{"index": index, "delta": self._opening, "logprobs": None, "finish_reason": None}])
+                made.append({"index": index, "delta": self._opening(reply), "logprobs": None, "finish_reason": None})
         ends = reply.HasField("finish")
-        if reply.text or not ends or translation.positions_of(reply):
-            made += self._answer.chunk([self._choice(index, reply, None, self._offsets[index])])
+        if reply.text or not ends or translation.positions_of(reply) or _further(reply):
+            made += self._choices(index, reply, None, self._offsets[index])
             self._offsets[index] += len(reply.text)
         if ends:
             self._usages.append(reply.finish.usage)
             reason = translation.REASONS.get(reply.finish.reason, "stop")
-            made += self._answer.chunk([self._choice(index, type(reply)(), reason, self._offsets[index])])
-        return made
+            made += self._choices(index, type(reply)(), reason, self._offsets[index])
+        return b"".join(self._answer.chunk([choice]) for choice in made)
+
+    def end(self) -> bytes:
+        """Return the usage, where it was asked for, and the mark of the end."""
+        return (self._answer.chunk([], translation.usage_of(self._usages)) if self._wants_usage else b"") + b"data: [DONE]\n\n"
+
+    def failure(self, error: dict[str, Any]) -> bytes:
+        """Return the error as an event."""
+        return b"data: " + json.dumps(error).encode() + b"\n\n"
 
 
-def chat_choice(index: int, reply: Reply, reason: str | None, _offset: int) -> dict[str, Any]:
-    """Return the choice of one event of a streamed chat."""
-    delta = {} if reason is not None else {"content": reply.text}
+def _further(reply: Reply) -> bool:
+    return isinstance(reply, pb.ChatResponse) and bool(reply.reasoning or reply.tool_calls)
+
+
+def chat_opening(reply: Reply) -> Delta:
+    """Return the delta that precedes a streamed chat whose first message is given."""
+    calls = isinstance(reply, pb.ChatResponse) and reply.tool_calls and not reply.text
+    return {"role": "assistant", "content": None if calls else "", "refusal": None}
+
+
+def chat_choices(index: int, reply: Reply, reason: str | None, _offset: int) -> Iterator[dict[str, Any]]:
+    """Yield the choices of the events of one message of a streamed chat: its thought, its text and its calls are events of their own."""
+    assert isinstance(reply, pb.ChatResponse)
+    deltas: list[Delta] = []
+    if reply.reasoning:
+        deltas.append({"reasoning_content": reply.reasoning})
+    if reply.text or (reason is None and not _further(reply)):
+        deltas.append({"content": reply.text})
+    if reply.tool_calls:
+        deltas.append({"tool_calls": [_call_delta(delta) for delta in reply.tool_calls]})
     logprobs = translation.chat_logprobs(translation.positions_of(reply))
-    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+    for delta in deltas or [{}]:
+        yield {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        logprobs = None  # they are those of the whole message
 
 
-def text_choice(index: int, reply: Reply, reason: str | None, offset: int) -> dict[str, Any]:
-    """Return the choice of one event of a streamed text completion; `offset` is where its text begins, in characters."""
-    logprobs = translation.text_logprobs(translation.positions_of(reply), offset)
-    return {"index": index, "text": reply.text, "logprobs": logprobs, "finish_reason": reason}
+def _call_delta(delta: pb.ToolCallDelta) -> dict[str, Any]:
+    function = {"arguments": delta.arguments}
+    if not delta.name:
+        return {"index": delta.index, "function": function}
+    return {"index": delta.index, "id": delta.id, "type": "function", "function": {"name": delta.name, **function}}
 
 
-async def _within(future: asyncio.Future[Any], delay_s: float) -> None:
-    """Wait at most `delay_s` for the future; raises its exception if it has failed by then."""
-    await asyncio.wait((future,), timeout=delay_s)
-    if future.done():
-        future.result()
-
-
-R = TypeVar("R")
-
-
-async def unless_gone(request: Request, work: Awaitable[R]) -> R:
-    """Return the result of `work`; cancels it and raises ClientDisconnect where the client disconnects before."""
-
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    task, watcher = asyncio.ensure_future(work), asyncio.create_task(gone())
-    try:
-        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
-    finally:
-        for each in (watcher, task):
-            each.cancel()
-        await asyncio.gather(watcher, task, return_exceptions=True)
+def text_choices(index: int, reply: Reply, reason: str | None, offset: int) -> Iterator[dict[str, Any]]:
+    """Yield the choice of one event of a streamed text completion; `offset` is where its text begins, in characters."""
+    positions = translation.positions_of(reply)
+    yield {"index": index, "text": reply.text, "logprobs": translation.text_logprobs(positions, offset), "finish_reason": reason}

@@ -1,5 +1,7 @@
 """The bodies of requests as OpenAI's clients send them, with llama.cpp's further sampling parameters. Unknown fields are refused.
 
+`Sampled` and `Conversation` are what bodies of all APIs share; those of the Responses API and of Anthropic's are in packages of their own.
+
 `fields` decides what happens to fields that are not declared here. Ranges that the agent checks are not checked here, as its error messages
 name them. Fed by `api`; feeds `translation` and `embeddings`.
 """
@@ -13,14 +15,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, mo
 from typing_extensions import TypeAliasType
 
 from echorator.gateway.http.fields import without_nulls
+from echorator.gateway.http.generating import tools
 from echorator.serving.bounds import MOST_MESSAGES
 from echorator.serving.headers import SESSION, USER
 
 MOST_PROMPTS = 2048  # answers to one request: prompts times n
 MOST_ANSWERS = 128  # to one prompt, OpenAI's limit
 MOST_PARTS = 1024  # in one message
+MOST_CALLS = 256  # of tools in one message
 
 # Lists fail at the first wrong element: collecting the errors of a million elements would take seconds. Members of a union need a name.
+Tools = TypeAliasType("Tools", Annotated[list[dict[str, Any]], FailFast()])  # checked by `generating.tools`
 TokenIds = TypeAliasType("TokenIds", Annotated[list[int], FailFast()])
 Texts = TypeAliasType("Texts", Annotated[list[str], FailFast()])
 
@@ -34,6 +39,10 @@ class Body(BaseModel):
     @classmethod
     def _not_given(cls, value: Any) -> Any:
         return without_nulls(value)
+
+    def ignored(self) -> list[str]:
+        """Return the names of fields that were accepted but have no effect."""
+        return []
 
 
 class TextPart(Body):
@@ -55,13 +64,39 @@ class TextPart(Body):
 TextParts = TypeAliasType("TextParts", Annotated[list[TextPart], FailFast(), Field(max_length=MOST_PARTS)])
 
 
+class CalledFunction(Body):
+    """The function of a call, and the arguments that the model wrote: a JSON object as text, or as it is."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    name: str
+    arguments: str | dict[str, Any] = ""
+
+
+class Call(Body):
+    """One call of a tool in a message of the assistant."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)  # such as the index that streamed parts of calls have
+
+    id: str = ""
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+Calls = TypeAliasType("Calls", Annotated[list[Call], FailFast(), Field(max_length=MOST_CALLS)])
+
+
 class ChatMessage(Body):
     """One message of a conversation, with the further fields that a template may read."""
 
-    model_config = ConfigDict(extra="allow", strict=True)  # a template may read further fields, such as reasoning_content
+    model_config = ConfigDict(extra="allow", strict=True)
 
     role: str
     content: str | TextParts | None = None
+    tool_calls: Calls | None = None
+    tool_call_id: str = ""
+    reasoning_content: str | None = None
+    reasoning: str | None = None  # vLLM's name of reasoning_content
 
 
 class SchemaFormat(Body):
@@ -87,6 +122,10 @@ class StreamOptions(Body):
     include_usage: bool = False
     include_obfuscation: bool = False
     continuous_usage_stats: bool = False
+
+    def ignored(self) -> list[str]:
+        """Return the names of fields that were accepted but have no effect."""
+        return [f"stream_options.{name}" for name in ("include_obfuscation", "continuous_usage_stats") if getattr(self, name)]
 
 
 class MemoryScope(Body):
@@ -119,23 +158,20 @@ def _stops(value: Any) -> Any:
     return [] if value == "" else value
 
 
-class Generation(Body):
-    """The fields that chats and text completions share."""
+Stops = Annotated[str | Texts | None, BeforeValidator(_stops)]
+
+
+class Sampled(Body):
+    """The fields that the requests of all APIs share."""
 
     model: str = ""
     stream: bool = False
-    stream_options: StreamOptions | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
-    stop: Annotated[str | Texts | None, BeforeValidator(_stops)] = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: Annotated[dict[str, float] | None, BeforeValidator(_biases)] = None
-    max_tokens: int | None = None
-    n: int = Field(default=1, ge=1, le=MOST_ANSWERS)
-    # vLLM's
-    prompt_logprobs: int | None = None
     # llama.cpp's
     top_k: int | None = None
     min_p: float | None = None
@@ -161,7 +197,36 @@ class Generation(Body):
     session: str = ""
 
 
-class ChatCompletion(Generation):
+class Generation(Sampled):
+    """The fields that chats and text completions share."""
+
+    stream_options: StreamOptions | None = None
+    stop: Stops = None
+    max_tokens: int | None = None
+    n: int = Field(default=1, ge=1, le=MOST_ANSWERS)
+    # vLLM's
+    prompt_logprobs: int | None = None
+
+    def ignored(self) -> list[str]:
+        """Return the names of fields that were accepted but have no effect."""
+        return self.stream_options.ignored() if self.stream_options is not None else []
+
+
+class Conversation(Sampled):
+    """What the conversations of all APIs share: a memory, variables of the template, and how much is thought."""
+
+    chat_template_kwargs: dict[str, Any] | None = None
+    chat_template: str = ""  # of this request alone, where the operator allows it
+    enable_thinking: bool | None = None
+    thinking_budget_tokens: int | None = None  # llama.cpp's; negative for no bound
+    parallel_tool_calls: bool | None = None
+    prompt_cache_key: str | None = None  # a session's name that OpenAI's clients know
+    # of this gateway
+    control_tokens_in_messages: bool | None = None
+    memory: MemoryScope | None = None
+
+
+class ChatCompletion(Conversation, Generation):
     """The body of POST /v1/chat/completions."""
 
     messages: Annotated[list[ChatMessage], FailFast(), Field(max_length=MOST_MESSAGES)]
@@ -169,19 +234,19 @@ class ChatCompletion(Generation):
     logprobs: bool | None = None
     top_logprobs: int | None = None
     response_format: ResponseFormat | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: Tools | None = None
     tool_choice: str | dict[str, Any] | None = None
-    chat_template_kwargs: dict[str, Any] | None = None
-    reasoning_effort: str | None = None  # an argument of some templates, like enable_thinking
-    enable_thinking: bool | None = None
+    reasoning_effort: str | None = None
     # vLLM's
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
-    # of this gateway
-    control_tokens_in_messages: bool | None = None
-    memory: MemoryScope | None = None
     user: Any = None  # OpenAI's name of whoever asks; whose memory the chat uses, where the operator allows that
-    prompt_cache_key: str | None = None
+
+    def ignored(self) -> list[str]:
+        """Return the names of fields that were accepted but have no effect."""
+        parts = (part for message in self.messages if isinstance(message.content, list) for part in message.content)
+        within = {f"messages.content.{name}" for part in parts for name in part.model_extra or ()}
+        return [*super().ignored(), *sorted(within), *tools.ignored_in(self.tools or ())]
 
 
 Prompts = TypeAliasType("Prompts", Annotated[list[str | TokenIds], FailFast(), Field(max_length=MOST_PROMPTS)])
@@ -209,19 +274,25 @@ class Embeddings(Body):
     embd_normalize: int | None = None
 
 
-def name_memory(body: ChatCompletion, headers: Mapping[str, str], by: Collection[str]) -> bool:
-    """Let a header or OpenAI's `user` say whose memory the chat uses, where it says so itself nowhere; `by` are those that may.
+def name_memory(body: Conversation, user: Any, headers: Mapping[str, str], by: Collection[str]) -> bool:
+    """Let a header or the API's own field say whose memory the chat uses, where the body says so itself nowhere.
+
+    Args:
+        body: its `memory` is set.
+        user: the value of the API's field for whoever asks; None where it is not given.
+        headers: of the request.
+        by: which of the two the operator allows.
 
     Returns:
-        False where the body's `user` has no effect.
+        False where `user` is given and has no effect.
     """
     session = _utf8(headers.get(SESSION, "")) or body.session
     if body.memory is None and "header" in by and headers.get(USER):
         body.memory = MemoryScope(user=_utf8(headers[USER]), session=session)
-    elif body.memory is None and "user" in by and body.user and isinstance(body.user, str):
-        body.memory = MemoryScope(user=body.user, session=session)
+    elif body.memory is None and "user" in by and user and isinstance(user, str):
+        body.memory = MemoryScope(user=user, session=session)
         return True
-    return body.user is None
+    return user is None
 
 
 def _utf8(header: str) -> str:
@@ -235,16 +306,3 @@ def _utf8(header: str) -> str:
 def names_of(kind: type[Body]) -> frozenset[str]:
     """Return the names of the fields that this kind of body declares."""
     return frozenset(kind.model_fields)
-
-
-def ignored_in(body: Body) -> list[str]:
-    """Return the names of nested fields that were accepted but have no effect."""
-    found = (
-        []
-        if not isinstance(body, Generation) or body.stream_options is None
-        else [f"stream_options.{name}" for name in ("include_obfuscation", "continuous_usage_stats") if getattr(body.stream_options, name)]
-    )
-    if isinstance(body, ChatCompletion):
-        parts = (part for message in body.messages if isinstance(message.content, list) for part in message.content)
-        found += sorted({f"messages.content.{name}" for part in parts for name in part.model_extra or ()})
-    return found

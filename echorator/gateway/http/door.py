@@ -23,7 +23,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from echorator.gateway.http.failures import refusal_of
+from echorator.gateway.http.forms import form_of
 from echorator.gateway.http.settings import HttpSettings
 
 _log = logging.getLogger(__name__)
@@ -122,18 +122,17 @@ class Door:
             _log.exception("a request over HTTP failed")
             if started:
                 raise
-            failed = JSONResponse(refusal_of(500, "the gateway failed; its log says why", "internal"), 500)
-            await failed(scope, receive, answer)
+            await form_of(scope["path"]).failed()(scope, receive, answer)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers: dict[bytes, Any] = dict(scope["headers"])
         host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin", b"").decode("latin-1")
         if not self._names.host_allowed(host):
             message = f"this server is not {name_of(host)[:80]!r}; `--allowed-host` of the server adds a name that it answers to"
-            return JSONResponse(refusal_of(403, message, "host_not_allowed"), 403)
+            return form_of(scope["path"]).refusal(403, message, "host_not_allowed")
         if origin and not self._names.origin_allowed(origin, host):
             message = f"pages of {origin[:80]!r} may not use this server; `--allowed-origin` of the server allows them"
-            return JSONResponse(refusal_of(403, message, "origin_not_allowed"), 403)
+            return form_of(scope["path"]).refusal(403, message, "origin_not_allowed")
         return None
 
 

@@ -1,18 +1,15 @@
 """Errors as OpenAI's clients read them: an HTTP status, and {"error": {message, type, param, code}}.
 
-The only place that maps errors and gRPC status codes to HTTP; all modules of the package answer errors with it.
+The only place that maps errors and gRPC status codes to HTTP. `forms` has the forms of the other APIs, and makes responses of all.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import uuid
 from http import HTTPStatus
 from typing import Any
 
 import grpc
-from starlette.responses import JSONResponse
 
 from echorator.errors import EchoratorError, InvalidRequestError, ModelNotFoundError, QueueFullError
 from echorator.gateway.forwarding import StatusError
@@ -40,14 +37,17 @@ _STATUSES = {
 }
 """The HTTP status and OpenAI's error type of every gRPC status, after the comments of google/rpc/code.proto; 499 is nginx's number."""
 
+FAILED = "the gateway failed; its log says why"
+
 
 class BodyError(InvalidRequestError):
-    """A body that cannot be served; `param` is the field, `status` the HTTP status."""
+    """A body that cannot be served; `param` is the field, `status` the HTTP status, `code` OpenAI's code where there is one."""
 
-    def __init__(self, message: str, param: str = "", status: int = 400) -> None:
+    def __init__(self, message: str, param: str = "", status: int = 400, code: str = "") -> None:
         super().__init__(message)
         self.param = param
         self.status = status
+        self.code = code
 
 
 def status_of(code: grpc.StatusCode) -> int:
@@ -60,7 +60,7 @@ def body_of(error: EchoratorError, code: grpc.StatusCode, produced: str = "") ->
     _, kind = _STATUSES[code]
     found: dict[str, Any] = {"message": str(error), "type": kind, "param": None, "code": code.name.lower()}
     if isinstance(error, BodyError):
-        found["param"] = error.param or None
+        found["param"], found["code"] = error.param or None, error.code or found["code"]
     if isinstance(error, ModelNotFoundError):
         found["param"], found["code"] = "model", "model_not_found"
     if isinstance(error, StatusError) and reason_in(error.trailers) == "CONTEXT_OVERFLOW":
@@ -71,33 +71,18 @@ def body_of(error: EchoratorError, code: grpc.StatusCode, produced: str = "") ->
     return {"error": found | ({"trace_id": trace_id} if trace_id else {})}
 
 
-def refusal_of(status: int, message: str, code: str = "") -> dict[str, Any]:
+def refusal_of(status: int, message: str, code: str = "", request_id: str = "") -> dict[str, Any]:
     """Return the JSON of an error that has no exception, such as one found before the request was parsed."""
     kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
     found = {"message": message, "type": kind, "param": None, "code": code or HTTPStatus(status).phrase.lower().replace(" ", "_")}
-    trace_id = tracing.current_id()
+    trace_id = request_id or tracing.current_id()
     return {"error": found | ({"trace_id": trace_id} if trace_id else {})}
 
 
-def raw_response(status: int, message: str) -> bytes:
-    """Return the bytes of a whole HTTP/1.1 error response, which announces the end of the connection."""
-    request_id = uuid.uuid4().hex
-    body = refusal_of(status, message)
-    body["error"]["trace_id"] = request_id
-    text = json.dumps(body).encode()
-    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(text)}\r\n"
-    if status == 503:
-        head += "retry-after: 1\r\n"
-    return f"{head}x-request-id: {request_id}\r\nconnection: close\r\n\r\n".encode() + text
-
-
-def response_of(error: EchoratorError, code: grpc.StatusCode, produced: str = "") -> JSONResponse:
-    """Return the response to an error, with `retry-after` (in seconds) for 429 and 503."""
+def status_and_headers(error: EchoratorError, code: grpc.StatusCode) -> tuple[int, dict[str, str]]:
+    """Return the HTTP status of an error, with `retry-after` (in seconds) for 429 and 503."""
     status = error.status if isinstance(error, BodyError) else status_of(code)
-    headers = {}
-    if status in (429, 503):
-        headers["retry-after"] = str(max(1, math.ceil(_retry_after_s(error))))
-    return JSONResponse(body_of(error, code, produced), status, headers)
+    return status, {"retry-after": str(max(1, math.ceil(_retry_after_s(error))))} if status in (429, 503) else {}
 
 
 def _retry_after_s(error: EchoratorError) -> float:

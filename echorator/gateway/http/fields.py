@@ -22,6 +22,10 @@ RENAMED = {
     "guided_grammar": "grammar",
     "random_seed": "seed",  # Mistral's
     "content": "input",  # of llama.cpp's embeddings
+    "reasoning_budget_tokens": "thinking_budget_tokens",  # llama.cpp's newer name
+    "reasoning_budget": "thinking_budget_tokens",
+    "thinking_budget": "thinking_budget_tokens",  # Qwen's
+    "thinking_token_budget": "thinking_budget_tokens",  # vLLM's
 }
 """Other names of fields that are served; where both are given, the field's own name counts."""
 
@@ -35,7 +39,6 @@ ONLY: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),
     "documents": ([],),
-    "chat_template": ("",),
     "guided_choice": ([],),
     "guided_regex": ("",),
     "structured_outputs": ({},),
@@ -55,12 +58,12 @@ IGNORED = frozenset(
     # llama.cpp's: the engine here has no such sampler, slot, or report
     """ samplers sampler_seq min_keep dynatemp_range dynatemp_exponent top_n_sigma adaptive_target adaptive_decay tfs_z penalize_nl
     penalty_prompt id_slot slot_id n_keep n_discard n_indent t_max_predict_ms t_max_prompt_ms timings_per_token return_progress
-    return_tokens response_fields post_sampling_probs reasoning_format reasoning_budget thinking_forced_open thinking_budget_tokens
-    parse_tool_calls backend_sampling n_ctx"""
+    return_tokens response_fields post_sampling_probs reasoning_format reasoning_budget reasoning_budget_tokens reasoning_budget_message
+    thinking_forced_open thinking_budget_tokens parse_tool_calls backend_sampling n_ctx"""
     # vLLM's and SGLang's
     """ min_tokens stop_token_ids skip_special_tokens spaces_between_special_tokens add_special_tokens request_id cache_salt
     guided_decoding_backend guided_whitespace_pattern return_tokens_as_token_ids return_token_ids kv_transfer_params vllm_xargs
-    mm_processor_kwargs logits_processors separate_reasoning stream_reasoning no_stop_trim"""
+    mm_processor_kwargs logits_processors separate_reasoning stream_reasoning no_stop_trim thinking_token_budget"""
     # of Ollama, of gateways and of their clients
     """ keep_alive options think thinking thinking_budget reasoning include_reasoning provider models route transforms plugins usage top_a
     safe_prompt prompt_mode extra_body extra_headers drop_params caching tags guardrails""".split()

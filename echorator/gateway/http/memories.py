@@ -22,9 +22,9 @@ from starlette.types import Receive, Scope, Send
 from echorator.errors import DrainingError, EchoratorError
 from echorator.gateway.forwarding import StatusError
 from echorator.gateway.front_end import FrontEnd
-from echorator.gateway.http.answers import EVENT_STREAM, unless_gone
 from echorator.gateway.http.endpoints import EVENTS, SERVICE, Endpoint
-from echorator.gateway.http.failures import BodyError, body_of, refusal_of
+from echorator.gateway.http.failures import FAILED, BodyError, body_of, refusal_of
+from echorator.gateway.http.generating.streaming import EVENT_STREAM, unless_gone
 from echorator.gateway.http.openapi import document
 from echorator.gateway.http.reading import Bodies
 from echorator.gateway.http.transcoding import fill_from_json, fill_from_query, fix, json_of
@@ -128,7 +128,7 @@ class Memories:
         except Exception as error:  # noqa: BLE001 the status was sent already, so only the stream can tell the client
             life.fail(error)
             _log.exception("a stream over HTTP failed")
-            yield _failure(refusal_of(500, "the gateway failed; its log says why", "internal"), events)
+            yield _failure(refusal_of(500, FAILED, "internal"), events)
 
 
 class _Stream(StreamingResponse):

@@ -1,4 +1,7 @@
-"""The OpenAPI document of the memory's HTTP API, made of the table of endpoints, the descriptors and the protos' comments. Pure."""
+"""The OpenAPI document of the HTTP APIs. Pure.
+
+The memory's part is made of the table of endpoints, the descriptors and the protos' comments; `further_paths` adds other APIs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from echorator import __version__
+from echorator.gateway.http import further_paths
 from echorator.gateway.http.endpoints import ENDPOINTS, EVENTS, JSON, LINES, SCOPE, SERVICE, Endpoint
 from echorator.gateway.http.transcoding import parameters_of
 from echorator.rpc.v1.comments import COMMENTS
@@ -14,9 +18,10 @@ from echorator.rpc.v1.comments import COMMENTS
 Schema = dict[str, Any]
 
 DESCRIPTION = """
-Each operation is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON: whole numbers of
-64 bits are texts, and may be given as numbers. What a request may hold is checked as over gRPC. In the query `user`, `session`, `tenant`
-and `agent` say whose memory it is; in a body they may stand in `scope` instead. The paths /v1/chat/completions, /v1/completions,
+Each operation below /v1/memories is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON:
+whole numbers of 64 bits are texts, and may be given as numbers. What a request may hold is checked as over gRPC. In the query `user`,
+`session`, `tenant` and `agent` say whose memory it is; in a body they may stand in `scope` instead. The paths below /api are those of
+Ollama's API, and /tokenize and those beside it llama-server's. The paths /v1/chat/completions, /v1/completions,
 /v1/embeddings and /v1/models are those of OpenAI's API.
 """.strip()
 
@@ -63,9 +68,10 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.verb.lower()] = _operation(endpoint, schemas)
+    further_paths.add_to(paths, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Echorator's memory", "version": __version__, "description": DESCRIPTION},
+        "info": {"title": "Echorator over HTTP", "version": __version__, "description": DESCRIPTION},
         "paths": paths,
         "components": {"schemas": dict(sorted(schemas.items()))},
     }

@@ -17,7 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from echorator.gateway.http.connections import Connections, group_of
-from echorator.gateway.http.failures import raw_response
+from echorator.gateway.http.forms import form_of
 from echorator.gateway.http.settings import HttpSettings
 
 MOST_PIPELINED = 16  # requests that wait on one connection while an earlier one is answered
@@ -55,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._ended = False  # bytes that still arrive are not parsed
         self._reading = ""  # "head" or "body" while a request is received, "" between requests
         self._last = False  # the connection ends with the answer to the newest request
+        self.url = b""  # uvicorn sets it with the first request only
         self._method = b""
         self._offered = False  # the head that was read last offers another protocol
         self._begun = False  # the head began in the bytes that are parsed now
@@ -301,7 +302,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse_now(self) -> None:
         """Write the refusal; the connection is closed once the client has had time to read it."""
         assert self._refusal is not None
-        self.transport.write(raw_response(self._refusal.status, str(self._refusal)))
+        path = self.url.decode("latin-1").partition("?")[0]
+        self.transport.write(form_of(path).raw_response(self._refusal.status, str(self._refusal)))
         self._write_end()
         self.flow.resume_reading()
         self._linger(LINGER_S, LINGER_MOST_S if self._entered else LINGER_S)

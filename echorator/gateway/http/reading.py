@@ -24,6 +24,7 @@ from echorator.gateway.http.settings import HttpSettings
 TURN_BYTES = 64 << 10  # the rest of a body beyond this size is read in `Turns`
 LARGE_BYTES = 16 << 10  # bodies from this size on are parsed in `Turns`
 JSON_TYPES = ("application/json",)
+CURL_TYPES = (*JSON_TYPES, "application/x-www-form-urlencoded")  # what curl says of a body unless it is told otherwise
 PAUSES = 3.0  # each pause lasts this many times as long as the work before it
 ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
@@ -101,15 +102,15 @@ class Bodies:
         """Return the account for the body of one request; the caller must `release` it."""
         return Reading(self._room)
 
-    async def json_of(self, request: Request, reading: Reading) -> dict[str, Any]:
-        """Read and return the JSON object of a request's body.
+    async def json_of(self, request: Request, reading: Reading, kinds: Sequence[str] = JSON_TYPES) -> dict[str, Any]:
+        """Read and return the JSON object of a request's body, whose content type must be one of `kinds`.
 
         Raises:
             BodyError: the body has a wrong content type, is too large or too slow, or is no JSON object that is taken here.
             QueueFullError: there is no room for the body.
             ClientDisconnect: the client went away.
         """
-        return await self._parsed(await self.bytes_of(request, reading, JSON_TYPES))
+        return await self._parsed(await self.bytes_of(request, reading, kinds))
 
     async def bytes_of(self, request: Request, reading: Reading, kinds: Sequence[str]) -> bytes:
         """Read and return a request's body, of one of the content types `kinds`. Raises as `json_of` does."""
@@ -117,7 +118,7 @@ class Bodies:
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._limit:
             raise self._too_large()
-        raw = await self._read(request, reading, kinds is JSON_TYPES)
+        raw = await self._read(request, reading, kinds[0] in JSON_TYPES)
         return self._decompressed(raw, encoding, reading) if encoding else raw
 
     async def _read(self, request: Request, reading: Reading, is_json: bool) -> bytes:

@@ -26,6 +26,8 @@ _RANGES: Mapping[str, Range] = {
     "body_window_s": Range(0.1, 3600.0),
     "keep_alive_s": Range(0.0, 86_400.0),
     "unread_s": Range(0.1, 86_400.0),
+    "kept_responses_bytes": Range(0, 1 << 40),
+    "kept_responses_s": Range(1.0, 30 * 86_400.0),
 }
 
 
@@ -44,6 +46,8 @@ class HttpSettings:
     body_window_s: float = 5.0  # time over which `body_rate` is measured
     keep_alive_s: float = 30.0  # a connection without a request is kept for this long
     unread_s: float = 30.0  # an answer that its client does not read is aborted after this time
+    kept_responses_bytes: int = 64 << 20  # responses that are kept for `previous_response_id`, with their conversations; 0 for none
+    kept_responses_s: float = 3600.0  # how long a response is kept
     allowed_hosts: tuple[str, ...] = ()  # besides the loopback names and the address that is listened on; "*.example.com" too
     allowed_origins: tuple[str, ...] = ()  # origins of web pages besides those of this machine; "*" for all
     memory_by: tuple[str, ...] = ()  # what may say whose memory a chat uses, besides its own field: "user", "header"

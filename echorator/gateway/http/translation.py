@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 import codecs
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Generation
+from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Conversation, Generation, Sampled
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating import tools
+from echorator.gateway.http.generating.tools import json_text
 from echorator.gateway.http.transcoding import json_of as json_object
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.rpc.v1.common_pb2 import Scope
 from echorator.settings import Sampling
 
 INT32 = 1 << 31
 UINT32 = 1 << 32
 MOST_PROMPT_BYTES = 16 << 20  # of all answers to one request together: its prompts times n
-REASONS = {pb.FINISH_REASON_STOP: "stop", pb.FINISH_REASON_LENGTH: "length"}
+REASONS = {pb.FINISH_REASON_STOP: "stop", pb.FINISH_REASON_LENGTH: "length", pb.FINISH_REASON_TOOL_CALLS: "tool_calls"}
 _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name not in ("seed", "logit_bias", "dry_sequence_breakers"))  # sent as they are
 
 
-def json_of(value: dict[str, Any], param: str) -> str:
-    """Return an object as JSON text with its keys in order. Raises BodyError that names `param`."""
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise BodyError(f"{param} is not a JSON object that can be sent on: {error}", param) from error
+def fill(
+    body: Sampled, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, stop: str | Sequence[str] | None, answer: int = 0
+) -> None:
+    """Fill the fields that all APIs share.
 
+    Args:
+        body: the request.
+        sampling: filled.
+        limits: filled.
+        max_tokens: the bound on the answer; None for none.
+        stop: the texts that end the answer.
+        answer: the index of this answer among the n of its prompt.
 
-def _shared(body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, answer: int) -> None:
-    """Fill the fields that chats and text completions share; `answer` is the index of this answer among the n of its prompt."""
+    Raises:
+        BodyError: a value is out of its range, or contradicts another; the message names the field.
+    """
     for name in _SAMPLING:
         value = getattr(body, name)
         if value is not None:
-            _set(sampling, name, max(value, 0) if name == "top_k" else value)  # llama.cpp's clients turn it off with a negative number
+            set_field(sampling, name, max(value, 0) if name == "top_k" else value)  # llama.cpp's clients turn it off with a negative number
     sampling.dry_sequence_breakers.extend(body.dry_sequence_breakers or [])
     if body.seed is not None and body.seed != -1:  # -1 is llama.cpp's random seed
-        _set(sampling, "seed", body.seed if not 0 <= body.seed < UINT32 else (body.seed + answer) % UINT32)
+        set_field(sampling, "seed", body.seed if not 0 <= body.seed < UINT32 else (body.seed + answer) % UINT32)
     for token, bias in (body.logit_bias or {}).items():
         if not token.isascii() or not token.isdigit() or len(token) > 10 or int(token) >= INT32:
             raise BodyError(f"logit_bias: keys are token ids, not {token[:40]!r}", "logit_bias")
@@ -46,18 +55,23 @@ def _shared(body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_toke
     if body.json_schema is not None:
         if body.grammar is not None:
             raise BodyError("grammar and json_schema exclude each other", "json_schema")
-        sampling.json_schema = json_of(body.json_schema, "json_schema")
+        sampling.json_schema = json_text(body.json_schema, "json_schema")
     if max_tokens is not None and max_tokens not in (-1, -2):  # both are llama.cpp's values for no limit
-        _set(limits, "max_tokens", max_tokens)
-    limits.stop.extend([body.stop] if isinstance(body.stop, str) else body.stop or [])
+        set_field(limits, "max_tokens", max_tokens)
+    limits.stop.extend([stop] if isinstance(stop, str) else stop or [])
     limits.ignore_eos = body.ignore_eos
     limits.no_cache = not body.cache_prompt
-    _set(limits, "priority", body.priority)
+    set_field(limits, "priority", body.priority)
+
+
+def _fill_generation(body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, answer: int) -> None:
+    fill(body, sampling, limits, max_tokens, body.stop, answer)
     if body.prompt_logprobs is not None:
-        _set(limits, "prompt_logprobs", body.prompt_logprobs)
+        set_field(limits, "prompt_logprobs", body.prompt_logprobs)
 
 
-def _set(message: pb.Sampling | pb.Limits, name: str, value: object) -> None:
+def set_field(message: pb.Sampling | pb.Limits | pb.Reasoning, name: str, value: object) -> None:
+    """Set a number of a message. Raises BodyError with the range where it does not fit."""
     try:
         setattr(message, name, value)
     except (ValueError, TypeError) as error:
@@ -71,61 +85,80 @@ def chat_request(body: ChatCompletion, answer: int = 0) -> pb.ChatRequest:
     """Return the request of one answer; only the first of several writes to the chat's memory. Raises BodyError for a field."""
     request = pb.ChatRequest(model=body.model)
     limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens  # the newer name wins
-    _shared(body, request.sampling, request.limits, limit, answer)
+    _fill_generation(body, request.sampling, request.limits, limit, answer)
     if body.logprobs:
-        _set(request.limits, "logprobs", body.top_logprobs or 0)
+        set_field(request.limits, "logprobs", body.top_logprobs or 0)
     elif body.top_logprobs is not None:
         raise BodyError("top_logprobs needs logprobs: true", "top_logprobs")
-    for message in body.messages:
-        request.messages.append(_message(message))
+    for index, message in enumerate(body.messages):
+        request.messages.append(_message(message, f"messages.{index}"))
     _shape(body, request.sampling)
-    arguments = _template_arguments(body)
-    if arguments:
-        request.template_arguments_json = json_of(arguments, "tools")
+    fill_tools(request, tools.chat_tools(body.tools or ()), body.tool_choice, body.parallel_tool_calls)
+    own = {} if body.add_generation_prompt is None else {"add_generation_prompt": body.add_generation_prompt}
+    fill_conversation(body, request, body.reasoning_effort, own, answer)
     if body.continue_final_message is not None:
         request.continue_last_message = body.continue_final_message
-    if body.control_tokens_in_messages is not None:
-        request.control_tokens_in_messages = body.control_tokens_in_messages
-    if body.memory is not None:
-        scope = request.memory.scope
-        scope.user, scope.session, scope.tenant, scope.agent = (
-            body.memory.user,
-            body.memory.session,
-            body.memory.tenant,
-            body.memory.agent,
-        )
-        request.memory.read_only = body.memory.read_only or answer > 0
+    request.chat_template = body.chat_template
     return request
 
 
-def _template_arguments(body: ChatCompletion) -> dict[str, Any]:
-    """Return `chat_template_kwargs` with the arguments that have fields of their own. Raises BodyError where one is given twice."""
-    arguments = {name: value for name in ("reasoning_effort", "enable_thinking") if (value := getattr(body, name)) is not None}
-    arguments.update(body.chat_template_kwargs or {})
-    own: dict[str, Any] = {}
-    if body.tool_choice not in (None, "auto", "none"):
-        raise BodyError(
-            "tool_choice: nothing here forces a model to call a tool; leave it out, or have an answer of a given form with "
-            "response_format and a json_schema",
-            "tool_choice",
-        )
-    if body.tools and body.tool_choice != "none":
-        own["tools"] = body.tools
-    if body.add_generation_prompt is not None:
-        own["add_generation_prompt"] = body.add_generation_prompt
-    for name in own:
+def fill_tools(request: pb.ChatRequest, declared: Sequence[pb.Tool], choice: str | dict[str, Any] | None, parallel: bool | None) -> None:
+    """Fill the tools of a request of one of OpenAI's APIs, and the choice among them. Raises BodyError that names the field."""
+    request.tools.extend(declared)
+    if choice is not None:
+        request.tool_choice.CopyFrom(tools.choice(choice, declared))
+    if parallel is not None:
+        request.parallel_tool_calls = parallel
+
+
+def fill_conversation(
+    body: Conversation, request: pb.ChatRequest, effort: str | None, own: Mapping[str, Any] = MappingProxyType({}), answer: int = 0
+) -> None:
+    """Fill what the conversations of all APIs share: how much is thought, variables of the template, and the memory.
+
+    Args:
+        body: the request's body.
+        request: filled; its tools are there already.
+        effort: how much is thought; "none" turns it off, None leaves it to the template.
+        own: variables of the template that have a field of their own.
+        answer: the index of this answer among the n of its prompt; only the first one writes to the memory.
+
+    Raises:
+        BodyError: a value is out of its range, or is given twice; the message names the field.
+    """
+    if effort == "none":
+        request.reasoning.enabled = False
+    elif effort is not None:
+        request.reasoning.effort = effort
+    if body.enable_thinking is not None:
+        request.reasoning.enabled = body.enable_thinking
+    if body.thinking_budget_tokens is not None and body.thinking_budget_tokens >= 0:
+        set_field(request.reasoning, "budget_tokens", body.thinking_budget_tokens)
+    arguments = body.chat_template_kwargs or {}
+    for name in (*own, *(("tools",) if request.tools else ())):
         if name in arguments:
             raise BodyError(f"{name} is given twice: as a field and in chat_template_kwargs", name)
-    return arguments | own
+    if arguments or own:
+        request.template_arguments_json = json_text({**arguments, **own}, "chat_template_kwargs")
+    if body.control_tokens_in_messages is not None:
+        request.control_tokens_in_messages = body.control_tokens_in_messages
+    if (memory := body.memory) is not None:
+        scope = Scope(user=memory.user, session=memory.session, tenant=memory.tenant, agent=memory.agent)
+        request.memory.CopyFrom(pb.ChatMemory(scope=scope, read_only=memory.read_only or answer > 0))
 
 
-def _message(message: ChatMessage) -> pb.Message:
+def _message(message: ChatMessage, where: str) -> pb.Message:
     content = message.content
     text = content if isinstance(content, str) else "\n".join(part.text for part in content or [])
-    made = pb.Message(role=message.role, content=text)
+    made = pb.Message(role=message.role, content=text, tool_call_id=message.tool_call_id)
+    made.reasoning = message.reasoning_content or message.reasoning or ""
+    for index, call in enumerate(message.tool_calls or ()):
+        given = call.function.arguments
+        arguments = given if isinstance(given, str) else json_text(given, f"{where}.tool_calls.{index}.function.arguments")
+        made.tool_calls.add(id=call.id, name=call.function.name, arguments_json=arguments)
     further = {name: value for name, value in (message.model_extra or {}).items() if value is not None}
     if further:
-        made.fields_json = json_of(further, "messages")
+        made.fields_json = json_text(further, "messages")
     return made
 
 
@@ -133,16 +166,21 @@ def _shape(body: ChatCompletion, sampling: pb.Sampling) -> None:
     form = body.response_format
     if form is None or form.type == "text":
         return
-    if body.grammar is not None or body.json_schema is not None:
-        raise BodyError("grammar, json_schema and response_format exclude each other", "response_format")
+    check_one_shape(body, "response_format")
     if form.type == "json_object" and form.definition:
-        sampling.json_schema = json_of(form.definition, "response_format")
+        sampling.json_schema = json_text(form.definition, "response_format")
     elif form.type == "json_object":
         sampling.json_object = True
     elif form.json_schema is None or form.json_schema.definition is None:
         raise BodyError("response_format.json_schema.schema is missing", "response_format")
     else:
-        sampling.json_schema = json_of(form.json_schema.definition, "response_format")
+        sampling.json_schema = json_text(form.json_schema.definition, "response_format")
+
+
+def check_one_shape(body: Sampled, field: str) -> None:
+    """Raise BodyError where the body has a grammar or a schema beside the `field` that shapes the answer."""
+    if body.grammar is not None or body.json_schema is not None:
+        raise BodyError(f"grammar, json_schema and {field} exclude each other", field)
 
 
 def chat_requests(body: ChatCompletion) -> list[Callable[[], pb.ChatRequest]]:
@@ -186,12 +224,12 @@ def _prompts(body: Completion) -> list[str | list[int]]:
 
 def _generate_request(body: Completion, prompt: str | list[int], answer: int) -> pb.GenerateRequest:
     request = pb.GenerateRequest(model=body.model)
-    _shared(body, request.sampling, request.limits, 16 if body.max_tokens is None else body.max_tokens, answer)
+    _fill_generation(body, request.sampling, request.limits, 16 if body.max_tokens is None else body.max_tokens, answer)
     logprobs = body.logprobs if body.logprobs is not None else body.n_probs or None  # n_probs 0 means none in llama.cpp
     if logprobs is not None:
-        _set(request.limits, "logprobs", logprobs)
+        set_field(request.limits, "logprobs", logprobs)
     if body.echo and (logprobs is not None or not isinstance(prompt, str)):  # the agent returns the prompt's tokens, whose text is echoed
-        _set(request.limits, "prompt_logprobs", max(logprobs or 0, body.prompt_logprobs or 0))
+        set_field(request.limits, "prompt_logprobs", max(logprobs or 0, body.prompt_logprobs or 0))
     if isinstance(prompt, str):
         request.prompt = prompt
     else:
@@ -210,6 +248,7 @@ def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": sum(u.cached_tokens for u in usages)},
+        "completion_tokens_details": {"reasoning_tokens": sum(u.reasoning_tokens for u in usages)},
     } | ({"memory": json_object(usages[0].memory)} if usages and usages[0].HasField("memory") else {})
 
 

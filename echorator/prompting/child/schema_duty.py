@@ -24,7 +24,7 @@ class SchemaDuty:
         Raises InvalidRequestError.
         """
         if header["do"] == "calls":
-            made = call_grammar(*pickle.loads(body))  # noqa: S301 of the process that started this one
+            made = call_grammar(*pickle.loads(body))  # of the process that started this one
             return json.dumps([made.gbnf, made.triggers] if made is not None else None).encode()
         return grammar_of(json.loads(body)).encode()
 

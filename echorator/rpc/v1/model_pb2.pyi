@@ -23,6 +23,14 @@ class Pooling(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POOLING_CLS: _ClassVar[Pooling]
     POOLING_LAST: _ClassVar[Pooling]
 
+class ChatTemplateOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHAT_TEMPLATE_ORIGIN_UNSPECIFIED: _ClassVar[ChatTemplateOrigin]
+    CHAT_TEMPLATE_ORIGIN_OPTION: _ClassVar[ChatTemplateOrigin]
+    CHAT_TEMPLATE_ORIGIN_IMAGE: _ClassVar[ChatTemplateOrigin]
+    CHAT_TEMPLATE_ORIGIN_FILE: _ClassVar[ChatTemplateOrigin]
+    CHAT_TEMPLATE_ORIGIN_DEFAULT: _ClassVar[ChatTemplateOrigin]
+
 class ModelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MODEL_STATE_UNSPECIFIED: _ClassVar[ModelState]
@@ -45,6 +53,11 @@ POOLING_UNSPECIFIED: Pooling
 POOLING_MEAN: Pooling
 POOLING_CLS: Pooling
 POOLING_LAST: Pooling
+CHAT_TEMPLATE_ORIGIN_UNSPECIFIED: ChatTemplateOrigin
+CHAT_TEMPLATE_ORIGIN_OPTION: ChatTemplateOrigin
+CHAT_TEMPLATE_ORIGIN_IMAGE: ChatTemplateOrigin
+CHAT_TEMPLATE_ORIGIN_FILE: ChatTemplateOrigin
+CHAT_TEMPLATE_ORIGIN_DEFAULT: ChatTemplateOrigin
 MODEL_STATE_UNSPECIFIED: ModelState
 MODEL_STATE_LOADING: ModelState
 MODEL_STATE_READY: ModelState
@@ -217,7 +230,7 @@ class Reasoning(_message.Message):
     def __init__(self, enabled: bool = ..., effort: _Optional[str] = ..., budget_tokens: _Optional[int] = ...) -> None: ...
 
 class ChatRequest(_message.Message):
-    __slots__ = ("model", "messages", "sampling", "limits", "template_arguments_json", "memory", "continue_last_message", "control_tokens_in_messages", "tools", "tool_choice", "parallel_tool_calls", "reasoning")
+    __slots__ = ("model", "messages", "sampling", "limits", "template_arguments_json", "memory", "continue_last_message", "control_tokens_in_messages", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "chat_template")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
@@ -230,6 +243,7 @@ class ChatRequest(_message.Message):
     TOOL_CHOICE_FIELD_NUMBER: _ClassVar[int]
     PARALLEL_TOOL_CALLS_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
+    CHAT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     model: str
     messages: _containers.RepeatedCompositeFieldContainer[Message]
     sampling: Sampling
@@ -242,7 +256,16 @@ class ChatRequest(_message.Message):
     tool_choice: ToolChoice
     parallel_tool_calls: bool
     reasoning: Reasoning
-    def __init__(self, model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., template_arguments_json: _Optional[str] = ..., memory: _Optional[_Union[ChatMemory, _Mapping]] = ..., continue_last_message: bool = ..., control_tokens_in_messages: bool = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: bool = ..., reasoning: _Optional[_Union[Reasoning, _Mapping]] = ...) -> None: ...
+    chat_template: str
+    def __init__(self, model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., template_arguments_json: _Optional[str] = ..., memory: _Optional[_Union[ChatMemory, _Mapping]] = ..., continue_last_message: bool = ..., control_tokens_in_messages: bool = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: bool = ..., reasoning: _Optional[_Union[Reasoning, _Mapping]] = ..., chat_template: _Optional[str] = ...) -> None: ...
+
+class ApplyTemplateResponse(_message.Message):
+    __slots__ = ("prompt", "tokens")
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    prompt: str
+    tokens: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, prompt: _Optional[str] = ..., tokens: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ChatMemory(_message.Message):
     __slots__ = ("scope", "budget_tokens", "max_memories", "read_only")
@@ -443,22 +466,26 @@ class EmbedResponse(_message.Message):
     def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., prompt_tokens: _Optional[int] = ..., pooling: _Optional[_Union[Pooling, str]] = ...) -> None: ...
 
 class TokenizeRequest(_message.Message):
-    __slots__ = ("model", "text", "add_special", "parse_special")
+    __slots__ = ("model", "text", "add_special", "parse_special", "pieces")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     ADD_SPECIAL_FIELD_NUMBER: _ClassVar[int]
     PARSE_SPECIAL_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
     model: str
     text: str
     add_special: bool
     parse_special: bool
-    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., add_special: bool = ..., parse_special: bool = ...) -> None: ...
+    pieces: bool
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., add_special: bool = ..., parse_special: bool = ..., pieces: bool = ...) -> None: ...
 
 class TokenizeResponse(_message.Message):
-    __slots__ = ("tokens",)
+    __slots__ = ("tokens", "pieces")
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
     tokens: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, tokens: _Optional[_Iterable[int]] = ...) -> None: ...
+    pieces: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, tokens: _Optional[_Iterable[int]] = ..., pieces: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class DetokenizeRequest(_message.Message):
     __slots__ = ("model", "tokens", "special")
@@ -477,7 +504,7 @@ class DetokenizeResponse(_message.Message):
     def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "path", "architecture", "description", "parameters", "size_bytes", "context_tokens", "trained_context_tokens", "quantisation", "chat_template", "digest", "slots", "embedding_length", "state", "kv_layout", "generates", "lora")
+    __slots__ = ("name", "path", "architecture", "description", "parameters", "size_bytes", "context_tokens", "trained_context_tokens", "quantisation", "chat_template", "digest", "slots", "embedding_length", "state", "kv_layout", "generates", "lora", "chat_template_origin", "warnings", "file_changed_at_s")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
@@ -495,6 +522,9 @@ class Model(_message.Message):
     KV_LAYOUT_FIELD_NUMBER: _ClassVar[int]
     GENERATES_FIELD_NUMBER: _ClassVar[int]
     LORA_FIELD_NUMBER: _ClassVar[int]
+    CHAT_TEMPLATE_ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    FILE_CHANGED_AT_S_FIELD_NUMBER: _ClassVar[int]
     name: str
     path: str
     architecture: str
@@ -512,7 +542,10 @@ class Model(_message.Message):
     kv_layout: str
     generates: bool
     lora: _containers.RepeatedCompositeFieldContainer[Lora]
-    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., architecture: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[int] = ..., size_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., trained_context_tokens: _Optional[int] = ..., quantisation: _Optional[str] = ..., chat_template: _Optional[str] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., embedding_length: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., kv_layout: _Optional[str] = ..., generates: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ...) -> None: ...
+    chat_template_origin: ChatTemplateOrigin
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    file_changed_at_s: float
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., architecture: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[int] = ..., size_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., trained_context_tokens: _Optional[int] = ..., quantisation: _Optional[str] = ..., chat_template: _Optional[str] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., embedding_length: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., kv_layout: _Optional[str] = ..., generates: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., chat_template_origin: _Optional[_Union[ChatTemplateOrigin, str]] = ..., warnings: _Optional[_Iterable[str]] = ..., file_changed_at_s: _Optional[float] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()
@@ -539,7 +572,7 @@ class Lora(_message.Message):
     def __init__(self, source: _Optional[str] = ..., scale: _Optional[float] = ...) -> None: ...
 
 class EngineOptions(_message.Message):
-    __slots__ = ("context_tokens", "slots", "batch_tokens", "threads", "gpu_layers", "split_mode", "main_gpu", "tensor_split", "flash_attention", "kv_type_k", "kv_type_v", "kv_layout", "queue_limit", "prefix_cache", "lora", "control_tokens_in_messages")
+    __slots__ = ("context_tokens", "slots", "batch_tokens", "threads", "gpu_layers", "split_mode", "main_gpu", "tensor_split", "flash_attention", "kv_type_k", "kv_type_v", "kv_layout", "queue_limit", "prefix_cache", "lora", "control_tokens_in_messages", "chat_template", "request_templates")
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     BATCH_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -556,6 +589,8 @@ class EngineOptions(_message.Message):
     PREFIX_CACHE_FIELD_NUMBER: _ClassVar[int]
     LORA_FIELD_NUMBER: _ClassVar[int]
     CONTROL_TOKENS_IN_MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    CHAT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_TEMPLATES_FIELD_NUMBER: _ClassVar[int]
     context_tokens: int
     slots: int
     batch_tokens: int
@@ -572,7 +607,9 @@ class EngineOptions(_message.Message):
     prefix_cache: bool
     lora: _containers.RepeatedCompositeFieldContainer[Lora]
     control_tokens_in_messages: bool
-    def __init__(self, context_tokens: _Optional[int] = ..., slots: _Optional[int] = ..., batch_tokens: _Optional[int] = ..., threads: _Optional[int] = ..., gpu_layers: _Optional[int] = ..., split_mode: _Optional[str] = ..., main_gpu: _Optional[int] = ..., tensor_split: _Optional[_Iterable[float]] = ..., flash_attention: _Optional[str] = ..., kv_type_k: _Optional[str] = ..., kv_type_v: _Optional[str] = ..., kv_layout: _Optional[str] = ..., queue_limit: _Optional[int] = ..., prefix_cache: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., control_tokens_in_messages: bool = ...) -> None: ...
+    chat_template: str
+    request_templates: bool
+    def __init__(self, context_tokens: _Optional[int] = ..., slots: _Optional[int] = ..., batch_tokens: _Optional[int] = ..., threads: _Optional[int] = ..., gpu_layers: _Optional[int] = ..., split_mode: _Optional[str] = ..., main_gpu: _Optional[int] = ..., tensor_split: _Optional[_Iterable[float]] = ..., flash_attention: _Optional[str] = ..., kv_type_k: _Optional[str] = ..., kv_type_v: _Optional[str] = ..., kv_layout: _Optional[str] = ..., queue_limit: _Optional[int] = ..., prefix_cache: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., control_tokens_in_messages: bool = ..., chat_template: _Optional[str] = ..., request_templates: bool = ...) -> None: ...
 
 class PullModelRequest(_message.Message):
     __slots__ = ("source",)

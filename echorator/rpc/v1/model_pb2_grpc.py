@@ -44,6 +44,11 @@ class ModelServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_model__pb2.ChatRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_model__pb2.ChatResponse.FromString,
                 _registered_method=True)
+        self.ApplyTemplate = channel.unary_unary(
+                '/echorator.v1.ModelService/ApplyTemplate',
+                request_serializer=echorator_dot_v1_dot_model__pb2.ChatRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_model__pb2.ApplyTemplateResponse.FromString,
+                _registered_method=True)
         self.Embed = channel.unary_unary(
                 '/echorator.v1.ModelService/Embed',
                 request_serializer=echorator_dot_v1_dot_model__pb2.EmbedRequest.SerializeToString,
@@ -108,6 +113,13 @@ class ModelServiceServicer(object):
 
     def Chat(self, request, context):
         """Answer a conversation; the model's own chat template makes the prompt. The last message carries `finish`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyTemplate(self, request, context):
+        """Return the prompt that Chat would compute for a conversation, and compute nothing. It recalls no memories.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -195,6 +207,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.Chat,
                     request_deserializer=echorator_dot_v1_dot_model__pb2.ChatRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_model__pb2.ChatResponse.SerializeToString,
+            ),
+            'ApplyTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyTemplate,
+                    request_deserializer=echorator_dot_v1_dot_model__pb2.ChatRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_model__pb2.ApplyTemplateResponse.SerializeToString,
             ),
             'Embed': grpc.unary_unary_rpc_method_handler(
                     servicer.Embed,
@@ -301,6 +318,33 @@ class ModelService(object):
             '/echorator.v1.ModelService/Chat',
             echorator_dot_v1_dot_model__pb2.ChatRequest.SerializeToString,
             echorator_dot_v1_dot_model__pb2.ChatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.ModelService/ApplyTemplate',
+            echorator_dot_v1_dot_model__pb2.ChatRequest.SerializeToString,
+            echorator_dot_v1_dot_model__pb2.ApplyTemplateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,8 +33,11 @@ class Setting:
         self.agent = agent
         self.client = AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0)
 
-    async def post(self, path: str, body: bytes) -> HttpAnswer:
-        return await http(self.gateway.url, "POST", path, body)
+    async def post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> HttpAnswer:
+        return await http(self.gateway.url, "POST", path, body, headers)
+
+    async def get(self, path: str) -> HttpAnswer:
+        return await http(self.gateway.url, "GET", path)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from echorator.gateway.http import answers
+from echorator.gateway.http.generating import streaming
 from echorator.gateway.http.settings import HttpSettings
 from echorator.rpc.v1 import model_pb2 as pb
 from tests.gateway.http.raw import CHAT, Raw, parsed, post, raw_connection
@@ -51,7 +51,7 @@ async def next_event(raw: Raw) -> bytes:
 
 async def test_a_stream_answers_before_its_request_has_an_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The header comes at once, comments follow, then the answer; a failure is an event then."""
-    monkeypatch.setattr(answers, "PING_S", 0.05)
+    monkeypatch.setattr(streaming, "PING_S", 0.05)
     async with gatewaying(tmp_path, wait_s=120.0) as gateway:
         back_end = await gateway.back_end("a")
         back_end.go.clear()
@@ -62,10 +62,10 @@ async def test_a_stream_answers_before_its_request_has_an_agent(tmp_path: Path, 
             status, fields = parsed(await waiting.until(b"\r\n\r\n"))
             assert (status, fields["content-type"]) == (200, "text/event-stream; charset=utf-8")
             for _ in range(3):
-                assert await next_event(waiting) == answers.PING
+                assert await next_event(waiting) == streaming.COMMENT
             back_end.failures.append((grpc.StatusCode.INVALID_ARGUMENT, "the prompt is too long", ()))
             back_end.go.set()
-            while (event := await next_event(waiting)) == answers.PING:
+            while (event := await next_event(waiting)) == streaming.COMMENT:
                 pass
             error = json.loads(event.removeprefix(b"data: "))["error"]
             assert (error["message"], error["type"]) == ("the prompt is too long", "invalid_request_error")
@@ -73,8 +73,8 @@ async def test_a_stream_answers_before_its_request_has_an_agent(tmp_path: Path, 
 
 
 async def test_official_clients_read_over_the_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "HEADERS_WITHIN_S", 0.01)
-    monkeypatch.setattr(answers, "PING_S", 0.01)
+    monkeypatch.setattr(streaming, "HEADERS_WITHIN_S", 0.01)
+    monkeypatch.setattr(streaming, "PING_S", 0.01)
     async with gatewaying(tmp_path) as gateway, client_of(gateway) as client:
         back_end = await gateway.back_end("a")
         back_end.first = False
@@ -225,7 +225,8 @@ async def test_what_is_nested_within_the_bound_reaches_the_agent_as_it_was_writt
     deep = '{"z":' * 40 + '[12345678901234567890,1.0,1e2,"é","\\u00e9"]' + "}" * 40
     async with gatewaying(tmp_path) as gateway:
         back_end = await gateway.back_end("a")
-        body = f'{{"model":"m","messages":[{{"role":"user","content":"a","b":{deep},"a":1}}],"tools":[{deep}],'
+        tool = f'{{"type":"function","function":{{"name":"t","parameters":{deep}}}}}'
+        body = f'{{"model":"m","messages":[{{"role":"user","content":"a","b":{deep},"a":1}}],"tools":[{tool}],'
         body += f'"response_format":{{"type":"json_schema","json_schema":{{"schema":{{"z":1,"a":{deep}}}}}}},'
         body += f'"chat_template_kwargs":{{"z":1,"a":{deep}}}}}'
         assert (await http(gateway.url, "POST", "/v1/chat/completions", body.encode())).status == 200
@@ -233,7 +234,8 @@ async def test_what_is_nested_within_the_bound_reaches_the_agent_as_it_was_writt
         written = '{"z": ' * 40 + '[12345678901234567890, 1.0, 100.0, "é", "é"]' + "}" * 40
         assert sent.messages[0].fields_json == f'{{"b": {written}, "a": 1}}'
         assert sent.sampling.json_schema == f'{{"z": 1, "a": {written}}}'
-        assert sent.template_arguments_json == f'{{"z": 1, "a": {written}, "tools": [{written}]}}'
+        assert sent.template_arguments_json == f'{{"z": 1, "a": {written}}}'
+        assert sent.tools[0].parameters_json == written
 
 
 async def test_encoded_bodies(tmp_path: Path) -> None:

@@ -126,6 +126,6 @@ async def test_without_the_option_neither_names_a_memory(tmp_path: Path) -> None
 )
 async def test_what_may_name_a_memory(by: tuple[str, ...], header: str, user: Any, named: str, heeded: bool) -> None:
     body = ChatCompletion(messages=[], user=user, session="s")
-    assert name_memory(body, {"x-echorator-user": header}, by) is heeded
+    assert name_memory(body, body.user, {"x-echorator-user": header}, by) is heeded
     assert (body.memory.user if body.memory else "") == named
     assert body.memory is None or body.memory.session == "s"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from echorator.gateway.http.bodies import MOST_PROMPTS, Body, ChatCompletion, Completion, ignored_in, names_of
+from echorator.gateway.http.bodies import MOST_PROMPTS, Body, ChatCompletion, Completion, names_of
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.fields import IGNORED, ONLY, RENAMED, served
 from echorator.gateway.http.translation import MOST_PROMPT_BYTES, chat_request, chat_requests, generate_requests
@@ -25,7 +25,7 @@ def chat(**fields: Any) -> tuple[pb.ChatRequest, list[str]]:
 def read(kind: type[Any], fields: dict[str, Any]) -> tuple[Any, list[str]]:
     taken, ignored = served(fields, names_of(kind))
     body = kind.model_validate(taken)
-    return body, [*ignored, *ignored_in(body)]
+    return body, [*ignored, *body.ignored()]
 
 
 @pytest.mark.parametrize("kind", [ChatCompletion, Completion])
@@ -106,8 +106,16 @@ def test_parts_of_a_message() -> None:
         ({"logit_bias": [[5, 1.5], [6, False]]}, {"sampling": {"logit_bias": {5: 1.5, 6: -math.inf}}}),
         ({"logit_bias": {"5": False}}, {"sampling": {"logit_bias": {5: -math.inf}}}),
         ({"logit_bias": False}, {}),
-        ({"reasoning_effort": "low"}, {"template_arguments_json": '{"reasoning_effort": "low"}'}),
-        ({"enable_thinking": False}, {"template_arguments_json": '{"enable_thinking": false}'}),
+        ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}),
+        ({"reasoning_effort": "none"}, {"reasoning": {"enabled": False}}),
+        ({"enable_thinking": False}, {"reasoning": {"enabled": False}}),
+        ({"thinking_budget_tokens": 32}, {"reasoning": {"budget_tokens": 32}}),
+        ({"reasoning_budget_tokens": 0}, {"reasoning": {"budget_tokens": 0}}),
+        ({"reasoning_budget": 8, "enable_thinking": True}, {"reasoning": {"budget_tokens": 8, "enabled": True}}),
+        ({"thinking_token_budget": 8}, {"reasoning": {"budget_tokens": 8}}),
+        ({"thinking_budget": -1}, {}),
+        ({"chat_template_kwargs": {"thinking": True}}, {"template_arguments_json": '{"thinking": true}'}),
+        ({"parallel_tool_calls": False}, {"parallel_tool_calls": False}),
     ],
 )
 def test_what_has_an_effect(fields: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -138,7 +146,6 @@ def test_what_has_none_is_listed() -> None:
         ("modalities", ["text", "audio"], "modalities is not served here"),
         ("lora", [{"id": 0, "scale": 1}], "lora is not served here"),
         ("use_beam_search", True, "use_beam_search is not served here"),
-        ("chat_template", "{{ messages }}", "chat_template is not served here"),
         ("x" * 500, 1, "x: there is no such field"),
     ],
 )
@@ -173,8 +180,7 @@ def test_values_out_of_range_are_refused_in_words(fields: dict[str, Any]) -> Non
     [
         ({"seed": 1 << 40}, "seed must be 0..4294967295, or -1 for a random one, not 1099511627776"),
         ({"max_tokens": 1 << 40}, "max_tokens must be -2147483648..2147483647, not 1099511627776"),
-        ({"tool_choice": "required"}, "tool_choice: nothing here forces a model"),
-        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice: nothing here forces a model"),
+        ({"thinking_budget_tokens": 1 << 40}, "budget_tokens must be -2147483648..2147483647, not 1099511627776"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}}, "response_format.json_schema.schema is missing"),
     ],
 )

@@ -99,7 +99,8 @@ async def test_every_method_has_an_endpoint_and_every_reference_an_end(client: C
     assert {e.name for e in ENDPOINTS if e.answers == EVENTS} == {"WatchChanges", "WatchState", "Consolidate"}
     assert client.document["openapi"].startswith("3.1")
     identifiers = [operation["operationId"] for path in client.document["paths"].values() for operation in path.values()]
-    assert len(identifiers) == len({*identifiers}) == len(ENDPOINTS)
+    assert len(identifiers) == len({*identifiers})
+    assert sum(len(verbs) for path, verbs in client.document["paths"].items() if path.startswith("/v1/memories")) == len(ENDPOINTS)
     schemas = client.document["components"]["schemas"]
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)

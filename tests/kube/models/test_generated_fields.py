@@ -127,6 +127,8 @@ TABLE: dict[str, Shown | Told | Reckoned | Nowhere] = {
     "engine.queueLimit": Told(9),
     "engine.prefixCache": Told(False),
     "engine.controlTokensInMessages": Told(True),
+    "engine.chatTemplate": Told("llama3"),
+    "engine.requestTemplates": Told(True),
     "engine.lora[].image": Shown(
         "tuned", ((STORE, f"{STORED}/args/2", "--models", "tuned"), (WORKLOAD, f"{PULL}/args/2", "--models", "tuned"))
     ),

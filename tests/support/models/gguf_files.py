@@ -14,7 +14,7 @@ USER_DEFINED, CONTROL = int(gguf.TokenType.USER_DEFINED), int(gguf.TokenType.CON
 def rewritten(
     source: Path, target: Path, tokens: Mapping[int, tuple[str, int]] | None = None, template: str | None = None, name: str | None = None
 ) -> Path:
-    """Write `source` to `target`; `tokens` gives ids a new text and type of token."""
+    """Write `source` to `target`; `tokens` gives ids a new text and type of token; a template "" is left out."""
     reader = gguf.GGUFReader(str(source))
     writer = gguf.GGUFWriter(str(target), reader.fields["general.architecture"].contents())
     for key, field in reader.fields.items():
@@ -26,6 +26,8 @@ def rewritten(
                 value[token] = text
             elif key == "tokenizer.ggml.token_type":
                 value[token] = kind
+        if key == "tokenizer.chat_template" and template == "":
+            continue
         if key == "tokenizer.chat_template" and template is not None:
             value = template
         if key == "general.name" and name is not None:

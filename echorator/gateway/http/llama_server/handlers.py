@@ -1,0 +1,131 @@
+"""The handlers of llama-server's own endpoints. `api` routes requests to them; errors have OpenAI's form, as llama-server's have."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from echorator import __version__
+from echorator.gateway.http import bodies, translation
+from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.calls import Calls
+from echorator.gateway.http.generating.streaming import Replies, unless_gone
+from echorator.gateway.http.llama_server.bodies import Detokenize, Tokenize
+from echorator.gateway.http.llama_server.completions import Completion, check_one
+from echorator.rpc.v1 import model_pb2 as pb
+from echorator.settings import Sampling
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+NOT_HERE = {
+    ("GET", "/slots"): "slots belong to one agent; ask it by gRPC (ListSlots), `echorator mesh agents` lists them",
+    ("POST", "/slots/{id}"): "prefixes are kept and shared by the engine; no slot is saved, restored or erased",
+    ("POST", "/props"): "the properties of a model are set by its spec: `echorator mesh apply`",
+    ("POST", "/infill"): "infill is not served: send a prompt with the model's own fill-in-the-middle tokens to /v1/completions",
+    ("GET", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora; `echorator mesh get` shows it",
+    ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora: `echorator mesh apply`",
+}
+
+
+class LlamaServer:
+    """The handlers of one gateway. `routes` lists them."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def routes(self) -> list[tuple[str, str, str, Handler]]:
+        """Return the verb, the path, the name and the handler of each endpoint."""
+        return [
+            ("POST", "/tokenize", "tokenize", self.tokenize),
+            ("POST", "/detokenize", "detokenize", self.detokenize),
+            ("POST", "/apply-template", "apply_template", self.apply_template),
+            ("POST", "/completion", "completion", self.complete),
+            ("GET", "/props", "props", self.props),
+            *((verb, path, "refused", self._refusing(why)) for (verb, path), why in NOT_HERE.items()),
+        ]
+
+    async def tokenize(self, request: Request) -> Response:
+        """Answer POST /tokenize."""
+        body = await self._calls.body(request, Tokenize)
+        asked = pb.TokenizeRequest(
+            model=body.model, text=body.content, add_special=body.add_special, parse_special=body.parse_special, pieces=body.with_pieces
+        )
+        reply = pb.TokenizeResponse.FromString(await self._calls.unary(request, "Tokenize", asked, body.model))
+        if not body.with_pieces:
+            return JSONResponse({"tokens": list(reply.tokens)})
+        pieces = zip(reply.tokens, reply.pieces, strict=True)
+        return JSONResponse({"tokens": [{"id": token, "piece": _piece(raw)} for token, raw in pieces]})
+
+    async def detokenize(self, request: Request) -> Response:
+        """Answer POST /detokenize, with control tokens written out as llama-server does."""
+        body = await self._calls.body(request, Detokenize)
+        if body.tokens and not -translation.INT32 <= min(body.tokens) <= max(body.tokens) < translation.INT32:
+            raise BodyError("tokens: token ids are whole numbers below 2^31", "tokens")
+        asked = pb.DetokenizeRequest(model=body.model, tokens=body.tokens, special=True)
+        reply = pb.DetokenizeResponse.FromString(await self._calls.unary(request, "Detokenize", asked, body.model))
+        return JSONResponse({"content": reply.text})
+
+    async def apply_template(self, request: Request) -> Response:
+        """Answer POST /apply-template; the body is one of /v1/chat/completions."""
+        body = await self._calls.body(request, bodies.ChatCompletion)
+        message = translation.chat_request(body)
+        reply = pb.ApplyTemplateResponse.FromString(await self._calls.unary(request, "ApplyTemplate", message, body.model))
+        return JSONResponse({"prompt": reply.prompt})
+
+    async def complete(self, request: Request) -> Response:
+        """Answer POST /completion, llama-server's own form; an answer goes on to the end of the context unless it has a limit."""
+        body = await self._calls.body(request, bodies.Completion)
+        if body.max_tokens is None:
+            body.max_tokens = -1
+        makes = translation.generate_requests(body)
+        check_one(len(makes))
+        made = Completion(self._calls.name(body.model), body.stream)
+        replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, makes))
+        if body.stream:
+            return await self._calls.streamed(request, made, replies)
+        await unless_gone(request, _gather(made, replies))
+        return JSONResponse(made.whole())
+
+    async def props(self, request: Request) -> Response:
+        """Answer GET /props, for the model of the parameter `model`, else the only one."""
+        name = self._calls.name(request.query_params.get("model", ""))
+        model = next(model for model in (await self._calls.front.models()).models if model.name == name)
+        defaults = {name: value for name, value in asdict(Sampling()).items() if name not in ("logit_bias", "grammar")}
+        return JSONResponse(
+            {
+                "default_generation_settings": {"n_ctx": model.context_tokens, "params": defaults},
+                "total_slots": model.slots,
+                "model_alias": model.name,
+                "model_path": model.name,
+                "chat_template": model.chat_template,
+                "modalities": {"vision": False, "audio": False},
+                "build_info": f"echorator {__version__}",
+                "is_sleeping": not model.slots,
+                "warnings": list(model.warnings),
+            }
+        )
+
+    def _refusing(self, why: str) -> Handler:
+        async def refuse(_request: Request) -> Response:
+            raise BodyError(why, status=501)
+
+        return refuse
+
+
+async def _gather(made: Completion, replies: Replies) -> None:
+    async with aclosing(replies):
+        async for _, reply in replies:
+            made.add(reply)
+
+
+def _piece(raw: bytes) -> Any:
+    """Return a token's text, or the list of its bytes where they are a part of a character."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return list(raw)

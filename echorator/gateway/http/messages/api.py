@@ -1,0 +1,44 @@
+"""The handlers of /v1/messages. Fed by `http.api`, which has the routes; runs its calls with `generating.calls`."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from echorator.gateway.http.generating.calls import Calls
+from echorator.gateway.http.generating.streaming import Replies, divided, unless_gone
+from echorator.gateway.http.messages.answers import MessageEvents, message_of
+from echorator.gateway.http.messages.bodies import CountedBody, MessageBody
+from echorator.gateway.http.messages.translation import counting_request, request_of
+from echorator.rpc.v1 import model_pb2 as pb
+
+
+class MessagesApi:
+    """Anthropic's Messages API of one gateway process."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def create(self, request: Request) -> Response:
+        """Answer a conversation. Raises BodyError, and what a call raises."""
+        body = await self._calls.body(request, MessageBody)
+        self._name_memory(request, body)
+        message, model = request_of(body), self._calls.name(body.model)
+        replies = self._replies(request, body, message)
+        if body.stream:
+            return await self._calls.streamed(request, MessageEvents(model), replies)
+        return JSONResponse(message_of(model, await unless_gone(request, divided(replies))))
+
+    async def count_tokens(self, request: Request) -> Response:
+        """Count the tokens of a prompt, by reading it without an answer; what is read is in the prefix cache for the answer to come."""
+        body = await self._calls.body(request, CountedBody)
+        self._name_memory(request, body)
+        counted = await unless_gone(request, divided(self._replies(request, body, counting_request(body))))
+        return JSONResponse({"input_tokens": counted.finish.usage.prompt_tokens})
+
+    def _name_memory(self, request: Request, body: CountedBody) -> None:
+        self._calls.name_memory(request, body, "metadata.user_id", body.metadata.user_id if body.metadata is not None else None)
+
+    def _replies(self, request: Request, body: CountedBody, message: pb.ChatRequest) -> Replies:
+        opens = self._calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
+        return self._calls.merged(request, body.model, opens)

@@ -1,0 +1,149 @@
+"""Converts a body of Anthropic's Messages API to a gRPC message. Pure; fed by `api`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating import tools
+from echorator.gateway.http.generating.validation import validated
+from echorator.gateway.http.messages.bodies import (
+    ChatTurn,
+    CountedBody,
+    MessageBody,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from echorator.gateway.http.translation import check_one_shape, fill, fill_conversation
+from echorator.rpc.v1 import model_pb2 as pb
+
+_MODES = {
+    "auto": pb.ToolChoice.MODE_AUTO,
+    "any": pb.ToolChoice.MODE_REQUIRED,
+    "tool": pb.ToolChoice.MODE_REQUIRED,
+    "none": pb.ToolChoice.MODE_NONE,
+}
+
+
+def request_of(body: MessageBody) -> pb.ChatRequest:
+    """Return the request of an answer. Raises BodyError that names the field."""
+    request = _prompt(body)
+    fill(body, request.sampling, request.limits, body.max_tokens, [text for text in body.stop_sequences or () if text])
+    return request
+
+
+def counting_request(body: CountedBody) -> pb.ChatRequest:
+    """Return the request that only reads the prompt, and so says how many tokens it has. Raises BodyError that names the field."""
+    request = _prompt(body)
+    fill(body, request.sampling, request.limits, 0, None)
+    if request.HasField("memory"):
+        request.memory.read_only = True
+    return request
+
+
+def _prompt(body: CountedBody) -> pb.ChatRequest:
+    request = pb.ChatRequest(model=body.model)
+    if body.system:
+        request.messages.add(role="system", content=_text(body.system, "system"))
+    calls: set[str] = set()
+    for index, turn in enumerate(body.messages):
+        request.messages.extend(_messages(turn, f"messages.{index}", calls))
+    _tools(body, request)
+    config = body.output_config
+    form = (config.format if config is not None else None) or body.output_format
+    if form is not None:
+        check_one_shape(body, "output_config.format")
+        request.sampling.json_schema = tools.json_text(form.definition, "output_config.format.schema")
+    _thinking(body, request)
+    fill_conversation(body, request, config.effort if config is not None else None)
+    return request
+
+
+def _thinking(body: CountedBody, request: pb.ChatRequest) -> None:
+    """Fill how much is thought: nothing where the body does not ask for it, as a client of this API expects no thought then."""
+    thinking = body.thinking
+    request.reasoning.enabled = thinking is not None and thinking.type != "disabled"
+    if thinking is not None and thinking.type == "enabled" and thinking.budget_tokens is not None:
+        request.reasoning.budget_tokens = thinking.budget_tokens
+
+
+def _messages(turn: ChatTurn, where: str, calls: set[str]) -> list[pb.Message]:
+    """Return the messages of one turn; one of the user may hold results of calls, which are messages of the role "tool"."""
+    if isinstance(turn.content, str):
+        return [pb.Message(role=turn.role, content=turn.content)]
+    if turn.role == "assistant":
+        return [_assistant(turn.content, f"{where}.content", calls)]
+    made: list[pb.Message] = []
+    for index, block in enumerate(turn.content):
+        place = f"{where}.content.{index}"
+        if block.get("type") == "tool_result":
+            result = validated(ToolResultBlock, block, place)
+            if result.tool_use_id not in calls:
+                said = f"{place}.tool_use_id: no tool_use block before it has the id {result.tool_use_id[:80]!r}"
+                raise BodyError(said, f"{place}.tool_use_id")
+            made.append(pb.Message(role="tool", tool_call_id=result.tool_use_id, content=_text(result.content, f"{place}.content")))
+        else:
+            text = _text([block], f"{where}.content", index)
+            if made and made[-1].role == "user":
+                made[-1].content += f"\n{text}"
+            else:
+                made.append(pb.Message(role="user", content=text))
+    return made or [pb.Message(role="user")]
+
+
+def _assistant(blocks: Sequence[dict[str, Any]], where: str, calls: set[str]) -> pb.Message:
+    made, texts = pb.Message(role="assistant"), []
+    for index, block in enumerate(blocks):
+        place, kind = f"{where}.{index}", block.get("type")
+        if kind == "tool_use":
+            call = validated(ToolUseBlock, block, place)
+            calls.add(call.id)
+            made.tool_calls.add(id=call.id, name=call.name, arguments_json=tools.json_text(call.input, f"{place}.input"))
+        elif kind == "thinking":
+            made.reasoning += validated(ThinkingBlock, block, place).thinking
+        elif kind != "redacted_thinking":
+            texts.append(_text([block], where, index))
+    made.content = "\n".join(texts)
+    return made
+
+
+def _text(content: str | Iterable[dict[str, Any]], where: str, begin: int = 0) -> str:
+    """Return the text of blocks, of which the first has the index `begin`. Raises BodyError for a block that is no text."""
+    if isinstance(content, str):
+        return content
+    texts = []
+    for index, block in enumerate(content, begin):
+        kind = block.get("type")
+        if kind != "text":
+            raise BodyError(f"{where}.{index}.type: {str(kind)[:80]!r} blocks are not served here", f"{where}.{index}.type")
+        texts.append(validated(TextBlock, block, f"{where}.{index}").text)
+    return "\n".join(texts)
+
+
+def _tools(body: CountedBody, request: pb.ChatRequest) -> None:
+    for index, tool in enumerate(body.tools or ()):
+        where = f"tools.{index}"
+        if tool.get("type", "custom") not in ("custom", None):
+            raise tools.not_served(tool["type"], f"{where}.type")
+        name, schema = tool.get("name"), tool.get("input_schema")
+        request.tools.append(tools.declared(name, tool.get("description"), schema, where, "input_schema"))
+    tools.checked(request.tools)
+    given = body.tool_choice
+    if given is None:
+        return
+    kind = given.get("type")
+    if not isinstance(kind, str) or kind not in _MODES:
+        raise BodyError(f"tool_choice.type must be auto, any, tool or none, not {str(kind)[:80]!r}", "tool_choice.type")
+    name = given.get("name")
+    if kind == "tool" and (not isinstance(name, str) or not name):
+        raise BodyError("tool_choice.name is missing", "tool_choice.name")
+    names = (str(name),) if kind == "tool" else ()
+    request.tool_choice.CopyFrom(tools.chosen(_MODES[kind], names, request.tools))
+    alone = given.get("disable_parallel_tool_use")
+    if alone is not None and not isinstance(alone, bool):
+        raise BodyError("tool_choice.disable_parallel_tool_use must be true or false", "tool_choice.disable_parallel_tool_use")
+    if alone is not None:
+        request.parallel_tool_calls = not alone

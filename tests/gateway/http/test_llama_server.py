@@ -1,0 +1,169 @@
+"""llama-server's own endpoints, as its own tests ask for them, before a real agent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import pytest_asyncio
+import referencing
+from referencing.jsonschema import DRAFT202012
+
+from echorator.agent.loading.embedded import embedded_model
+from tests.gateway.http.openai_setting import ANSWER, FACTS, HELLO, Setting, setting_of
+from tests.support.conversations import plain_model
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TEXT = "What is the capital of France?"
+FOREIGN = "This is a test string with unicode 媽 and emoji 🤗"
+SYSTEM, ASKED = FACTS[0]["content"], FACTS[1]["content"]
+PROMPT = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def mesh(tmp_path_factory: pytest.TempPathFactory, encoder: Path) -> AsyncIterator[Setting]:
+    async with setting_of(tmp_path_factory.mktemp("llama"), {"echo": embedded_model(), "embed": encoder}, 8192) as setting:
+        yield setting
+
+
+async def asked(mesh: Setting, path: str, **body: Any) -> Any:
+    answer = await mesh.post(path, json.dumps({"model": "echo"} | body).encode())
+    assert answer.status == 200, answer.body
+    return json.loads(answer.body)
+
+
+async def test_tokens_and_their_text(mesh: Setting) -> None:
+    tokens = (await asked(mesh, "/tokenize", content=TEXT))["tokens"]
+    assert tokens == plain_model().tokenize(TEXT, False, True)
+    assert (await asked(mesh, "/detokenize", tokens=tokens))["content"].strip() == TEXT
+    (control,) = (await asked(mesh, "/tokenize", content="<|im_end|>"))["tokens"]
+    assert (await asked(mesh, "/detokenize", tokens=[control]))["content"] == "<|im_end|>"
+    assert len((await asked(mesh, "/tokenize", content="<|im_end|>", parse_special=False))["tokens"]) > 1
+    added = (await asked(mesh, "/tokenize", content=TEXT, add_special=True))["tokens"]
+    assert added == plain_model().tokenize(TEXT, True, True)
+
+
+async def test_pieces(mesh: Setting) -> None:
+    tokens = (await asked(mesh, "/tokenize", content=FOREIGN, with_pieces=True))["tokens"]
+    assert all(set(token) == {"id", "piece"} and len(token["piece"]) for token in tokens)
+    raw = b"".join(t["piece"].encode() if isinstance(t["piece"], str) else bytes(t["piece"]) for t in tokens)
+    assert raw.decode().strip() == FOREIGN
+    assert any(isinstance(token["piece"], list) for token in tokens)
+
+
+async def test_a_rendered_prompt(mesh: Setting) -> None:
+    assert await asked(mesh, "/apply-template", messages=FACTS) == {"prompt": PROMPT}
+    ended = await asked(mesh, "/apply-template", messages=FACTS, add_generation_prompt=False)
+    assert ended["prompt"] + "<|im_start|>assistant\n" == PROMPT
+
+
+async def test_a_completion(mesh: Setting) -> None:
+    made = await asked(mesh, "/completion", prompt=PROMPT, temperature=0, n_probs=2)
+    assert (made["content"], made["stop"], made["stop_type"], made["tokens_predicted"]) == (ANSWER, True, "eos", 10)
+    assert len(made["tokens"]) == 10
+    assert "".join(p["token"] for p in made["completion_probabilities"]) == ANSWER
+    assert all(len(p["top_logprobs"]) == 2 for p in made["completion_probabilities"])
+    cut = await asked(mesh, "/completion", prompt=PROMPT, temperature=0, n_predict=2)
+    assert (cut["stop_type"], cut["tokens_predicted"]) == ("limit", 2)
+    stopped = await asked(mesh, "/completion", prompt=PROMPT, temperature=0, stop=[" is"])
+    assert (stopped["stop_type"], stopped["stopping_word"], stopped["content"]) == ("word", " is", "Your dog's name")
+
+
+async def test_a_streamed_completion(mesh: Setting) -> None:
+    answer = await mesh.post("/completion", json.dumps({"model": "echo", "prompt": PROMPT, "temperature": 0, "stream": True}).encode())
+    events = [json.loads(line[6:]) for line in answer.body.split(b"\r\n") if line.startswith(b"data: ")]
+    assert "".join(event["content"] for event in events) == ANSWER
+    assert sum(len(event["tokens"]) for event in events) == 10
+    assert [event["stop"] for event in events] == [False] * (len(events) - 1) + [True]
+    assert events[-1]["tokens_predicted"] == 10
+
+
+async def test_models_and_properties(mesh: Setting) -> None:
+    listed = json.loads((await mesh.get("/v1/models")).body)
+    assert json.loads((await mesh.get("/models")).body) == listed
+    echo = listed["data"][0]
+    assert echo["created"] == int(embedded_model().stat().st_mtime)
+    assert (echo["meta"]["n_ctx"], echo["meta"]["n_embd"]) == (1024, 128)
+    props = json.loads((await mesh.get("/props?model=echo")).body)
+    assert (props["default_generation_settings"]["n_ctx"], props["total_slots"]) == (1024, echo["meta"]["slots"])
+    assert "<|im_start|>" in props["chat_template"]
+    assert props["default_generation_settings"]["params"]["top_k"] == 40
+    assert (await mesh.get("/v1/health")).status == 200
+
+
+async def test_paths_without_a_version(mesh: Setting) -> None:
+    chat = await asked(mesh, "/chat/completions", messages=FACTS, temperature=0)
+    assert chat["choices"][0]["message"]["content"] == ANSWER
+    assert (await asked(mesh, "/completions", prompt=PROMPT, temperature=0))["choices"][0]["text"] == ANSWER
+    assert len((await asked(mesh, "/embeddings", model="embed", input="a fox"))["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "path", "body"),
+    [
+        (400, "the body is not JSON", "/tokenize", "{"),
+        (400, "content: Field required", "/tokenize", {}),
+        (400, "content: Input should be a valid string", "/tokenize", {"content": 5}),
+        (404, "no model 'none'", "/tokenize", {"model": "none", "content": "x"}),
+        (400, "tokens", "/detokenize", {"tokens": "x"}),
+        (400, "below 2^31", "/detokenize", {"tokens": [1 << 40]}),
+        (400, "token ids must be 0..", "/detokenize", {"tokens": [-1]}),
+        (400, "messages", "/apply-template", {"messages": []}),
+        (400, "knows no role 'foo'", "/apply-template", {"messages": [{"role": "foo", "content": "x"}]}),
+        (400, "only embeds", "/apply-template", {"model": "embed", "messages": HELLO}),
+        (400, "--request-templates", "/apply-template", {"messages": HELLO, "chat_template": "chatml"}),
+        (400, "--request-templates", "/v1/chat/completions", {"messages": HELLO, "chat_template": "{{ messages }}"}),
+        (400, "one prompt and one answer", "/completion", {"prompt": ["a", "b"]}),
+        (400, "prompt: Field required", "/completion", {}),
+        (501, "fill-in-the-middle", "/infill", {}),
+        (501, "echorator mesh apply", "/props", {}),
+        (501, "spec.engine.lora", "/lora-adapters", {}),
+        (501, "no slot is saved", "/slots/0", {}),
+    ],
+)
+async def test_what_is_refused(mesh: Setting, status: int, said: str, path: str, body: Any) -> None:
+    raw = body.encode() if isinstance(body, str) else json.dumps({"model": "echo"} | body).encode()
+    answer = await mesh.post(path, raw)
+    assert answer.status == status, answer.body
+    assert said in json.loads(answer.body)["error"]["message"]
+    assert (await asked(mesh, "/tokenize", content="x"))["tokens"]
+
+
+async def test_slots_are_an_agents(mesh: Setting) -> None:
+    answer = await mesh.get("/slots")
+    assert (answer.status, "ListSlots" in json.loads(answer.body)["error"]["message"]) == (501, True)
+
+
+async def test_the_openapi_document_has_the_bodies_that_are_read(mesh: Setting) -> None:
+    document = json.loads((await mesh.get("/openapi.json")).body)
+    registry = referencing.Registry().with_resource("urn:document", DRAFT202012.create_resource(document))
+
+    def errors(path: str, body: Any) -> list[str]:
+        reference = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        checker = jsonschema.Draft202012Validator({"$ref": f"urn:document{reference}"}, registry=registry)
+        return [error.message for error in checker.iter_errors(body)]
+
+    bodies: dict[str, dict[str, Any]] = {
+        "/tokenize": {"content": "x", "with_pieces": True},
+        "/detokenize": {"tokens": [1, 2]},
+        "/apply-template": {"messages": HELLO},
+        "/completion": {"prompt": "x", "temperature": 0, "max_tokens": 1},
+        "/api/chat": {"model": "echo", "messages": HELLO, "stream": False, "options": {"num_predict": 1, "stop": ["x"]}},
+        "/api/generate": {"model": "echo", "prompt": "x", "stream": False, "format": "json", "options": {"num_predict": 1}},
+        "/api/embed": {"model": "embed", "input": ["x", "y"]},
+        "/api/show": {"model": "echo"},
+    }
+    for path, body in bodies.items():
+        assert errors(path, body) == []
+        await asked(mesh, path, **body)
+        broken = {name: {"no": "value"} for name in body}
+        assert errors(path, broken)
+        assert (await mesh.post(path, json.dumps(broken).encode())).status == 400
+    for path, verbs in document["paths"].items():
+        if "get" in verbs and not path.startswith("/v1/memories"):
+            assert (await mesh.get(f"{path}?model=echo" if path == "/props" else path)).status == 200
