@@ -67,7 +67,7 @@ def calculates(request: pb.ChatRequest) -> list[pb.ChatResponse]:
     return [*says(f"The result is {results[-1]}."), *ends()]
 
 
-TOOLS: dict[str, Callable[[int, int], int]] = {"add": lambda a, b: a + b, "multiply": lambda a, b: a * b}
+TOOLS: dict[str, Callable[..., int]] = {"add": lambda a, b: a + b, "multiply": lambda a, b: a * b}
 """What a client of `calculates` runs."""
 NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
 

@@ -29,7 +29,7 @@ NotServed = Annotated[Any, BeforeValidator(_none_of_it)]
 class ChatTurn(Body):
     """One message: a text, or blocks of content."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: str | Objects
 
 
