@@ -1,4 +1,4 @@
-"""The OpenAPI document of the memory's HTTP API, made of the table of endpoints, the descriptors and the protos' comments. Pure."""
+"""The OpenAPI document of the HTTP API; the memory's part is made of the endpoints, the descriptors and the protos' comments. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 
 from echorator import __version__
 from echorator.gateway.http.endpoints import ENDPOINTS, EVENTS, JSON, LINES, SCOPE, SERVICE, Endpoint
+from echorator.gateway.http.model_document import model_paths
 from echorator.gateway.http.transcoding import parameters_of
 from echorator.rpc.v1.comments import COMMENTS
 
 Schema = dict[str, Any]
 
 DESCRIPTION = """
-Each operation is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON: whole numbers of
+Each operation below /v1/memories is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON: whole numbers of
 64 bits are texts, and may be given as numbers. What a request may hold is checked as over gRPC. In the query `user`, `session`, `tenant`
-and `agent` say whose memory it is; in a body they may stand in `scope` instead. The paths /v1/chat/completions, /v1/completions,
-/v1/embeddings and /v1/models are those of OpenAI's API.
+and `agent` say whose memory it is; in a body they may stand in `scope` instead. The other paths are those of OpenAI's and
+Anthropic's APIs; fields of theirs that have no effect here are taken too, and listed in the answer's header x-echorator-ignored.
 """.strip()
 
 _STRUCTS: dict[str, Schema] = {
@@ -60,12 +61,12 @@ _ERROR: Schema = {
 def document() -> dict[str, Any]:
     """Return the document, of version 3.1 of the specification."""
     schemas: dict[str, Schema] = {"Error": _ERROR}
-    paths: dict[str, dict[str, Any]] = {}
+    paths = model_paths(schemas)
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.verb.lower()] = _operation(endpoint, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Echorator's memory", "version": __version__, "description": DESCRIPTION},
+        "info": {"title": "Echorator", "version": __version__, "description": DESCRIPTION},
         "paths": paths,
         "components": {"schemas": dict(sorted(schemas.items()))},
     }

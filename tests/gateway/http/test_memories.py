@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from echorator.gateway.http.endpoints import ENDPOINTS, EVENTS, SERVICE
+from echorator.gateway.http.model_document import OPERATIONS
 from tests.gateway.serving import HTTP_LIMIT_BYTES, Gateway, gatewaying
 from tests.support.http_client import HttpAnswer, http
 from tests.support.memories import memory_server
@@ -99,7 +100,7 @@ async def test_every_method_has_an_endpoint_and_every_reference_an_end(client: C
     assert {e.name for e in ENDPOINTS if e.answers == EVENTS} == {"WatchChanges", "WatchState", "Consolidate"}
     assert client.document["openapi"].startswith("3.1")
     identifiers = [operation["operationId"] for path in client.document["paths"].values() for operation in path.values()]
-    assert len(identifiers) == len({*identifiers}) == len(ENDPOINTS)
+    assert len(identifiers) == len({*identifiers}) == len(ENDPOINTS) + len(OPERATIONS)
     schemas = client.document["components"]["schemas"]
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)

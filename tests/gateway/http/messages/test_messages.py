@@ -175,7 +175,7 @@ async def test_errors_have_the_form_of_this_api(scripted: Scripted) -> None:
         found = json.loads(answer.body)
         assert (answer.status, found["type"], found["error"]["type"]) == (status, "error", kind)
         assert found["error"]["message"]
-        assert found["request_id"]
+        assert answer.headers["x-request-id"]
     large = await scripted.post("/v1/messages", b'{"a":"' + b"x" * (1 << 20) + b'"}')
     assert (large.status, json.loads(large.body)["error"]["type"]) == (413, "request_too_large")
     foreign = await http(url, "POST", "/v1/messages", b"{}", {"origin": "https://evil.example"})
