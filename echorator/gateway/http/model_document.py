@@ -55,9 +55,7 @@ OPERATIONS = (
     Operation("POST", "/v1/responses", "CreateResponse", "Answer an input, in the form of OpenAI's Responses API.", ResponseBody, True),
     Operation("GET", "/v1/responses/{id}", "GetResponse", "Return a response that this gateway process keeps."),
     Operation("DELETE", "/v1/responses/{id}", "DeleteResponse", "Forget a response."),
-    Operation(
-        "POST", "/v1/messages", "CreateMessage", "Answer a conversation, in the form of Anthropic's Messages API.", MessageBody, True
-    ),
+    Operation("POST", "/v1/messages", "CreateMessage", "Answer a conversation, in Anthropic's form.", MessageBody, True),
     Operation("POST", "/v1/messages/count_tokens", "CountTokens", "Count the tokens of a prompt, in Anthropic's form.", CountedBody),
     Operation("POST", "/v1/embeddings", "Embeddings", "Turn inputs into vectors, in OpenAI's form.", Embeddings),
     Operation("GET", "/v1/models", "ListModels", "List the models, in OpenAI's form."),

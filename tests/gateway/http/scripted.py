@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -78,11 +79,19 @@ class ScriptedAgent(ModelServiceServicer):
     def __init__(self) -> None:
         self.script: Script = lambda _: HELLO
         self.requests: list[pb.ChatRequest] = []
+        self.go = asyncio.Event()  # until it is set, answers do not begin
+        self.go.set()
+        self.left = 0  # clients that left before their answer's end
 
     async def Chat(self, request: pb.ChatRequest, context: Any) -> AsyncIterator[pb.ChatResponse]:  # noqa: ARG002
         self.requests.append(request)
-        for reply in self.script(request):
-            yield reply
+        try:
+            await self.go.wait()
+            for reply in self.script(request):
+                yield reply
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
 
 
 class Scripted:

@@ -9,10 +9,13 @@ from typing import Any
 import anthropic
 import pytest
 
+from echorator.gateway.http.generating import streaming
 from echorator.gateway.http.settings import HttpSettings
 from echorator.rpc.v1 import model_pb2 as pb
+from tests.gateway.http.raw import post, raw_connection
 from tests.gateway.http.scripted import BOTH, CALLED, CUT, HELLO, NUMBERS, TOOLS, Scripted, calculates, calls, ends, says, scripting
 from tests.support.http_client import http
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,6 +79,35 @@ async def test_the_events_of_a_stream(scripted: Scripted) -> None:
     events = [line.removeprefix("event: ") for line in raw.body.decode().splitlines() if line.startswith("event: ")]
     text = ["content_block_start", "content_block_delta", "content_block_delta", "content_block_stop"]
     assert events == ["message_start", "ping", *text, *text, "message_delta", "message_stop"]
+
+
+async def test_pings_come_before_the_first_token(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "HEADERS_WITHIN_S", 0.01)
+    monkeypatch.setattr(streaming, "PING_S", 0.01)
+    scripted.answers(HELLO)
+    scripted.agent.go.clear()
+    body = {"max_tokens": 9, "messages": ASKED, "stream": True}
+    async with raw_connection(scripted.gateway.url) as raw:
+        await raw.write(post("/v1/messages", json.dumps(body).encode()))
+        await raw.until(b"event: message_start\n")
+        for _ in range(3):
+            await raw.until(b'event: ping\ndata: {"type": "ping"}\n\n')
+        scripted.agent.go.set()
+        await raw.until(b"event: message_stop\n")
+
+
+async def test_a_client_that_leaves_ends_its_answer(scripted: Scripted) -> None:
+    scripted.answers(HELLO)
+    for path, body in (("/v1/messages", {"max_tokens": 9, "messages": ASKED}), ("/v1/responses", {"input": "hi"})):
+        for streams in (True, False):
+            scripted.agent.go.clear()
+            left = scripted.agent.left
+            scripted.agent.requests.clear()
+            async with raw_connection(scripted.gateway.url) as raw:
+                await raw.write(post(path, json.dumps({**body, "stream": streams}).encode()))
+                await eventually(lambda: len(scripted.agent.requests) == 1, "the agent has the request")
+            await eventually(lambda n=left: scripted.agent.left == n + 1, "the agent's call has ended")
+            scripted.agent.go.set()
 
 
 async def test_why_an_answer_ended(scripted: Scripted) -> None:
