@@ -101,12 +101,12 @@ async def test_a_client_that_leaves_ends_its_answer(scripted: Scripted) -> None:
     for path, body in (("/v1/messages", {"max_tokens": 9, "messages": ASKED}), ("/v1/responses", {"input": "hi"})):
         for streams in (True, False):
             scripted.agent.go.clear()
-            left = scripted.agent.left
+            scripted.agent.left = 0
             scripted.agent.requests.clear()
             async with raw_connection(scripted.gateway.url) as raw:
                 await raw.write(post(path, json.dumps({**body, "stream": streams}).encode()))
                 await eventually(lambda: len(scripted.agent.requests) == 1, "the agent has the request")
-            await eventually(lambda n=left: scripted.agent.left == n + 1, "the agent's call has ended")
+            await eventually(lambda: scripted.agent.left, "the agent's call has ended", wanted=lambda now: now == 1)
             scripted.agent.go.set()
 
 
