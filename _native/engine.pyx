@@ -73,7 +73,7 @@ Watch = namedtuple(
     "thought_open thought_close in_thought triggers wakes spelled thought_end thought_budget",
     defaults=("", "", False, (), False, (), (), -1),
 )
-SpecialToken = namedtuple("SpecialToken", "id text control strips_left strips_right")
+SpecialToken = namedtuple("SpecialToken", "id text control strips_left strips_right ends")
 DeviceNeeds = namedtuple("DeviceNeeds", "device weights mapped context compute free")
 ModelInfo = namedtuple(
     "ModelInfo",
@@ -344,6 +344,7 @@ cdef class Model:
                     control=control,
                     strips_left=bool(attributes & <int> llama.LLAMA_TOKEN_ATTR_LSTRIP),
                     strips_right=bool(attributes & <int> llama.LLAMA_TOKEN_ATTR_RSTRIP),
+                    ends=bool(llama.llama_vocab_is_eog(self.vocab, token)),
                 ))
         return found
 

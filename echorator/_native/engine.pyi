@@ -72,6 +72,7 @@ class SpecialToken(NamedTuple):
     control: bool  # read only where special tokens are parsed; False: user-defined, which every text is searched for
     strips_left: bool  # white space before the token belongs to the token
     strips_right: bool
+    ends: bool  # it ends a text
 
 class DeviceNeeds(NamedTuple):
     """The bytes that a model and its context will take on one device."""

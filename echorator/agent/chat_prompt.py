@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from echorator.errors import InvalidRequestError, TemplateError
 from echorator.prompting.control_tokens import ControlTokens, free_marks, mapped, texts_of
@@ -69,6 +69,13 @@ def opening_of(messages: Sequence[Mapping[str, Any]], continue_last: bool | None
     return Opening(False, True)
 
 
+class Prompt(NamedTuple):
+    """The prompt of a conversation: its tokens, and the text that the template rendered."""
+
+    tokens: list[int]
+    text: str
+
+
 class ChatPrompts:
     """The writer of one model's prompts."""
 
@@ -78,12 +85,12 @@ class ChatPrompts:
         self._tokenize = tokenize
         self._source = source
         self._vocabulary = vocabulary
-        self._probe = TemplateProbe(render)
+        self.probe = TemplateProbe(render)
 
-    async def tokens(
+    async def prompt(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], opening: Opening, control_in_messages: bool
-    ) -> list[int]:
-        """Return the tokens of the prompt.
+    ) -> Prompt:
+        """Return the prompt of a conversation.
 
         Args:
             messages: of the conversation, content as text and arguments of tool calls as objects.
@@ -117,18 +124,18 @@ class ChatPrompts:
             )
         control, mark = self._vocabulary.control, marks[1]
         if control_in_messages or not await _run(small, _any_may_hold, control, texts):
-            return await self._read(text)
+            return Prompt(await self._read(text), text)
         marked = await _run(small, _marked, control, shaped_messages, shaped_arguments, mark, template)
         try:
             guarded = _cut(await self._render(*marked, opening.answer), end)
         except TemplateError:
             if await _run(small, _any_holds, control, texts):
                 raise
-            return await self._read(text)
+            return Prompt(await self._read(text), text)
         own, found = await _run(small, control.pieces, text), await _run(small, control.pieces, guarded, mark)
         if own == found or (_ids(own) == _ids(found) and not await _run(small, _any_holds, control, texts)):
-            return await self._read(text)
-        return await self._assembled(found, guarded)
+            return Prompt(await self._read(text), text)
+        return Prompt(await self._assembled(found, guarded), text)
 
     async def _shaped(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]
@@ -136,18 +143,18 @@ class ChatPrompts:
         """Return messages and arguments in the template's form. Raises InvalidRequestError where the template would drop a part."""
         if not self._vocabulary.control.compiled:
             await asyncio.to_thread(self._vocabulary.control.compile)
-        plain = await self._probe.plain()
+        plain = await self.probe.plain()
         needs, form = plain, None
         calls = any(message.get("tool_calls") for message in messages)
         if arguments.get("tools"):
-            needs = await self._probe.with_tools() or self._unknown(plain, "shows no tools: leave tools out, or set tool_choice to none")
+            needs = await self.probe.with_tools() or self._unknown(plain, "shows no tools: leave tools out, or set tool_choice to none")
         if calls:
-            form = await self._probe.calls()
-            if form is None and not await self._probe.with_tools():
+            form = await self.probe.calls()
+            if form is None and not await self.probe.with_tools():
                 self._unknown(plain, "shows no tool calls: leave tool_calls out of the messages")
             if form is not None and not form.parallel and any(len(message.get("tool_calls") or ()) > 1 for message in messages):
                 self._unknown(plain, "shows one tool call of a message: give each call a message of its own, with its result behind it")
-        if any(message["role"] == "tool" for message in messages) and not await self._probe.shows_results():
+        if any(message["role"] == "tool" for message in messages) and not await self.probe.shows_results():
             self._unknown(plain, 'shows no results of tools: give them as messages of the role "user"')
         await self._check_roles(messages, plain)
         return shaped(messages, arguments, needs, form)
@@ -159,7 +166,7 @@ class ChatPrompts:
             said = f"{role[:40]!r}; use system, user, assistant or tool"
             if not is_named(role, template):
                 raise InvalidRequestError(f"the chat template of the model knows no role {said}, or a role that it names")
-            if not await self._probe.shows_role(like(role)):
+            if not await self.probe.shows_role(like(role)):
                 self._unknown(plain, f"shows no messages of the role {said}")
 
     def _unknown(self, plain: TemplateNeeds, what: str) -> TemplateNeeds:

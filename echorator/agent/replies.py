@@ -32,6 +32,7 @@ def usage_of(event: Event) -> pb.Usage:
         time_to_first_token_s=max(0.0, first_token_s - event.submitted_s) if first_token_s else 0.0,
         tokens_per_s=(event.completion_tokens - 1) / decoding_s if decoding_s > 0 and event.completion_tokens > 1 else 0.0,
         preemptions=event.preemptions,
+        reasoning_tokens=event.thought_tokens,
     )
 
 

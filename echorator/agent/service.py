@@ -17,6 +17,7 @@ import grpc
 
 from echorator._native.engine import Event, Grammar
 from echorator.agent import embedding, replies, requests
+from echorator.agent.answering import AnswerReader, Plan, thinking_of
 from echorator.agent.chat_prompt import opening_of
 from echorator.agent.loading.embedded import is_foreign, with_embedded_threads
 from echorator.agent.loading.model_defaults import defaults_of
@@ -27,6 +28,7 @@ from echorator.agent.memory import ChatMemory, MemoryFailedError, MemoryUnavaila
 from echorator.agent.mesh.callers import Callers
 from echorator.agent.mesh.load_report import LoadReport
 from echorator.agent.stream import Stream
+from echorator.agent.tools import choice_of
 from echorator.errors import (
     DrainingError,
     EchoratorError,
@@ -118,7 +120,8 @@ class ModelService(Calls, ModelServiceServicer):
         served = self.registry.get(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
-        sampling, grammar = await self._sampling(request.sampling, served)
+        sampling, shape = await self._sampling(request.sampling, served)
+        choice, thinking = choice_of(request), thinking_of(request.reasoning)
         messages = served.defaults.messages(requests.messages_of(request))
         arguments, begins = requests.template_arguments_of(request)
         opening = opening_of(messages, request.continue_last_message if request.HasField("continue_last_message") else None, begins)
@@ -131,11 +134,16 @@ class ModelService(Calls, ModelServiceServicer):
             self._drop_erased(turn)
             if opening.continues:
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
-        tokens = await served.chat_prompt(messages, arguments, opening, control)
+        plan = Plan(shape)
+        if served.answers is not None:
+            messages, arguments = await served.answers.conversation(messages, arguments, choice, thinking)
+        prompt = await served.chat_prompt(messages, arguments, opening, control)
+        if served.answers is not None:
+            plan = await served.answers.plan(choice, thinking, prompt.text, shape)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
-            stream = served.start(tokens, sampling, limits, deadline_s, scope, grammar)
-            await self._stream(served, stream, context, pb.ChatResponse, turn)
+            stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)
+            await self._stream(served, stream, context, pb.ChatResponse, turn, plan.reader)
 
     @contextmanager
     def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:
@@ -170,8 +178,9 @@ class ModelService(Calls, ModelServiceServicer):
         served: ServedModel,
         stream: Stream,
         context: Context,
-        reply: type[pb.GenerateResponse] | type[pb.ChatResponse],
+        reply: type[pb.ChatResponse] | type[pb.GenerateResponse],
         turn: Turn | None = None,
+        reader: AnswerReader | None = None,
     ) -> None:
         write = context.write
         begun_s, began = time.monotonic(), False
@@ -181,16 +190,20 @@ class ModelService(Calls, ModelServiceServicer):
                 if event.tokens and not began:
                     began = True
                     served.first_tokens.add(time.monotonic() - begun_s)
-                if turn is not None:
-                    turn.answer.append(event.text)
                 logprobs = replies.logprobs_of(event.logprobs, served.token_bytes) if event.logprobs else ()
                 of_prompt = replies.logprobs_of(event.prompt_logprobs, served.token_bytes) if event.prompt_logprobs else ()
                 message = reply(text=event.text, tokens=event.tokens, logprobs=logprobs, prompt_logprobs=of_prompt)
+                if reader is not None and isinstance(message, pb.ChatResponse) and not reader.read(message, bool(event.finish)):
+                    continue
+                if turn is not None:
+                    turn.answer.append(message.text)
                 if not event.finish:
                     await write(message)
                     continue
                 if event.finish in ("stop", "length"):
                     finish = replies.finish_of(event)
+                    if reader is not None and reader.called and event.finish == "stop":
+                        finish.reason = pb.FINISH_REASON_TOOL_CALLS
                     _measure(served.name, event, finish.usage)
                     if turn is not None:
                         finish.usage.memory.CopyFrom(await turn.learn(cut=event.finish == "length"))

@@ -1,4 +1,7 @@
-"""Reads the tools of a chat, and which of them the model may or must call. Pure; raises InvalidRequestError with the field. Feeds `service`."""
+"""Reads the tools of a chat, and which of them the model may or must call.
+
+Pure; raises InvalidRequestError with the field. Feeds `service` and `answering`.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,19 @@ from typing import Any
 
 from echorator.agent.requests import json_object_of
 from echorator.errors import InvalidRequestError
+from echorator.prompting.dialects.dialect import Tool
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving.bounds import MOST_TOOLS
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_ANYTHING = {"type": "object"}
+_NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 
 @dataclass(frozen=True)
-class Tool:
-    """A function that the model may call."""
+class DescribedTool(Tool):
+    """A function that the model may call, with what it is told about it."""
 
-    name: str
-    description: str
-    parameters: Mapping[str, Any]  # the JSON schema of its arguments
+    description: str = ""
 
     def shown(self) -> dict[str, Any]:
         """Return the tool as chat templates take it: in OpenAI's form."""
@@ -34,8 +36,8 @@ class Tool:
 class Choice:
     """The tools of one chat, and what the model may do with them."""
 
-    tools: tuple[Tool, ...] = ()  # all that are shown to the model
-    callable: tuple[Tool, ...] = ()  # those that it may call
+    tools: tuple[DescribedTool, ...] = ()  # all that are shown to the model
+    callable: tuple[DescribedTool, ...] = ()  # those that it may call
     required: bool = False  # the answer is one call or more
     parallel: bool = True  # an answer may have several calls
 
@@ -67,10 +69,10 @@ def _bounded(tools: Sequence[pb.Tool]) -> Sequence[pb.Tool]:
     return tools
 
 
-def _tool(tool: pb.Tool, where: str) -> Tool:
+def _tool(tool: pb.Tool, where: str) -> DescribedTool:
     if not _NAME.fullmatch(tool.name):
         raise InvalidRequestError(f"{where}.name {tool.name[:140]!r} is not fit: 1..128 letters, digits or any of _ . : -")
-    parameters = json_object_of(tool.parameters_json, f"{where}.parameters_json") or _ANYTHING
+    parameters = json_object_of(tool.parameters_json, f"{where}.parameters_json") or _NO_ARGUMENTS
     if parameters.get("type", "object") != "object":
         raise InvalidRequestError(f'{where}.parameters_json must be the schema of an object: "type": "object"')
-    return Tool(tool.name, tool.description, parameters)
+    return DescribedTool(tool.name, parameters, tool.description)

@@ -64,7 +64,7 @@ class MemoryModels:
     @staticmethod
     async def _said(served: ServedModel, prompt: str, most_tokens: int, schema: dict[str, Any] | None = None) -> str:
         grammar = None if schema is None else await served.grammar(await served.schemas.grammar_of(schema))
-        tokens = await served.chat_prompt([{"role": "user", "content": prompt}], {}, control_tokens=False)
+        tokens = (await served.chat_prompt([{"role": "user", "content": prompt}], {}, control_tokens=False)).tokens
         stream = served.start(
             tokens, Sampling(temperature=0.0), Limits(max_tokens=most_tokens, priority=LEAST_PRIORITY), 0.0, grammar=grammar
         )

@@ -83,7 +83,7 @@ class Prompter:
 
     def tokens(self, messages: Sequence[dict[str, Any]], source: str = CHATML, control: bool = False, **arguments: Any) -> list[int]:
         opening = opening_of(messages, None, None)
-        return asyncio.run(self.prompts(source).tokens(messages, arguments, opening, control))
+        return asyncio.run(self.prompts(source).prompt(messages, arguments, opening, control)).tokens
 
     def control_ids(self, tokens: Sequence[int]) -> list[int]:
         return [token for token in tokens if token in self.markers]
@@ -286,8 +286,8 @@ def test_a_template_that_leaves_the_answer_open_refuses_to_close_it(prompters: d
     leaves = prompters["bpe"].prompts("{% for m in messages %}{{ m.role }}: {{ m.content }}{% if not loop.last %}\n{% endif %}{% endfor %}")
     messages = [user("hi"), {"role": "assistant", "content": "so"}]
     with pytest.raises(InvalidRequestError, match="leaves a last message of the assistant open"):
-        asyncio.run(leaves.tokens(messages, {}, Opening(), False))
-    assert asyncio.run(leaves.tokens(messages, {}, Opening(False, True), False))
+        asyncio.run(leaves.prompt(messages, {}, Opening(), False)).tokens
+    assert asyncio.run(leaves.prompt(messages, {}, Opening(False, True), False)).tokens
 
 
 def test_a_role_that_the_template_does_not_name_is_refused(prompters: dict[str, Prompter]) -> None:
@@ -310,10 +310,10 @@ def test_a_role_that_the_template_does_not_name_is_refused(prompters: dict[str, 
 
 def test_no_prompt_for_an_answer(prompters: dict[str, Prompter]) -> None:
     prompter = prompters["bpe"]
-    made = asyncio.run(prompter.prompts(CHATML).tokens([user("hi")], {}, Opening(False), False))
+    made = asyncio.run(prompter.prompts(CHATML).prompt([user("hi")], {}, Opening(False), False)).tokens
     assert prompter.model.detokenize(made, True) == "<|im_start|>user\nhi<|im_end|>\n"
     with pytest.raises(InvalidRequestError, match="begins the answer without asking"):
-        asyncio.run(prompter.prompts("{% for m in messages %}{{ m.content }}{% endfor %}>").tokens([user("hi")], {}, Opening(False), False))
+        asyncio.run(prompter.prompts("{% for m in messages %}{{ m.content }}{% endfor %}>").prompt([user("hi")], {}, Opening(False), False))
 
 
 ANSWER = {"role": "assistant", "content": "so"}

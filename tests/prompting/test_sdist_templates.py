@@ -46,7 +46,7 @@ def prompts_of(name: str) -> ChatPrompts:
 
 
 async def text_of(name: str, messages: list[Message], arguments: Any = None, opening: Opening = Opening()) -> str:  # noqa: B008
-    return "".join(map(chr, await prompts_of(name).tokens(messages, arguments or {}, opening, False)))
+    return (await prompts_of(name).prompt(messages, arguments or {}, opening, False)).text
 
 
 def call(name: str, arguments: dict[str, Any], number: int = 1) -> Message:

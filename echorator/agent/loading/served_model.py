@@ -15,8 +15,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from echorator._native.engine import Engine, Grammar, Model
-from echorator.agent.chat_prompt import ChatPrompts, Opening, Vocabulary
+from echorator._native.engine import Engine, Grammar, Model, Watch
+from echorator.agent.answering import Answers
+from echorator.agent.chat_prompt import ChatPrompts, Opening, Prompt, Vocabulary
 from echorator.agent.grammars import Grammars
 from echorator.agent.loading.load_thread import on_own_thread
 from echorator.agent.loading.model_defaults import ModelDefaults
@@ -28,6 +29,8 @@ from echorator.engine.embed_queue import EmbedQueue
 from echorator.engine.weights_file import opened
 from echorator.errors import DrainingError, InvalidRequestError, ModelFileError, ResourceError
 from echorator.prompting.control_tokens import ControlTokens
+from echorator.prompting.dialects.declared import dialect_of
+from echorator.prompting.dialects.dialect import Dialect
 from echorator.prompting.model_template import ModelTemplate
 from echorator.prompting.schema_grammars import SchemaGrammars
 from echorator.prompting.text_tokenizer import TextTokenizer
@@ -75,6 +78,7 @@ class ServedModel:
         self._tokenizer = tokenizer
         self._template: ModelTemplate | None = None
         self._prompts: ChatPrompts | None = None
+        self.answers: Answers | None = None  # None without a chat template
         self._token_bytes: dict[int, bytes] = {}
         self._grammars = Grammars(model)
         self._digest = on_own_thread(f"digest of {name}", partial(file_digest, settings.path))
@@ -84,6 +88,7 @@ class ServedModel:
             )
             self._template.start()
             self._prompts = self._chat_prompts(self._template)
+            self.answers = self._answers(self._template, self._prompts)
         if engine is not None:
             self._drain = engine.drain
             self._loop.add_reader(engine.event_fd, self._pump)
@@ -162,7 +167,14 @@ class ServedModel:
                 stream.push(event)
 
     def start(
-        self, prompt: Sequence[int], sampling: Sampling, limits: Limits, deadline_s: float, scope: int = 0, grammar: Grammar | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: Sampling,
+        limits: Limits,
+        deadline_s: float,
+        scope: int = 0,
+        grammar: Grammar | None = None,
+        watch: Watch | None = None,
     ) -> Stream:
         """Queue a generation; its cached prefix is shared within `scope`. The caller must `end` the stream whatever happens.
 
@@ -184,6 +196,7 @@ class ServedModel:
             use_cache=limits.use_cache,
             scope=scope,
             grammar=grammar,
+            watch=watch,
         )
         stream = self._streams[request] = Stream(request, self._loop)
         self._idle.clear()
@@ -243,17 +256,17 @@ class ServedModel:
         arguments: Mapping[str, Any],
         opening: Opening = Opening(),  # noqa: B008 it is frozen
         control_tokens: bool | None = None,
-    ) -> list[int]:
-        """Return the tokens of the rendered conversation; `control_tokens` None leaves control tokens in messages to the settings.
+    ) -> Prompt:
+        """Return the prompt of a conversation; `control_tokens` None leaves control tokens in messages to the settings.
 
         Raises:
-            TemplateError, InvalidRequestError: as `ChatPrompts.tokens` says.
+            TemplateError, InvalidRequestError: as `ChatPrompts.prompt` says.
             ContextOverflowError, QueueFullError, ResourceError, DrainingError: as `ModelTemplate.render` and `TextTokenizer.tokenize` say.
         """
         if self._prompts is None:
             raise InvalidRequestError("the model has no chat template; use Generate with a whole prompt")
         read_all = self.settings.control_tokens_in_messages if control_tokens is None else control_tokens
-        return await self._prompts.tokens(messages, arguments, opening, read_all)
+        return await self._prompts.prompt(messages, arguments, opening, read_all)
 
     def _chat_prompts(self, template: ModelTemplate) -> ChatPrompts:
         async def tokenize(text: str, add_special: bool, parse_special: bool) -> list[int]:
@@ -263,6 +276,16 @@ class ServedModel:
         control = ControlTokens(self.model.special_tokens())
         vocabulary = Vocabulary(control, self.info.bos, self.info.add_bos, self.info.add_eos, spaced)
         return ChatPrompts(template.render, tokenize, lambda: template.source, vocabulary)
+
+    def _answers(self, template: ModelTemplate, prompts: ChatPrompts) -> Answers:
+        async def find() -> Dialect:
+            await prompts.probe.plain()  # after it the template's source is known
+            return await dialect_of(template.source, template.render, prompts.probe)
+
+        async def read(marker: str) -> list[int]:
+            return await self.tokenize(marker, False, True)
+
+        return Answers(self.model.special_tokens(), find, self.schemas.grammar_of, self._grammars.compiled, read)
 
     async def grammar(self, text: str) -> Grammar | None:
         """Return the compiled grammar of a GBNF text; None for an empty text. Raises as `Grammars.compiled`."""

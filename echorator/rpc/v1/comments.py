@@ -593,7 +593,7 @@ COMMENTS = {
     'Tool': 'A function that the model may call. The caller runs it, and sends its result as a message of the role "tool".',
     'Tool.description': 'what it does and when to call it, for the model',
     'Tool.name': '1..128 letters, digits or any of _ . : -',
-    'Tool.parameters_json': 'JSON schema of the arguments, an object, as JSON text [an object of anything]',
+    'Tool.parameters_json': 'JSON schema of the arguments, an object, as JSON text [no arguments]',
     'ToolCall.arguments_json': 'the arguments, a JSON object as text',
     'ToolCall.id': 'by which the result names the call',
     'ToolCall.name': 'name of the tool',

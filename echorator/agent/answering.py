@@ -1,0 +1,209 @@
+"""Plans the answer of one chat: what the model may write, what the engine looks for in it, and how it is read as it comes.
+
+Fed by `service` with the tools and the thinking that a request asks for. The dialect of the model says how calls and thoughts are written;
+it is found out once, from the model's chat template.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from echorator._native.engine import Grammar, SpecialToken, Watch
+from echorator.agent.tools import Choice
+from echorator.errors import InvalidRequestError
+from echorator.prompting.dialects.answer_parser import AnswerParser, begins_in_thought
+from echorator.prompting.dialects.call_grammar import CallGrammar, call_grammar, schemas_of
+from echorator.prompting.dialects.deltas import Arguments, Call, Text, Thought
+from echorator.prompting.dialects.dialect import GENERIC, Dialect, markers
+from echorator.prompting.dialects.generic import generic
+from echorator.rpc.v1 import model_pb2 as pb
+
+Compile = Callable[[str, tuple[int, ...]], Awaitable[Grammar]]  # GBNF text, control tokens that have a text in it
+WriteSchema = Callable[[Mapping[str, Any]], Awaitable[str]]
+ReadMarker = Callable[[str], Awaitable[list[int]]]  # the tokens of a marker
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """How much the model thinks before it answers."""
+
+    enabled: bool | None = None  # None: as the template does
+    effort: str = ""
+    budget_tokens: int = -1  # -1: no bound
+
+    def variables(self, dialect: Dialect) -> dict[str, Any]:
+        """Return the variables by which the chat template is told."""
+        made: dict[str, Any] = {"reasoning_effort": self.effort} if self.effort else {}
+        if self.enabled is not None and dialect.thoughts is not None and dialect.thoughts.variable:
+            made[dialect.thoughts.variable] = self.enabled
+        return made
+
+
+def thinking_of(message: pb.Reasoning) -> Thinking:
+    """Return what a request says about thinking. Raises InvalidRequestError for a negative budget."""
+    if message.budget_tokens < 0:
+        raise InvalidRequestError(f"reasoning.budget_tokens must be 0 or more, not {message.budget_tokens}; leave it out for no bound")
+    return Thinking(
+        message.enabled if message.HasField("enabled") else None,
+        message.effort,
+        message.budget_tokens if message.HasField("budget_tokens") else -1,
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the engine and the reader of one answer need."""
+
+    grammar: Grammar | None = None
+    watch: Watch | None = None
+    reader: AnswerReader | None = None  # None: the whole answer is text
+
+
+class Answers:
+    """The planner of the answers of one model. All methods run on one event loop."""
+
+    def __init__(
+        self,
+        special: Sequence[SpecialToken],
+        find: Callable[[], Awaitable[Dialect]],
+        schema: WriteSchema,
+        compile_grammar: Compile,
+        read: ReadMarker,
+    ) -> None:
+        """Keep the model's functions.
+
+        Args:
+            special: the control and user-defined tokens of the vocabulary.
+            find: finds out the dialect of the model; called once, again where it failed.
+            schema: returns the GBNF text of a JSON schema.
+            compile_grammar: compiles GBNF text.
+            read: returns the tokens of a marker.
+        """
+        self._special = special
+        self._find = find
+        self._schema = schema
+        self._compile = compile_grammar
+        self._read = read
+        self._found: asyncio.Future[Dialect] | None = None
+
+    async def dialect(self) -> Dialect:
+        """Return how the model writes its answers."""
+        if self._found is None or (self._found.done() and self._found.exception() is not None):
+            self._found = asyncio.ensure_future(self._find())
+        return await asyncio.shield(self._found)
+
+    async def conversation(
+        self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], choice: Choice, thinking: Thinking
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return messages and template arguments with the request's tools and what it says about thinking."""
+        dialect = await self.dialect()
+        told = {**arguments, **thinking.variables(dialect)}
+        shown = [tool.shown() for tool in choice.tools]
+        if dialect.calls is GENERIC and not arguments.get("tools"):
+            return generic(messages, shown), told
+        return [dict(message) for message in messages], told | ({"tools": shown} if shown else {})
+
+    async def plan(self, choice: Choice, thinking: Thinking, prompt: str, shape: Grammar | None) -> Plan:
+        """Return the plan of an answer.
+
+        Args:
+            choice: the tools, and which of them may or must be called.
+            thinking: how much is thought.
+            prompt: the rendered prompt, or its end.
+            shape: the grammar of the text that the request asks for; None for any text.
+
+        Raises:
+            InvalidRequestError: the request asks for a call and for a text of a given form at the same time.
+        """
+        dialect = await self.dialect()
+        thoughts = dialect.thoughts
+        if thoughts is None and not dialect.silent and not choice.callable:
+            return Plan(shape)
+        if choice.required and shape is not None:
+            raise InvalidRequestError("the request asks for a call of a tool and for a text of a given form; leave one of them out")
+        spelled = self._spelled(dialect)
+        in_thought = begins_in_thought(dialect, prompt)
+        calls = await self._calls(dialect, choice, in_thought) if choice.callable and shape is None else None
+        grammar = await self._compile(calls.gbnf, spelled) if calls is not None else shape
+        budget = thinking.budget_tokens
+        if thoughts is not None and thinking.enabled is False and in_thought:
+            budget = 0  # the template has no switch for it
+        end = await self._read(thoughts.closes.strip()) if thoughts is not None and budget >= 0 else []
+        watch = Watch(
+            thoughts.opens.strip() if thoughts else "",
+            thoughts.closes.strip() if thoughts else "",
+            in_thought,
+            triggers=calls.triggers if calls is not None else (),
+            wakes=in_thought and grammar is not None and not (calls is not None and calls.triggers),
+            spelled=spelled,
+            thought_end=end,
+            thought_budget=budget if end else -1,
+        )
+        return Plan(grammar, watch, AnswerReader(AnswerParser(dialect, choice.callable, prompt)))
+
+    async def _calls(self, dialect: Dialect, choice: Choice, in_thought: bool) -> CallGrammar | None:
+        """Return the grammar of the calls; None where one cannot be made, and none has to be, as no call is required."""
+        grammars: dict[str, str] = {}
+        for tool in choice.callable:
+            try:
+                for schema in schemas_of(dialect, [tool]):
+                    grammars[json.dumps(schema)] = await self._schema(schema)
+            except InvalidRequestError as error:
+                if choice.required:
+                    raise InvalidRequestError(f"a call of the tool {tool.name!r} cannot be forced: {error}") from error
+                return None
+        return call_grammar(
+            dialect, choice.callable, choice.required, choice.parallel, lambda schema: grammars[json.dumps(schema)], in_thought
+        )
+
+    def _spelled(self, dialect: Dialect) -> tuple[int, ...]:
+        """Return the control tokens that the markers of the dialect are made of."""
+        texts = markers(dialect)
+        return tuple(t.id for t in self._special if t.control and t.text and not t.ends and any(t.text in text for text in texts))
+
+
+class AnswerReader:
+    """Reads one answer as it comes, and says what of it goes into the next message."""
+
+    def __init__(self, parser: AnswerParser) -> None:
+        """Begin an answer."""
+        self._parser = parser
+        self._held = pb.ChatResponse()  # tokens and logprobs of text that is not certain yet
+        self.called = False
+
+    def read(self, message: pb.ChatResponse, last: bool) -> bool:
+        """Replace the text of a message by what is certain now: text, thought and parts of calls.
+
+        Args:
+            message: the next of the answer, as the model wrote it. It gets what was held back of the messages before.
+            last: whether the answer ends with it.
+
+        Returns:
+            False where nothing is certain and more comes: what the message has is held back for the next one.
+        """
+        deltas = self._parser.feed(message.text)
+        if last:
+            deltas += self._parser.finish()
+        message.text = ""
+        self._held.MergeFrom(message)
+        if not last and not deltas and not message.prompt_logprobs:
+            return False
+        message.CopyFrom(self._held)
+        self._held.Clear()
+        for delta in deltas:
+            match delta:
+                case Text(said):
+                    message.text += said
+                case Thought(thought):
+                    message.reasoning += thought
+                case Call(index, name):
+                    self.called = True
+                    message.tool_calls.add(index=index, id=f"call_{uuid.uuid4().hex[:24]}", name=name)
+                case Arguments(index, arguments):
+                    message.tool_calls.add(index=index, arguments=arguments)
+        return True
