@@ -7,24 +7,23 @@ it is found out once, from the model's chat template.
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from echorator._native.engine import Grammar, SpecialToken, Watch
-from echorator.agent.tools import Choice
+from echorator.agent.tools import Offer
 from echorator.errors import InvalidRequestError
-from echorator.prompting.dialects.answer_parser import AnswerParser, begins_in_thought
-from echorator.prompting.dialects.call_grammar import CallGrammar, call_grammar, schemas_of
+from echorator.prompting.dialects.answer_parser import AnswerParser, thinks
+from echorator.prompting.dialects.call_grammar import CallGrammar, Choice, Mode
 from echorator.prompting.dialects.deltas import Arguments, Call, Text, Thought
-from echorator.prompting.dialects.dialect import GENERIC, Dialect, markers
+from echorator.prompting.dialects.dialect import GENERIC, Dialect, Tool, markers
 from echorator.prompting.dialects.generic import generic
 from echorator.rpc.v1 import model_pb2 as pb
 
 Compile = Callable[[str, tuple[int, ...]], Awaitable[Grammar]]  # GBNF text, control tokens that have a text in it
-WriteSchema = Callable[[Mapping[str, Any]], Awaitable[str]]
+WriteCalls = Callable[[Dialect, Sequence[Tool], Choice, bool, str], Awaitable[CallGrammar | None]]
 ReadMarker = Callable[[str], Awaitable[list[int]]]  # the tokens of a marker
 
 
@@ -71,7 +70,7 @@ class Answers:
         self,
         special: Sequence[SpecialToken],
         find: Callable[[], Awaitable[Dialect]],
-        schema: WriteSchema,
+        write_calls: WriteCalls,
         compile_grammar: Compile,
         read: ReadMarker,
     ) -> None:
@@ -80,13 +79,13 @@ class Answers:
         Args:
             special: the control and user-defined tokens of the vocabulary.
             find: finds out the dialect of the model; called once, again where it failed.
-            schema: returns the GBNF text of a JSON schema.
+            write_calls: returns the grammar of calls of tools; arguments and errors as `SchemaGrammars.calls_of`.
             compile_grammar: compiles GBNF text.
             read: returns the tokens of a marker.
         """
         self._special = special
         self._find = find
-        self._schema = schema
+        self._write_calls = write_calls
         self._compile = compile_grammar
         self._read = read
         self._found: asyncio.Future[Dialect] | None = None
@@ -98,21 +97,21 @@ class Answers:
         return await asyncio.shield(self._found)
 
     async def conversation(
-        self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], choice: Choice, thinking: Thinking
+        self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], offer: Offer, thinking: Thinking
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return messages and template arguments with the request's tools and what it says about thinking."""
         dialect = await self.dialect()
         told = {**arguments, **thinking.variables(dialect)}
-        shown = [tool.shown() for tool in choice.tools]
+        shown = [tool.shown() for tool in offer.tools]
         if dialect.calls is GENERIC and not arguments.get("tools"):
             return generic(messages, shown), told
         return [dict(message) for message in messages], told | ({"tools": shown} if shown else {})
 
-    async def plan(self, choice: Choice, thinking: Thinking, prompt: str, shape: Grammar | None) -> Plan:
+    async def plan(self, offer: Offer, thinking: Thinking, prompt: str, shape: Grammar | None) -> Plan:
         """Return the plan of an answer.
 
         Args:
-            choice: the tools, and which of them may or must be called.
+            offer: the tools, and which of them may or must be called.
             thinking: how much is thought.
             prompt: the rendered prompt, or its end.
             shape: the grammar of the text that the request asks for; None for any text.
@@ -122,13 +121,13 @@ class Answers:
         """
         dialect = await self.dialect()
         thoughts = dialect.thoughts
-        if thoughts is None and not dialect.silent and not choice.callable:
+        if thoughts is None and not dialect.silent and not offer.callable:
             return Plan(shape)
-        if choice.required and shape is not None:
+        if offer.required and shape is not None:
             raise InvalidRequestError("the request asks for a call of a tool and for a text of a given form; leave one of them out")
         spelled = self._spelled(dialect)
-        in_thought = begins_in_thought(dialect, prompt)
-        calls = await self._calls(dialect, choice, in_thought) if choice.callable and shape is None else None
+        in_thought = thinks(dialect, prompt)
+        calls = await self._calls(dialect, offer, prompt) if offer.callable and shape is None else None
         grammar = await self._compile(calls.gbnf, spelled) if calls is not None else shape
         budget = thinking.budget_tokens
         if thoughts is not None and thinking.enabled is False and in_thought:
@@ -139,32 +138,41 @@ class Answers:
             thoughts.closes.strip() if thoughts else "",
             in_thought,
             triggers=calls.triggers if calls is not None else (),
-            wakes=in_thought and grammar is not None and not (calls is not None and calls.triggers),
+            wakes=in_thought and shape is not None,
             spelled=spelled,
             thought_end=end,
             thought_budget=budget if end else -1,
         )
-        return Plan(grammar, watch, AnswerReader(AnswerParser(dialect, choice.callable, prompt)))
+        return Plan(grammar, watch, AnswerReader(AnswerParser(dialect, offer.callable, prompt)))
 
-    async def _calls(self, dialect: Dialect, choice: Choice, in_thought: bool) -> CallGrammar | None:
+    async def _calls(self, dialect: Dialect, offer: Offer, prompt: str) -> CallGrammar | None:
         """Return the grammar of the calls; None where one cannot be made, and none has to be, as no call is required."""
-        grammars: dict[str, str] = {}
-        for tool in choice.callable:
-            try:
-                for schema in schemas_of(dialect, [tool]):
-                    grammars[json.dumps(schema)] = await self._schema(schema)
-            except InvalidRequestError as error:
-                if choice.required:
-                    raise InvalidRequestError(f"a call of the tool {tool.name!r} cannot be forced: {error}") from error
+        names = frozenset(tool.name for tool in offer.callable)
+        choice = Choice(Mode.REQUIRED if offer.required else Mode.AUTO, names)
+        try:
+            made = await self._write_calls(dialect, offer.callable, choice, offer.parallel, _end(dialect, prompt) if offer.required else "")
+        except InvalidRequestError as error:
+            if not offer.required:
                 return None
-        return call_grammar(
-            dialect, choice.callable, choice.required, choice.parallel, lambda schema: grammars[json.dumps(schema)], in_thought
-        )
+            raise InvalidRequestError(f"a call of {', '.join(sorted(names))} cannot be forced: {error}") from error
+        if made is None and offer.required:
+            raise InvalidRequestError("the model writes its calls in a form that cannot be forced; set tool_choice to auto")
+        return made
 
     def _spelled(self, dialect: Dialect) -> tuple[int, ...]:
         """Return the control tokens that the markers of the dialect are made of."""
         texts = markers(dialect)
         return tuple(t.id for t in self._special if t.control and t.text and not t.ends and any(t.text in text for text in texts))
+
+
+def _end(dialect: Dialect, prompt: str) -> str:
+    """Return the end of the prompt as far as a grammar depends on it, so that few grammars are made."""
+    thoughts = dialect.thoughts
+    if thoughts is None:
+        return ""
+    if thinks(dialect, prompt):
+        return dialect.begins + thoughts.opens
+    return thoughts.closes if prompt.rstrip().endswith(thoughts.closes.strip()) else ""
 
 
 class AnswerReader:

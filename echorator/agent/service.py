@@ -28,7 +28,7 @@ from echorator.agent.memory import ChatMemory, MemoryFailedError, MemoryUnavaila
 from echorator.agent.mesh.callers import Callers
 from echorator.agent.mesh.load_report import LoadReport
 from echorator.agent.stream import Stream
-from echorator.agent.tools import choice_of
+from echorator.agent.tools import offer_of
 from echorator.errors import (
     DrainingError,
     EchoratorError,
@@ -121,7 +121,7 @@ class ModelService(Calls, ModelServiceServicer):
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling, shape = await self._sampling(request.sampling, served)
-        choice, thinking = choice_of(request), thinking_of(request.reasoning)
+        offer, thinking = offer_of(request), thinking_of(request.reasoning)
         messages = served.defaults.messages(requests.messages_of(request))
         arguments, begins = requests.template_arguments_of(request)
         opening = opening_of(messages, request.continue_last_message if request.HasField("continue_last_message") else None, begins)
@@ -136,10 +136,10 @@ class ModelService(Calls, ModelServiceServicer):
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
         plan = Plan(shape)
         if served.answers is not None:
-            messages, arguments = await served.answers.conversation(messages, arguments, choice, thinking)
+            messages, arguments = await served.answers.conversation(messages, arguments, offer, thinking)
         prompt = await served.chat_prompt(messages, arguments, opening, control)
         if served.answers is not None:
-            plan = await served.answers.plan(choice, thinking, prompt.text, shape)
+            plan = await served.answers.plan(offer, thinking, prompt.text, shape)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
             stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)

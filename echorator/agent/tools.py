@@ -33,7 +33,7 @@ class DescribedTool(Tool):
 
 
 @dataclass(frozen=True)
-class Choice:
+class Offer:
     """The tools of one chat, and what the model may do with them."""
 
     tools: tuple[DescribedTool, ...] = ()  # all that are shown to the model
@@ -42,7 +42,7 @@ class Choice:
     parallel: bool = True  # an answer may have several calls
 
 
-def choice_of(request: pb.ChatRequest) -> Choice:
+def offer_of(request: pb.ChatRequest) -> Offer:
     """Return the tools of a request and how they may be called. Raises InvalidRequestError, naming the field."""
     tools = tuple(_tool(tool, f"tools[{i}]") for i, tool in enumerate(_bounded(request.tools)))
     names = [tool.name for tool in tools]
@@ -57,10 +57,10 @@ def choice_of(request: pb.ChatRequest) -> Choice:
     if mode == pb.ToolChoice.MODE_REQUIRED and not tools:
         raise InvalidRequestError("tool_choice asks for a call, but the request has no tools")
     if mode == pb.ToolChoice.MODE_NONE:
-        return Choice()
+        return Offer()
     parallel = request.parallel_tool_calls if request.HasField("parallel_tool_calls") else True
     allowed = tuple(tool for tool in tools if not chosen or tool.name in chosen)
-    return Choice(tools, allowed, mode == pb.ToolChoice.MODE_REQUIRED, parallel)
+    return Offer(tools, allowed, mode == pb.ToolChoice.MODE_REQUIRED, parallel)
 
 
 def _bounded(tools: Sequence[pb.Tool]) -> Sequence[pb.Tool]:

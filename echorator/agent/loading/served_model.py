@@ -285,7 +285,7 @@ class ServedModel:
         async def read(marker: str) -> list[int]:
             return await self.tokenize(marker, False, True)
 
-        return Answers(self.model.special_tokens(), find, self.schemas.grammar_of, self._grammars.compiled, read)
+        return Answers(self.model.special_tokens(), find, self.schemas.calls_of, self._grammars.compiled, read)
 
     async def grammar(self, text: str) -> Grammar | None:
         """Return the compiled grammar of a GBNF text; None for an empty text. Raises as `Grammars.compiled`."""

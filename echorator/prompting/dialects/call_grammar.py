@@ -22,6 +22,7 @@ from echorator.prompting.dialects.schema_values import kinds_of, property_schema
 from echorator.prompting.json_schema import grammar_of
 
 _RULE = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|([A-Za-z][\w-]*)')
+MOST_CALLS = 16  # in one answer, so that a small model comes to an end
 _HOLES = {ID: "[A-Za-z0-9]{9,24}", NUMBER: "[0-9]{1,3}"}
 
 
@@ -73,7 +74,7 @@ def call_grammar(dialect: Dialect, tools: Sequence[Tool], choice: Choice, parall
     rules.add("call", " | ".join(f"call{number}" for number in range(len(allowed))))
     more = parallel and calls.several
     section = calls.section_opens
-    row = "call" + (f" ({_literal(calls.separator)} call)*" if more else "")
+    row = "call" + (f" ({_sequence(_literal(calls.separator), 'call')}){{0,{MOST_CALLS - 1}}}" if more else "")
     whole = _sequence(_literal(section), row, _literal(calls.section_closes))
     if choice.mode is Mode.AUTO and not dialect.carried:
         return CallGrammar(rules.text(whole), _triggers(calls))
