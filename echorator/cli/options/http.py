@@ -22,6 +22,8 @@ _TEXTS = {
     "body_rate": "bytes/s below which a body is ended after --http-body-window",
     "body_window_s": "time over which --http-body-rate is measured",
     "keep_alive_s": "time for which a connection without a request is kept",
+    "kept_responses_bytes": "size of the responses that are kept for `previous_response_id`, in each process; 0: none",
+    "kept_responses_s": "time for which a response is kept",
     "unread_s": "time after which an answer that its client does not read is aborted",
 }
 

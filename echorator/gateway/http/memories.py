@@ -49,7 +49,7 @@ class Memories:
         self._document = json.dumps(document()).encode()
 
     async def openapi(self, _request: Request) -> Response:
-        """Return the OpenAPI document of the memory's HTTP API."""
+        """Return the OpenAPI document of the HTTP API."""
         return Response(self._document, media_type="application/json")
 
     async def answer(self, endpoint: Endpoint, request: Request) -> Response:

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from echorator import __version__
 from echorator.gateway.http import further_paths
 from echorator.gateway.http.endpoints import ENDPOINTS, EVENTS, JSON, LINES, SCOPE, SERVICE, Endpoint
+from echorator.gateway.http.model_document import model_paths
 from echorator.gateway.http.transcoding import parameters_of
 from echorator.rpc.v1.comments import COMMENTS
 
@@ -21,8 +22,8 @@ DESCRIPTION = """
 Each operation below /v1/memories is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON:
 whole numbers of 64 bits are texts, and may be given as numbers. What a request may hold is checked as over gRPC. In the query `user`,
 `session`, `tenant` and `agent` say whose memory it is; in a body they may stand in `scope` instead. The paths below /api are those of
-Ollama's API, and /tokenize and those beside it llama-server's. The paths /v1/chat/completions, /v1/completions,
-/v1/embeddings and /v1/models are those of OpenAI's API.
+Ollama's API, /tokenize and those beside it llama-server's, the other ones those of OpenAI's and Anthropic's APIs; fields of theirs that have
+no effect here are taken too, and listed in the answer's header x-echorator-ignored.
 """.strip()
 
 _STRUCTS: dict[str, Schema] = {
@@ -65,7 +66,7 @@ _ERROR: Schema = {
 def document() -> dict[str, Any]:
     """Return the document, of version 3.1 of the specification."""
     schemas: dict[str, Schema] = {"Error": _ERROR}
-    paths: dict[str, dict[str, Any]] = {}
+    paths = model_paths(schemas)
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.verb.lower()] = _operation(endpoint, schemas)
     further_paths.add_to(paths, schemas)

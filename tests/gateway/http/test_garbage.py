@@ -18,10 +18,13 @@ PATH = "/v1/chat/completions"
 WHOLE = {
     "answered": post(PATH, CHAT),
     "streamed to its end": post(PATH, CHAT[:-1] + b',"stream":true}'),
+    "a streamed response": post("/v1/responses", b'{"model":"m","input":"hi","stream":true}'),
+    "a streamed message": post("/v1/messages", CHAT[:-1] + b',"max_tokens":9,"stream":true}'),
     "refused": post(PATH, CHAT[:-1] + b',"temperature":-1}'),
     "the last of its connection": post(PATH, CHAT, "connection: close"),
     "of an old client": post(PATH, CHAT, version="1.0"),
 }
+ENDS = {"streamed to its end": b"[DONE]", "a streamed response": b"response.completed", "a streamed message": b"message_stop"}
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ async def test_nothing_is_left_of_a_request(tmp_path: Path, ending: str) -> None
             async with raw_connection(gateway.url) as raw:
                 if ending in WHOLE:
                     await raw.write(WHOLE[ending])
-                    await raw.until(b"[DONE]" if ending.startswith("streamed") else b"\r\n")
+                    await raw.until(ENDS.get(ending, b"\r\n"))
                 elif ending.startswith("left"):
                     back_end.first = ending == "left within its stream"
                     back_end.go.clear()

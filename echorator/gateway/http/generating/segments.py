@@ -52,7 +52,7 @@ class Segments:
     def __init__(self) -> None:
         self.all: list[Segment] = []
         self.finish = pb.Finish()  # the answer's own, once it has ended
-        self._open: Segment | None = None
+        self.open: Segment | None = None  # the last one, until it ends
 
     @property
     def called(self) -> bool:
@@ -66,7 +66,7 @@ class Segments:
         if reply.text:
             yield from self._more(Kind.TEXT, reply.text, reply)
         for delta in reply.tool_calls:
-            if self._open is None or self._open.kind is not Kind.CALL or self._open.call != delta.index:
+            if self.open is None or self.open.kind is not Kind.CALL or self.open.call != delta.index:
                 yield from self._begin(Segment(Kind.CALL, len(self.all), delta.index, delta.id, delta.name))
             yield from self._add(delta.arguments)
         if reply.HasField("finish"):
@@ -75,24 +75,24 @@ class Segments:
 
     def end(self) -> Iterator[tuple[Step, Segment, str]]:
         """Yield the end of the open segment, where there is one."""
-        ended, self._open = self._open, None
+        ended, self.open = self.open, None
         if ended is not None:
             yield Step.END, ended, ""
 
     def _more(self, kind: Kind, text: str, reply: pb.ChatResponse | None = None) -> Iterator[tuple[Step, Segment, str]]:
-        if self._open is None or self._open.kind is not kind:
+        if self.open is None or self.open.kind is not kind:
             yield from self._begin(Segment(kind, len(self.all)))
-        if reply is not None and self._open is not None:
-            self._open.positions.extend(reply.logprobs[:-1] if reply.finish.HasField("end_token") else reply.logprobs)
+        if reply is not None and self.open is not None:
+            self.open.positions.extend(reply.logprobs[:-1] if reply.finish.HasField("end_token") else reply.logprobs)
         yield from self._add(text)
 
     def _begin(self, segment: Segment) -> Iterator[tuple[Step, Segment, str]]:
         yield from self.end()
-        self._open = segment
+        self.open = segment
         self.all.append(segment)
         yield Step.BEGIN, segment, ""
 
     def _add(self, text: str) -> Iterator[tuple[Step, Segment, str]]:
-        if text and self._open is not None:
-            self._open.parts.append(text)
-            yield Step.MORE, self._open, text
+        if text and self.open is not None:
+            self.open.parts.append(text)
+            yield Step.MORE, self.open, text

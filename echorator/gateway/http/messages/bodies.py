@@ -14,7 +14,7 @@ from typing_extensions import TypeAliasType
 from echorator.gateway.http.bodies import MOST_PARTS, Body, Conversation, Texts, Tools
 from echorator.serving.bounds import MOST_MESSAGES
 
-Objects = TypeAliasType("Objects", Annotated[list[dict[str, Any]], FailFast(), Field(max_length=MOST_PARTS)])
+Blocks = TypeAliasType("Blocks", Annotated[list[dict[str, Any]], FailFast(), Field(max_length=MOST_PARTS)])
 
 
 def _none_of_it(value: Any) -> Any:
@@ -29,8 +29,8 @@ NotServed = Annotated[Any, BeforeValidator(_none_of_it)]
 class ChatTurn(Body):
     """One message: a text, or blocks of content."""
 
-    role: Literal["user", "assistant"]
-    content: str | Objects
+    role: Literal["user", "assistant", "system"]
+    content: str | Blocks
 
 
 class Thinking(Body):
@@ -70,7 +70,7 @@ class CountedBody(Conversation):
     """The body of POST /v1/messages/count_tokens: what makes the prompt."""
 
     messages: Annotated[list[ChatTurn], FailFast(), Field(min_length=1, max_length=MOST_MESSAGES)]
-    system: str | Objects | None = None
+    system: str | Blocks | None = None
     tools: Tools | None = None
     tool_choice: dict[str, Any] | None = None
     thinking: Thinking | None = None
@@ -153,7 +153,7 @@ class ToolResultBlock(Block):
     """The result of a call."""
 
     tool_use_id: str
-    content: str | Objects = ""
+    content: str | Blocks = ""
 
 
 class ThinkingBlock(Block):

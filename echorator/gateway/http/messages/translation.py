@@ -76,6 +76,8 @@ def _messages(turn: ChatTurn, where: str, calls: set[str]) -> list[pb.Message]:
         return [pb.Message(role=turn.role, content=turn.content)]
     if turn.role == "assistant":
         return [_assistant(turn.content, f"{where}.content", calls)]
+    if turn.role == "system":
+        return [pb.Message(role=turn.role, content=_text(turn.content, f"{where}.content"))]
     made: list[pb.Message] = []
     for index, block in enumerate(turn.content):
         place = f"{where}.content.{index}"

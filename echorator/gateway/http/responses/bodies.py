@@ -10,7 +10,7 @@ from typing_extensions import TypeAliasType
 from echorator.gateway.http.bodies import MOST_PARTS, Body, Conversation, SchemaFormat, Texts, Tools
 from echorator.serving.bounds import MOST_MESSAGES
 
-Objects = TypeAliasType("Objects", Annotated[list[dict[str, Any]], FailFast(), Field(max_length=MOST_MESSAGES)])
+Items = TypeAliasType("Items", Annotated[list[dict[str, Any]], FailFast(), Field(max_length=MOST_MESSAGES)])
 Parts = TypeAliasType("Parts", Annotated[list[dict[str, Any]], FailFast(), Field(max_length=MOST_PARTS)])
 
 
@@ -42,7 +42,7 @@ class ReasoningOptions(Body):
     effort: str | None = None
 
 
-class StreamOptions(Body):
+class ResponseStreamOptions(Body):
     """The options of a stream, without effect."""
 
     include_obfuscation: bool = False
@@ -51,11 +51,11 @@ class StreamOptions(Body):
 class ResponseBody(Conversation):
     """The body of POST /v1/responses."""
 
-    input: str | Objects
+    input: str | Items
     instructions: str | None = None
     previous_response_id: str | None = None
     store: bool = True
-    stream_options: StreamOptions | None = None
+    stream_options: ResponseStreamOptions | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     top_logprobs: int | None = None
     include: Texts | None = None

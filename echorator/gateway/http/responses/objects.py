@@ -88,9 +88,9 @@ class Response:
 
 
 def status_of(segment: Segment, segments: Segments) -> str:
-    """Return the status of an item that has ended: the last one of an answer that was cut is incomplete."""
-    last = segment is segments.all[-1]
-    return "completed" if not last or segments.finish.reason in (pb.FINISH_REASON_STOP, pb.FINISH_REASON_TOOL_CALLS) else "incomplete"
+    """Return the status of an item that has begun: one that a bound or a failure cut is incomplete."""
+    cut = segment is segments.all[-1] and segments.finish.reason == pb.FINISH_REASON_LENGTH
+    return "incomplete" if cut or segment is segments.open else "completed"
 
 
 def part_of(segment: Segment, text: str) -> dict[str, Any]:
