@@ -1,0 +1,93 @@
+"""The gRPC calls behind the tools: finds the server anew for each call, and turns a status into words for a model.
+
+The server is looked up each time, since a client starts its MCP servers once and for long, often before `echorator up` runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from grpc import aio
+
+from echorator.host.connection import channel_to
+from echorator.host.exits import CommandError, Exit
+from echorator.host.failure import of_memory_status, of_status
+from echorator.host.running_file import gateway_of
+from echorator.host.server_roles import Needed
+from echorator.mcp.tool import ToolFailure
+from echorator.ports import DEFAULT_AGENT
+from echorator.rpc.v1 import common_pb2
+from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
+from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Whose memory the tools use. A call may name another session, and nothing else."""
+
+    user: str
+    agent: str = ""
+    tenant: str = ""
+    session: str = ""
+
+    def scope(self, session: str = "") -> common_pb2.Scope:
+        """Return the scope of a call in this session, "" for that of the options."""
+        return common_pb2.Scope(tenant=self.tenant, agent=self.agent, user=self.user, session=session or self.session)
+
+
+class Calls:
+    """Calls of the server at HOST:PORT; "" for the `up` that runs, else an agent on its default port. A context manager."""
+
+    def __init__(self, server: str) -> None:
+        self._named = server
+        self._address = ""
+        self._channel: aio.Channel | None = None
+
+    async def __aenter__(self) -> Calls:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._forget_channel()
+
+    @asynccontextmanager
+    async def memory(self) -> AsyncIterator[Any]:
+        """Yield the stub of CognitionService. Raises ToolFailure for a status of a call made meanwhile."""
+        async with self._stub(CognitionServiceStub, Needed.MEMORY) as stub:
+            yield stub
+
+    @asynccontextmanager
+    async def models(self) -> AsyncIterator[Any]:
+        """Yield the stub of ModelService. Raises ToolFailure for a status of a call made meanwhile."""
+        async with self._stub(ModelServiceStub, Needed.MODELS) as stub:
+            yield stub
+
+    @asynccontextmanager
+    async def _stub(self, stub: Callable[[Any], Any], needed: Needed) -> AsyncIterator[Any]:
+        channel, address = await self._found()
+        try:
+            yield stub(channel)
+        except aio.AioRpcError as error:
+            of = of_memory_status(error, address) if needed is Needed.MEMORY else of_status(error, address, needed)
+            raise ToolFailure(self._said(await of)) from error
+
+    async def _found(self) -> tuple[aio.Channel, str]:
+        """Return the channel to where the server is now, and its address."""
+        address = gateway_of(self._named) or DEFAULT_AGENT
+        if self._channel is None or address != self._address:
+            await self._forget_channel()
+            self._channel, self._address = channel_to(address), address
+        return self._channel, address
+
+    async def _forget_channel(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    def _said(self, failure: CommandError) -> str:
+        if failure.code is Exit.UNAVAILABLE and not self._named:
+            return f"{failure} `echorator up` starts a server with models and a memory on this machine."
+        return str(failure)
