@@ -51,7 +51,8 @@ class Calls:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._forget_channel()
+        if self._channel is not None:
+            await self._channel.close()
 
     @asynccontextmanager
     async def memory(self) -> AsyncIterator[Any]:
@@ -78,14 +79,10 @@ class Calls:
         """Return the channel to where the server is now, and its address."""
         address = gateway_of(self._named) or DEFAULT_AGENT
         if self._channel is None or address != self._address:
-            await self._forget_channel()
-            self._channel, self._address = channel_to(address), address
+            old, self._channel, self._address = self._channel, channel_to(address), address
+            if old is not None:
+                await old.close()
         return self._channel, address
-
-    async def _forget_channel(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
 
     def _said(self, failure: CommandError) -> str:
         if failure.code is Exit.UNAVAILABLE and not self._named:
