@@ -5,10 +5,10 @@ The server is looked up each time, since a client starts its MCP servers once an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from functools import partial
 from typing import Any
 
 from grpc import aio
@@ -40,49 +40,34 @@ class Whose:
 
 
 class Calls:
-    """Calls of the server at HOST:PORT; "" for the `up` that runs, else an agent on its default port. A context manager."""
+    """Calls of the server at HOST:PORT; "" for the `up` that runs, else an agent on its default port.
+
+    Each has a channel of its own: one that is kept waits longer and longer before it tries a server again that was not there.
+    """
 
     def __init__(self, server: str) -> None:
         self._named = server
-        self._address = ""
-        self._channel: aio.Channel | None = None
-
-    async def __aenter__(self) -> Calls:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._channel is not None:
-            await self._channel.close()
 
     @asynccontextmanager
     async def memory(self) -> AsyncIterator[Any]:
         """Yield the stub of CognitionService. Raises ToolFailure for a status of a call made meanwhile."""
-        async with self._stub(CognitionServiceStub, Needed.MEMORY) as stub:
-            yield stub
+        async with self._channel(of_memory_status) as channel:
+            yield CognitionServiceStub(channel)
 
     @asynccontextmanager
     async def models(self) -> AsyncIterator[Any]:
         """Yield the stub of ModelService. Raises ToolFailure for a status of a call made meanwhile."""
-        async with self._stub(ModelServiceStub, Needed.MODELS) as stub:
-            yield stub
+        async with self._channel(partial(of_status, needed=Needed.MODELS)) as channel:
+            yield ModelServiceStub(channel)
 
     @asynccontextmanager
-    async def _stub(self, stub: Callable[[Any], Any], needed: Needed) -> AsyncIterator[Any]:
-        channel, address = await self._found()
-        try:
-            yield stub(channel)
-        except aio.AioRpcError as error:
-            of = of_memory_status(error, address) if needed is Needed.MEMORY else of_status(error, address, needed)
-            raise ToolFailure(self._said(await of)) from error
-
-    async def _found(self) -> tuple[aio.Channel, str]:
-        """Return the channel to where the server is now, and its address."""
+    async def _channel(self, of: Callable[[aio.AioRpcError, str], Awaitable[CommandError]]) -> AsyncIterator[aio.Channel]:
         address = gateway_of(self._named) or DEFAULT_AGENT
-        if self._channel is None or address != self._address:
-            old, self._channel, self._address = self._channel, channel_to(address), address
-            if old is not None:
-                await old.close()
-        return self._channel, address
+        async with channel_to(address) as channel:
+            try:
+                yield channel
+            except aio.AioRpcError as error:
+                raise ToolFailure(self._said(await of(error, address))) from error
 
     def _said(self, failure: CommandError) -> str:
         if failure.code is Exit.UNAVAILABLE and not self._named:

@@ -9,13 +9,12 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from echorator.mcp.calls import Calls, Whose
-from echorator.mcp.tool import Answer, Arguments, Tool
+from echorator.mcp.tool import Answer, Arguments, Session, Tool
 from echorator.rpc.v1 import cognition_pb2 as pb
 
 TEXT_CHARACTERS = 16384
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 MemoryId = Annotated[int, Field(ge=1, lt=1 << 63)]
-Session = Annotated[str, Field(max_length=128)]
 _WRITTEN_IN = "Name of the conversation that this belongs to; leave it out unless you keep several apart."
 _READ_FROM = "Only what was remembered in the conversation of this name; leave it out to look everywhere."
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from echorator.mcp.calls import Calls, Whose
-from echorator.mcp.tool import Answer, Arguments, Tool, ToolFailure
+from echorator.mcp.tool import Answer, Arguments, Session, Tool, ToolFailure
 from echorator.rpc.v1 import model_pb2 as pb
 
 Name = Annotated[str, Field(max_length=1024)]
@@ -36,6 +36,7 @@ class Chatting(Arguments):
     max_tokens: int = Field(default=1024, ge=1, le=1048576, description="Largest number of tokens of the answer.")
     temperature: float | None = Field(default=None, ge=0, le=2, description="0 for the likeliest answer, more for variety.")
     use_memory: bool = Field(default=False, description="Answer with what is remembered about the user, and learn from the prompt.")
+    session: Session = Field(default="", description="With use_memory: name of the conversation that the prompt belongs to.")
 
 
 class Embedding(Arguments):
@@ -143,7 +144,7 @@ class ModelTools:
         if given.temperature is not None:
             request.sampling.temperature = given.temperature
         if given.use_memory:
-            request.memory.scope.CopyFrom(self._whose.scope())
+            request.memory.scope.CopyFrom(self._whose.scope(given.session))
             request.memory.read_only = self._read_only
         parts: list[str] = []
         finish = pb.Finish()

@@ -29,8 +29,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
 
     whose = Whose(arguments.user, arguments.agent, arguments.tenant, arguments.session)
     address = host_port_of(arguments.http, "--http") if arguments.http else None
-    async with Calls(arguments.server) as calls:
-        server = Service(calls, whose, arguments.read_only, not arguments.no_models).server()
-        if address is None:
-            return await serve_stdio(server)
-        return await serve_http(server, *address, arguments.allowed_hosts, lambda line: print(line, flush=True))
+    server = Service(Calls(arguments.server), whose, arguments.read_only, not arguments.no_models).server()
+    if address is None:
+        return await serve_stdio(server)
+    return await serve_http(server, *address, arguments.allowed_hosts, lambda line: print(line, flush=True))
