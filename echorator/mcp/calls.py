@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import grpc
 from grpc import aio
 
 from echorator.host.connection import channel_to
@@ -37,6 +38,10 @@ class Whose:
     def scope(self, session: str = "") -> common_pb2.Scope:
         """Return the scope of a call in this session, "" for that of the options."""
         return common_pb2.Scope(tenant=self.tenant, agent=self.agent, user=self.user, session=session or self.session)
+
+
+class NotThere(ToolFailure):
+    """The server has no such memory or model, or has nothing of this user yet."""
 
 
 class Calls:
@@ -67,7 +72,9 @@ class Calls:
             try:
                 yield channel
             except aio.AioRpcError as error:
-                raise ToolFailure(self._said(await of(error, address))) from error
+                failure = await of(error, address)
+                missing = error.code() is grpc.StatusCode.NOT_FOUND and str(failure) == error.details()
+                raise (NotThere if missing else ToolFailure)(self._said(failure)) from error
 
     def _said(self, failure: CommandError) -> str:
         if failure.code is Exit.UNAVAILABLE and not self._named:

@@ -1,14 +1,18 @@
-"""The tools of the memory: each is one call of CognitionService. Fed by `service`; the scope comes from the options of the command."""
+"""The tools of the memory: each is one call of CognitionService. Fed by `service`; the scope comes from the options of the command.
+
+A user of whom nothing was ever remembered is NOT_FOUND to the server; tools that only look answer that there is nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from echorator.mcp.calls import Calls, Whose
+from echorator.mcp.calls import Calls, NotThere, Whose
 from echorator.mcp.tool import Answer, Arguments, Session, Tool
 from echorator.rpc.v1 import cognition_pb2 as pb
 
@@ -25,7 +29,7 @@ class Remembering(Arguments):
     text: str = Field(
         min_length=1,
         max_length=TEXT_CHARACTERS,
-        description='What to remember, a whole sentence that makes sense alone: "My dog is called Pixel."',
+        description='What to remember, a whole sentence that makes sense alone, such as "My dog is called Pixel".',
     )
     categories: list[Label] = Field(default=[], max_length=32, description="Labels to find it by, such as work or diet.")
     pinned: bool = Field(default=False, description="Never let it fade.")
@@ -234,8 +238,10 @@ class MemoryTools:
             filter=pb.Filter(session=given.session, categories=given.categories),
             include_superseded=given.include_superseded,
         )
-        async with self._calls.memory() as memory:
-            found = await memory.Recall(request)
+        found = pb.RecallResponse()
+        with suppress(NotThere):
+            async with self._calls.memory() as memory:
+                found = await memory.Recall(request)
         memories = [_shown(one.memory, one.confidence) for one in found.memories]
         return Answer(_lines(memories, "Nothing is remembered that bears on this."), Memories(memories=memories))
 
@@ -248,8 +254,10 @@ class MemoryTools:
             page_size=given.limit,
             page_token=given.cursor,
         )
-        async with self._calls.memory() as memory:
-            page = await memory.ListMemories(request)
+        page = pb.ListMemoriesResponse()
+        with suppress(NotThere):
+            async with self._calls.memory() as memory:
+                page = await memory.ListMemories(request)
         memories = [_shown(one) for one in page.memories]
         more = f"\nThere are more: call again with cursor {page.next_page_token!r}." if page.next_page_token else ""
         return Answer(_lines(memories, "No such memories.") + more, Page(memories=memories, next_cursor=page.next_page_token))
@@ -278,8 +286,10 @@ class MemoryTools:
 
 async def profile(calls: Calls, whose: Whose, subject: str = "") -> Answer:
     """Return what is known of a subject, or of all for "". Raises ToolFailure."""
-    async with calls.memory() as memory:
-        known = await memory.GetProfile(pb.GetProfileRequest(scope=whose.scope(), subject=subject))
+    known = pb.Profile()
+    with suppress(NotThere):
+        async with calls.memory() as memory:
+            known = await memory.GetProfile(pb.GetProfileRequest(scope=whose.scope(), subject=subject))
     facts = [_fact(one.subject, attribute) for one in known.subjects for attribute in one.attributes]
     standing = [_shown(one) for one in known.standing]
     lines = [_fact_line(fact) for fact in facts]

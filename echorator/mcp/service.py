@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from mcp.server.lowlevel import Server
@@ -23,7 +24,7 @@ from mcp_types import (
 from mcp_types import Tool as ListedTool
 
 from echorator import __version__
-from echorator.mcp.calls import Calls, Whose
+from echorator.mcp.calls import Calls, NotThere, Whose
 from echorator.mcp.memory_tools import MemoryTools, profile
 from echorator.mcp.model_tools import ModelTools
 from echorator.mcp.tool import Tool, ToolFailure
@@ -101,6 +102,8 @@ class Service:
         return ReadResourceResult(contents=[TextResourceContents(uri=uri, text=text, mime_type="text/plain")])
 
     async def _goals(self) -> str:
-        async with self._calls.memory() as memory:
-            found = await memory.GetGoals(pb.GetGoalsRequest(scope=self._whose.scope()))
+        found = pb.GetGoalsResponse()
+        with suppress(NotThere):
+            async with self._calls.memory() as memory:
+                found = await memory.GetGoals(pb.GetGoalsRequest(scope=self._whose.scope()))
         return "\n".join(goal.text for goal in found.goals) or "No goals are set."

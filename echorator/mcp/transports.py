@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -97,8 +98,13 @@ class _Uvicorn(uvicorn.Server):
         """Install handlers that end the server and, unlike uvicorn's own, do not raise the signal again after that."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._stop, number)
         yield
+
+    def _stop(self, number: signal.Signals) -> None:
+        """End the server. Its log stays quiet from then on: uvicorn takes each event stream that is ended for an error of the application."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        self.handle_exit(number, None)
 
 
 async def serve_http(server: Server[Any], host: str, port: int, allowed_hosts: list[str], say: Callable[[str], None]) -> int:

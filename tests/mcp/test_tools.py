@@ -65,6 +65,7 @@ async def read(client: Client, uri: str) -> str:
     return contents.text
 
 
+@pytest.mark.asyncio
 async def test_a_memory_is_remembered_recalled_changed_and_forgotten(place: Place, served: str, user: str) -> None:
     with place("--server", served, "--user", user) as where:
         async with Client(where) as client:
@@ -95,6 +96,7 @@ async def test_a_memory_is_remembered_recalled_changed_and_forgotten(place: Plac
             assert await called(client, "recall", query="my dog") == ("Nothing is remembered that bears on this.", {"memories": []})
 
 
+@pytest.mark.asyncio
 async def test_models_are_listed_and_answer_with_the_memory(place: Place, served: str, user: str) -> None:
     with place("--server", served, "--user", user) as where:
         async with Client(where) as client:
@@ -115,6 +117,7 @@ async def test_models_are_listed_and_answer_with_the_memory(place: Place, served
             assert [sum(x * x for x in vector) for vector in vectors["vectors"]] == pytest.approx([1, 1], abs=1e-3)
 
 
+@pytest.mark.asyncio
 async def test_the_scope_is_that_of_the_options_and_a_call_may_name_a_session_only(served: str, user: str) -> None:
     async with Client(stdio("--server", served, "--user", user, "--agent", "tutor", "--tenant", "school", "--session", "monday")) as client:
         await called(client, "remember", text="I learn French.")
@@ -132,6 +135,7 @@ async def test_the_scope_is_that_of_the_options_and_a_call_may_name_a_session_on
     assert "I learn French." in listed.stdout
 
 
+@pytest.mark.asyncio
 async def test_which_tools_there_are_and_what_they_say_of_themselves(served: str, user: str) -> None:
     async def tools(*options: str) -> dict[str, Any]:
         async with Client(stdio("--server", served, "--user", user, *options)) as client:
@@ -153,15 +157,21 @@ async def test_which_tools_there_are_and_what_they_say_of_themselves(served: str
     assert (await tools("--read-only"))["chat"].annotations.read_only_hint is True
 
 
+@pytest.mark.asyncio
 async def test_read_only_changes_nothing(served: str, user: str) -> None:
     async with Client(stdio("--server", served, "--user", user, "--read-only")) as client:
         with pytest.raises(MCPError, match="there is no tool 'remember'; there are recall"):
             await client.call_tool("remember", {"text": "I am here."})
+        nothing = ("Nothing is known yet.", {"facts": [], "standing": []})
+        assert await called(client, "profile") == nothing
+        assert await called(client, "recall", query="x") == ("Nothing is remembered that bears on this.", {"memories": []})
+        assert await read(client, "echorator://goals") == "No goals are set."
         await called(client, "chat", prompt="My dog is called Pixel.", temperature=0, use_memory=True)
         _, found = await called(client, "list_memories")
         assert found["memories"] == []
 
 
+@pytest.mark.asyncio
 async def test_bad_arguments_are_named(served: str, user: str) -> None:
     async with Client(stdio("--server", served, "--user", user)) as client:
         assert await refused(client, "recall") == "recall: query: Field required"
@@ -170,9 +180,9 @@ async def test_bad_arguments_are_named(served: str, user: str) -> None:
         assert "ids.0: " in said
         assert "ids.1: " in said
         assert "secret words" not in said
-        assert "no such memory" in (await refused(client, "update_memory", id=99, text="x")).lower() or "99" in await refused(
-            client, "update_memory", id=99, text="x"
-        )
+        assert "nothing was ever remembered" in await refused(client, "update_memory", id=99, text="x")
+        await called(client, "remember", text="I am here.")
+        assert "99" in await refused(client, "update_memory", id=99, text="x")
         assert "echo-nano" in await refused(client, "chat", prompt="Hello!", model="nobody")
         assert "texts.1" in await refused(client, "embed", texts=["a", ""])
         assert await refused(client, "list_memories", cursor="nonsense")
@@ -181,6 +191,7 @@ async def test_bad_arguments_are_named(served: str, user: str) -> None:
         assert await read(client, "echorator://goals") == "No goals are set."
 
 
+@pytest.mark.asyncio
 async def test_a_server_that_is_not_there_yet(user: str, tmp_path: Path) -> None:
     port = str(free_port())
     async with Client(stdio("--server", f"127.0.0.1:{port}", "--user", user)) as client:
@@ -195,6 +206,7 @@ async def test_a_server_that_is_not_there_yet(user: str, tmp_path: Path) -> None
             assert "has no memory; start it with `echorator serve --with-memory`" in await refused(client, "recall", query="x")
 
 
+@pytest.mark.asyncio
 async def test_without_a_named_server_the_way_to_start_one_is_said(user: str) -> None:
     async with Client(stdio("--user", user)) as client:
         said = await refused(client, "recall", query="x")

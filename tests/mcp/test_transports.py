@@ -117,6 +117,7 @@ def test_a_signal_ends_it_while_it_waits_for_the_client(served: str, number: sig
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.asyncio
 async def test_a_signal_ends_http_with_a_client_connected(served: str, number: signal.Signals, tmp_path: Path) -> None:
     with over_http(tmp_path / "log", "--user", "ann", "--server", served) as (process, url):
         async with Client(url, mode="legacy") as client:
