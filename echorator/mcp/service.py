@@ -38,7 +38,7 @@ _WRITE = ", and remember what the user tells that will matter later"
 
 
 class Service:
-    """The tools and resources of one scope on one server."""
+    """The tools, by name, and the resources of one scope on one server."""
 
     def __init__(self, calls: Calls, whose: Whose, read_only: bool, models: bool) -> None:
         memory = MemoryTools(calls, whose)
@@ -47,7 +47,7 @@ class Service:
             tools += memory.writing()
         if models:
             tools += ModelTools(calls, whose, read_only).all()
-        self._tools = {tool.name: tool for tool in tools}
+        self.tools = {tool.name: tool for tool in tools}
         self._listed: list[ListedTool] = [tool.listed() for tool in tools]
         self._calls = calls
         self._whose = whose
@@ -70,9 +70,9 @@ class Service:
         return ListToolsResult(tools=self._listed)
 
     async def _call_tool(self, _context: object, params: CallToolRequestParams) -> CallToolResult:
-        tool = self._tools.get(params.name)
+        tool = self.tools.get(params.name)
         if tool is None:
-            raise MCPError(INVALID_PARAMS, f"there is no tool {params.name[:140]!r}; there are {', '.join(self._tools)}")
+            raise MCPError(INVALID_PARAMS, f"there is no tool {params.name[:140]!r}; there are {', '.join(self.tools)}")
         try:
             answer = await tool.run(params.arguments or {})
         except ToolFailure as failure:

@@ -102,7 +102,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
     def _stop(self, number: signal.Signals) -> None:
-        """End the server. Its log stays quiet from then on: uvicorn takes each event stream that is ended for an error of the application."""
+        """End the server. Its log is quiet from then on: uvicorn takes each event stream that is ended for an error of the program."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self.handle_exit(number, None)
 

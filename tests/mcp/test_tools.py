@@ -46,7 +46,7 @@ async def called(client: Client, tool: str, **arguments: Any) -> tuple[str, Any]
     text = result.content[0]
     assert isinstance(text, TextContent)
     assert not result.is_error, text.text
-    schemas = {one.name: one.output_schema for one in (await client.list_tools()).tools}
+    schemas = {one.name: one.output_schema or {} for one in (await client.list_tools()).tools}
     jsonschema.validate(result.structured_content, schemas[tool])
     return text.text, result.structured_content
 
@@ -139,6 +139,7 @@ async def test_the_scope_is_that_of_the_options_and_a_call_may_name_a_session_on
 async def test_which_tools_there_are_and_what_they_say_of_themselves(served: str, user: str) -> None:
     async def tools(*options: str) -> dict[str, Any]:
         async with Client(stdio("--server", served, "--user", user, *options)) as client:
+            assert client.server_info is not None
             assert client.server_info.name == "echorator"
             return {tool.name: tool for tool in (await client.list_tools()).tools}
 
@@ -162,7 +163,7 @@ async def test_read_only_changes_nothing(served: str, user: str) -> None:
     async with Client(stdio("--server", served, "--user", user, "--read-only")) as client:
         with pytest.raises(MCPError, match="there is no tool 'remember'; there are recall"):
             await client.call_tool("remember", {"text": "I am here."})
-        nothing = ("Nothing is known yet.", {"facts": [], "standing": []})
+        nothing: tuple[str, Any] = ("Nothing is known yet.", {"facts": [], "standing": []})
         assert await called(client, "profile") == nothing
         assert await called(client, "recall", query="x") == ("Nothing is remembered that bears on this.", {"memories": []})
         assert await read(client, "echorator://goals") == "No goals are set."
