@@ -109,12 +109,12 @@ async def test_many_templates_of_requests(free: Agent) -> None:
 
 async def test_templates_in_use_have_a_limit(free: Agent) -> None:
     templates = RequestTemplates(free.server.registry.get("m")._opened)
-    lent = [templates.prompts("{{ messages }}" + str(number)) for number in range(MOST)]
+    lent = [templates.lent("{{ messages }}" + str(number)) for number in range(MOST)]
     for one in lent:
         await one.__aenter__()
     with pytest.raises(QueueFullError, match="16 chat templates"):
-        await templates.prompts("{{ messages }}").__aenter__()
-    async with templates.prompts("{{ messages }}3"):
+        await templates.lent("{{ messages }}").__aenter__()
+    async with templates.lent("{{ messages }}3"):
         pass
     for one in lent:
         await one.__aexit__(None, None, None)

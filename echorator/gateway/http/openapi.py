@@ -22,8 +22,8 @@ DESCRIPTION = """
 Each operation below /v1/memories is a method of the gRPC service echorator.v1.CognitionService; its request and reply are protobuf's JSON:
 whole numbers of 64 bits are texts, and may be given as numbers. What a request may hold is checked as over gRPC. In the query `user`,
 `session`, `tenant` and `agent` say whose memory it is; in a body they may stand in `scope` instead. The paths below /api are those of
-Ollama's API, /tokenize and those beside it llama-server's, the other ones those of OpenAI's and Anthropic's APIs; fields of theirs that have
-no effect here are taken too, and listed in the answer's header x-echorator-ignored.
+Ollama's API, /tokenize and those beside it llama-server's, the other ones those of OpenAI's and Anthropic's APIs; fields of theirs that
+have no effect here are taken too, and listed in the answer's header x-echorator-ignored.
 """.strip()
 
 _STRUCTS: dict[str, Schema] = {
