@@ -1,5 +1,7 @@
 """The parser: every form of arguments, malformed calls, what is certain when, and the plain path."""
 
+
+
 from __future__ import annotations
 
 import json
