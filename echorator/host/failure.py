@@ -6,7 +6,7 @@ import grpc
 from grpc import aio
 
 from echorator.host.exits import CommandError, Exit
-from echorator.host.server_roles import NO_GRPC, Needed, mistaken
+from echorator.host.server_roles import MODEL_SERVICE, NO_GRPC, Needed, mistaken, services_of
 
 # The statuses of a server that does not have what was called, whatever it is. NOT_FOUND: a controller, of models that it does not serve.
 _ABSENT = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
@@ -25,3 +25,10 @@ async def of_status(error: aio.AioRpcError, server: str, needed: Needed) -> Comm
         return CommandError(f"{server} does not speak gRPC, so it is no server of Echorator; name {needed.value.where}")
     started_by = needed.value.started_by
     return CommandError(f"cannot reach {server} ({details}); is `echorator {started_by}` running there?", Exit.UNAVAILABLE)
+
+
+async def of_memory_status(error: aio.AioRpcError, server: str) -> CommandError:
+    """Do what `of_status` does for a call of CognitionService, and tell a server of models without a memory from others."""
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED and MODEL_SERVICE in (await services_of(server) or ()):
+        return CommandError(f"the server at {server} has no memory; start it with `echorator serve --with-memory`")
+    return await of_status(error, server, Needed.MEMORY)

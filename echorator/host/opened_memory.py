@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import grpc
 from grpc import aio
 
 from echorator.cognition.api import CognitionApi
@@ -27,10 +26,9 @@ from echorator.cognition.upkeep.observing import Observe
 from echorator.errors import EchoratorError
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
-from echorator.host.failure import of_status
+from echorator.host.failure import of_memory_status
 from echorator.host.folders import cache_folder, data_folder
 from echorator.host.running_file import gateway_of
-from echorator.host.server_roles import MODEL_SERVICE, Needed, services_of
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 
 
@@ -103,6 +101,4 @@ async def memory_of(arguments: argparse.Namespace) -> AsyncIterator[Any]:
         try:
             yield CognitionServiceStub(channel)
         except aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED and MODEL_SERVICE in (await services_of(server) or ()):
-                raise CommandError(f"the server at {server} has no memory; start it with `echorator serve --with-memory`") from error
-            raise await of_status(error, server, Needed.MEMORY) from error
+            raise await of_memory_status(error, server) from error
