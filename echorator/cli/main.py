@@ -18,6 +18,7 @@ from echorator.cli.options.kube import (
     add_manifests_options,
     add_operator_options,
 )
+from echorator.cli.options.mcp import MCP_EXAMPLES, add_mcp_options
 from echorator.cli.options.memory import add_memory_commands, add_memory_options
 from echorator.cli.options.mesh import (
     BOOTSTRAP_EXAMPLES,
@@ -231,6 +232,7 @@ def parser() -> Parser:
     add_operator_options(_command(commands, "operator", "serve the Models of a Kubernetes cluster", OPERATOR_EXAMPLES))
     add_manifests_options(_command(commands, "manifests", "print what is to be installed in a Kubernetes cluster", MANIFESTS_EXAMPLES))
     add_memory_commands(_command(commands, "memory", "look into a memory and change it", MEMORY_EXAMPLES))
+    add_mcp_options(_command(commands, "mcp", "offer the memory and the models to an MCP client", MCP_EXAMPLES))
     return top
 
 
