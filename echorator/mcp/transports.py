@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import anyio
@@ -25,7 +25,7 @@ from echorator.host.exits import Exit
 PATH = "/mcp"
 READ_BYTES = 1 << 16
 FRAME_BYTES = 8 << 20  # a longer line is dropped as malformed, so that a client without line ends takes no memory
-GRACE_S = 2.0
+GRACE_S = 2  # for answers that are under way when a signal comes
 WAITING_LINES = 64
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -39,11 +39,13 @@ class _Stdin:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._lines: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING_LINES)
+        self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._room = threading.Semaphore(WAITING_LINES)  # in `_lines`: the client waits where more lines come than are served
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
     async def __aiter__(self) -> AsyncIterator[str]:
         while (line := await self._lines.get()) is not None:
+            self._room.release()
             yield line.decode("utf-8", "replace")
 
     def _read(self) -> None:
@@ -62,7 +64,9 @@ class _Stdin:
         self._put(None)
 
     def _put(self, line: bytes | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._lines.put(line), self._loop).result()
+        self._room.acquire()
+        with suppress(RuntimeError):  # the loop has ended, and so nobody reads the line
+            self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
 
 def _chunk() -> bytes:
@@ -122,7 +126,7 @@ async def serve_http(server: Server[Any], host: str, port: int, allowed_hosts: l
     )
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security, host=host)
     config = uvicorn.Config(
-        app, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=int(GRACE_S)
+        app, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
     )
     say(f"MCP at http://{bound}:{listening.getsockname()[1]}{PATH}")
     await _Uvicorn(config).serve(sockets=[listening])
