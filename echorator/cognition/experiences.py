@@ -20,7 +20,7 @@ from echorator.cognition.memory import Action, Batch, Experience, Link, Patch
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.reading.acts import Request, request_of
 from echorator.cognition.reading.facts import facts_of
-from echorator.cognition.reading.meant import topics_meant, words_meant
+from echorator.cognition.reading.meant import meaning_of, topics_meant
 from echorator.cognition.reading.sentences import passages
 from echorator.cognition.recall.affect import affect_of, carried, decayed
 from echorator.cognition.recall.confidence import SAMPLES
@@ -33,7 +33,6 @@ from echorator.cognition.settings import MAX_TEXT_BYTES
 MOST_PASSAGES = 1000  # about as many passages of one turn become memories of their own; those of a longer turn are joined
 MAX_RESONANT = 500  # sessions that are compared with the present one
 MOST_FORGOTTEN = 200  # memories that one request to forget may mean
-WHOLE = 0.99  # share of the words of a request to forget that a memory which is meant has
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class Experiences:
         return sorted(forgotten)
 
     async def _meant(self, opened: OpenNamespace, owner: Owner, request: Request) -> set[int]:
-        """Return the memories that a request to forget means: those of its topic, and those that have all of its words."""
+        """Return the memories that a request to forget means: those of its topic, and those that tell all that it names."""
         store, what = self._cognition.store, request.what
         if request.everything:
             return {m.id for m in await asyncio.to_thread(lambda: list(store.everything(opened.namespace, False)))}
@@ -138,8 +137,9 @@ class Experiences:
             for memory in await asyncio.to_thread(store.facts, opened.namespace, *topic):
                 if topic not in values or any(f.topic == topic and f.value.lower() == values[topic].lower() for f in memory.facts):
                     found.add(memory.id)
-        answer = await self._cognition.recall_in(opened, Asked(words_meant(what), MOST_FORGOTTEN, superseded=True))
-        return found | {r.memory.id for r in answer.memories if r.coverage >= WHOLE}
+        meaning = meaning_of(what)
+        answer = await self._cognition.recall_in(opened, Asked(f"{what} {meaning.words}", MOST_FORGOTTEN, superseded=True))
+        return found | {r.memory.id for r in answer.memories if meaning.told_by(r.memory.text)}
 
     async def _learned_last(self, opened: OpenNamespace, owner: Owner) -> list[int]:
         """Return the memories of the session's last turn that are still there."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from echorator.cognition.reading.languages.erasing import forgets_in
+from echorator.cognition.reading.languages.keeping import remembers_in
 from echorator.cognition.reading.languages.request_wordings import DE, MISLEADING, WORDINGS, Wording, compiled
 from echorator.cognition.reading.requests import Request, forget, remember
 
@@ -45,10 +47,19 @@ _INFINITIVE = compiled(
     r"über) (?P<w4>.+?) (?:erzählt|gesagt|erwähnt)(?: hätte)?[.!]*|"
     r"(?:bitte )?leere? (?P<w5>dein gedächtnis)[.!]*"
 )
+# "Meine Oma hat meinen Geburtstag vergessen." tells.
+_TOLD = compiled(r"(?:meine?[nmrs]?|unsere?[nmrs]?) \w+ (?:hat|haben|hatten?|ist|sind|wird|werden|will|wollte|kann|konnte|muss|musste)\b")
 
 
 def request_of_language(sentence: str, language: str) -> Request | None:
     """Return the request of a sentence in German ("de"), Spanish ("es") or French ("fr"), or None."""
+    found = _in_common_words(sentence, language)
+    if found is not None and found.kind == "forget":
+        return found
+    return forgets_in(sentence, language) or found or remembers_in(sentence, language)
+
+
+def _in_common_words(sentence: str, language: str) -> Request | None:
     wording = WORDINGS[language]
     text = sentence.strip().strip('"«»').strip().replace("\u2019", "'")
     alone = _ALONE[language].fullmatch(text)
@@ -57,7 +68,7 @@ def request_of_language(sentence: str, language: str) -> Request | None:
     turned = _TURNED[language].fullmatch(text)
     if turned is not None and not MISLEADING[language].match(text):
         return _meant(wording, turned["what"])
-    if language == "de" and (found := _INFINITIVE.fullmatch(text)) is not None:
+    if language == "de" and not _TOLD.match(text) and (found := _INFINITIVE.fullmatch(text)) is not None:
         what = next(group for group in found.groups() if group)
         return forget(everything=True) if found["w5"] else _meant(wording, what)
     begins = [0, *(mark.end() for mark in _PARTS.finditer(text))]

@@ -23,7 +23,8 @@ _POLITE = frozenset(
         simply immediately finally first then anyway sorry thanks thank remind am able up again best next here gonna going are were was
         would've hope hoping trust safely as soon before later today once hereby hesitate forever absolutely definitely completely
         totally too still supposed supposedly well only what could've useful ready fine allowed point's be'd beg request requesting
-        begin start""".split()
+        begin start kind polite wonder wondering problem trouble much nice u ur ya thx ta sir madam mate buddy pal dear manage appreciated
+        awesome amazing wonderful perfect lot ideally preferably other as idea""".split()
 )
 _OTHERS = frozenset("he she they we everyone people someone nobody who tom".split())
 
