@@ -10,8 +10,8 @@ from echorator.cognition.reading.languages import acts, asian_requests, requests
 from echorator.cognition.reading.languages.detecting import language_of
 from echorator.cognition.reading.languages.english import acts as english
 from echorator.cognition.reading.languages.english.requests import request_of_english
-from echorator.cognition.reading.languages.typing_errors import corrected
 from echorator.cognition.reading.requests import Request
+from echorator.cognition.reading.typing_errors import corrected
 from echorator.cognition.reading.values import Act
 from echorator.cognition.reading.words import Words, words_of
 

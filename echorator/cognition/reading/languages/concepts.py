@@ -73,12 +73,14 @@ family familie familia famille: mother father sister brother son daughter mum da
     hermana hermano hijo hija mere pere soeur frere fils fille
 """
 OWNERS = frozenset(
-    """mother mum mom father dad sister brother son daughter wife husband uncle aunt cousin grandma grandpa grandmother grandfather nephew niece
+    """mother mum mom father dad sister brother son daughter wife husband uncle aunt cousin grandma grandpa grandmother grandfather
+    nephew niece
     friend boss neighbour neighbor colleague mutter vater schwester bruder sohn tochter frau mann onkel tante oma opa neffe nichte
     freund freundin chef chefin nachbar nachbarin kollege kollegin madre padre hermana hermano hijo hija mujer marido esposa esposo tio tia
     primo prima abuela abuelo amigo amiga jefe jefa vecino vecina mere pere soeur frere fils fille femme mari oncle tante cousin cousine
     mamie papi ami amie patron voisin voisine ex landlord landlady
-    vermieter vermieterin casero casera proprietaire cat dog pet katze kater hund gato gata perro perra chat chatte chien chienne team""".split()
+    vermieter vermieterin casero casera proprietaire cat dog pet katze kater hund gato gata perro perra chat chatte chien chienne
+    team""".split()
 )
 """Who may own what is told of: a thing of theirs is not the user's own, so "my home city" does not mean "My sister lives in Gera."."""
 
@@ -125,6 +127,8 @@ EMPTY = frozenset(
     chose choses histoire histoires donnee donnees entree entrees souvenir tout toute tous sur du des le les un une au aux et ou je j me m
     mon ma mes moi nous notre nos tu te toi ton ta on il elle ils elles qu qui quoi quel quelle ce cet cette ces c est sont suis etait
     ai as a avons ont etre avoir dans avec pour par chez ne pas plus n d l s y en combien comment ou quand dit parle sujet fait ancien
-    ancienne propos""".split()
+    ancienne propos usted ustedes votre vos memoire memoria gedachtnis speicher notizen notas efface oublie borra olvida jetzt now
+    saches sais savez sabes sepas weisst weißt merkst speicherst gardes guardes recuerdes permanently forever completely immediately
+    thanks pls plz""".split()
 )
 """Words that say only that something is meant, and those that every sentence has."""

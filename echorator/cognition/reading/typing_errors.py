@@ -17,7 +17,13 @@ def _mistyped(word: str) -> set[str]:
     return (lost | doubled | exchanged) - _WORDS
 
 
-_MEANT = {wrong: word for word in _ASKING for wrong in _mistyped(word)} | {"rember": "remember", "remmeber": "remember", "pleese": "please"}
+_MEANT = {wrong: word for word in _ASKING for wrong in _mistyped(word)} | {
+    "rember": "remember",
+    "remmeber": "remember",
+    "pleese": "please",
+    "pleas": "please",
+    "forgett": "forget",
+}
 
 
 def corrected(sentence: str) -> str:
