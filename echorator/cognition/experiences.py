@@ -20,7 +20,7 @@ from echorator.cognition.memory import Action, Batch, Experience, Link, Patch
 from echorator.cognition.off_loop import off_loop
 from echorator.cognition.reading.acts import Request, request_of
 from echorator.cognition.reading.facts import facts_of
-from echorator.cognition.reading.meant import topics_meant, words_meant
+from echorator.cognition.reading.meant import meaning_of, topics_meant
 from echorator.cognition.reading.sentences import passages
 from echorator.cognition.recall.affect import affect_of, carried, decayed
 from echorator.cognition.recall.confidence import SAMPLES
@@ -33,7 +33,6 @@ from echorator.cognition.settings import MAX_TEXT_BYTES
 MOST_PASSAGES = 1000  # about as many passages of one turn become memories of their own; those of a longer turn are joined
 MAX_RESONANT = 500  # sessions that are compared with the present one
 MOST_FORGOTTEN = 200  # memories that one request to forget may mean
-WHOLE = 0.99  # share of the words of a request to forget that a memory which is meant has
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,20 @@ class _Said:
     forget: list[Request] = field(default_factory=list)
     keep_last: bool = False  # the user asks to remember what was said before
     rest: list[str] = field(default_factory=list)  # the passages without the requests to forget
+    taken_back: bool = False  # the turn asked to forget a passage of its own
+
+    def keep(self, place: int) -> None:
+        """Pin the passage at a place of `told`."""
+        self.told[place] = replace(self.told[place], importance=1.0, pinned=True)
+        self.kept.append(place)
+
+    def forget_last(self) -> str:
+        """Take back the passage that the turn told last and return it."""
+        gone = self.told.pop()
+        self.rest = [passage for passage in self.rest if gone.text not in passage]
+        self.kept = [place for place in self.kept if place < len(self.told)]
+        self.taken_back = True
+        return gone.text
 
 
 class Experiences:
@@ -125,7 +138,7 @@ class Experiences:
         return sorted(forgotten)
 
     async def _meant(self, opened: OpenNamespace, owner: Owner, request: Request) -> set[int]:
-        """Return the memories that a request to forget means: those of its topic, and those that have all of its words."""
+        """Return the memories that a request to forget means: those of its topic, and those that tell all that it names."""
         store, what = self._cognition.store, request.what
         if request.everything:
             return {m.id for m in await asyncio.to_thread(lambda: list(store.everything(opened.namespace, False)))}
@@ -138,8 +151,9 @@ class Experiences:
             for memory in await asyncio.to_thread(store.facts, opened.namespace, *topic):
                 if topic not in values or any(f.topic == topic and f.value.lower() == values[topic].lower() for f in memory.facts):
                     found.add(memory.id)
-        answer = await self._cognition.recall_in(opened, Asked(words_meant(what), MOST_FORGOTTEN, superseded=True))
-        return found | {r.memory.id for r in answer.memories if r.coverage >= WHOLE}
+        meaning = meaning_of(what)
+        answer = await self._cognition.recall_in(opened, Asked(f"{what} {meaning.words}", MOST_FORGOTTEN, superseded=True))
+        return found | {r.memory.id for r in answer.memories if meaning.told_by(r.memory.text)}
 
     async def _learned_last(self, opened: OpenNamespace, owner: Owner) -> list[int]:
         """Return the memories of the session's last turn that are still there."""
@@ -186,19 +200,25 @@ def _parted(text: str, now_s: float) -> _Said:
     for passage in _joined(list(dict.fromkeys(passages(text, lambda sentence: request_of(sentence) is not None)))):
         request = request_of(passage)
         if request is not None and request.kind == "forget":
-            said.forget.append(request)
+            if said.told and not request.what and not request.everything:
+                places.pop(said.forget_last(), None)
+            else:
+                said.forget.append(request)
+            continue
+        if request is not None and not request.what:
+            said.rest.append(passage)
+            if said.told:
+                said.keep(len(said.told) - 1)
+            said.keep_last = said.keep_last or not said.told
             continue
         said.rest.append(passage)
-        if request is not None and not request.what:
-            said.keep_last = True
-            continue
         kept = request is not None
         content = request.what if request is not None else passage
         place = places.setdefault(content, len(said.told))
         if place == len(said.told):
-            said.told.append(Told(content, said_s=now_s, importance=1.0 if kept else None, pinned=kept, source="chat"))
+            said.told.append(Told(content, said_s=now_s, source="chat"))
         if kept:
-            said.kept.append(place)
+            said.keep(place)
     return said
 
 
@@ -219,5 +239,5 @@ def _joined(found: list[str]) -> list[str]:
 
 def _experience(owner: Owner, turn: Turn, said: _Said, text: str, now_s: float) -> Experience:
     """Return the turn as the history keeps it: without what it asked to forget, and without an answer that may repeat it."""
-    text, answer = (" ".join(said.rest), "") if said.forget else (text, turn.answer)
+    text, answer = (" ".join(said.rest), "") if said.forget or said.taken_back else (text, turn.answer)
     return Experience(owner.session, now_s, text, answer, turn.model, tuple(turn.recalled), (), turn.outcome, turn.feedback)

@@ -55,9 +55,9 @@ class Opening:
             if number == namespace or ids is None:
                 missed.append((ids, documents))
         if ids is None:
-            for opened in self.namespaces:
-                async with opened.lock:  # so that what is being written is in the store when the index is loaded again
-                    self.namespaces.drop(opened)
+            for one in self.namespaces:
+                async with one.lock:  # so that what is being written is in the store when the index is loaded again
+                    self.namespaces.drop(one)
             self.namespaces.forget_unstored()
             return
         opened = self.namespaces.by_id(namespace)

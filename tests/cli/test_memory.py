@@ -177,7 +177,7 @@ def test_labels_and_filters(home: Home) -> None:
             assert sorted(text.split()[1] for text in texts) == words
     home.failed(2, "memory", "list", "--user", "ann", "--metadata", "x", says="write NAME=VALUE")
     home.failed(2, "memory", "list", "--user", "ann", "--where", '{"foo": 1}', says="--where is no filter")
-    home.failed(1, "memory", "list", "--user", "ann", "--where", '{"text": "*"}', says="there is no word")
+    home.failed(1, "memory", "list", "--user", "ann", "--where", '{"text": "*"}', says="a search begins with a word")
     assert home.memory("consolidate").startswith("erased 1 expired, merged 0")
     assert home.memory("forget", "--category", "work", "--yes") == "forgot 1 memories; no text of them is left\n"
 

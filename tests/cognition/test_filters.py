@@ -210,7 +210,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"metadata": [{"name": "a", "above": True}]}, "which have an order"),
     ({"metadata": [{"name": "a", "exists": False, "equals": 1}]}, "stands alone"),
     ({"any": [{"none": [{"text": '"open'}]}]}, "a quote is not closed"),
-    ({"text": "*x"}, "filter.text: a quote is not closed, or there is no word"),
+    ({"text": "*x"}, "filter.text: a search begins with a word"),
     ({"any": [{"since_s": 1e300}]}, "filter.any[0].since_s must be"),
     (deep(9), "up to 8 deep"),
     ({"any": [{"any": [{}] * 60}] * 5}, "more than 256 filters"),

@@ -11,6 +11,7 @@ from echorator.cognition.reading.languages.detecting import language_of
 from echorator.cognition.reading.languages.english import acts as english
 from echorator.cognition.reading.languages.english.requests import request_of_english
 from echorator.cognition.reading.requests import Request
+from echorator.cognition.reading.typing_errors import corrected
 from echorator.cognition.reading.values import Act
 from echorator.cognition.reading.words import Words, words_of
 
@@ -59,6 +60,13 @@ def request_of(sentence: str) -> Request | None:
     """
     if len(sentence) > MOST_CHARACTERS:
         return None
+    found = _request_of(sentence)
+    if found is None and (spelt := corrected(sentence)) != sentence:
+        return _request_of(spelt)
+    return found
+
+
+def _request_of(sentence: str) -> Request | None:
     if _ASIAN.search(sentence):
         return asian_requests.request_of_asian(sentence)
     language = language_of(words_of(sentence))

@@ -32,7 +32,7 @@ def _bare(what: str) -> str:
 
 _POINTING = frozenset(
     """this|that|it|these|those|this one|that one|this please|that please|this for me|that for me|it for me|das|dies|es|dir das|das
-        bitte|dies bitte|eso|esto|lo|ello| ça|cela|ceci|le""".replace("\n", "")
+        bitte|dies bitte|bitte|danke|por favor|porfa|gracias|s'il te plaît|stp|eso|esto|lo|ello| ça|cela|ceci|le""".replace("\n", "")
     .replace("    ", "")
     .split("|")
 )

@@ -45,7 +45,8 @@ class Curve:
         """Return the confidences, 0..1, in the shape of `scores`; beyond the ends the curve is flat."""
         x = np.asarray(scores, np.float64)
         ends = np.append(self.confidences, self.confidences[-1])[np.searchsorted(self.scores, x)]
-        return np.minimum(np.interp(x, self.scores, self.confidences), ends)  # interp may round to above the end of its piece
+        confidences: Floats = np.minimum(np.interp(x, self.scores, self.confidences), ends)  # interp may round to above a piece's end
+        return confidences
 
 
 DEFAULT_CURVE = Curve((0.0, 1.0), (0.0, 1.0), 0, 0.0)

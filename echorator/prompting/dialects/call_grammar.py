@@ -184,8 +184,8 @@ def _values(rules: _Rules, form: TaggedArguments, schema: Any, root: Mapping[str
         if "string" in kinds:
             value = {"allOf": [value], "type": sorted(others)}
         rule = rules.schema(prefix, value)
-        texts = dict.fromkeys(mids.get(kind, mids.get("", "")) for kind in sorted(others))
-        ways += [_sequence(_literal(text), rule) for text in texts]
+        between = dict.fromkeys(mids.get(kind, mids.get("", "")) for kind in sorted(others))
+        ways += [_sequence(_literal(text), rule) for text in between]
     return f"({' | '.join(ways)})"
 
 

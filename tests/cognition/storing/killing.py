@@ -30,7 +30,9 @@ from tests.cognition.storing.stores import store_at
 from tests.support.waiting import eventually
 
 OWNER = Owner("t", "a", "u", "s")
-LONGEST_S = 0.12
+MOST_LINES = 60
+LONGEST_S = 0.02  # from the last line that is waited for to the kill
+STARTED_S = 30.0
 SETTLED_S = 10.0
 
 Place = tuple[str, str]  # the kind of store, and its folder or URL
@@ -137,19 +139,15 @@ def main(place: Place, rounds: int, seed: int) -> None:
         os.close(theirs)
         unsure: set[int] = set()  # a change of it was under way
         buffer = b""
-        writing_s = LONGEST_S * rng.random()  # from the first acknowledged write on, however long a busy machine takes to get there
-        end_s = 0.0
-        first = True
-        while (left_s := end_s - time.monotonic()) > 0 or first:
-            ready, _, _ = select.select([ours], [], [], max(left_s, 0.0) if not first else 30.0)
-            if ready:
-                chunk = os.read(ours, 65536)
-                if not chunk:
-                    wrong.append(f"round {round_}: the writer ended by itself")
-                    break
-                buffer += chunk
-                if first:
-                    first, end_s = False, time.monotonic() + writing_s
+        lines = rng.randint(1, MOST_LINES)  # told before the kill, so that a busy machine gets as far as a quiet one
+        while buffer.count(b"\n") < lines:
+            ready, _, _ = select.select([ours], [], [], STARTED_S)
+            chunk = os.read(ours, 65536) if ready else b""
+            if not chunk:
+                wrong.append(f"round {round_}: the writer ended by itself, or wrote nothing for {STARTED_S} s")
+                break
+            buffer += chunk
+        time.sleep(LONGEST_S * rng.random())
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         while chunk := os.read(ours, 65536):

@@ -67,8 +67,8 @@ def made(store: PostgresStore, user: str = "u") -> Namespace:
 
 
 def ended_in(url: str) -> str:
-    """Return the statement that ends all connections to the database."""
-    return f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database_of(url)}' AND pid <> pg_backend_pid()"
+    """Return the statement that ends all connections to the database, and waits until they are ended."""
+    return f"SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = '{database_of(url)}' AND pid <> pg_backend_pid()"
 
 
 def database_of(url: str) -> str:

@@ -28,6 +28,9 @@ def _common(table: Table, more: str) -> frozenset[str]:
     )
 
 
+# Letters that only one of the languages writes, and how much a word with one counts.
+_LETTERS = {"de": re.compile("[äöüß]"), "es": re.compile("[ñ¿¡áíóú]"), "fr": re.compile("[èêëçœàùîïôû]|\\b(?:j|qu|n|m|t|l|d|c)'[a-zéèê]")}
+
 _WORD = re.compile(r"[\w']+")
 _WORDS = {
     "en": nouns.KIN
@@ -54,24 +57,27 @@ _WORDS = {
     "es": _common(
         spanish.TABLE,
         """me te se qué dónde quién cómo cuándo cuál cuáles cuántos cuántas recuerda olvida olvídate apunta borra todo sobre puedes
-            favor por perdón anota elimina muy ya ahora que tus tu olvides guarda acuérdate llámame hola""",
+            favor por perdón anota elimina muy ya ahora que tus tu olvides guarda acuérdate llámame hola nunca nada esto eso porfa
+            usted suprime quita dale""",
     ),
     "fr": _common(
         french.TABLE,
         """non oui me te se s' m' t' n' d' l' j' c' qu' ne que qui quel quelle quels quelles où quand comment souviens oublie efface
             tout toi moi retiens note rappelle peux veux peut bonjour salut pardon maintenant combien supprime n'oublie enregistre
-            mémorise sais toutes ton ta tes""",
+            mémorise sais toutes ton ta tes de cette ces ce cet histoire arrête pas plus rien jamais dans sur avec chez retire
+            enlève stp svp""",
     ),
 }
 
 
 def language_of(words: Words) -> str:
     """Return "en", "de", "es" or "fr", whichever has most of the words, or "" where none has any; English is preferred at a tie."""
-    written = set(_WORD.findall(words.source.lower().replace("\u2019", "'")))
+    text = words.source.lower().replace("\u2019", "'")
+    written = set(_WORD.findall(text))
     low = written | {word[: word.index("'") + 1] for word in written if "'" in word[1:]}
     best, most = "", 0
     for name, common in _WORDS.items():
-        count = len(common & low)
+        count = len(common & low) + (name in _LETTERS and _LETTERS[name].search(text) is not None)
         if count > most:
             best, most = name, count
     return best

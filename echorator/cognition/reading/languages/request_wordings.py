@@ -100,7 +100,10 @@ DE = Wording(
         r"geschrieben|erzählt) habe|das letzte|meine letzte (?:nachricht|aussage)|den letzten satz|das von (?:eben|"
         r"vorhin))(?: eben| gerade| wieder)?"
     ),
-    idle=compiled(r"(?:es|namen|ihn|sie|dich|mich nicht|den (?:regen|ärger|stress)|die zeit|nicht.*|zu .*|oft.*|immer.*|schnell.*)"),
+    idle=compiled(
+        r"(?:es(?:,.*)?|namen|(?:ihn|sie)(?:,.*)?|dich|mich nicht|den (?:regen|ärger|stress)|die zeit|nicht.*|zu .*|oft.*"
+        r"|immer.*|schnell.*)"
+    ),
     tail=compiled(
         r"(?:[, ]+(?:bitte|wieder|sofort|komplett|vollständig|ganz|für immer|endgültig|jetzt|aus (?:deinem|dem) (?:gedächtnis|"
         r"speicher)|aus deinen (?:daten|notizen|unterlagen)|nicht mehr|danke|einfach))+$"
@@ -175,7 +178,10 @@ ES = Wording(
         r"(?:eso|esto|lo|lo anterior|lo último|lo que (?:te )?(?:acabo de (?:decir(?:te)?|contar(?:te)?)|dije|he dicho|"
         r"conté)(?: antes| ahora| hace un momento)?|mi último mensaje|la última frase|lo que dije recién)"
     ),
-    idle=compiled(r"(?:la? (?:lluvia|tiempo)|\w+(?:ar|er|ir)\b.*|a (?:ella|él)|las (?:llaves|cosas)|el paraguas|nombres.*)"),
+    idle=compiled(
+        r"(?:la? (?:lluvia|tiempo)|\w+(?:ar|er|ir)\b.*|a (?:ella|él)|las (?:llaves|cosas)|el paraguas|nombres.*|(?:yo|ya lo"
+        r"|lo hago|no pasa)\b.*)"
+    ),
     tail=compiled(
         r"(?:[, ]+(?:por favor|ya|ahora|para siempre|por completo|completamente|de (?:tu|la) memoria|de tus (?:datos|"
         r"registros|notas)|gracias|inmediatamente|de inmediato|del todo))+$"
@@ -214,8 +220,10 @@ FR = Wording(
         r"enregistrer))(?:,? (?:s'il te plaît|stp|bien|pour (?:plus tard|la prochaine fois|l'avenir|moi)|merci))*\s*[.!?]*$"
     ),
     no_content=compiled(
-        r"(?:quand|comment|où|qui\b|quoi|pourquoi|ce que|si\b|du (?:jour|temps)|de (?:la fois|cette|nos|notre|moi|nous)|moi\b|"
-        r"cette (?:fois|époque|chanson)|le (?:lait|pain|jour)|(?:d['\u2019]|de )?\w+(?:er|ir|re)\b|la (?:monnaie|différence|"
+        r"(?:t(?:on|a|es)\b|votre\b|vos\b|frais\b|quand|comment|où|qui\b|quoi|pourquoi|ce que|si\b|du (?:jour|temps)|de (?:la"
+        r" fois|cette|nos|notre|moi|nous)|moi\b|"
+        r"cette (?:fois|époque|chanson)|le (?:lait|pain|jour)|(?:d['\u2019]|de )?(?!notre|votre|[pm]ère|frère|quatre|hier"
+        r"|cher|papier)\w+(?:er|ir|re)\b|la (?:monnaie|différence|"
         r"date)|un (?:poème|texte)|une (?:lettre|histoire))"
     ),
     forget=compiled(
@@ -255,7 +263,7 @@ FR = Wording(
     ),
     idle=compiled(
         r"(?:(?:les|des) (?:noms|clés).*|pas\b.*|jamais\b.*|le temps|souvent.*|(?:de|d') ?\w+(?:er|ir|re)\b.*|"
-        r"l['\u2019]affaire|la pluie|-moi)"
+        r"l['\u2019]affaire|la pluie|-moi|(?:je|on|il|elle|c'est|ce n'est|laisse|ça ne)\b.*)"
     ),
     tail=compiled(
         r"(?:[, ]+(?:s'il te plaît|s'il vous plaît|stp|svp|maintenant|pour toujours|complètement|définitivement|de ta mémoire|"
@@ -265,7 +273,8 @@ FR = Wording(
 WORDINGS = {"de": DE, "es": ES, "fr": FR}
 MISLEADING = {
     "de": compiled(
-        r"(?:ich|wir|er|sie|man|hast du|habe ich|was|wie|wann|wer|warum|weißt du|erinnerst du|kannst du dich (?:noch )?(?:an|"
+        r"(?:ich|wir|er|sie|man|hast du|denkst du|glaubst du|merkst du|habe ich|was|wie|wann|wer|warum|weißt du|erinnerst du"
+        r"|kannst du dich (?:noch )?(?:an|"
         r"daran) |wirst du)\b(?! (?:möchte|will|bitte dich|würde gerne))"
     ),
     "es": compiled(

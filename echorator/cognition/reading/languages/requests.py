@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from echorator.cognition.reading.languages.erasing import folded_in_place, forgets_in, telling
+from echorator.cognition.reading.languages.erasing_words import ERASING, Erasing
+from echorator.cognition.reading.languages.keeping import remembers_in
 from echorator.cognition.reading.languages.request_wordings import DE, MISLEADING, WORDINGS, Wording, compiled
 from echorator.cognition.reading.requests import Request, forget, remember
 
@@ -16,11 +19,13 @@ _TURNED = {
         r"(?:es|sie|ihn|das|dies)|(?:bitte )?(?:vergessen|löschen|streichen|entfernen))(?: bitte| wieder| einfach)*[.!?]*"
     ),
     "es": compiled(
-        r"(?P<what>(?:mis?|nuestr[oa]s?|lo|el|la|todo|eso)\b.+?)\s*[,:?!.\u2013-]+\s*¡?(?:por favor,? )?(?:olvída|bórra|"
+        r"(?P<what>(?:mis?|nuestr[oa]s?|lo|el|la|todo|eso|dónde|donde|cuánto|cuanto|quién)\b.+?)\s*[,:?!.\u2013-]+\s*¡?(?:por"
+        r" favor,? )?(?:olvída|bórra|"
         r"elimína|quíta|descárta)(?:lo|la|los|las)(?: por favor)?[.!?]*"
     ),
     "fr": compiled(
-        r"(?P<what>(?:mon|ma|mes|notre|nos|ce que|ce qu'|le|la|tout)\b.+?)\s*[,:?!.\u2013-]+\s*(?:s'il te plaît,? )?(?:oublie|"
+        r"(?P<what>(?:mon|ma|mes|notre|nos|ce que|ce qu'|le|la|tout|où|combien|qui est"
+        r"|quand)\b.+?)\s*[,:?!.\u2013-]+\s*(?:s'il te plaît,? )?(?:oublie|"
         r"efface|supprime|retire|enlève)[- ](?:le|la|les|ça|cela)"
         r"(?:,? s'il te plaît)?[.!?]*"
     ),
@@ -45,10 +50,23 @@ _INFINITIVE = compiled(
     r"über) (?P<w4>.+?) (?:erzählt|gesagt|erwähnt)(?: hätte)?[.!]*|"
     r"(?:bitte )?leere? (?P<w5>dein gedächtnis)[.!]*"
 )
+_WEAK = compiled(r"(?:nimm|leg|schreib|halt|trag|pack|setz|heb)e?\b")
+_MARKED = compiled(r":|\b(?:dass|daß|auf|ab|ein|fest|gedächtnis|notizen|notiz|speicher|zur kenntnis|raus|heraus)\b")
+# "Meine Oma hat meinen Geburtstag vergessen." tells.
+_TOLD = compiled(r"(?:meine?[nmrs]?|unsere?[nmrs]?) \w+ (?:hat|haben|hatten?|ist|sind|wird|werden|will|wollte|kann|konnte|muss|musste)\b")
 
 
 def request_of_language(sentence: str, language: str) -> Request | None:
     """Return the request of a sentence in German ("de"), Spanish ("es") or French ("fr"), or None."""
+    found, by_parts = _in_common_words(sentence, language), forgets_in(sentence, language)
+    if found is not None and by_parts is None and ERASING[language].denial.search(folded_in_place(sentence)):
+        found = None if found.kind == "forget" else found
+    if found is None or by_parts is None or found.kind == "remember":
+        return by_parts or found or remembers_in(sentence, language)
+    return by_parts if 0 < len(telling(by_parts.what)) < len(telling(found.what)) else found
+
+
+def _in_common_words(sentence: str, language: str) -> Request | None:
     wording = WORDINGS[language]
     text = sentence.strip().strip('"«»').strip().replace("\u2019", "'")
     alone = _ALONE[language].fullmatch(text)
@@ -57,7 +75,7 @@ def request_of_language(sentence: str, language: str) -> Request | None:
     turned = _TURNED[language].fullmatch(text)
     if turned is not None and not MISLEADING[language].match(text):
         return _meant(wording, turned["what"])
-    if language == "de" and (found := _INFINITIVE.fullmatch(text)) is not None:
+    if language == "de" and not _TOLD.match(text) and (found := _INFINITIVE.fullmatch(text)) is not None:
         what = next(group for group in found.groups() if group)
         return forget(everything=True) if found["w5"] else _meant(wording, what)
     begins = [0, *(mark.end() for mark in _PARTS.finditer(text))]
@@ -67,9 +85,11 @@ def request_of_language(sentence: str, language: str) -> Request | None:
             continue
         lead = wording.leads.match(part)
         rest = part[lead.end() :] if lead is not None else part
-        found_ = _forgets(wording, rest) or _remembers(wording, rest, text)
+        found_ = _forgets(wording, ERASING[language], rest) or _remembers(wording, rest, text)
         if found_ is None and language == "de":
             found_ = _german_verb_last(part)
+        if found_ is not None and language == "de" and _WEAK.match(rest) and not _MARKED.search(rest):
+            continue  # "Nimm zwei Eier."
         if found_ is not None and (found_.what or found_.everything or begin == 0):
             return found_
     behind = wording.remember_behind.fullmatch(text)
@@ -93,6 +113,8 @@ def _german_verb_last(text: str) -> Request | None:
     if found is None:
         return None
     what = (found["object"] or "").strip(" ,")
+    if re.search(r"\s(?:das|dem|beim|vom|zum)$", what) and found["verb"][0].isupper():
+        return None  # "a poem on forgetting": a noun
     verb = found["verb"].lower()
     if verb in ("vergessen", "vergisst", "löschen", "löschst", "entfernen"):
         if what.lower().endswith(("nicht", "nie", "niemals")):
@@ -122,7 +144,7 @@ def _remembers(wording: Wording, rest: str, text: str) -> Request | None:
     return remember(what)
 
 
-def _forgets(wording: Wording, rest: str) -> Request | None:
+def _forgets(wording: Wording, erasing: Erasing, rest: str) -> Request | None:
     found = wording.forget.match(rest)
     if found is not None:
         what = wording.tail.sub("", found["what"].strip(" .!?")).strip(" ,.!?")
@@ -136,7 +158,10 @@ def _forgets(wording: Wording, rest: str) -> Request | None:
         return None
     whole = (found["what"] or "").strip(" .!?")
     what = wording.tail.sub("", whole).strip(" ,.!?")
-    if what != whole or wording.own.match(what) or wording.last.fullmatch(what):
+    folded = folded_in_place(rest)
+    if erasing.elsewhere.search(folded) and not erasing.memory.search(folded):
+        return None
+    if erasing.memory.search(folded) or wording.own.match(what) or wording.last.fullmatch(what):
         return _meant(wording, what)
     return None
 

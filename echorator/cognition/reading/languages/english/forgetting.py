@@ -87,7 +87,7 @@ _CUT = re.compile(
 _VERBS_DONE = r"(?:deleted|erased|removed|wiped|forgotten|cleared|purged|dropped|scrubbed|gone|struck|discarded)"
 _PASSIVE = re.compile(
     rf"(?:please |so |ok |and |now )*(?:i(?:'d| would)? (?:like|want|need|prefer)(?: to have)? (?:for )?|(?:can|could|may|should|must) )?"
-    rf"(?P<what>(?:my|our|everything|all|what i|the \w+ (?:about|of) my)\b.{{0,80}}?)"
+    rf"(?P<what>(?:my|our|everything|all|what i|where i|how old i|how much i|who my|the \w+ (?:about|of) my)\b.{{0,80}}?)"
     rf"(?: (?:should|must|can|could|needs? to|has to|have to|is to|may|to)(?: please| now| also)?)?(?: be)? {_VERBS_DONE}"
     rf"(?: (?:from|in|out of) (?:your )?(?:memory|records|notes|mind))?(?:,? (?:please|now|thanks|completely|forever))*\s*[.!?]*$",
     FLAGS,
@@ -109,12 +109,24 @@ _UNWANTED = re.compile(
     r"hang on to)(?: on to)? (?P<what>.+?)(?: any ?more| any longer| now)?[.!?]*$",
     FLAGS,
 )
+# "I don't want my number stored."
+_UNSTORED = re.compile(
+    r"(?:please |so )*i (?:don't|do not|no longer|didn't|wouldn't)(?: really)? (?:want|like|need|wish) (?:you to have |to have )?"
+    r"(?P<what>.+?) (?:to be )?(?:stored|saved|kept|remembered|recorded|known|in your (?:memory|notes|records)|on file|on record)"
+    r"(?: any ?more| any longer| by you)?[.!?]*$",
+    FLAGS,
+)
+_UNHEARD = re.compile(
+    r"(?:please |can you |could you |just )*(?:pretend|act as if|act as though|act like|behave as if)(?: that)? you(?:'d|'ve| had| have)?"
+    r"(?: never|n't| not| didn't| don't)(?: ever)? (?:heard|hear|read|seen|know|knew|learned|learnt)(?: of| about)? (?P<what>.+?)[.!?]*$",
+    FLAGS,
+)
 _TAKEN_BACK = re.compile(r"(?:sorry, |actually, |no, )*i (?:take back|retract|want to take back|withdraw) (?P<what>.+?)[.!?]*$", FLAGS)
 
 
 def forgets_whole(text: str) -> Request | None:
     """Return the request to forget that a whole sentence makes without an order: "I'd like my address erased"."""
-    for pattern in (_PASSIVE, _PRETEND, _UNWANTED, _TAKEN_BACK):
+    for pattern in (_PASSIVE, _PRETEND, _UNWANTED, _UNSTORED, _UNHEARD, _TAKEN_BACK):
         found = pattern.match(text)
         if found is None:
             continue
@@ -134,13 +146,15 @@ def forgets_whole(text: str) -> Request | None:
 
 
 _POINTED = re.compile(
-    r"(?:it|that|this|them|those|these|all of (?:it|that)|the (?:whole )?(?:thing|lot))(?:[, ]+(?:please|now|again|all|"
+    r"(?:it|that|this|them|those|these|all of (?:it|that)|the (?:whole )?(?:thing|lot)|(?:that )?i (?:ever )?(?:said|mentioned|told you)"
+    r"(?: (?:it|that|this|so|anything))?)(?:[, ]+(?:please|now|again|all|"
     r"completely|from your (?:memory|records|notes)))*[.!?\s]*$",
     FLAGS,
 )
 _NAMED = re.compile(
     r"(?:(?:so|and|but|ok|oh|about|as for|regarding|remember) )*(?P<what>(?:that (?:thing|bit|part|story|stuff) (?:about|with|"
-    r"on) .+|what i (?:told|said).+|everything .+|(?:my|our) .+|the .+ (?:about|of|for|to) my .+))$",
+    r"on) .+|what i (?:told|said).+|everything .+|(?:my|our) .+|the .+ (?:about|of|for|to) my .+|"
+    r"(?:where|how old|what|who|how much|when) (?:i|my|we|our)\b.+|that (?:i|i'm|i've|we|we're|we've|my|our)\b.+))$",
     FLAGS,
 )
 
@@ -212,9 +226,11 @@ def forgets(rest: str, lead: str) -> Request | None:
         ("where i ", "how old i", "who i", "when i", "how i ", "where my", "when my", "who my")
     ):
         return None
-    if "let's" in lead and not re.match(r"(?:what i|that|everything)", lower):
+    if "let's" in lead and not marked and not re.match(r"(?:what i|that|everything)", lower):
         return None
-    if verb.startswith(("don't", "do not", "never", "not", "no longer")) and re.match(r"(?:the|a|an|me|us|your|in)\b", lower):
+    if verb.startswith(("don't", "do not", "never", "not", "no longer")) and re.match(
+        r"(?:the (?!\w+ (?:about|of|with|on) (?:my|our|me)\b)|a|an|me|us|your|in)\b", lower
+    ):
         return None
     if _EVERYTHING.fullmatch(bare):
         if (
@@ -261,7 +277,7 @@ def forgets(rest: str, lead: str) -> Request | None:
     if re.match(r"(?:i|i'm|i've|we) \w", lower) and forgets:
         return forget(bare)
     what_i = re.match(r"(?:about )?(?P<what>(?:where|how old|when|who|what|how|whom) (?:i|my|we)\b.+)$", bare, FLAGS)
-    if what_i is not None and forgets:
+    if what_i is not None and (forgets or marked or verb not in ("drop", "take", "clean", "clear", "ignore", "cancel")):
         return forget(what_i["what"])
     about = re.sub(r"^(?:all )?about ", "", bare, flags=FLAGS)
     if forgets:

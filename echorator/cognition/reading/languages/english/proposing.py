@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from echorator.cognition.reading.languages.english.lexicon import verbs
 
@@ -21,14 +22,27 @@ def proposes(text: str) -> bool:
     if re.search(r"[:=]\s*\S|\d|@", lower):
         return True
     words = re.findall(r"[a-z']+", lower)
-    return any(
-        w in verbs.BE
-        or w in verbs.THIRD
-        or w in verbs.PAST
-        or w.endswith(("'s", "'m", "'re", "'ve", "n't"))
-        or w in ("have", "do", "can", "will")
-        for w in words
-    ) or bool(re.search(r"\b(?:i|we|they)(?: \w+)? \w+", lower))
+    return (
+        any(
+            w in verbs.BE
+            or w in verbs.THIRD
+            or w in verbs.PAST
+            or w.endswith(("'s", "'m", "'re", "'ve", "n't"))
+            or w in ("have", "do", "can", "will")
+            for w in words
+        )
+        or bool(re.search(r"\b(?:i|we|they)(?: \w+)? \w+", lower))
+        or _plural_does(words)
+    )
+
+
+def _plural_does(words: list[str]) -> bool:
+    """Return whether a plural noun is followed by a verb: "the bins go out"."""
+    pairs = pairwise(words[1:])
+    return words[:1] != [] and words[0] in _DETERMINERS and any(one.endswith("s") and two in verbs.BASE for one, two in pairs)
+
+
+_DETERMINERS = frozenset("the our my these those his her their all both most some".split())
 
 
 def ended(what: str) -> str:

@@ -23,7 +23,8 @@ _POLITE = frozenset(
         simply immediately finally first then anyway sorry thanks thank remind am able up again best next here gonna going are were was
         would've hope hoping trust safely as soon before later today once hereby hesitate forever absolutely definitely completely
         totally too still supposed supposedly well only what could've useful ready fine allowed point's be'd beg request requesting
-        begin start""".split()
+        begin start kind polite wonder wondering problem trouble much nice u ur ya thx ta sir madam mate buddy pal dear manage appreciated
+        awesome it'd that'd amazing wonderful perfect lot ideally preferably other as idea""".split()
 )
 _OTHERS = frozenset("he she they we everyone people someone nobody who tom".split())
 
@@ -34,7 +35,7 @@ def _polite(before: str) -> bool:
     if any(word not in _POLITE for word in words):
         return False
     speaks = any(word in ("i", "i'd", "i'll", "i'm") for word in words)
-    asked = "you" in words or "you'd" in words or "you'll" in words or "you're" in words
+    asked = "you" in words or "you'd" in words or "you'll" in words or "you're" in words or "u" in words
     if (
         words
         and words[-1] == "to"
@@ -149,6 +150,10 @@ _POINT = re.compile(
 )
 
 
+# "that when I say so, I mean this": what is told has two clauses.
+_EXPLAINS = re.compile(r"\s*that when(?:ever)? (?:i|we|you|my|our)\b.*?(?:,|\b(?:i|you|we|it|they|he|she|that)(?:'m|\b)) ?\w", FLAGS)
+
+
 def request_of_english(sentence: str) -> Request | None:
     """Return the request to remember or to forget that an English sentence makes, or None."""
     text = sentence.strip().strip('"').strip()
@@ -235,7 +240,7 @@ def _kept(found: re.Match[str], rest: str, lead: str) -> Request | None:
         flags=FLAGS,
     )
     pointed = re.match(r"[\s,]*(?:that|this|it)[\s,]+(?:for|down|in|please|when|next|whenever|from now)\b", behind, FLAGS)
-    if pointed:
+    if pointed and not _EXPLAINS.match(behind):
         return remember("")
     if not content.strip(" .!?"):
         return remember("")
