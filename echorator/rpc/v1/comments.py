@@ -623,6 +623,7 @@ COMMENTS = {
     'ToolChoice.Mode.MODE_NONE': 'no tool is called; tools are not shown to the model',
     'ToolChoice.Mode.MODE_REQUIRED': 'the answer is one call or more',
     'ToolChoice.Mode.MODE_UNSPECIFIED': 'auto',
+    'ToolChoice.mode': 'whether tools may or must be called',
     'ToolChoice.names': "only these of the tools may be called; each must be among the request's tools [all]",
     'TransferFormat': 'The format of an export or an import.',
     'TransferFormat.TRANSFER_FORMAT_ALL': 'memories with all that is known of them, goals, turns, history and associations',
