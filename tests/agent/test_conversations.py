@@ -77,9 +77,14 @@ async def test_malformed_arguments_are_refused_in_words(tools: Agent) -> None:
     await refused(call, INVALID, "messages[1].tool_calls[0].function.arguments is not JSON")
 
 
-async def test_tools_that_the_template_does_not_show_are_refused(agent: Agent) -> None:
+async def test_tools_that_the_template_does_not_show_are_text(agent: Agent) -> None:
+    typed = [pb.Tool(name="look", parameters_json=json.dumps(TOOLS[0]["function"]["parameters"]))]
+    told = (await agent.stub.ApplyTemplate(chat(HISTORY, tools=typed))).prompt
+    assert told.startswith("<|im_start|>system\nYou may call tools.")
+    assert json.dumps(TOOLS[0]["function"]) in told
+    assert '<|im_start|>assistant\n<tool_call>\n{"name": "look", "arguments": {"at": "B"}}\n</tool_call><|im_end|>' in told
+    assert "<|im_start|>user\n<tool_response>\nok\n</tool_response><|im_end|>" in told
     await refused(agent.stub.Chat(chat([HISTORY[0]], {"tools": TOOLS})), INVALID, "the chat template of the model shows no tools")
-    await refused(agent.stub.Chat(chat(HISTORY)), INVALID, "the chat template of the model shows no tool calls")
 
 
 async def test_a_role_that_the_template_does_not_know_is_refused(agent: Agent) -> None:

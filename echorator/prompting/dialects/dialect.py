@@ -146,6 +146,6 @@ def _argument_literals(arguments: Arguments) -> list[str]:
     return [arguments.prefix] if isinstance(arguments, NestedArguments) else []
 
 
-# For templates that show no tools: the tools are described in a message of the system that `tools_message` writes, and a call is a line
+# For templates that show no tools: the tools are described in a message of the system that `generic` writes, and a call is a line
 # of JSON between tags, which most models have seen.
 GENERIC = Calls(JsonCall(), opens="<tool_call>\n", closes="\n</tool_call>", separator="\n")

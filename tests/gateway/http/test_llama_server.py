@@ -165,5 +165,5 @@ async def test_the_openapi_document_has_the_bodies_that_are_read(mesh: Setting) 
         assert errors(path, broken)
         assert (await mesh.post(path, json.dumps(broken).encode())).status == 400
     for path, verbs in document["paths"].items():
-        if "get" in verbs and not path.startswith("/v1/memories"):
+        if "get" in verbs and not path.startswith("/v1/memories") and "{" not in path:
             assert (await mesh.get(f"{path}?model=echo" if path == "/props" else path)).status == 200

@@ -24,6 +24,7 @@ from echorator.prompting.dialects.dialect import (
     Tool,
     markers,
 )
+from echorator.prompting.dialects.generic import tools_message
 from tests.prompting.dialects.turns import SCHEMA, TOOLS
 from tests.prompting.schema.gbnf import Gbnf
 
@@ -86,7 +87,7 @@ def test_what_is_malformed_or_cut_short(text: str, deltas: list[Delta]) -> None:
     got = read(HERMES, text)
     assert [type(delta) for delta in got] == [type(delta) for delta in deltas]
     assert all(
-        g == w or (isinstance(g, Arguments) and isinstance(w, Arguments) and g.text.startswith(w.text))
+        g == w or (isinstance(w, Arguments) and isinstance(g, Arguments) and g.text.startswith(w.text))
         for g, w in zip(got, deltas, strict=True)
     )
 
@@ -146,3 +147,10 @@ def test_texts_of_the_grammar_are_calls_that_validate(dialect: Dialect, seed: in
     assert not [delta for delta in deltas if isinstance(delta, Text)]
     for part in arguments:
         jsonschema.validate(json.loads(part.text), SCHEMA)
+
+
+def test_tools_are_described_with_the_form_in_which_they_are_called() -> None:
+    told = tools_message([{"type": "function", "function": {"name": tool.name, "parameters": tool.parameters}} for tool in TOOLS])
+    assert all(tool.name in told for tool in TOOLS)
+    deltas = read(Dialect(calls=GENERIC), told[told.index("To call a tool") :].replace("the tool's name", TOOLS[0].name))
+    assert Call(0, TOOLS[0].name) in deltas  # the form that the model is told is the one that is read
