@@ -17,7 +17,7 @@ from echorator.agent.chat_prompt import ChatPrompts
 from echorator.agent.tools import Offer
 from echorator.errors import InvalidRequestError
 from echorator.prompting.dialects.answer_parser import AnswerParser, thinks
-from echorator.prompting.dialects.call_grammar import CallGrammar, Choice, Mode
+from echorator.prompting.dialects.call_grammar import CallGrammar, Choice, Mode, either
 from echorator.prompting.dialects.deltas import Arguments, Call, Text, Thought
 from echorator.prompting.dialects.dialect import GENERIC, Dialect, Tool, markers
 from echorator.prompting.dialects.generic import generic
@@ -108,14 +108,14 @@ class Answers:
             return generic(messages, shown), told
         return [dict(message) for message in messages], told | ({"tools": shown} if shown else {})
 
-    async def plan(self, offer: Offer, thinking: Thinking, prompt: str, shape: Grammar | None) -> Plan:
+    async def plan(self, offer: Offer, thinking: Thinking, prompt: str, shape: str) -> Plan:
         """Return the plan of an answer.
 
         Args:
             offer: the tools, and which of them may or must be called.
             thinking: how much is thought.
             prompt: the rendered prompt, or its end.
-            shape: the grammar of the text that the request asks for; None for any text.
+            shape: GBNF of the text that the request asks for; "" for any text.
 
         Raises:
             InvalidRequestError: the request asks for a call and for a text of a given form at the same time.
@@ -123,13 +123,16 @@ class Answers:
         dialect = await self.dialect()
         thoughts = dialect.thoughts
         if thoughts is None and not dialect.silent and not offer.callable:
-            return Plan(shape)
-        if offer.required and shape is not None:
+            return Plan(await self._compile(shape, ()) if shape else None)
+        if offer.required and shape:
             raise InvalidRequestError("the request asks for a call of a tool and for a text of a given form; leave one of them out")
         spelled = self._spelled(dialect)
         in_thought = thinks(dialect, prompt)
-        calls = await self._calls(dialect, offer, prompt) if offer.callable and shape is None else None
-        grammar = await self._compile(calls.gbnf, spelled) if calls is not None else shape
+        calls = await self._calls(dialect, offer, prompt) if offer.callable else None
+        if calls is not None and shape:
+            calls = either(calls, shape)
+        gbnf = calls.gbnf if calls is not None else shape
+        grammar = await self._compile(gbnf, spelled) if gbnf else None
         budget = thinking.budget_tokens
         if thoughts is not None and thinking.enabled is False and in_thought:
             budget = 0  # the template has no switch for it
@@ -139,7 +142,7 @@ class Answers:
             thoughts.closes.strip() if thoughts else "",
             in_thought,
             triggers=calls.triggers if calls is not None else (),
-            wakes=in_thought and shape is not None,
+            wakes=in_thought and bool(shape),
             spelled=spelled,
             thought_end=end,
             thought_budget=budget if end else -1,

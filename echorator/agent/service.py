@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 
-from echorator._native.engine import Event, Grammar
+from echorator._native.engine import Event
 from echorator.agent import embedding, replies, requests
 from echorator.agent.answering import AnswerReader, ChatForm, thinking_of
 from echorator.agent.chat_prompt import Opening, Prompt
@@ -105,7 +105,8 @@ class ModelService(Calls, ModelServiceServicer):
         served = self.registry.get(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
-        sampling, grammar = await self._sampling(request.sampling, served)
+        sampling = await self._sampling(request.sampling, served)
+        grammar = await served.grammar(sampling.grammar)
         prompt = requests.prompt_of(request, served.info.vocabulary)
         if isinstance(prompt, str):
             tokens = await served.tokenize(prompt, True, True, served.context_tokens, "the prompt")
@@ -121,7 +122,7 @@ class ModelService(Calls, ModelServiceServicer):
         served = self.registry.get(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
-        sampling, shape = await self._sampling(request.sampling, served)
+        sampling = await self._sampling(request.sampling, served)
         offer, thinking = offer_of(request), thinking_of(request.reasoning)
         messages = served.defaults.messages(requests.messages_of(request))
         opening = requests.opening_of(request, messages)
@@ -135,7 +136,7 @@ class ModelService(Calls, ModelServiceServicer):
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
         async with served.chat_form(request.chat_template) as form:
             prompt = await self._prompt(request, served, form, messages, opening)
-            plan = await form.answers.plan(offer, thinking, prompt.text, shape)
+            plan = await form.answers.plan(offer, thinking, prompt.text, sampling.grammar)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
             stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)
@@ -181,12 +182,11 @@ class ModelService(Calls, ModelServiceServicer):
             self.registry.forget_scope(turn.cache_scope)
         self._erasures[turn.cache_scope] = turn.erasures
 
-    async def _sampling(self, message: pb.Sampling, served: ServedModel) -> tuple[Sampling, Grammar | None]:
+    async def _sampling(self, message: pb.Sampling, served: ServedModel) -> Sampling:
         text = ""
         if message.WhichOneof("shape") == "json_schema":
             text = await served.schemas.grammar_of(requests.schema_of(message))
-        sampling = requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling, text)
-        return sampling, await served.grammar(sampling.grammar)
+        return requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling, text)
 
     async def _stream(
         self,

@@ -68,11 +68,11 @@ class MemoryModels:
 
     @staticmethod
     async def _said(served: ServedModel, prompt: str, most_tokens: int, schema: dict[str, Any] | None = None) -> str:
-        grammar = None if schema is None else await served.grammar(await served.schemas.grammar_of(schema))
+        shape = "" if schema is None else await served.schemas.grammar_of(schema)
         async with served.chat_form() as form:
             shown = await form.answers.conversation([{"role": "user", "content": prompt}], {}, Offer(), _NO_THOUGHT)
             rendered = await form.prompts.prompt(*shown, Opening(), False)
-            plan = await form.answers.plan(Offer(), _NO_THOUGHT, rendered.text, grammar)
+            plan = await form.answers.plan(Offer(), _NO_THOUGHT, rendered.text, shape)
         limits = Limits(max_tokens=most_tokens, priority=LEAST_PRIORITY)
         stream = served.start(rendered.tokens, Sampling(temperature=0.0), limits, 0.0, grammar=plan.grammar, watch=plan.watch)
         said = ""

@@ -184,6 +184,22 @@ async def test_a_call_and_a_form_of_the_text_exclude_each_other(agent: Agent) ->
     await refused(agent.stub.Chat(asked), INVALID, "asks for a call of a tool and for a text of a given form")
 
 
+@pytest.mark.parametrize("model", ["tagged", "plain"])
+async def test_an_answer_is_a_call_or_has_the_form_that_is_asked_for(agent: Agent, model: str) -> None:
+    seen = set()
+    for seed in range(40):
+        asked = request(model, seed=seed)
+        asked.sampling.json_schema = json.dumps({"type": "object", "properties": {"r1": {"enum": ["a", "b"]}}, "required": ["r1"]})
+        asked.sampling.temperature = 2.0
+        answer = await said(agent, asked)
+        seen.add(bool(answer.calls))
+        if not answer.calls:
+            assert json.loads(answer.text)["r1"] in ("a", "b")
+        if len(seen) == 2:
+            return
+    raise AssertionError(f"only {seen} in 40 answers")
+
+
 async def test_results_and_thoughts_stand_in_messages_of_their_role(agent: Agent) -> None:
     for message, says in (
         (pb.Message(role="user", content="x", tool_call_id="c"), 'only a message of the role "tool" has one'),

@@ -21,7 +21,8 @@ from echorator.prompting.dialects.dialect import ID, NUMBER, Calls, Dialect, Jso
 from echorator.prompting.dialects.schema_values import kinds_of, property_schema, resolved
 from echorator.prompting.json_schema import grammar_of
 
-_RULE = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|([A-Za-z][\w-]*)')
+# Names of rules; literals, sets, tokens and comments, which stay as they are, are found but not named.
+_RULE = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|<[^>\n]*>|#[^\n]*|([A-Za-z][\w-]*)')
 MOST_CALLS = 16  # in one answer, so that a small model comes to an end
 _HOLES = {ID: "[A-Za-z0-9]{9,24}", NUMBER: "[0-9]{1,3}"}
 
@@ -93,6 +94,16 @@ def call_grammar(dialect: Dialect, tools: Sequence[Tool], choice: Choice, parall
         before, behind = dialect.written_open.split(ID)
         recipient = _sequence(_literal(before), f"({' | '.join(_literal(tool.name) for tool in allowed)})", _literal(behind))
     return CallGrammar(rules.text(_sequence(_thought(rules, dialect, opening), recipient, whole)), ())
+
+
+def either(calls: CallGrammar, shape: str) -> CallGrammar:
+    """Return the grammar of an answer that is calls, or a text of the grammar `shape`, from the first token on."""
+    return CallGrammar("\n".join(["root ::= call-root | text-root", _prefixed(calls.gbnf, "call"), _prefixed(shape, "text")]), ())
+
+
+def _prefixed(gbnf: str, prefix: str) -> str:
+    """Return a grammar whose rules have names of their own."""
+    return _RULE.sub(lambda found: f"{prefix}-{found[1]}" if found[1] else found[0], gbnf)
 
 
 def _triggers(calls: Calls) -> tuple[str, ...]:
@@ -210,7 +221,7 @@ class _Rules:
         if name not in self._rules:
             for line in grammar_of(dict(schema) or {"type": "object"}).splitlines():
                 rule, _, body = line.partition(" ::= ")
-                self._rules[f"{prefix}-{rule}"] = _RULE.sub(lambda found: f"{prefix}-{found[1]}" if found[1] else found[0], body)
+                self._rules[f"{prefix}-{rule}"] = _prefixed(body, prefix)
         return name
 
     def without(self, text: str) -> str:
