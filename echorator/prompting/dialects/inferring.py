@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +29,7 @@ from echorator.prompting.dialects.dialect import (
     Thoughts,
 )
 from echorator.prompting.dialects.literals import common_prefix, common_suffix, repeated, tokens
-from echorator.prompting.template_needs import CallForm, Render, TemplateNeeds, TemplateProbe, shaped, short_id
+from echorator.prompting.template_needs import SLOW_S, CallForm, Render, TemplateNeeds, TemplateProbe, shaped, short_id
 
 # Words that no template contains. The first value and key of a call are found by them.
 _QUESTION, _MORE, _ANSWER, _THOUGHT, _RESULT = "zqquestionz", "zqmorez", "zqanswerz", "zqthoughtz", "zqresultz"
@@ -78,12 +79,15 @@ class _Template:
         self._render, self._needs, self._form, self._tools = render, needs, form, tools
 
     async def _turn(self, messages: list[dict[str, Any]], begin: bool = False, **variables: Any) -> str:
-        """Return what the template writes behind the question; "" where it refuses."""
+        """Return what the template writes behind the question; "" where it refuses. Raises TemplateError where that took long."""
         given = {**({"tools": _TOOLS} if self._tools else {}), **variables}
         shaped_messages, arguments = shaped([_USER, *messages], given, self._needs, self._form)
+        begun_s = time.monotonic()
         try:
             text = await self._render(shaped_messages, arguments, begin)
         except TemplateError:
+            if time.monotonic() - begun_s >= SLOW_S:
+                raise  # it may have run out of time, which says nothing of the template
             return ""
         return text.rpartition(_QUESTION)[2] if _QUESTION in text else ""
 
