@@ -22,10 +22,10 @@ from starlette.types import Receive, Scope, Send
 from echorator.errors import DrainingError, EchoratorError
 from echorator.gateway.forwarding import StatusError
 from echorator.gateway.front_end import FrontEnd
+from echorator.gateway.http.document.openapi import document
 from echorator.gateway.http.endpoints import EVENTS, SERVICE, Endpoint
 from echorator.gateway.http.failures import FAILED, BodyError, body_of, refusal_of
 from echorator.gateway.http.generating.streaming import EVENT_STREAM, unless_gone
-from echorator.gateway.http.openapi import document
 from echorator.gateway.http.reading import Bodies
 from echorator.gateway.http.transcoding import fill_from_json, fill_from_query, fix, json_of
 from echorator.serving.life import Life

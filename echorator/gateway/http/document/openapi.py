@@ -1,6 +1,6 @@
 """The OpenAPI document of the HTTP APIs. Pure.
 
-The memory's part is made of the table of endpoints, the descriptors and the protos' comments; `further_paths` adds other APIs.
+The memory's part is made of the table of endpoints, the descriptors and the protos' comments; `further` adds other APIs.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from echorator import __version__
-from echorator.gateway.http import further_paths
+from echorator.gateway.http.document import further
+from echorator.gateway.http.document.models import model_paths
 from echorator.gateway.http.endpoints import ENDPOINTS, EVENTS, JSON, LINES, SCOPE, SERVICE, Endpoint
-from echorator.gateway.http.model_document import model_paths
 from echorator.gateway.http.transcoding import parameters_of
 from echorator.rpc.v1.comments import COMMENTS
 
@@ -69,7 +69,7 @@ def document() -> dict[str, Any]:
     paths = model_paths(schemas)
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.verb.lower()] = _operation(endpoint, schemas)
-    further_paths.add_to(paths, schemas)
+    further.add_to(paths, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Echorator over HTTP", "version": __version__, "description": DESCRIPTION},

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from echorator.gateway.http.model_document import OPERATIONS
+from echorator.gateway.http.document.models import OPERATIONS
 from tests.gateway.http.scripted import HELLO, Scripted
 from tests.gateway.http.test_hostile_bodies import HI
 from tests.support.http_client import http
