@@ -460,7 +460,7 @@ private:
             return end(draw.request, Finish::stop);
         }
         const std::string bytes = job.sampler.text_of(token);
-        const int stop = job.text.feed(bytes.data(), bytes.size(), event.text);
+        const int stop = job.text.feed(bytes.data(), bytes.size(), event.text, job.sampler.stops_apply());
         if (stop >= 0) {
             event.stop = job.text.stop(stop);
             return end(draw.request, Finish::stop);

@@ -118,13 +118,14 @@ public:
         penalise(logits);
         const bool forced = ends_thought();
         int32_t token = forced ? params_.thought_end[static_cast<size_t>(ending_++)] : next(logits);
-        bool woke = false;
-        while (watch_ && !watched(token, woke)) {
+        bool wakes = false;
+        while (watch_ && !watched(token, wakes)) {
             logits[token] = -std::numeric_limits<float>::infinity();
             token = next(logits);
         }
         if (token == kTextComplete) return token;
-        if (grammar_ && !woke) grammar_->accept(token);
+        if (grammar_ && !wakes) grammar_->accept(token);
+        woke_ = woke_ || (wakes && !params_.watch.triggers.empty());
         remember(token);
         if (dry_) llama_sampler_accept(dry_.get(), token);
         if (chain_ && !forced) llama_sampler_accept(chain_.get(), token);
@@ -137,6 +138,9 @@ public:
 
     // Tokens of the answer that were thought, with those of the markers.
     int thought_tokens() const { return thought_tokens_; }
+
+    // Whether stop texts apply to what was sampled last: neither to thoughts nor to what the grammar woke for.
+    bool stops_apply() const { return !woke_ && !(watch_ && watch_->in_thought()); }
 
     // The bytes of a token as they stand in the answer.
     std::string text_of(int32_t token) const {
@@ -167,7 +171,7 @@ private:
     }
 
     // Follows the answer by a token, which may wake the grammar. False: it would, and goes on in a way that the grammar refuses.
-    bool watched(int32_t token, bool & woke) {
+    bool watched(int32_t token, bool & wakes) {
         if (token < 0 || llama_vocab_is_eog(vocab_, token)) return true;
         const std::string bytes = text_of(token);
         AnswerWatch after = *watch_;
@@ -176,7 +180,7 @@ private:
             auto awake = matcher();
             if (!awake->accept_bytes(woken.data(), woken.size())) return false;
             grammar_ = std::move(awake);
-            woke = true;
+            wakes = true;
         }
         if (watch_->in_thought() || after.in_thought()) thought_tokens_++;
         for (const char c : bytes) {
@@ -276,6 +280,7 @@ private:
     std::unique_ptr<GrammarMatcher> grammar_;  // none before the first token, and while it is asleep
     std::unique_ptr<AnswerWatch> watch_;
     int thought_tokens_ = 0;
+    bool woke_ = false;  // a trigger has woken the grammar
     int ending_ = 0;  // tokens of `thought_end` that were forced
     int lacking_ = 0;  // bytes that the last character of the answer lacks
     SamplerPtr dry_, chain_;

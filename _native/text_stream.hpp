@@ -19,10 +19,12 @@ public:
     explicit TextStream(std::vector<std::string> stops = {}) : stops_(std::move(stops)) {}
 
     // Takes the bytes of one token, appends to `out` what may be sent. Returns the index of the stop text that
-    // matched first, or -1; after a match nothing more comes out.
-    int feed(const char * bytes, size_t n, std::string & out) {
+    // matched first, or -1; after a match nothing more comes out. Where stop texts do not `apply`, none begins or goes on.
+    int feed(const char * bytes, size_t n, std::string & out, bool apply = true) {
         if (stopped_) return -1;
-        if (stops_.empty()) {
+        if (stops_.empty() || !apply) {
+            decode(held_.data(), held_.size(), out);
+            held_.clear();
             decode(bytes, n, out);
             return -1;
         }

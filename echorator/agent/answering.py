@@ -62,6 +62,7 @@ class Plan:
     grammar: Grammar | None = None
     watch: Watch | None = None
     reader: AnswerReader | None = None  # None: the whole answer is text
+    stops: bool = True  # stop texts apply; they would cut calls that the grammar makes from the first token on
 
 
 class Answers:
@@ -118,14 +119,13 @@ class Answers:
             shape: GBNF of the text that the request asks for; "" for any text.
 
         Raises:
-            InvalidRequestError: the request asks for a call and for a text of a given form at the same time.
+            InvalidRequestError: a call is required that cannot be forced.
         """
         dialect = await self.dialect()
         thoughts = dialect.thoughts
         if thoughts is None and not dialect.silent and not offer.callable:
             return Plan(await self._compile(shape, ()) if shape else None)
-        if offer.required and shape:
-            raise InvalidRequestError("the request asks for a call of a tool and for a text of a given form; leave one of them out")
+        shape = "" if offer.required else shape  # an answer of calls has no text that could have a form
         spelled = self._spelled(dialect)
         in_thought = thinks(dialect, prompt)
         calls = await self._calls(dialect, offer, prompt) if offer.callable else None
@@ -147,7 +147,8 @@ class Answers:
             thought_end=end,
             thought_budget=budget if end else -1,
         )
-        return Plan(grammar, watch, AnswerReader(AnswerParser(dialect, offer.callable, prompt)))
+        reader = AnswerReader(AnswerParser(dialect, offer.callable, prompt), offer.required)
+        return Plan(grammar, watch, reader, stops=not offer.required and not (calls is not None and shape))
 
     async def _calls(self, dialect: Dialect, offer: Offer, prompt: str) -> CallGrammar | None:
         """Return the grammar of the calls; None where one cannot be made, and none has to be, as no call is required."""
@@ -182,9 +183,10 @@ def _end(dialect: Dialect, prompt: str) -> str:
 class AnswerReader:
     """Reads one answer as it comes, and says what of it goes into the next message."""
 
-    def __init__(self, parser: AnswerParser) -> None:
-        """Begin an answer."""
+    def __init__(self, parser: AnswerParser, only_calls: bool = False) -> None:
+        """Begin an answer; one of `only_calls` has no text, but for the beginning of a marker where it is cut short, which is dropped."""
         self._parser = parser
+        self._only_calls = only_calls
         self._held = pb.ChatResponse()  # tokens and logprobs of text that is not certain yet
         self.called = False
 
@@ -210,7 +212,7 @@ class AnswerReader:
         for delta in deltas:
             match delta:
                 case Text(said):
-                    message.text += said
+                    message.text += "" if self._only_calls else said
                 case Thought(thought):
                     message.reasoning += thought
                 case Call(index, name):

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -139,6 +140,7 @@ class ModelService(Calls, ModelServiceServicer):
             plan = await form.answers.plan(offer, thinking, prompt.text, sampling.grammar)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
+            limits = limits if plan.stops else replace(limits, stop=())
             stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)
             await self._stream(served, stream, context, pb.ChatResponse, turn, plan.reader)
 

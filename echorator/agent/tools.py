@@ -58,7 +58,8 @@ def offer_of(request: pb.ChatRequest) -> Offer:
         raise InvalidRequestError("tool_choice asks for a call, but the request has no tools")
     if mode == pb.ToolChoice.MODE_NONE:
         return Offer()
-    parallel = request.parallel_tool_calls if request.HasField("parallel_tool_calls") else True
+    one = mode == pb.ToolChoice.MODE_REQUIRED and len(chosen) == 1  # asks for a call of this tool
+    parallel = request.parallel_tool_calls if request.HasField("parallel_tool_calls") else not one
     allowed = tuple(tool for tool in tools if not chosen or tool.name in chosen)
     return Offer(tools, allowed, mode == pb.ToolChoice.MODE_REQUIRED, parallel)
 

@@ -178,10 +178,29 @@ async def test_what_cannot_be_is_refused_in_words(agent: Agent, fields: dict[str
     await refused(agent.stub.Chat(request("tagged", **fields)), INVALID, says)
 
 
-async def test_a_call_and_a_form_of_the_text_exclude_each_other(agent: Agent) -> None:
-    asked = request("tagged", tool_choice=forced())
+async def test_a_required_call_has_no_text_that_could_have_a_form(agent: Agent) -> None:
+    asked = request("tagged", tool_choice=forced("convert"))
     asked.sampling.json_object = True
-    await refused(agent.stub.Chat(asked), INVALID, "asks for a call of a tool and for a text of a given form")
+    answer = await said(agent, asked)
+    assert answer.text == ""
+    (call,) = answer.calls  # one tool is asked for, so that it is called once
+    jsonschema.validate(json.loads(call.arguments_json), UNIT)
+
+
+@pytest.mark.parametrize("stop", ["}", '"', "\n", "_", "c", "{"])
+async def test_no_stop_text_cuts_a_forced_call(agent: Agent, stop: str) -> None:
+    asked = request("plain", tool_choice=forced("weather"), parallel_tool_calls=False)
+    asked.limits.stop.append(stop)
+    answer = await said(agent, asked)
+    assert answer.text == ""
+    jsonschema.validate(json.loads(answer.calls[0].arguments_json), CITY)
+
+
+async def test_no_part_of_a_marker_is_text_where_a_forced_call_is_cut_short(agent: Agent) -> None:
+    for most in range(1, 20):
+        asked = request("plain", tool_choice=forced("weather"))
+        asked.limits.max_tokens = most
+        assert (await said(agent, asked)).text == ""
 
 
 @pytest.mark.parametrize("model", ["tagged", "plain"])

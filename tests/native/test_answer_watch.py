@@ -126,6 +126,20 @@ def test_a_thought_of_its_budget_is_brought_to_its_end(echo: Running, budget: in
     assert len(answer.tokens) > budget + len(close)
 
 
+def test_stop_texts_apply_neither_to_thoughts_nor_behind_a_trigger(echo: Running) -> None:
+    prompt = echo.chat("Tell me a story.")
+    told = echo.ask(prompt, max_tokens=60)
+    thought, close = told.text[20:26], told.text[50:58]
+    answer = echo.ask(prompt, GREEDY, max_tokens=60, stop=(thought,), watch=Watch(thought_close=close, in_thought=True))
+    assert answer.text[:58] == told.text[:58]
+    trigger = echo.model.detokenize(told.tokens[20:23])
+    grammar = Sampling(temperature=0, grammar=f'root ::= "{trigger}" "{{" [0-9] "}}"')
+    called = echo.ask(prompt, grammar, max_tokens=60, stop=("{", "}"), watch=Watch(triggers=(trigger,)))
+    assert called.text.endswith("}")
+    before = echo.ask(prompt, grammar, max_tokens=60, stop=(told.text[8:12],), watch=Watch(triggers=(trigger,)))
+    assert before.text == told.text[: told.text.index(told.text[8:12])]
+
+
 def test_control_tokens_that_are_asked_for_are_written_out(echo: Running) -> None:
     control = next(t for t in echo.model.special_tokens() if t.control and "start" in t.text)
     prompt = echo.chat("hello")

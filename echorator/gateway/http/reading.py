@@ -209,9 +209,17 @@ class Bodies:
             return object_of(raw)
 
 
+OF_BROWSERS = ("origin", "referer", "sec-fetch-site")  # headers that browsers send with what a page posts
+
+
 def _label_of(request: Request, kinds: Sequence[str]) -> str:
-    """Return the content encoding, "" for none. Raises BodyError for a content type, charset or encoding that is not taken."""
+    """Return the content encoding, "" for none. Raises BodyError for a content type, charset or encoding that is not taken.
+
+    Some clients name no content type. That is taken, but not of a page in a browser, which could send such a body to any server.
+    """
     labels = request.headers.getlist("content-type")
+    if not labels and not any(name in request.headers for name in OF_BROWSERS):
+        labels = [kinds[0]]
     kind, _, parameters = (labels[0] if len(labels) == 1 else "").partition(";")
     kind = kind.strip().lower()
     if not (kind in kinds or (kind.startswith("application/") and kind.endswith("+json"))):

@@ -48,7 +48,7 @@ COMMENTS = {
     'ChatRequest.memory': 'answer with a memory; none where it is not set',
     'ChatRequest.messages': 'the conversation, oldest first; 1..4096 messages',
     'ChatRequest.model': 'name of a loaded model, at most 1024 characters; may be empty where one model is loaded',
-    'ChatRequest.parallel_tool_calls': 'whether one answer may have several calls [where the template shows several]',
+    'ChatRequest.parallel_tool_calls': 'whether one answer may have several calls [where the template shows several, but not where one tool is required]',
     'ChatRequest.reasoning': '[as the template does]',
     'ChatRequest.sampling': "how tokens are chosen [the model's own parameters, else the defaults]",
     'ChatRequest.template_arguments_json': 'Further variables of the chat template: a JSON object as text. Tools that stand here are shown to the model only; those of `tools` can be called.',

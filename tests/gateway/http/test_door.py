@@ -106,7 +106,8 @@ async def test_a_page_of_another_site_reaches_no_agent(gateway: Gateway) -> None
         (plain | {"origin": "null"}, 403, "origin_not_allowed"),
         (plain, 415, "invalid_argument"),
         ({"content-type": "application/x-www-form-urlencoded"}, 415, "invalid_argument"),
-        ({"content-type": ""}, 415, "invalid_argument"),
+        ({"content-type": "", "sec-fetch-site": "cross-site"}, 415, "invalid_argument"),
+        ({"content-type": "", "referer": "http://evil.example/"}, 415, "invalid_argument"),
         ({"content-type": "application/json; charset=utf-16"}, 415, "invalid_argument"),
     ):
         answer = await http(gateway.url, "POST", "/v1/chat/completions", body, fields)
@@ -121,7 +122,7 @@ async def test_a_page_of_another_site_reaches_no_agent(gateway: Gateway) -> None
 async def test_a_form_is_told_what_to_send(gateway: Gateway) -> None:
     answer = await http(gateway.url, "POST", "/v1/chat/completions", CHAT, {"content-type": "application/x-www-form-urlencoded"})
     assert "with curl: -H 'Content-Type: application/json'" in error_of(answer)["message"]
-    for kind in ("application/json", "Application/JSON; charset=UTF-8", "application/vnd.api+json"):
+    for kind in ("", "application/json", "Application/JSON; charset=UTF-8", "application/vnd.api+json"):
         assert (await http(gateway.url, "POST", "/v1/chat/completions", CHAT, {"content-type": kind})).status == 200
 
 

@@ -239,7 +239,7 @@ async def test_a_body_that_came_too_slowly_ends_its_connection_in_words(gateway:
 async def test_no_second_answer_follows_the_last_one(gateway: Gateway) -> None:
     """Neither for the rest of its body, which is no chunk, nor for a request after it."""
     async with raw_connection(gateway.url) as raw:
-        await raw.write(f"{HEAD}transfer-encoding: chunked\r\n\r\n".encode())
+        await raw.write(f"{HEAD}content-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n".encode())
         status, fields, _ = await raw.answer()
         assert (status, fields["connection"]) == (415, "close")
         await raw.write(b"no chunk\r\n" + GET)

@@ -6,6 +6,7 @@ chat templates have it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -125,13 +126,21 @@ def _text(content: str | Iterable[dict[str, Any]], where: str) -> str:
 
 
 def turn_of(segments: Iterable[Segment]) -> pb.Message:
-    """Return an answer as the message of the assistant that later turns of the conversation have."""
+    """Return an answer as the message of the assistant that later turns of the conversation have, without a call that was cut short."""
     turn = pb.Message(role=ASSISTANT)
     for segment in segments:
         if segment.kind is Kind.THOUGHT:
             turn.reasoning += segment.text
         elif segment.kind is Kind.TEXT:
             turn.content += segment.text
-        else:
+        elif _is_json(segment.text):
             turn.tool_calls.add(id=segment.call_id, name=segment.name, arguments_json=segment.text)
     return turn
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

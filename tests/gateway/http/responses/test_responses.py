@@ -64,6 +64,15 @@ async def test_parse(scripted: Scripted) -> None:
     assert json.loads(scripted.asked.sampling.json_schema)["required"] == ["a", "b"]
 
 
+async def test_a_conversation_goes_on_without_the_call_that_was_cut_short(scripted: Scripted) -> None:
+    scripted.answers([*says("Wait."), *calls(0, "add", '{"a": 1, "b"'), *ends(CUT)])
+    first = await scripted.openai.responses.create(model="m", input="hi", tools=FUNCTIONS)
+    scripted.answers(HELLO)
+    await scripted.openai.responses.create(model="m", input="Go on.", previous_response_id=first.id)
+    assert said(scripted.asked) == [("user", "hi"), ("assistant", "Wait."), ("user", "Go on.")]
+    assert not scripted.asked.messages[1].tool_calls
+
+
 async def test_the_events_of_a_stream(scripted: Scripted) -> None:
     scripted.answers([*thinks("hm"), *says("a", "b"), *calls(0, "add", "{", "}"), *ends(CALLED)])
     stream = await scripted.openai.responses.create(model="m", input="hi", tools=FUNCTIONS, stream=True)
