@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.written_commands import ROOT, commands_in, marked, typed
 
-ELSEWHERE = ("kubernetes-", "xds-")
+ELSEWHERE = ("kubernetes-", "mcp-", "xds-")
 RUN = r"<!-- run: ([\w.-]+) -->"
 END = "kill $(jobs -p)\nwait\n"
 
