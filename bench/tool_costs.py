@@ -95,7 +95,7 @@ def _row(what: str, ratios: list[float]) -> None:
 
 
 def main() -> None:
-    """Run both pairs."""
+    """Print the ratios of the engine alone, then those of chats over gRPC."""
     _of_engine()
     asyncio.run(_of_chats())
 

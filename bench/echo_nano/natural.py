@@ -213,7 +213,7 @@ def talk(rng: random.Random, tests: bool = False, most: int = 14, drill: bool = 
 
 
 def dialogue(rng: random.Random) -> Dialogue:
-    """Return one training dialogue."""
+    """Return a talk, a list of facts with questions, or another kind of training dialogue, as `rng` draws it."""
     r = rng.random()
     if r < 0.09:
         return Dialogue(corpus.dialogue(rng))

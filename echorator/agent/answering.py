@@ -91,6 +91,7 @@ class Answers:
         self._compile = compile_grammar
         self._read = read
         self._found: asyncio.Future[Dialect] | None = None
+        self._spelled_tokens: tuple[int, ...] | None = None  # of the dialect, once an answer needed them
 
     async def dialect(self) -> Dialect:
         """Return how the model writes its answers."""
@@ -166,8 +167,11 @@ class Answers:
 
     def _spelled(self, dialect: Dialect) -> tuple[int, ...]:
         """Return the control tokens that the markers of the dialect are made of."""
-        texts = markers(dialect)
-        return tuple(t.id for t in self._special if t.control and t.text and not t.ends and any(t.text in text for text in texts))
+        if self._spelled_tokens is None:
+            texts = markers(dialect)
+            found = (t for t in self._special if t.control and t.text and not t.ends)
+            self._spelled_tokens = tuple(t.id for t in found if any(t.text in text for text in texts))
+        return self._spelled_tokens
 
 
 def _end(dialect: Dialect, prompt: str) -> str:

@@ -19,7 +19,7 @@ import grpc
 
 from echorator._native.engine import Event
 from echorator.agent import embedding, replies, requests
-from echorator.agent.answering import AnswerReader, ChatForm, thinking_of
+from echorator.agent.answering import AnswerReader, ChatForm, Thinking, thinking_of
 from echorator.agent.chat_prompt import Opening, Prompt
 from echorator.agent.loading.embedded import is_foreign, with_embedded_threads
 from echorator.agent.loading.model_defaults import defaults_of
@@ -30,7 +30,7 @@ from echorator.agent.memory import ChatMemory, MemoryFailedError, MemoryUnavaila
 from echorator.agent.mesh.callers import Callers
 from echorator.agent.mesh.load_report import LoadReport
 from echorator.agent.stream import Stream
-from echorator.agent.tools import offer_of
+from echorator.agent.tools import Offer, offer_of
 from echorator.errors import (
     DrainingError,
     EchoratorError,
@@ -136,7 +136,7 @@ class ModelService(Calls, ModelServiceServicer):
             if opening.continues:
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
         async with served.chat_form(request.chat_template) as form:
-            prompt = await self._prompt(request, served, form, messages, opening)
+            prompt = await self._prompt(request, served, form, messages, opening, offer, thinking)
             plan = await form.answers.plan(offer, thinking, prompt.text, sampling.grammar)
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
@@ -152,14 +152,22 @@ class ModelService(Calls, ModelServiceServicer):
             raise InvalidRequestError("memory: no memories are recalled for ApplyTemplate; CognitionService.BuildContext recalls them")
         messages = served.defaults.messages(requests.messages_of(request))
         async with served.chat_form(request.chat_template) as form:
-            prompt = await self._prompt(request, served, form, messages, requests.opening_of(request, messages))
+            opening, offer, thinking = requests.opening_of(request, messages), offer_of(request), thinking_of(request.reasoning)
+            prompt = await self._prompt(request, served, form, messages, opening, offer, thinking)
         return pb.ApplyTemplateResponse(prompt=prompt.text, tokens=prompt.tokens)
 
     async def _prompt(
-        self, request: pb.ChatRequest, served: ServedModel, form: ChatForm, messages: list[dict[str, Any]], opening: Opening
+        self,
+        request: pb.ChatRequest,
+        served: ServedModel,
+        form: ChatForm,
+        messages: list[dict[str, Any]],
+        opening: Opening,
+        offer: Offer,
+        thinking: Thinking,
     ) -> Prompt:
         arguments, _ = requests.template_arguments_of(request)
-        shown = await form.answers.conversation(messages, arguments, offer_of(request), thinking_of(request.reasoning))
+        shown = await form.answers.conversation(messages, arguments, offer, thinking)
         control = request.control_tokens_in_messages if request.HasField("control_tokens_in_messages") else None
         return await form.prompts.prompt(*shown, opening, served.reads_control_tokens(control))
 

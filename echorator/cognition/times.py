@@ -47,7 +47,7 @@ class Interval:
 
     @property
     def middle_s(self) -> float:
-        """Return the time half-way."""
+        """Return the time in the middle of the interval, in seconds since 1970."""
         return (self.from_s + self.to_s) / 2
 
 

@@ -20,7 +20,7 @@ EVENTS, LINES, JSON = "text/event-stream", "application/x-ndjson", "application/
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One verb and path."""
+    """A verb and a path of the memory's HTTP API, and the method of CognitionService that it calls."""
 
     verb: str
     path: str  # with {id} for the id of a memory

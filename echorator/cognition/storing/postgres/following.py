@@ -100,6 +100,6 @@ class Following:
             self._on_change(0, None, [])
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop following other replicas, and wait until the thread has ended."""
         self._closing.set()
         self._thread.join()

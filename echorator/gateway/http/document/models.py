@@ -34,7 +34,7 @@ ANTHROPIC_ERROR: Schema = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One verb and path."""
+    """A verb and a path of a model's API, as the OpenAPI document describes it."""
 
     verb: str
     path: str

@@ -13,7 +13,7 @@ from echorator.rpc.v1 import model_pb2 as pb
 
 
 class Kind(enum.Enum):
-    """What a segment is."""
+    """The kinds of the parts of an answer: thought, text and calls of tools."""
 
     THOUGHT = "thought"
     TEXT = "text"
@@ -42,7 +42,7 @@ class Segment:
 
     @property
     def text(self) -> str:
-        """The text so far."""
+        """The text of the segment that has come so far."""
         return "".join(self.parts)
 
 

@@ -62,7 +62,7 @@ class Completion:
     # The events of a stream
 
     def opening(self) -> bytes:
-        """Return no event."""
+        """Return nothing, for a stream in this form begins with its first text."""
         return b""
 
     def message(self, index: int, reply: Reply) -> bytes:

@@ -34,7 +34,7 @@ _DELTAS = {
 
 
 def message_of(model: str, segments: Segments) -> dict[str, Any]:
-    """Return the whole message."""
+    """Return the object of an answer that is not streamed, in Anthropic's form."""
     return _begun(model) | {"content": [_block(s) for s in segments.all], **_end_of(segments), "usage": usage_of(segments.finish.usage)}
 
 

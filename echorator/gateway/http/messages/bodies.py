@@ -59,7 +59,7 @@ class OutputConfig(Body):
 
 
 class Metadata(Body):
-    """Who asks."""
+    """What a client says about whoever asks; `user_id` may name the memory, where the operator allows that."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -136,7 +136,7 @@ class Block(Body):
 
 
 class TextBlock(Block):
-    """A text."""
+    """A part of a message that is text."""
 
     text: str
 
