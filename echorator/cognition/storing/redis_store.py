@@ -173,10 +173,10 @@ class RedisStore:
         if ids is None:
             return self._run_erase(namespace, "whole", (), at_s)
         r, name = self._redis, self._name
-        rows = {m.id: m for m in self.everything(namespace, False)}
-        doomed = doomed_by((int(i) for i in ids), {i: m.derived_from for i, m in rows.items()})
-        for i, m in rows.items():
-            if m.superseded_by in doomed and i not in doomed:
+        made_of, successor = self._origins(namespace)
+        doomed = doomed_by((int(i) for i in ids), made_of)
+        for i, superseded_by in successor.items():
+            if superseded_by in doomed and i not in doomed:
                 r.hset(name(namespace, f"m:{i}"), "superseded_by", 0)
         for experience in self.experiences(namespace, "", 1 << 30):
             if quotes(experience, doomed):
@@ -188,6 +188,14 @@ class RedisStore:
                 r.zrem(name(namespace, "change_ids"), seq)
         r.delete(name(namespace, "documents"))
         return self._run_erase(namespace, "erase", sorted(doomed), at_s)
+
+    def _origins(self, namespace: Namespace) -> tuple[dict[int, tuple[int, ...]], dict[int, int]]:
+        """Return of every memory the ids of those that it was made of, and of the superseded ones the id of what took their place."""
+        names = ["lifecycle", "derived_from", "superseded_by"]
+        rows = self._columns(namespace, self._ids(namespace, "active", "archived"), names)
+        found = {i: self._values(i, names, row) for i, row in rows if row[0] is not None}
+        made_of = {i: values.get("derived_from", ()) for i, values in found.items()}
+        return made_of, {i: values["superseded_by"] for i, values in found.items() if values.get("superseded_by")}
 
     def _run_erase(self, namespace: Namespace, how: str, ids: Sequence[int], at_s: float) -> int:
         head: list[Any] = [namespace.id, self._name(namespace, ""), repr(at_s), self._origin, namespace.tenant, how]
@@ -223,6 +231,10 @@ class RedisStore:
         return following[:most]
 
     def _rows(self, namespace: Namespace, ids: Sequence[int], names: list[str]) -> Iterator[Memory]:
+        return (self._memory(i, names, row) for i, row in self._columns(namespace, ids, names) if row[0] is not None)
+
+    def _columns(self, namespace: Namespace, ids: Sequence[int], names: list[str]) -> Iterator[tuple[int, list[bytes | None]]]:
+        """Yield the id and the stored fields `names` of each memory; all None where there is no such memory."""
         for start in range(0, len(ids), CHUNK):
             some = ids[start : start + CHUNK]
 
@@ -232,14 +244,15 @@ class RedisStore:
                     pipe.hmget(self._name(namespace, f"m:{int(i)}"), names)
                 return list(pipe.execute())
 
-            for i, row in zip(some, self._call(work), strict=True):
-                if row[0] is not None:
-                    yield self._memory(int(i), names, row)
+            yield from zip(map(int, some), self._call(work), strict=True)
 
     def _memory(self, number: int, names: list[str], row: list[bytes | None]) -> Memory:
+        return Memory(id=number, **(FIRST | self._values(number, names, row)))
+
+    def _values(self, number: int, names: list[str], row: list[bytes | None]) -> dict[str, Any]:
+        """Return the fields of a memory that are stored, by name. Raises StoreDamagedError."""
         try:
-            values = {name: read_field(name, value) for name, value in zip(names, row, strict=True) if value is not None}
-            return Memory(id=number, **(FIRST | values))
+            return {name: read_field(name, value) for name, value in zip(names, row, strict=True) if value is not None}
         except (ValueError, TypeError, KeyError) as error:
             raise StoreDamagedError(f"memory {number} cannot be read: {error}; run `echorator memory check`") from error
 
