@@ -3,6 +3,9 @@
 // Inputs are packed into batches of at most n_ubatch tokens (an encoder needs each input whole in one), each input a
 // sequence; llama.cpp pools them. Calls are serialised by a mutex. A model that says nothing of its pooling gets the mean.
 //
+// With rank pooling, which has to be asked for, the classification head of a reranker makes one score of each input; its vectors have
+// length 1. A head with several labels says how relevant the text is in its first one.
+//
 // An embedder "per token" pools here instead, so that one pass gives the vectors of the tokens too: their signs, for late interaction
 // (token_signs.hpp).
 #pragma once
@@ -25,6 +28,10 @@ class Embedder {
 public:
     // `params` as `settled` made them, and with the threads of the caller.
     Embedder(llama_model * model, llama_context_params params, Adapters adapters, bool per_token = false) : per_token_(per_token) {
+        const bool ranks = params.pooling_type == LLAMA_POOLING_TYPE_RANK;
+        if (ranks && llama_model_n_cls_out(model) > static_cast<uint32_t>(llama_model_n_embd(model))) {
+            throw std::invalid_argument("this model's classification head has more labels than its vectors have values");
+        }
         open(model, params);
         if (llama_pooling_type(context_) == LLAMA_POOLING_TYPE_NONE) {
             llama_free(context_);
@@ -37,9 +44,10 @@ public:
             params.pooling_type = LLAMA_POOLING_TYPE_NONE;
             open(model, params);
         }
-        if (pooling_ == LLAMA_POOLING_TYPE_RANK) {
+        if (pooling_ == LLAMA_POOLING_TYPE_RANK && !ranks) {
             llama_free(context_);
-            throw std::invalid_argument("this model ranks texts and has no pooling of its own: ask for mean, cls or last");
+            throw std::invalid_argument(
+                "this model ranks texts (Rerank, /v1/rerank) and has no pooling of its own for vectors: ask for mean, cls or last");
         }
         try {
             adapters.apply(context_);
@@ -47,7 +55,7 @@ public:
             llama_free(context_);
             throw;
         }
-        length_ = llama_model_n_embd_out(model);
+        length_ = ranks ? 1 : llama_model_n_embd_out(model);
         limit_ = static_cast<int>(llama_n_ubatch(context_));
         encoder_ = llama_model_has_encoder(model) || llama_get_memory(context_) == nullptr;
     }

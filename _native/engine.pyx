@@ -78,8 +78,9 @@ DeviceNeeds = namedtuple("DeviceNeeds", "device weights mapped context compute f
 ModelInfo = namedtuple(
     "ModelInfo",
     "architecture name description parameters size_bytes trained_context_tokens embedding_length vocabulary quantisation "
-    "chat_template bos eos add_bos add_eos recurrent hybrid sliding_window generates gpu_offload",
+    "chat_template bos eos add_bos add_eos recurrent hybrid sliding_window generates ranks gpu_offload",
 )
+TokenMarks = namedtuple("TokenMarks", "bos eos sep fim_prefix fim_suffix fim_middle fim_repository fim_file add_bos add_eos add_sep")
 
 _KV_TYPES = {
     "f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16, "bf16": llama.GGML_TYPE_BF16, "q8_0": llama.GGML_TYPE_Q8_0,
@@ -96,7 +97,7 @@ _FLASH_ATTENTION = {
 }
 _POOLINGS = {
     "": llama.LLAMA_POOLING_TYPE_UNSPECIFIED, "mean": llama.LLAMA_POOLING_TYPE_MEAN,
-    "cls": llama.LLAMA_POOLING_TYPE_CLS, "last": llama.LLAMA_POOLING_TYPE_LAST,
+    "cls": llama.LLAMA_POOLING_TYPE_CLS, "last": llama.LLAMA_POOLING_TYPE_LAST, "rank": llama.LLAMA_POOLING_TYPE_RANK,
 }
 _FINISHES = ("", "stop", "length", "cancelled", "deadline", "error", "refused")
 _LONGEST_DEFAULT_CONTEXT = 32768
@@ -262,6 +263,8 @@ cdef class Model:
             sliding_window=llama.llama_model_n_swa(self.model),
             generates=bool(llama.llama_model_has_decoder(self.model)) and self._metadata.get(
                 self._metadata.get("general.architecture", "") + ".attention.causal", "true") == "true",
+            ranks=self._metadata.get(self._metadata.get("general.architecture", "") + ".pooling_type") == str(
+                <int> llama.LLAMA_POOLING_TYPE_RANK),
             gpu_offload=bool(llama.llama_supports_gpu_offload()),
         )
 
@@ -330,6 +333,21 @@ cdef class Model:
     def token_bytes(self, int32_t token, bint special=False):
         self.checked([token])
         return token_bytes(self.vocab, token, special)
+
+    def marks(self):
+        return TokenMarks(
+            bos=llama.llama_vocab_bos(self.vocab),
+            eos=llama.llama_vocab_eos(self.vocab),
+            sep=llama.llama_vocab_sep(self.vocab),
+            fim_prefix=llama.llama_vocab_fim_pre(self.vocab),
+            fim_suffix=llama.llama_vocab_fim_suf(self.vocab),
+            fim_middle=llama.llama_vocab_fim_mid(self.vocab),
+            fim_repository=llama.llama_vocab_fim_rep(self.vocab),
+            fim_file=llama.llama_vocab_fim_sep(self.vocab),
+            add_bos=bool(llama.llama_vocab_get_add_bos(self.vocab)),
+            add_eos=bool(llama.llama_vocab_get_add_eos(self.vocab)),
+            add_sep=bool(llama.llama_vocab_get_add_sep(self.vocab)),
+        )
 
     def special_tokens(self):
         cdef int attributes
@@ -638,7 +656,9 @@ cdef class Embedder:
         cdef llama.llama_model * weights = model.model
         cdef Adapters adapters = model.adapters
         if pooling not in _POOLINGS:
-            raise InvalidRequestError(f"pooling must be mean, cls or last, not {pooling!r}")
+            raise InvalidRequestError(f"pooling must be mean, cls, last or rank, not {pooling!r}")
+        if pooling == "rank" and not model.info.ranks:
+            raise InvalidRequestError("this model is no reranker: its file does not name rank pooling")
         self.model = model
         self.per_token = per_token
         params = _embed_params(settings, model, pooling, tokens or first_embed_tokens(settings, model.info))

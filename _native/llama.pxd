@@ -35,6 +35,7 @@ cdef extern from "llama.h" nogil:
         LLAMA_POOLING_TYPE_MEAN
         LLAMA_POOLING_TYPE_CLS
         LLAMA_POOLING_TYPE_LAST
+        LLAMA_POOLING_TYPE_RANK
 
     cdef enum ggml_type:
         GGML_TYPE_F32
@@ -123,6 +124,13 @@ cdef extern from "llama.h" nogil:
     llama_token llama_vocab_eos(const llama_vocab * vocab)
     bint llama_vocab_get_add_bos(const llama_vocab * vocab)
     bint llama_vocab_get_add_eos(const llama_vocab * vocab)
+    bint llama_vocab_get_add_sep(const llama_vocab * vocab)
+    llama_token llama_vocab_sep(const llama_vocab * vocab)
+    llama_token llama_vocab_fim_pre(const llama_vocab * vocab)
+    llama_token llama_vocab_fim_suf(const llama_vocab * vocab)
+    llama_token llama_vocab_fim_mid(const llama_vocab * vocab)
+    llama_token llama_vocab_fim_rep(const llama_vocab * vocab)
+    llama_token llama_vocab_fim_sep(const llama_vocab * vocab)
     int32_t llama_tokenize(const llama_vocab * vocab, const char * text, int32_t length, llama_token * tokens,
                            int32_t most, bint add_special, bint parse_special) except +
     int32_t llama_detokenize(const llama_vocab * vocab, const llama_token * tokens, int32_t n, char * text,

@@ -61,6 +61,17 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("models") / "encoder.gguf", Shape(arch="bert", context=512))
 
 
+@pytest.fixture(scope="session")
+def reranker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("models") / "reranker.gguf", Shape(arch="bert", context=1024, ranks=True))
+
+
+@pytest.fixture(scope="session")
+def filler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that fills gaps; a greedy answer of it never ends by itself."""
+    return write(tmp_path_factory.mktemp("models") / "filler.gguf", Shape(context=2048, fills=True, endless=True))
+
+
 def shared_fixtures(item: pytest.Item) -> list[str]:
     """Return which control planes a test uses that other tests use too, by the names of `scheduling.SHARED`."""
     fixtures = getattr(item, "_fixtureinfo", None)

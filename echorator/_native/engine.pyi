@@ -62,7 +62,23 @@ class ModelInfo(NamedTuple):
     hybrid: bool
     sliding_window: int
     generates: bool
+    ranks: bool  # a reranker: its file names rank pooling
     gpu_offload: bool
+
+class TokenMarks(NamedTuple):
+    """Ids of the tokens that stand around texts, -1 where the vocabulary has none, and which of them the model wants."""
+
+    bos: int
+    eos: int
+    sep: int  # between two texts
+    fim_prefix: int  # of fill-in-the-middle: the text before the gap follows
+    fim_suffix: int  # the text behind the gap follows
+    fim_middle: int  # what fills the gap follows
+    fim_repository: int  # the name of a repository follows
+    fim_file: int  # the name of a file and its text follow
+    add_bos: bool
+    add_eos: bool
+    add_sep: bool
 
 class SpecialToken(NamedTuple):
     """A token that llama.cpp looks for in the whole text before it tokenizes the rest."""
@@ -137,6 +153,7 @@ class Model:
         """
     def detokenize(self, tokens: Sequence[int], special: bool = False) -> str: ...
     def token_bytes(self, token: int, special: bool = False) -> bytes: ...
+    def marks(self) -> TokenMarks: ...
     def special_tokens(self) -> list[SpecialToken]:
         """Return every control and user-defined token of the vocabulary."""
     def compile_grammar(self, text: str, spelled: Sequence[int] = ()) -> Grammar:
@@ -205,12 +222,13 @@ class Embedder:
 
     length: int
     max_tokens: int  # tokens of one input
-    pooling: str  # the pooling in use: mean, cls or last
+    pooling: str  # the pooling in use: mean, cls, last or rank
     per_token: bool
     def __init__(self, model: Model, settings: EngineSettings, pooling: str = "", tokens: int = 0, per_token: bool = False) -> None:
         """Allocate the context for inputs of `tokens` tokens (0: `first_embed_tokens`).
 
-        `pooling` "" is the model's own, or the mean where it has none. Raises InvalidRequestError, ResourceError.
+        `pooling` "" is the model's own, or the mean where it has none; "rank" makes the vectors of a reranker, whose length is 1: the
+        scores. Raises InvalidRequestError, ResourceError.
         """
     def embed(self, inputs: Sequence[Sequence[int]], normalize: bool = True) -> npt.NDArray[np.float32]:
         """Return the vectors, (n, length) float32, in order, without the GIL. Raises InvalidRequestError, ContextOverflowError."""

@@ -76,6 +76,7 @@ def model_of(entry: Entry, digest: str) -> pb.Model:
     if entry.served.template is not None:
         message.chat_template_origin = _ORIGINS[entry.served.template.origin]
         message.warnings.extend(filter(None, [entry.served.template.warning]))
+    message.ranks = info.ranks
     message.file_changed_at_s = entry.served.file_changed_at_s
     message.embedding_length = info.embedding_length
     message.generates = info.generates

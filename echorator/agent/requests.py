@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,13 @@ def schema_of(message: pb.Sampling) -> dict[str, Any]:
     return json_object_of(message.json_schema, "json_schema")
 
 
-def sampling_of(message: pb.Sampling, vocabulary: int, defaults: Mapping[str, Any], schema_grammar: str = "") -> Sampling:
+def sampling_of(
+    message: pb.Sampling,
+    vocabulary: int,
+    defaults: Mapping[str, Any],
+    schema_grammar: str = "",
+    text_biases: Mapping[int, float] = MappingProxyType({}),
+) -> Sampling:
     """Return the sampling parameters of a request; those it does not set are the model's `defaults`.
 
     Args:
@@ -127,17 +134,21 @@ def sampling_of(message: pb.Sampling, vocabulary: int, defaults: Mapping[str, An
         vocabulary: number of tokens of the model, the range of `logit_bias` keys.
         defaults: the model's own parameters, by the names of `Sampling`.
         schema_grammar: the GBNF text of the message's JSON schema; "" without a schema.
+        text_biases: what `logit_bias_texts` adds to the logit of each token.
 
     Raises:
         InvalidRequestError: a parameter is out of its range.
     """
     chosen: dict[str, Any] = {}
+    if message.logit_bias or text_biases:
+        check_tokens(list(message.logit_bias), vocabulary, "logit_bias")
+        tokens = dict.fromkeys((*message.logit_bias, *text_biases))
+        chosen["logit_bias"] = tuple((token, message.logit_bias.get(token, 0.0) + text_biases.get(token, 0.0)) for token in tokens)
     for field, value in message.ListFields():
         name = field.name
-        if name == "logit_bias":
-            check_tokens(list(value), vocabulary, "logit_bias")
-            chosen[name] = tuple(value.items())
-        elif name == "dry_sequence_breakers":
+        if name in ("logit_bias", "logit_bias_texts"):
+            continue
+        if name == "dry_sequence_breakers":
             chosen[name] = tuple(value)
         elif name == "json_schema":
             chosen["grammar"] = schema_grammar

@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 
 from echorator._native.engine import Event
-from echorator.agent import embedding, replies, requests
+from echorator.agent import embedding, infilling, replies, requests, reranking
 from echorator.agent.answering import AnswerReader, ChatForm, Thinking, thinking_of
 from echorator.agent.chat_prompt import Opening, Prompt
 from echorator.agent.loading.embedded import is_foreign, with_embedded_threads
@@ -108,11 +108,7 @@ class ModelService(Calls, ModelServiceServicer):
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
         grammar = await served.grammar(sampling.grammar)
-        prompt = requests.prompt_of(request, served.info.vocabulary)
-        if isinstance(prompt, str):
-            tokens = await served.tokenize(prompt, True, True, served.context_tokens, "the prompt")
-        else:
-            tokens = prompt
+        tokens = await infilling.prompt_tokens(served, request)
         with self._counted(served, context):
             scope = cache_scope_of(self._scope(context))
             await self._stream(served, served.start(tokens, sampling, limits, deadline_s, scope, grammar), context, pb.GenerateResponse)
@@ -196,7 +192,8 @@ class ModelService(Calls, ModelServiceServicer):
         text = ""
         if message.WhichOneof("shape") == "json_schema":
             text = await served.schemas.grammar_of(requests.schema_of(message))
-        return requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling, text)
+        biases = await _text_biases(message, served)
+        return requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling, text, biases)
 
     async def _stream(
         self,
@@ -253,6 +250,13 @@ class ModelService(Calls, ModelServiceServicer):
         served = self.registry.get(request.model)
         with self._counted(served, context):
             return await embedding.embed(served, request)
+
+    @rpc
+    async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
+        """Return the documents, the most relevant to the query first."""
+        served = self.registry.get(request.model)
+        with self._counted(served, context):
+            return await reranking.rerank(served, request)
 
     @rpc
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
@@ -381,3 +385,14 @@ def _measure(model: str, event: Event, usage: pb.Usage) -> None:
     tracing.child("engine.queue", epoch_s + event.submitted_s, epoch_s + admitted_s)
     tracing.child("engine.prefill", epoch_s + admitted_s, epoch_s + first_s, **tokens)
     tracing.child("engine.decode", epoch_s + first_s, epoch_s + event.finished_s, gen_ai__usage__output_tokens=usage.completion_tokens)
+
+
+async def _text_biases(message: pb.Sampling, served: ServedModel) -> dict[int, float]:
+    """Return what `logit_bias_texts` adds to the logit of each token. Raises InvalidRequestError for an empty text."""
+    biases: dict[int, float] = {}
+    for text, bias in message.logit_bias_texts.items():
+        if not text:
+            raise InvalidRequestError("logit_bias_texts: a text is empty, and has no tokens")
+        for token in set(await served.tokenize(text, False, False)):
+            biases[token] = biases.get(token, 0.0) + bias
+    return biases

@@ -30,6 +30,7 @@ MOST_MESSAGES = 4096  # in one conversation
 MOST_TOOLS = 1024  # of one conversation
 MOST_CALLS = 256  # tool calls in one message
 MOST_INPUTS = 2048  # texts or runs of token ids in one call of Embed
+MOST_DOCUMENTS = 2048  # of one call of Rerank
 MOST_STOPS, LONGEST_STOP = 16, 256  # stop texts of one request, and the bytes of one text
 
 NAME = Bound(length=1024)
@@ -44,9 +45,14 @@ BOUNDS: Mapping[str, Bound] = {
     # ModelService
     "GenerateRequest.model": NAME,
     "GenerateRequest.prompt": TEXT,
+    "GenerateRequest.suffix": TEXT,
+    "GenerateRequest.files": Bound(256),
+    "ContextFile.name": NAME,
+    "ContextFile.text": TEXT,
     "TokenIds.ids": Bound(1 << 20),
     "Sampling.dry_sequence_breakers": Bound(64, 256),
     "Sampling.logit_bias": Bound(1024),
+    "Sampling.logit_bias_texts": Bound(256, 256),
     "Sampling.grammar": Bound(length=1 << 20),
     "Sampling.json_schema": Bound(length=1 << 20),
     "Limits.stop": Bound(MOST_STOPS, LONGEST_STOP),
@@ -79,6 +85,9 @@ BOUNDS: Mapping[str, Bound] = {
     "EmbedItem.text": TEXT,
     "EmbedParts.parts": Bound(1024),
     "EmbedPart.text": TEXT,
+    "RerankRequest.model": NAME,
+    "RerankRequest.query": TEXT,
+    "RerankRequest.documents": Bound(MOST_DOCUMENTS, 4 << 20),
     "TokenizeRequest.model": NAME,
     "TokenizeRequest.text": TEXT,
     "DetokenizeRequest.model": NAME,

@@ -24,3 +24,9 @@ def echo_nano() -> Path:
 async def agent(echo_nano: Path) -> AsyncIterator[Agent]:
     async with serving({"echo-nano": echo_nano}, context_tokens=8192) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ranking(reranker: Path) -> AsyncIterator[Agent]:
+    async with serving({"reranker": reranker}) as running:
+        yield running

@@ -24,6 +24,8 @@ from echorator.agent.loading.chosen_template import ChosenTemplate, chosen
 from echorator.agent.loading.load_thread import on_own_thread
 from echorator.agent.loading.model_defaults import ModelDefaults
 from echorator.agent.loading.request_templates import RequestTemplates
+from echorator.agent.pairs import Pairs
+from echorator.agent.plain_texts import PlainTexts
 from echorator.agent.recent_times import RecentTimes
 from echorator.agent.requests import Limits
 from echorator.agent.stream import Stream
@@ -80,6 +82,8 @@ class ServedModel:
         self._embed_queues = {"": EmbedQueue(model, settings, "", self._file)}
         self.schemas = SchemaGrammars(settings.child_timeout_s)
         self._tokenizer = tokenizer
+        self.texts = PlainTexts(model, self._tokenize_fitting)
+        self.pairs = Pairs(model, self.texts)
         self.template: ChosenTemplate | None = None  # None: the model only embeds
         self._template: ModelTemplate | None = None
         self._form: ChatForm | None = None  # None: the model only embeds
@@ -261,6 +265,9 @@ class ServedModel:
     ) -> list[int]:
         """Return the token ids of a text. Arguments and errors are those of `TextTokenizer.tokenize`."""
         return await self._tokenizer.tokenize(text, add_special, parse_special, most_tokens, called)
+
+    async def _tokenize_fitting(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
+        return await self.tokenize(text, add_special, parse_special, self.context_tokens or self.longest_embedding)
 
     async def detokenize(self, tokens: Sequence[int], special: bool) -> str:
         """Return the text of token ids. Raises as `TextTokenizer.detokenize`."""

@@ -35,6 +35,7 @@ from echorator.gateway.http.memories import Memories
 from echorator.gateway.http.messages.api import MessagesApi
 from echorator.gateway.http.ollama.handlers import Ollama
 from echorator.gateway.http.reading import Bodies
+from echorator.gateway.http.reranking.handlers import Reranking
 from echorator.gateway.http.responses.api import ResponsesApi
 from echorator.gateway.http.settings import HttpSettings
 from echorator.gateway.request_keys import Destination
@@ -62,13 +63,14 @@ class Api:
         self._messages = MessagesApi(self._calls)
         self._ollama = Ollama(self._calls, bodies)
         self._llama_server = LlamaServer(self._calls)
+        self._reranking = Reranking(self._calls)
 
     def _of_memory(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         return partial(self._memories.answer, endpoint)
 
     def app(self) -> Starlette:
         """Return the ASGI application with all routes."""
-        further = [*self._llama_server.routes(), *self._ollama.routes()]
+        further = [*self._llama_server.routes(), *self._reranking.routes(), *self._ollama.routes()]
         routes = [
             Route("/v1/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),
             Route("/v1/completions", self._handled("completions", self._complete), methods=["POST"]),
@@ -239,7 +241,7 @@ async def _not_served(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = (
         "no such path here; served: /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, /v1/messages/count_tokens, "
-        "/v1/embeddings, /v1/models, /tokenize, /detokenize, /apply-template, /completion, /props, "
+        "/v1/embeddings, /v1/rerank, /v1/models, /tokenize, /detokenize, /apply-template, /completion, /props, "
         "Ollama's below /api, /v1/memories and what /openapi.json lists below it, /health, /metrics"
     )
     if error.status_code == 405:

@@ -66,7 +66,9 @@ IGNORED = frozenset(
     mm_processor_kwargs logits_processors separate_reasoning stream_reasoning no_stop_trim thinking_token_budget"""
     # of Ollama, of gateways and of their clients
     """ keep_alive options think thinking thinking_budget reasoning include_reasoning provider models route transforms plugins usage top_a
-    safe_prompt prompt_mode extra_body extra_headers drop_params caching tags guardrails""".split()
+    safe_prompt prompt_mode extra_body extra_headers drop_params caching tags guardrails"""
+    # of rerankers: scores are as the model computes them, and a document that does not fit is refused
+    """ raw_scores truncate truncation return_embeddings""".split()
 )
 """Fields that are taken and have no effect."""
 

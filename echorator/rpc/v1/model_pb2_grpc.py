@@ -54,6 +54,11 @@ class ModelServiceStub(object):
                 request_serializer=echorator_dot_v1_dot_model__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=echorator_dot_v1_dot_model__pb2.EmbedResponse.FromString,
                 _registered_method=True)
+        self.Rerank = channel.unary_unary(
+                '/echorator.v1.ModelService/Rerank',
+                request_serializer=echorator_dot_v1_dot_model__pb2.RerankRequest.SerializeToString,
+                response_deserializer=echorator_dot_v1_dot_model__pb2.RerankResponse.FromString,
+                _registered_method=True)
         self.Tokenize = channel.unary_unary(
                 '/echorator.v1.ModelService/Tokenize',
                 request_serializer=echorator_dot_v1_dot_model__pb2.TokenizeRequest.SerializeToString,
@@ -127,6 +132,13 @@ class ModelServiceServicer(object):
 
     def Embed(self, request, context):
         """Turn inputs into vectors, one for each input.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rerank(self, request, context):
+        """Score how relevant each of several documents is to a query, by a reranker.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,6 +229,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.Embed,
                     request_deserializer=echorator_dot_v1_dot_model__pb2.EmbedRequest.FromString,
                     response_serializer=echorator_dot_v1_dot_model__pb2.EmbedResponse.SerializeToString,
+            ),
+            'Rerank': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rerank,
+                    request_deserializer=echorator_dot_v1_dot_model__pb2.RerankRequest.FromString,
+                    response_serializer=echorator_dot_v1_dot_model__pb2.RerankResponse.SerializeToString,
             ),
             'Tokenize': grpc.unary_unary_rpc_method_handler(
                     servicer.Tokenize,
@@ -372,6 +389,33 @@ class ModelService(object):
             '/echorator.v1.ModelService/Embed',
             echorator_dot_v1_dot_model__pb2.EmbedRequest.SerializeToString,
             echorator_dot_v1_dot_model__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rerank(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/echorator.v1.ModelService/Rerank',
+            echorator_dot_v1_dot_model__pb2.RerankRequest.SerializeToString,
+            echorator_dot_v1_dot_model__pb2.RerankResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,9 @@ class Shape:
     template: str = ""  # the chat template; "" is ChatML's
     quantisation: str = "F32"  # F32 | F16 | Q8_0, for the matrices
     endless: bool = False  # a greedy answer never ends by itself; with the small vocabulary, and not tied
+    ranks: bool = False  # a reranker: an encoder with a classification head (bert only)
+    rank_template: str = ""  # the template of a reranker's pairs
+    fills: bool = False  # the small vocabulary has fill-in-the-middle tokens behind the others
     tied: bool = False  # the output matrix is the token embedding's (such random models repeat one token)
 
 
@@ -99,8 +102,15 @@ def _word_piece_vocab(w: gguf.GGUFWriter) -> int:
     return len(tokens)
 
 
-def _small_vocab(w: gguf.GGUFWriter) -> int:
+FILL = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>")  # llama.cpp knows them by these texts
+
+
+def _small_vocab(w: gguf.GGUFWriter, fills: bool) -> int:
     tokens, scores, kinds = _byte_vocab()
+    if fills:
+        tokens += FILL
+        scores += [0.0] * len(FILL)
+        kinds += [int(gguf.TokenType.CONTROL)] * len(FILL)
     w.add_tokenizer_model("llama")
     w.add_token_list(tokens)
     w.add_token_scores(scores)
@@ -128,6 +138,11 @@ def _tensors(s: Shape, vocab: int) -> Iterator[tuple[str, Dims]]:
         yield "position_embd.weight", (s.dim, s.context)
         yield "token_embd_norm.weight", (s.dim,)
         yield "token_embd_norm.bias", (s.dim,)
+        if s.ranks:
+            yield "cls.weight", (s.dim, s.dim)
+            yield "cls.bias", (s.dim,)
+            yield "cls.output.weight", (s.dim, 1)
+            yield "cls.output.bias", (1,)
     else:
         yield "output_norm.weight", (s.dim,)
         if not s.tied:
@@ -217,7 +232,7 @@ def write(path: Path, shape: Shape) -> Path:
     if s.arch == "bert":
         w.add_layer_norm_eps(1e-5)
         w.add_causal_attention(False)
-        w.add_pooling_type(gguf.PoolingType.MEAN)
+        w.add_pooling_type(gguf.PoolingType.RANK if s.ranks else gguf.PoolingType.MEAN)
     else:
         w.add_layer_norm_rms_eps(1e-5)
     if s.arch in ("llama", "gemma3"):
@@ -236,10 +251,12 @@ def write(path: Path, shape: Shape) -> Path:
     elif s.arch == "bert":
         vocab = _word_piece_vocab(w)
     else:
-        vocab = _small_vocab(w)
+        vocab = _small_vocab(w, s.fills)
     w.add_vocab_size(vocab)
     if s.arch != "bert":
         w.add_chat_template(s.template or CHATML)
+    if s.rank_template:
+        w.add_string("tokenizer.chat_template.rerank", s.rank_template)
     kind = gguf.GGMLQuantizationType[s.quantisation]
     for name, dims in _tensors(s, vocab):
         data = _values(name, dims, rng)

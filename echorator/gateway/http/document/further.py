@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document about Ollama's and llama-server's endpoints, made of the classes that read their bodies. Pure."""
+"""The part of the OpenAPI document about Ollama's, llama-server's and reranking endpoints, made of the bodies' classes. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from echorator.gateway.http import bodies
 from echorator.gateway.http.bodies import Body
 from echorator.gateway.http.llama_server import bodies as llama_server
 from echorator.gateway.http.ollama import bodies as ollama
+from echorator.gateway.http.reranking.bodies import Rerank
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
-OLLAMA, LLAMA_SERVER = "Ollama", "LlamaServer"
+OLLAMA, LLAMA_SERVER, RERANKING = "Ollama", "LlamaServer", "Reranking"
 _OLLAMA_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string", "description": "what is wrong"}}}
 
 _ENDPOINTS: tuple[tuple[str, str, str, type[Body] | None, str], ...] = (
@@ -27,6 +28,7 @@ _ENDPOINTS: tuple[tuple[str, str, str, type[Body] | None, str], ...] = (
     ("post", "/detokenize", LLAMA_SERVER, llama_server.Detokenize, "Turn token ids into a text."),
     ("post", "/apply-template", LLAMA_SERVER, bodies.ChatCompletion, "Return the prompt of a conversation."),
     ("post", "/completion", LLAMA_SERVER, bodies.Completion, "Complete a prompt, answered in llama-server's form."),
+    ("post", "/v1/rerank", RERANKING, Rerank, "Order documents by their relevance to a query; a list where the body has `texts`."),
     ("get", "/props", LLAMA_SERVER, None, "Return the properties of a model."),
 )
 
@@ -38,6 +40,8 @@ def add_to(paths: dict[str, dict[str, Any]], schemas: dict[str, dict[str, Any]])
         error = "OllamaError" if api == OLLAMA else "Error"
         failed = {"description": "the request is refused, or failed", "content": {JSON: {"schema": _reference(error)}}}
         done: dict[str, Any] = {"description": "done", "content": {JSON: {"schema": {"type": "object"}}}}
+        if kind is Rerank:
+            done["content"] = {JSON: {"schema": {"anyOf": [{"type": "object"}, {"type": "array"}]}}}
         if kind is not None and "stream" in kind.model_fields and api == OLLAMA:
             done["content"][NDJSON] = {"schema": {"type": "string", "description": "a JSON object a line, where the body has `stream`"}}
         operation: dict[str, Any] = {
