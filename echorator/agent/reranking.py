@@ -54,7 +54,7 @@ async def rerank(served: ServedModel, request: pb.RerankRequest) -> pb.RerankRes
             total += len(tokens)
             if total > MOST_TOKENS:
                 raise InvalidRequestError(
-                    f"the documents, each with the query, have more than {MOST_TOKENS} tokens together, which is the most of one call; split it"
+                    f"the documents, each with the query, have more than {MOST_TOKENS} tokens together, the most of one call; split it"
                 )
     vectors, _ = await served.embed(pairs, "rank", False, 0)
     scores = [float(score) for score in vectors[:, 0]]

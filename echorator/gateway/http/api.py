@@ -168,10 +168,12 @@ class Api:
             return await calls.streamed(request, events, calls.merged(request, body.model, opens))
         wholes = await unless_gone(request, gathered(calls.merged(request, body.model, opens), len(opens)))
         choices = []
-        for index, (make, whole) in enumerate(zip(makes, wholes, strict=True)):
-            before = (make().prompt or translation.text_of(whole.prompt)) if body.echo else ""
-            logprobs = translation.text_logprobs(whole.positions, len(before))
-            if body.echo and (body.logprobs is not None or body.n_probs):
+        wanted = body.logprobs is not None or bool(body.n_probs)
+        for index, answer_index in enumerate(translation.chosen(body, [whole.positions for whole in wholes])):
+            whole = wholes[answer_index]
+            before = (makes[answer_index]().prompt or translation.text_of(whole.prompt)) if body.echo else ""
+            logprobs = translation.text_logprobs(whole.positions, len(before)) if wanted else None
+            if body.echo and wanted:
                 logprobs = translation.echoed_logprobs(whole.prompt, whole.positions, before)
             choice = {"index": index, "text": before + whole.text, "logprobs": logprobs, "finish_reason": whole.reason}
             choices.append(choice | _of_prompt(body, whole))

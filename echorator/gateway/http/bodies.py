@@ -8,6 +8,7 @@ name them. Fed by `api`; feeds `translation` and `embeddings`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
@@ -139,13 +140,18 @@ class MemoryScope(Body):
 
 
 def _biases(value: Any) -> Any:
-    """Return biases by token: llama.cpp also takes pairs of a token and its bias, and false for a token that is never generated."""
+    """Return biases by token id (a number) or text: llama.cpp takes texts too, pairs, and false for what is never generated.
+
+    A key of an object is a text, which is read as a token id where it is a whole number; in pairs only a number is one.
+    """
     if value is False:
         return {}
     if isinstance(value, list):
         if not all(isinstance(pair, list) and len(pair) == 2 and type(pair[0]) in (int, str) for pair in value):
-            raise ValueError("pairs of a token id and its bias are expected")
-        value = {str(token): bias for token, bias in value}
+            raise ValueError("pairs of a token id or a text and its bias are expected")
+        value = {token: bias for token, bias in value}
+    elif isinstance(value, dict):
+        value = {int(token) if re.fullmatch(r"-?[0-9]+", token) else token: bias for token, bias in value.items()}
     if isinstance(value, dict):
         return {token: float("-inf") if bias is False else bias for token, bias in value.items()}
     return value
@@ -171,7 +177,7 @@ class Sampled(Body):
     seed: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    logit_bias: Annotated[dict[str, float] | None, BeforeValidator(_biases)] = None
+    logit_bias: Annotated[dict[int | str, float] | None, BeforeValidator(_biases)] = None  # by token id or text
     # llama.cpp's
     top_k: int | None = None
     min_p: float | None = None
@@ -259,7 +265,8 @@ class Completion(Generation):
     logprobs: int | None = None
     n_probs: int | None = None  # llama.cpp's name of logprobs
     echo: bool = False
-    best_of: int | None = None
+    best_of: int | None = Field(default=None, ge=1, le=MOST_ANSWERS)
+    suffix: str = ""  # the text behind the gap that the answer fills; "" for none
 
 
 class Embeddings(Body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
@@ -49,9 +50,12 @@ def fill(
     if body.seed is not None and body.seed != -1:  # -1 is llama.cpp's random seed
         set_field(sampling, "seed", body.seed if not 0 <= body.seed < UINT32 else (body.seed + answer) % UINT32)
     for token, bias in (body.logit_bias or {}).items():
-        if not token.isascii() or not token.isdigit() or len(token) > 10 or int(token) >= INT32:
-            raise BodyError(f"logit_bias: keys are token ids, not {token[:40]!r}", "logit_bias")
-        sampling.logit_bias[int(token)] = bias
+        if isinstance(token, str):
+            sampling.logit_bias_texts[token] = bias
+        elif 0 <= token < INT32:
+            sampling.logit_bias[token] = bias
+        else:
+            raise BodyError(f"logit_bias: token ids are whole numbers of 0 to {INT32 - 1}, not {str(token)[:40]}", "logit_bias")
     if body.json_schema is not None:
         if body.grammar is not None:
             raise BodyError("grammar and json_schema exclude each other", "json_schema")
@@ -191,14 +195,48 @@ def chat_requests(body: ChatCompletion) -> list[Callable[[], pb.ChatRequest]]:
 
 
 def generate_requests(body: Completion) -> list[Callable[[], pb.GenerateRequest]]:
-    """Return functions that build the request of each answer (n of each prompt) when its turn comes. Raises BodyError for a field."""
-    if body.best_of not in (None, 1, body.n):
-        raise BodyError("best_of must be 1 or n", "best_of")
+    """Return functions that build the request of each answer when its turn comes: those of the first prompt, then those of the next.
+
+    Each prompt has n answers, or as many as `best_of` asks for. Raises BodyError that names the field.
+    """
+    answers = _answers(body)
     prompts = _prompts(body)
-    _check_work(len(prompts), sum(len(p.encode()) if isinstance(p, str) else 4 * len(p) for p in prompts), body.n)
+    if body.suffix and body.echo:
+        raise BodyError("echo and suffix exclude each other: the prompt is one side of a gap", "suffix")
+    size_bytes = sum(len(p.encode()) if isinstance(p, str) else 4 * len(p) for p in prompts) + len(prompts) * len(body.suffix.encode())
+    _check_work(len(prompts), size_bytes, answers)
     first = _generate_request(body, prompts[0], 0)
-    later = [partial(_generate_request, body, prompt, answer) for prompt in prompts for answer in range(body.n)]
+    later = [partial(_generate_request, body, prompt, answer) for prompt in prompts for answer in range(answers)]
     return [lambda: first, *later[1:]]
+
+
+def _answers(body: Completion) -> int:
+    """Return how many answers to each prompt are generated. Raises BodyError."""
+    best_of = body.best_of or body.n
+    if best_of not in (1, body.n) and best_of < body.n:
+        raise BodyError(f"best_of must be 1, or n = {body.n} and more, not {best_of}", "best_of")
+    if best_of > body.n and body.stream:
+        raise BodyError("best_of is not streamed: the best answers are known when all have ended", "best_of")
+    return max(best_of, body.n)
+
+
+def chosen(body: Completion, positions: Sequence[Sequence[pb.PositionLogprobs]]) -> list[int]:
+    """Return which of the generated answers are given: n to each prompt, of more the likeliest by the mean of their tokens' logprobs.
+
+    `positions` has the tokens of each answer, in the order of `generate_requests`; an answer without tokens is the least likely.
+    """
+    answers = _answers(body)
+    if answers == body.n:
+        return list(range(len(positions)))
+
+    def likelihood(answer: int) -> float:
+        tokens = positions[answer]
+        return sum(p.chosen.logprob for p in tokens) / len(tokens) if tokens else -math.inf
+
+    kept: list[int] = []
+    for begin in range(0, len(positions), answers):
+        kept += sorted(range(begin, begin + answers), key=likelihood, reverse=True)[: body.n]
+    return kept
 
 
 def _check_work(prompts: int, size_bytes: int, n: int) -> None:
@@ -226,14 +264,16 @@ def _generate_request(body: Completion, prompt: str | list[int], answer: int) ->
     request = pb.GenerateRequest(model=body.model)
     _fill_generation(body, request.sampling, request.limits, 16 if body.max_tokens is None else body.max_tokens, answer)
     logprobs = body.logprobs if body.logprobs is not None else body.n_probs or None  # n_probs 0 means none in llama.cpp
-    if logprobs is not None:
-        set_field(request.limits, "logprobs", logprobs)
+    if logprobs is not None or _answers(body) > body.n:
+        set_field(request.limits, "logprobs", logprobs or 0)
     if body.echo and (logprobs is not None or not isinstance(prompt, str)):  # the agent returns the prompt's tokens, whose text is echoed
         set_field(request.limits, "prompt_logprobs", max(logprobs or 0, body.prompt_logprobs or 0))
     if isinstance(prompt, str):
         request.prompt = prompt
     else:
         request.tokens.ids.extend(prompt)
+    if body.suffix:
+        request.suffix = body.suffix
     return request
 
 

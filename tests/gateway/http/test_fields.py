@@ -106,6 +106,11 @@ def test_parts_of_a_message() -> None:
         ({"logit_bias": [[5, 1.5], [6, False]]}, {"sampling": {"logit_bias": {5: 1.5, 6: -math.inf}}}),
         ({"logit_bias": {"5": False}}, {"sampling": {"logit_bias": {5: -math.inf}}}),
         ({"logit_bias": False}, {}),
+        (
+            {"logit_bias": {"5": 1.5, " fox": -2, "5 foxes": False}},
+            {"sampling": {"logit_bias": {5: 1.5}, "logit_bias_texts": {" fox": -2.0, "5 foxes": -math.inf}}},
+        ),
+        ({"logit_bias": [["5", 1.5], [6, 2]]}, {"sampling": {"logit_bias": {6: 2.0}, "logit_bias_texts": {"5": 1.5}}}),
         ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}),
         ({"reasoning_effort": "none"}, {"reasoning": {"enabled": False}}),
         ({"enable_thinking": False}, {"reasoning": {"enabled": False}}),
@@ -209,7 +214,9 @@ def test_n_answers_differ_by_their_seeds() -> None:
     [
         ({"prompt": ["a"] * (MOST_PROMPTS // 2 + 1), "n": 2}, "2050 answers, at most 2048"),
         ({"prompt": "a" * (MOST_PROMPT_BYTES // 4 + 1), "n": 4}, "bytes, at most"),
-        ({"prompt": "a", "n": 2, "best_of": 3}, "best_of must be 1 or n"),
+        ({"prompt": "a", "n": 3, "best_of": 2}, "best_of must be 1, or n = 3 and more, not 2"),
+        ({"prompt": "a", "n": 2, "best_of": 3, "stream": True}, "best_of is not streamed"),
+        ({"prompt": "a", "suffix": "b", "echo": True}, "echo and suffix exclude each other"),
         ({"prompt": [[1], [1 << 31]]}, "token ids are whole numbers"),
         ({"prompt": []}, "prompt is empty"),
     ],

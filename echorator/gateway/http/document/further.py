@@ -28,6 +28,7 @@ _ENDPOINTS: tuple[tuple[str, str, str, type[Body] | None, str], ...] = (
     ("post", "/detokenize", LLAMA_SERVER, llama_server.Detokenize, "Turn token ids into a text."),
     ("post", "/apply-template", LLAMA_SERVER, bodies.ChatCompletion, "Return the prompt of a conversation."),
     ("post", "/completion", LLAMA_SERVER, bodies.Completion, "Complete a prompt, answered in llama-server's form."),
+    ("post", "/infill", LLAMA_SERVER, llama_server.Infill, "Fill the gap between two texts, answered in llama-server's form."),
     ("post", "/v1/rerank", RERANKING, Rerank, "Order documents by their relevance to a query; a list where the body has `texts`."),
     ("get", "/props", LLAMA_SERVER, None, "Return the properties of a model."),
 )

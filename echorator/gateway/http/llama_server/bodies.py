@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from echorator.gateway.http.bodies import Body, TokenIds
+from typing import Annotated
+
+from pydantic import FailFast, Field
+from typing_extensions import TypeAliasType
+
+from echorator.gateway.http.bodies import Body, Completion, TokenIds
+
+MOST_FILES = 256  # beside the one with the gap
 
 
 class Tokenize(Body):
@@ -20,3 +27,22 @@ class Detokenize(Body):
 
     tokens: TokenIds
     model: str = ""
+
+
+class ExtraFile(Body):
+    """Another file that the model is to know."""
+
+    text: str
+    filename: str = ""
+
+
+ExtraFiles = TypeAliasType("ExtraFiles", Annotated[list[ExtraFile], FailFast(), Field(max_length=MOST_FILES)])
+
+
+class Infill(Completion):
+    """The body of POST /infill: the gap is between `input_prefix`, behind which `prompt` stands, and `input_suffix`."""
+
+    prompt: str = ""
+    input_prefix: str
+    input_suffix: str
+    input_extra: ExtraFiles = Field(default_factory=list)

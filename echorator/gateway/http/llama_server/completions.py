@@ -6,7 +6,8 @@ from typing import Any
 
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.streaming import COMMENT, Reply, event
-from echorator.gateway.http.translation import positions_of
+from echorator.gateway.http.llama_server.bodies import Infill
+from echorator.gateway.http.translation import generate_requests, positions_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 
@@ -89,6 +90,19 @@ def _probability(position: pb.PositionLogprobs) -> dict[str, Any]:
 
 def _token(token: pb.TokenLogprob) -> dict[str, Any]:
     return {"id": token.token, "token": token.text, "bytes": list(token.raw), "logprob": token.logprob}
+
+
+def infill_request(body: Infill) -> pb.GenerateRequest:
+    """Return the agent's request for a gap. Raises BodyError that names the field."""
+    if body.echo or body.suffix:
+        raise BodyError("echo and suffix are not taken here; the text behind the gap is input_suffix", "suffix")
+    made = body.model_copy(update={"prompt": body.input_prefix + body.prompt})
+    makes = generate_requests(made)
+    check_one(len(makes))
+    request = makes[0]()
+    request.suffix = body.input_suffix
+    request.files.extend(pb.ContextFile(name=file.filename, text=file.text) for file in body.input_extra)
+    return request
 
 
 def check_one(answers: int) -> None:

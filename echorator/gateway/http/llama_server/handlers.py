@@ -15,8 +15,8 @@ from echorator.gateway.http import bodies, translation
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.streaming import Replies, unless_gone
-from echorator.gateway.http.llama_server.bodies import Detokenize, Tokenize
-from echorator.gateway.http.llama_server.completions import Completion, check_one
+from echorator.gateway.http.llama_server.bodies import Detokenize, Infill, Tokenize
+from echorator.gateway.http.llama_server.completions import Completion, check_one, infill_request
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.settings import Sampling
 
@@ -26,7 +26,6 @@ NOT_HERE = {
     ("GET", "/slots"): "slots belong to one agent; ask it by gRPC (ListSlots), `echorator mesh agents` lists them",
     ("POST", "/slots/{id}"): "prefixes are kept and shared by the engine; no slot is saved, restored or erased",
     ("POST", "/props"): "the properties of a model are set by its spec: `echorator mesh apply`",
-    ("POST", "/infill"): "infill is not served: send a prompt with the model's own fill-in-the-middle tokens to /v1/completions",
     ("GET", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora; `echorator mesh get` shows it",
     ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora: `echorator mesh apply`",
 }
@@ -45,6 +44,7 @@ class LlamaServer:
             ("POST", "/detokenize", "detokenize", self.detokenize),
             ("POST", "/apply-template", "apply_template", self.apply_template),
             ("POST", "/completion", "completion", self.complete),
+            ("POST", "/infill", "infill", self.infill),
             ("GET", "/props", "props", self.props),
             *((verb, path, "refused", self._refusing(why)) for (verb, path), why in NOT_HERE.items()),
         ]
@@ -84,8 +84,19 @@ class LlamaServer:
             body.max_tokens = -1
         makes = translation.generate_requests(body)
         check_one(len(makes))
+        return await self._completed(request, body, makes[0])
+
+    async def infill(self, request: Request) -> Response:
+        """Answer POST /infill: fill the gap between two texts, answered as /completion is."""
+        body = await self._calls.body(request, Infill)
+        if body.max_tokens is None:
+            body.max_tokens = -1
+        message = infill_request(body)
+        return await self._completed(request, body, lambda: message)
+
+    async def _completed(self, request: Request, body: bodies.Completion, make: Callable[[], pb.GenerateRequest]) -> Response:
         made = Completion(self._calls.name(body.model), body.stream)
-        replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, makes))
+        replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, [make]))
         if body.stream:
             return await self._calls.streamed(request, made, replies)
         await unless_gone(request, _gather(made, replies))

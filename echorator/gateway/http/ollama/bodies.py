@@ -20,7 +20,6 @@ MOST_TOOLS = 1024
 MOST_CALLS = 256  # of one message
 _REFUSED = {
     "images": "images are not read here: the model takes text",
-    "suffix": "suffix, the text behind the gap, is not served here",
     "template": "template of a request is not taken here: the operator sets the model's template with --chat-template",
     "context": "context is not kept here: send the conversation to /api/chat",
 }
@@ -122,6 +121,7 @@ class Generate(Generation):
     """The body of POST /api/generate."""
 
     prompt: str = ""
+    suffix: str = ""  # the text behind the gap that the answer fills; "" for none
     system: str = ""
     raw: bool = False
 

@@ -70,7 +70,7 @@ class Ollama:
         """Answer POST /api/generate."""
         body = await self._body(request, Generate)
         name = self._served(body)
-        if not body.prompt and not body.system:
+        if not (body.prompt or body.system or body.suffix):
             return await self._loaded(request, body, {"response": ""})
         return await self._answered(request, body, translation.generate_request(body, name), _text_parts)
 

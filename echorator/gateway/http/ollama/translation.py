@@ -33,9 +33,13 @@ def chat_request(body: Chat, model: str) -> pb.ChatRequest:
 
 
 def generate_request(body: Generate, model: str) -> pb.ChatRequest | pb.GenerateRequest:
-    """Return the agent's request for a prompt: a chat of one turn, or the bare prompt where `raw` is set. Raises BodyError."""
+    """Return the agent's request for a prompt: a chat of one turn, or the bare prompt where `raw` or `suffix` is set. Raises BodyError."""
     request: pb.ChatRequest | pb.GenerateRequest
-    if body.raw:
+    if body.suffix:
+        if body.system or body.think is not None:
+            raise BodyError("suffix: a gap is filled without a template, so system and think have no place; leave them out", "suffix")
+        request = pb.GenerateRequest(model=model, prompt=body.prompt, suffix=body.suffix)
+    elif body.raw:
         if body.think is not None:
             raise BodyError("think: a raw prompt has no template that could turn thinking on or off; leave it out", "think")
         request = pb.GenerateRequest(model=model, prompt=body.prompt)
