@@ -14,6 +14,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from echorator import __version__
 from echorator.errors import EchoratorError
 from echorator.gateway.http import translation
 from echorator.gateway.http.generating.streaming import COMMENT, Replies, Reply
@@ -27,16 +28,22 @@ class Answer:
 
     def __init__(self, prefix: str, kind: str, model: str) -> None:
         self._kind = kind
-        self._head = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
+        self._head = {
+            "id": f"{prefix}-{uuid.uuid4().hex}",
+            "created": int(time.time()),
+            "model": model,
+            "system_fingerprint": f"build-{__version__}",
+        }
 
     def whole(self, choices: list[dict[str, Any]], usages: Sequence[pb.Usage]) -> Response:
-        """Return the response of an answer that is not streamed, with all choices and the summed usage."""
-        return JSONResponse({**self._head, "object": self._kind, "choices": choices, "usage": translation.usage_of(usages)})
+        """Return the response of an answer that is not streamed, with all choices, the summed usage, and the times of the first answer."""
+        counted = {"usage": translation.usage_of(usages), "timings": translation.timings_of(usages[0])}
+        return JSONResponse({**self._head, "object": self._kind, "choices": choices, **counted})
 
-    def chunk(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
-        """Return one server-sent event of a streamed answer."""
+    def chunk(self, choices: list[dict[str, Any]], **further: Any) -> bytes:
+        """Return one server-sent event of a streamed answer, with further fields."""
         kind = f"{self._kind}.chunk" if self._kind.startswith("chat") else self._kind
-        made = {**self._head, "object": kind, "choices": choices} | ({"usage": usage} if usage is not None else {})
+        made = {**self._head, "object": kind, "choices": choices, **further}
         return b"data: " + json.dumps(made, ensure_ascii=False).encode() + b"\n\n"
 
 
@@ -157,12 +164,14 @@ class CompletionEvents:
         if ends:
             self._usages.append(reply.finish.usage)
             reason = translation.REASONS.get(reply.finish.reason, "stop")
-            made += self._choices(index, type(reply)(), reason, self._offsets[index])
+            *rest, last = self._choices(index, type(reply)(), reason, self._offsets[index])
+            end = self._answer.chunk([last], timings=translation.timings_of(reply.finish.usage))
+            return b"".join(self._answer.chunk([choice]) for choice in [*made, *rest]) + end
         return b"".join(self._answer.chunk([choice]) for choice in made)
 
     def end(self) -> bytes:
         """Return the usage, where it was asked for, and the mark of the end."""
-        return (self._answer.chunk([], translation.usage_of(self._usages)) if self._wants_usage else b"") + b"data: [DONE]\n\n"
+        return (self._answer.chunk([], usage=translation.usage_of(self._usages)) if self._wants_usage else b"") + b"data: [DONE]\n\n"
 
     def failure(self, error: dict[str, Any]) -> bytes:
         """Return the error as an event."""

@@ -87,6 +87,7 @@ class Api:
             Route("/metrics", self._metrics, methods=["GET"]),
             Route("/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),  # as llama-server, without /v1
             Route("/completions", self._handled("completions", self._complete), methods=["POST"]),
+            Route("/responses", self._handled("responses", self._responses.create), methods=["POST"]),
             Route("/embeddings", self._handled("embeddings", self._embed), methods=["POST"]),
             Route("/models", self._handled("models", self._models), methods=["GET"]),
             Route("/v1/health", self._health, methods=["GET"]),

@@ -239,6 +239,7 @@ class ChatCompletion(Conversation, Generation):
     max_completion_tokens: int | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
+    n_probs: int | None = None  # llama.cpp's name of logprobs with top_logprobs
     response_format: ResponseFormat | None = None
     tools: Tools | None = None
     tool_choice: str | dict[str, Any] | None = None

@@ -90,8 +90,8 @@ def chat_request(body: ChatCompletion, answer: int = 0) -> pb.ChatRequest:
     request = pb.ChatRequest(model=body.model)
     limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens  # the newer name wins
     _fill_generation(body, request.sampling, request.limits, limit, answer)
-    if body.logprobs:
-        set_field(request.limits, "logprobs", body.top_logprobs or 0)
+    if body.logprobs or body.n_probs:
+        set_field(request.limits, "logprobs", body.top_logprobs or body.n_probs or 0)
     elif body.top_logprobs is not None:
         raise BodyError("top_logprobs needs logprobs: true", "top_logprobs")
     for index, message in enumerate(body.messages):
@@ -290,6 +290,17 @@ def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
         "prompt_tokens_details": {"cached_tokens": sum(u.cached_tokens for u in usages)},
         "completion_tokens_details": {"reasoning_tokens": sum(u.reasoning_tokens for u in usages)},
     } | ({"memory": json_object(usages[0].memory)} if usages and usages[0].HasField("memory") else {})
+
+
+def timings_of(usage: pb.Usage) -> dict[str, Any]:
+    """Return llama-server's `timings` of an answer: counts of tokens, milliseconds, and tokens per second."""
+    return {
+        "cache_n": usage.cached_tokens,
+        "prompt_n": usage.prompt_tokens - usage.cached_tokens,
+        "prompt_ms": 1000 * max(usage.time_to_first_token_s - usage.queue_s, 0.0),
+        "predicted_n": usage.completion_tokens,
+        "predicted_per_second": usage.tokens_per_s,
+    }
 
 
 def positions_of(reply: pb.ChatResponse | pb.GenerateResponse) -> list[pb.PositionLogprobs]:

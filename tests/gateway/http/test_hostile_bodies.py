@@ -114,7 +114,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (MESSAGES, {"mcp_servers": [{"url": "x"}]}, "mcp_servers: this is not served here"),
     (MESSAGES, {"nonsense": 1}, "nonsense: there is no such field here"),
     (COUNT, {"messages": []}, "messages"),
-    (COUNT, {"max_tokens": 5}, "max_tokens: there is no such field here"),
+    (COUNT, {"maximum": 5}, "maximum: there is no such field here"),
 ]
 
 

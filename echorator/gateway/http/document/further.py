@@ -27,6 +27,7 @@ _ENDPOINTS: tuple[tuple[str, str, str, type[Body] | None, str], ...] = (
     ("post", "/tokenize", LLAMA_SERVER, llama_server.Tokenize, "Turn a text into token ids."),
     ("post", "/detokenize", LLAMA_SERVER, llama_server.Detokenize, "Turn token ids into a text."),
     ("post", "/apply-template", LLAMA_SERVER, bodies.ChatCompletion, "Return the prompt of a conversation."),
+    ("post", "/v1/chat/completions/input_tokens", LLAMA_SERVER, bodies.ChatCompletion, "Count the tokens of a conversation's prompt."),
     ("post", "/completion", LLAMA_SERVER, bodies.Completion, "Complete a prompt, answered in llama-server's form."),
     ("post", "/infill", LLAMA_SERVER, llama_server.Infill, "Fill the gap between two texts, answered in llama-server's form."),
     ("post", "/v1/rerank", RERANKING, Rerank, "Order documents by their relevance to a query; a list where the body has `texts`."),

@@ -7,7 +7,7 @@ from typing import Any
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.streaming import COMMENT, Reply, event
 from echorator.gateway.http.llama_server.bodies import Infill
-from echorator.gateway.http.translation import generate_requests, positions_of
+from echorator.gateway.http.translation import generate_requests, positions_of, timings_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 
@@ -36,7 +36,6 @@ class Completion:
         """Return the object of the whole answer, of which a stream has sent the text and the tokens before."""
         usage, finish = self.finish.usage, self.finish
         stop_type = "limit" if finish.reason == pb.FINISH_REASON_LENGTH else "word" if finish.stop else "eos"
-        prompt_s = max(usage.time_to_first_token_s - usage.queue_s, 0.0)
         made: dict[str, Any] = {
             "index": 0,
             "content": "" if self._streams else "".join(self._texts),
@@ -50,13 +49,7 @@ class Completion:
             "truncated": False,
             "stop_type": stop_type,
             "stopping_word": finish.stop,
-            "timings": {
-                "cache_n": usage.cached_tokens,
-                "prompt_n": usage.prompt_tokens - usage.cached_tokens,
-                "prompt_ms": 1000 * prompt_s,
-                "predicted_n": usage.completion_tokens,
-                "predicted_per_second": usage.tokens_per_s,
-            },
+            "timings": timings_of(usage),
         }
         return made | ({"completion_probabilities": self._probabilities} if self._probabilities and not self._streams else {})
 

@@ -14,7 +14,7 @@ from echorator import __version__
 from echorator.gateway.http import bodies, translation
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
-from echorator.gateway.http.generating.streaming import Replies, unless_gone
+from echorator.gateway.http.generating.streaming import Replies, divided, unless_gone
 from echorator.gateway.http.llama_server.bodies import Detokenize, Infill, Tokenize
 from echorator.gateway.http.llama_server.completions import Completion, check_one, infill_request
 from echorator.rpc.v1 import model_pb2 as pb
@@ -28,6 +28,9 @@ NOT_HERE = {
     ("POST", "/props"): "the properties of a model are set by its spec: `echorator mesh apply`",
     ("GET", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora; `echorator mesh get` shows it",
     ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora: `echorator mesh apply`",
+    ("POST", "/models/load"): "agents load the models of the mesh's specs: `echorator mesh apply`",
+    ("POST", "/models/unload"): "agents unload a model when its spec is deleted: `echorator mesh delete`",
+    ("GET", "/models/sse"): "`echorator mesh get --watch` follows the models of the mesh",
 }
 
 
@@ -43,6 +46,8 @@ class LlamaServer:
             ("POST", "/tokenize", "tokenize", self.tokenize),
             ("POST", "/detokenize", "detokenize", self.detokenize),
             ("POST", "/apply-template", "apply_template", self.apply_template),
+            ("POST", "/v1/chat/completions/input_tokens", "chat.input_tokens", self.count_tokens),
+            ("POST", "/chat/completions/input_tokens", "chat.input_tokens", self.count_tokens),
             ("POST", "/completion", "completion", self.complete),
             ("POST", "/infill", "infill", self.infill),
             ("GET", "/props", "props", self.props),
@@ -76,6 +81,17 @@ class LlamaServer:
         message = translation.chat_request(body)
         reply = pb.ApplyTemplateResponse.FromString(await self._calls.unary(request, "ApplyTemplate", message, body.model))
         return JSONResponse({"prompt": reply.prompt})
+
+    async def count_tokens(self, request: Request) -> Response:
+        """Count the tokens of a chat's prompt, by reading it without an answer; it is in the prefix cache then."""
+        body = await self._calls.body(request, bodies.ChatCompletion)
+        message = translation.chat_request(body)
+        message.limits.max_tokens = 0
+        if message.HasField("memory"):
+            message.memory.read_only = True
+        replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, [lambda: message]))
+        counted = await unless_gone(request, divided(replies))
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": counted.finish.usage.prompt_tokens})
 
     async def complete(self, request: Request) -> Response:
         """Answer POST /completion, llama-server's own form; an answer goes on to the end of the context unless it has a limit."""

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.streaming import Replies, divided, unless_gone
 from echorator.gateway.http.messages.answers import MessageEvents, message_of
-from echorator.gateway.http.messages.bodies import CountedBody, MessageBody
+from echorator.gateway.http.messages.bodies import CountedBody, MessageBody, PromptBody
 from echorator.gateway.http.messages.translation import counting_request, request_of
 from echorator.rpc.v1 import model_pb2 as pb
 
@@ -36,9 +36,9 @@ class MessagesApi:
         counted = await unless_gone(request, divided(self._replies(request, body, counting_request(body))))
         return JSONResponse({"input_tokens": counted.finish.usage.prompt_tokens})
 
-    def _name_memory(self, request: Request, body: CountedBody) -> None:
+    def _name_memory(self, request: Request, body: PromptBody) -> None:
         self._calls.name_memory(request, body, "metadata.user_id", body.metadata.user_id if body.metadata is not None else None)
 
-    def _replies(self, request: Request, body: CountedBody, message: pb.ChatRequest) -> Replies:
+    def _replies(self, request: Request, body: PromptBody, message: pb.ChatRequest) -> Replies:
         opens = self._calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
         return self._calls.merged(request, body.model, opens)

@@ -66,8 +66,8 @@ class Metadata(Body):
     user_id: str | None = None
 
 
-class CountedBody(Conversation):
-    """The body of POST /v1/messages/count_tokens: what makes the prompt."""
+class PromptBody(Conversation):
+    """What makes the prompt, for an answer or to be counted."""
 
     messages: Annotated[list[ChatTurn], FailFast(), Field(min_length=1, max_length=MOST_MESSAGES)]
     system: str | Blocks | None = None
@@ -101,7 +101,17 @@ class CountedBody(Conversation):
 _IGNORED = ("cache_control", "context_management", "inference_geo", "speed", "betas")
 
 
-class MessageBody(CountedBody):
+class CountedBody(PromptBody):
+    """The body of POST /v1/messages/count_tokens."""
+
+    max_tokens: Any = None  # clients send the body of the answer to come
+
+    def ignored(self) -> list[str]:
+        """Return the names of fields that were accepted but have no effect."""
+        return super().ignored() + (["max_tokens"] if self.max_tokens is not None else [])
+
+
+class MessageBody(PromptBody):
     """The body of POST /v1/messages."""
 
     max_tokens: Annotated[int, Field(ge=1)]

@@ -10,8 +10,8 @@ from echorator.gateway.http.generating import tools
 from echorator.gateway.http.generating.validation import validated
 from echorator.gateway.http.messages.bodies import (
     ChatTurn,
-    CountedBody,
     MessageBody,
+    PromptBody,
     TextBlock,
     ThinkingBlock,
     ToolResultBlock,
@@ -35,7 +35,7 @@ def request_of(body: MessageBody) -> pb.ChatRequest:
     return request
 
 
-def counting_request(body: CountedBody) -> pb.ChatRequest:
+def counting_request(body: PromptBody) -> pb.ChatRequest:
     """Return the request that only reads the prompt, and so says how many tokens it has. Raises BodyError that names the field."""
     request = _prompt(body)
     fill(body, request.sampling, request.limits, 0, None)
@@ -44,7 +44,7 @@ def counting_request(body: CountedBody) -> pb.ChatRequest:
     return request
 
 
-def _prompt(body: CountedBody) -> pb.ChatRequest:
+def _prompt(body: PromptBody) -> pb.ChatRequest:
     request = pb.ChatRequest(model=body.model)
     if body.system:
         request.messages.add(role="system", content=_text(body.system, "system"))
@@ -62,7 +62,7 @@ def _prompt(body: CountedBody) -> pb.ChatRequest:
     return request
 
 
-def _thinking(body: CountedBody, request: pb.ChatRequest) -> None:
+def _thinking(body: PromptBody, request: pb.ChatRequest) -> None:
     """Fill how much is thought: nothing where the body does not ask for it, as a client of this API expects no thought then."""
     thinking = body.thinking
     request.reasoning.enabled = thinking is not None and thinking.type != "disabled"
@@ -125,7 +125,7 @@ def _text(content: str | Iterable[dict[str, Any]], where: str, begin: int = 0) -
     return "\n".join(texts)
 
 
-def _tools(body: CountedBody, request: pb.ChatRequest) -> None:
+def _tools(body: PromptBody, request: pb.ChatRequest) -> None:
     for index, tool in enumerate(body.tools or ()):
         where = f"tools.{index}"
         if tool.get("type", "custom") not in ("custom", None):
