@@ -32,14 +32,22 @@ def verdict(body: Body, status: int, text: str) -> str:
     if is_endless(schema):
         return "200, of a schema that is too deep for jsonschema or leads back to itself"
     try:
-        with localcontext(prec=_DIGITS):
-            jsonschema.validate(_exact(choice["message"]["content"]), _exact(json.dumps(schema)))
-    except (ValueError, jsonschema.ValidationError) as error:
-        said = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
-        return f"200, INVALID under {json.dumps(schema)}: {choice['message']['content']} {said}"
+        said = faults(choice["message"]["content"], schema)
     except (re.error, jsonschema.SchemaError):
         return "200, of a schema that jsonschema refuses"
+    if said:
+        return f"200, INVALID under {json.dumps(schema)}: {choice['message']['content']} {said}"
     return "200, valid"
+
+
+def faults(text: str, schema: Any) -> str:
+    """Return why a text is no JSON that is valid under a schema; "" where it is. Raises re.error or SchemaError for the schema."""
+    try:
+        with localcontext(prec=_DIGITS):
+            jsonschema.validate(_exact(text), _exact(json.dumps(schema)))
+    except (ValueError, jsonschema.ValidationError) as error:
+        return error.message if isinstance(error, jsonschema.ValidationError) else str(error)
+    return ""
 
 
 def _exact(text: str) -> Any:
