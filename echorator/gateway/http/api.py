@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from echorator.errors import EchoratorError
 from echorator.gateway.front_end import FrontEnd
@@ -75,6 +76,10 @@ class Api:
             Route("/v1/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),
             Route("/v1/completions", self._handled("completions", self._complete), methods=["POST"]),
             Route("/v1/responses", self._handled("responses", self._responses.create), methods=["POST"]),
+            Route("/v1/responses/input_tokens", self._handled("responses.input_tokens", self._responses.input_tokens), methods=["POST"]),
+            Route("/v1/responses/compact", self._handled("responses.refused", self._responses.compact), methods=["POST"]),
+            Route("/v1/responses/{id}/input_items", self._handled("responses.input_items", self._responses.input_items), methods=["GET"]),
+            Route("/v1/responses/{id}/cancel", self._handled("responses.refused", self._responses.cancel), methods=["POST"]),
             Route("/v1/responses/{id}", self._handled("responses.one", self._responses.one), methods=["GET", "DELETE"]),
             Route("/v1/messages", self._handled("messages", self._messages.create), methods=["POST"]),
             Route("/v1/messages/count_tokens", self._handled("messages.count_tokens", self._messages.count_tokens), methods=["POST"]),
@@ -192,8 +197,9 @@ class Api:
         return Response(content, media_type="application/json")
 
     async def _models(self, _request: Request) -> Response:
-        models = (await self._front.models()).models
-        return JSONResponse({"object": "list", "data": [_model(m) for m in models]})
+        data = [_model(m) for m in (await self._front.models()).models]
+        ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
+        return JSONResponse({"object": "list", "data": data, "has_more": False, **ends})
 
     async def _model(self, request: Request) -> Response:
         name = self._calls.name(request.path_params["model"])
@@ -218,7 +224,15 @@ def _model(model: pb.Model) -> dict[str, Any]:
         "size": model.size_bytes,
     }
     created = int(model.file_changed_at_s)
-    return {"id": model.name, "object": "model", "created": created, "owned_by": "echorator", "meta": meta | of_llama_server}
+    of_anthropic = {
+        "type": "model",
+        "display_name": model.name,
+        "created_at": datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z"),
+        "lifecycle": "active",
+        "max_input_tokens": model.context_tokens,
+    }
+    of_openai = {"id": model.name, "object": "model", "created": created, "owned_by": "echorator"}
+    return of_openai | of_anthropic | {"meta": meta | of_llama_server}
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -247,10 +261,14 @@ async def _not_served(request: Request, error: Exception) -> Response:
         "/v1/embeddings, /v1/rerank, /v1/models, /tokenize, /detokenize, /apply-template, /completion, /props, "
         "Ollama's below /api, /v1/memories and what /openapi.json lists below it, /health, /metrics"
     )
-    if error.status_code == 405:
-        message = "this path takes another method; see the Allow header"
-    refusal = form_of(request.url.path).refusal(error.status_code, message, "not_found")
-    refusal.headers.update(error.headers or {})
+    form = form_of(request.url.path)
+    if error.status_code != 405:
+        return form.refusal(error.status_code, message, "not_found")
+    # Starlette's own Allow has the methods of one route, and a path has several
+    fitting = (route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
+    allowed = ", ".join(sorted({method for route in fitting for method in route.methods or ()}))
+    refusal = form.refusal(405, f"this path takes another method than {request.method}: {allowed}", "method_not_allowed")
+    refusal.headers["allow"] = allowed
     return refusal
 
 

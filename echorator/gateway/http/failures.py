@@ -6,7 +6,9 @@ The only place that maps errors and gRPC status codes to HTTP. `forms` has the f
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -41,13 +43,19 @@ FAILED = "the gateway failed; its log says why"
 
 
 class BodyError(InvalidRequestError):
-    """A body that cannot be served; `param` is the field, `status` the HTTP status, `code` OpenAI's code where there is one."""
+    """A body that cannot be served.
 
-    def __init__(self, message: str, param: str = "", status: int = 400, code: str = "") -> None:
+    `param` is the field, `status` the HTTP status, `code` OpenAI's code where there is one, `details` what Anthropic's clients read of it.
+    """
+
+    def __init__(
+        self, message: str, param: str = "", status: int = 400, code: str = "", details: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         super().__init__(message)
         self.param = param
         self.status = status
         self.code = code
+        self.details = dict(details)
 
 
 def status_of(code: grpc.StatusCode) -> int:
@@ -61,6 +69,8 @@ def body_of(error: EchoratorError, code: grpc.StatusCode, produced: str = "") ->
     found: dict[str, Any] = {"message": str(error), "type": kind, "param": None, "code": code.name.lower()}
     if isinstance(error, BodyError):
         found["param"], found["code"] = error.param or None, error.code or found["code"]
+        if error.status == HTTPStatus.NOT_IMPLEMENTED:
+            found["type"], found["code"] = "server_error", error.code or "not_served"
     if isinstance(error, ModelNotFoundError):
         found["param"], found["code"] = "model", "model_not_found"
     if isinstance(error, StatusError) and reason_in(error.trailers) == "CONTEXT_OVERFLOW":

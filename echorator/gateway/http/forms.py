@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 
 from echorator.errors import EchoratorError
 from echorator.gateway.http import failures
+from echorator.gateway.http.failures import BodyError
 from echorator.telemetry import tracing
 
 OVERLOADED = 529
@@ -66,8 +67,10 @@ class Form:
         return JSONResponse(self.body_of(error, code, produced), self.status_of(status), headers)
 
     def refusal(self, status: int, message: str, code: str = "") -> JSONResponse:
-        """Return the response of a refusal."""
-        return JSONResponse(self.refusal_of(status, message, code), self.status_of(status))
+        """Return the response of a refusal, with the id by which the server's log names the request."""
+        request_id = tracing.current_id() or uuid.uuid4().hex
+        made = self.refusal_of(status, message, code, request_id)
+        return JSONResponse(made, self.status_of(status), {"x-request-id": request_id})
 
     def failed(self) -> JSONResponse:
         """Return the response to a failure of the gateway itself."""
@@ -88,6 +91,8 @@ class Form:
 def _anthropic_body(error: EchoratorError, code: grpc.StatusCode, produced: str = "") -> dict[str, Any]:
     status, _ = failures.status_and_headers(error, code)
     made = _anthropic_refusal(status, str(error))
+    if isinstance(error, BodyError) and error.details:
+        made["error"]["details"] = error.details
     if produced:
         made["error"]["produced"] = produced
     return made

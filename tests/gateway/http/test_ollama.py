@@ -167,8 +167,8 @@ async def test_loading_and_unloading_are_accepted(served: OllamaSetting) -> None
         (400, "embed is an encoder", "/api/generate", b'{"model":"embed","prompt":"x","raw":true}'),
         (400, "input: Input should be a valid", "/api/embed", b'{"model":"embed","input":5}'),
         (501, "`echorator mesh apply`", "/api/create", b'{"model":"x"}'),
-        (404, "POST /api/nothing is not served here; served: POST /api/chat", "/api/nothing", b"{}"),
-        (404, "POST /api/tags is not served here", "/api/tags", b"{}"),
+        (404, "no such path here; served", "/api/nothing", b"{}"),
+        (405, "this path takes another method than POST: GET", "/api/tags", b"{}"),
     ],
 )
 async def test_what_is_refused(served: OllamaSetting, status: int, said: str, path: str, body: bytes) -> None:

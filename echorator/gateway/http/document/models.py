@@ -14,6 +14,7 @@ from echorator.gateway.http.bodies import Body, ChatCompletion, Completion, Embe
 from echorator.gateway.http.endpoints import EVENTS, JSON
 from echorator.gateway.http.messages.bodies import CountedBody, MessageBody
 from echorator.gateway.http.responses.bodies import ResponseBody
+from echorator.gateway.http.responses.input_items import MOST_OF_A_PAGE
 
 Schema = dict[str, Any]
 
@@ -55,12 +56,20 @@ OPERATIONS = (
     Operation("POST", "/v1/responses", "CreateResponse", "Answer an input, in the form of OpenAI's Responses API.", ResponseBody, True),
     Operation("GET", "/v1/responses/{id}", "GetResponse", "Return a response that this gateway process keeps."),
     Operation("DELETE", "/v1/responses/{id}", "DeleteResponse", "Forget a response."),
+    Operation("POST", "/v1/responses/input_tokens", "CountInputTokens", "Count the tokens of an input, in OpenAI's form.", ResponseBody),
+    Operation("GET", "/v1/responses/{id}/input_items", "ListInputItems", "Return a page of what a response that is kept answered."),
     Operation("POST", "/v1/messages", "CreateMessage", "Answer a conversation, in Anthropic's form.", MessageBody, True),
     Operation("POST", "/v1/messages/count_tokens", "CountTokens", "Count the tokens of a prompt, in Anthropic's form.", CountedBody),
     Operation("POST", "/v1/embeddings", "Embeddings", "Turn inputs into vectors, in OpenAI's form.", Embeddings),
-    Operation("GET", "/v1/models", "ListModels", "List the models, in OpenAI's form."),
-    Operation("GET", "/v1/models/{id}", "GetModel", "Describe one model, in OpenAI's form."),
+    Operation("GET", "/v1/models", "ListModels", "List the models, with the fields of OpenAI's form and of Anthropic's."),
+    Operation("GET", "/v1/models/{id}", "GetModel", "Describe one model, with the fields of OpenAI's form and of Anthropic's."),
 )
+
+_PAGE: dict[str, Schema] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_OF_A_PAGE, "default": 20},
+    "order": {"enum": ["asc", "desc"], "default": "desc"},
+    "after": {"type": "string", "description": "the id of the item behind which the page begins"},
+}
 
 
 def model_paths(schemas: dict[str, Schema]) -> dict[str, dict[str, Any]]:
@@ -93,6 +102,8 @@ def _described(operation: Operation, schema: Schema | None) -> dict[str, Any]:
     }
     if "{id}" in operation.path:
         made["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if operation.path.endswith("/input_items"):
+        made["parameters"] += [{"name": name, "in": "query", "schema": schema} for name, schema in _PAGE.items()]
     if schema is not None:
         made["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     return made

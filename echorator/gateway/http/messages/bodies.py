@@ -84,6 +84,7 @@ class PromptBody(Conversation):
     inference_geo: Any = None
     speed: Any = None
     betas: Any = None
+    thread: Any = None  # a conversation that the server keeps, which is not served
 
     def ignored(self) -> list[str]:
         """Return the names of fields that were accepted but have no effect."""

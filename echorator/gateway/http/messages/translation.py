@@ -45,6 +45,9 @@ def counting_request(body: PromptBody) -> pb.ChatRequest:
 
 
 def _prompt(body: PromptBody) -> pb.ChatRequest:
+    if body.thread is not None:
+        message = "thread: conversations are not kept here; send the whole conversation without thread"
+        raise BodyError(message, "thread", details={"error_code": "thread_unsupported_request"})  # by which clients know to do so
     request = pb.ChatRequest(model=body.model)
     if body.system:
         request.messages.add(role="system", content=_text(body.system, "system"))

@@ -55,7 +55,6 @@ class Ollama:
             ("POST", "/api/pull", "ollama.pull", self.pull),
             *(("DELETE" if path.endswith("delete") else "POST", path, "ollama.refused", self.refuse) for path in NOT_HERE),
             ("GET", "/", "ollama.root", self.root),
-            *((verb, "/api/{rest:path}", "ollama.absent", self.absent) for verb in ("GET", "POST", "PUT", "DELETE")),
         ]
 
     async def chat(self, request: Request) -> Response:
@@ -161,11 +160,6 @@ class Ollama:
     async def root(self, _request: Request) -> Response:
         """Answer GET /, by which clients ask whether a server is there."""
         return PlainTextResponse("Echorator is running")
-
-    async def absent(self, request: Request) -> Response:
-        """Refuse a path, or a method of a path, that is not served."""
-        served = ", ".join(f"{verb} {path}" for verb, path, name, _ in self.routes() if name not in ("ollama.absent", "ollama.refused"))
-        raise BodyError(f"{request.method} {request.url.path[:80]} is not served here; served: {served}", status=404)
 
     async def _body(self, request: Request, kind: type[B]) -> B:
         reading = request.state.reading = self._bodies.begin()

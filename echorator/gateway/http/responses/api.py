@@ -13,11 +13,12 @@ from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.segments import Segments
 from echorator.gateway.http.generating.streaming import divided, unless_gone
-from echorator.gateway.http.responses.bodies import ResponseBody
+from echorator.gateway.http.responses.bodies import NOT_COUNTED, ResponseBody
 from echorator.gateway.http.responses.events import ResponseEvents
+from echorator.gateway.http.responses.input_items import items_of, page_of
 from echorator.gateway.http.responses.kept import Kept, KeptResponses
 from echorator.gateway.http.responses.objects import Response
-from echorator.gateway.http.responses.translation import messages_of, request_of, turn_of
+from echorator.gateway.http.responses.translation import counting_request, messages_of, request_of, turn_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 
@@ -76,6 +77,32 @@ class ResponsesApi:
         if request.query_params.get("stream", "").lower() == "true":
             raise BodyError("stream: a response that is kept is not streamed again", "stream")
         return HttpResponse(self._found(response_id).response, media_type="application/json")
+
+    async def input_items(self, request: Request) -> HttpResponse:
+        """Return a page of what a response that is kept answered. Raises BodyError where it is not kept, or for a malformed page."""
+        response_id = request.path_params["id"]
+        items = items_of(self._found(response_id).conversation()[:-1], response_id)
+        return JSONResponse(page_of(items, request.query_params))
+
+    async def input_tokens(self, request: Request) -> HttpResponse:
+        """Count the tokens of a prompt, by reading it without an answer. Raises BodyError, and what a call raises."""
+        calls = self._calls
+        body = await calls.body(request, ResponseBody)
+        calls.name_memory(request, body, "user", body.user)
+        request.state.ignored += [name for name in NOT_COUNTED if name in body.model_fields_set]
+        conversation = self._before(body)
+        message = counting_request(body, [*conversation, *messages_of(body.input, conversation)])
+        opens = calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
+        counted = await unless_gone(request, divided(calls.merged(request, body.model, opens)))
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": counted.finish.usage.prompt_tokens})
+
+    async def compact(self, _request: Request) -> HttpResponse:
+        """Refuse to compact a conversation."""
+        raise BodyError("conversations are not compacted here: send fewer items, or a summary of them, as input", status=501)
+
+    async def cancel(self, _request: Request) -> HttpResponse:
+        """Refuse to cancel a response, as none is made in the background."""
+        raise BodyError("no response is made in the background here; one ends when its client disconnects", status=501)
 
     def _found(self, response_id: str) -> Kept:
         kept = self._kept.find(response_id, time.monotonic())

@@ -90,6 +90,8 @@ class ResponseBody(Conversation):
         return found
 
 
+NOT_COUNTED = ("stream", "stream_options", "store", "max_output_tokens", "top_logprobs", "include", "metadata")
+"""Fields that have no effect where only the tokens of a prompt are counted."""
 LOGPROBS = "message.output_text.logprobs"  # what `include` names to have them
 
 
