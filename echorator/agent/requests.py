@@ -18,7 +18,7 @@ import numpy as np
 from echorator import json_digits
 from echorator.agent import chat_prompt
 from echorator.agent.chat_prompt import Opening
-from echorator.agent.tool_history import typed_fields, with_tool_calls
+from echorator.agent.tool_history import check_results, typed_fields, with_tool_calls
 from echorator.errors import InvalidRequestError
 from echorator.model_files.puller import Image, meant
 from echorator.model_files.reference import File, short_name
@@ -232,6 +232,7 @@ def messages_of(request: pb.ChatRequest) -> list[dict[str, Any]]:
         made.append({"role": m.role, "content": m.content, **with_tool_calls(fields, m.role, f"messages[{i}]", json_object_of)})
         if not isinstance(made[-1].get("tool_call_id", ""), str):
             raise InvalidRequestError(f"messages[{i}].tool_call_id must be a text")
+    check_results(made)
     return made
 
 

@@ -5,12 +5,13 @@ Pure. Fed by `requests`; feeds `chat_prompt`, which gives each chat template the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from echorator.errors import InvalidRequestError
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving.bounds import MOST_CALLS
+from echorator.serving.tool_results import Turn, wrong_id
 
 ReadObject = Callable[[str, str], dict[str, Any]]  # (JSON text, the field's name) -> object
 
@@ -62,6 +63,18 @@ def with_tool_calls(fields: Mapping[str, Any], role: str, where: str, read: Read
     if len(calls) > MOST_CALLS:
         raise InvalidRequestError(f"{where}.tool_calls: at most {MOST_CALLS}, not {len(calls)}")
     return {**made, "tool_calls": [_call(call, f"{where}.tool_calls[{i}]", read) for i, call in enumerate(calls)]}
+
+
+def check_results(messages: Iterable[Mapping[str, Any]]) -> None:
+    """Raise InvalidRequestError where a result of a tool answers no call before it, or two calls or results have one id."""
+
+    def turn(message: Mapping[str, Any]) -> Turn:
+        calls = [call.get("id") or "" for call in message.get("tool_calls", ())]
+        return Turn(calls, message.get("tool_call_id", "") if message["role"] == "tool" else None)
+
+    if (wrong := wrong_id(map(turn, messages))) is not None:
+        field = "tool_call_id" if wrong.call < 0 else f"tool_calls[{wrong.call}].id"
+        raise InvalidRequestError(f"messages[{wrong.turn}].{field}: {wrong.why}")
 
 
 def _call(call: Any, where: str, read: ReadObject) -> dict[str, Any]:

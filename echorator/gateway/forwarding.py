@@ -47,6 +47,7 @@ class StatusError(EchoratorError):
     def __init__(self, error: aio.AioRpcError) -> None:
         super().__init__(error.details() or "")
         self.code = error.code()
+        self.param = ""  # the field of the client's body that the message names, where the HTTP server knows it
         self.trailers = tuple((key, value) for key, value in error.trailing_metadata() or () if key in (DETAILS, PUSHBACK))
 
 

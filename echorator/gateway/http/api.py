@@ -30,6 +30,7 @@ from echorator.gateway.http.endpoints import ENDPOINTS, Endpoint
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.forms import form_of
 from echorator.gateway.http.generating.calls import Calls, release
+from echorator.gateway.http.generating.paths import in_clients_words
 from echorator.gateway.http.generating.streaming import unless_gone
 from echorator.gateway.http.llama_server.handlers import LlamaServer
 from echorator.gateway.http.memories import Memories
@@ -130,6 +131,7 @@ class Api:
             return await handler(request)
         except EchoratorError as error:
             life.fail(error)
+            error = in_clients_words(error, getattr(request.state, "paths", None), getattr(request.state, "renamed", {}))
             form = form_of(request.scope["path"])
             return form.response_of(error, self._front.code_of(error), getattr(error, "produced", ""))
         except ClientDisconnect:
@@ -146,6 +148,7 @@ class Api:
         calls = self._calls
         body = await calls.body(request, ChatCompletion)
         calls.name_memory(request, body, "user", body.user)
+        request.state.paths = translation.chat_paths(body)
         opens = calls.opens(request, body, body.session or body.prompt_cache_key or "", translation.chat_requests(body))
         answer = Answer("chatcmpl", "chat.completion", calls.name(body.model))
         if body.stream:
@@ -163,6 +166,7 @@ class Api:
     async def _complete(self, request: Request) -> Response:
         calls = self._calls
         body = await calls.body(request, Completion)
+        request.state.paths = translation.text_paths(body)
         makes = translation.generate_requests(body)
         opens = calls.opens(request, body, body.session, makes)
         answer = Answer("cmpl", "text_completion", calls.name(body.model))

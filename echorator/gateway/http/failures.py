@@ -73,6 +73,8 @@ def body_of(error: EchoratorError, code: grpc.StatusCode, produced: str = "") ->
             found["type"], found["code"] = "server_error", error.code or "not_served"
     if isinstance(error, ModelNotFoundError):
         found["param"], found["code"] = "model", "model_not_found"
+    if isinstance(error, StatusError):
+        found["param"] = error.param or None
     if isinstance(error, StatusError) and reason_in(error.trailers) == "CONTEXT_OVERFLOW":
         found["code"] = "context_length_exceeded"  # by which clients know that a shorter prompt helps
     if produced:

@@ -98,6 +98,16 @@ def served(body: dict[str, Any], known: Collection[str]) -> tuple[dict[str, Any]
     return taken, ignored
 
 
+def renamed_in(body: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    """Return the names under which a body has fields that are served under another one, by the names of `known`."""
+    found: dict[str, str] = {}
+    for name, value in body.items():
+        meant = RENAMED.get(name, "")
+        if value is not None and name not in known and meant in known and body.get(meant) is None:
+            found.setdefault(meant, name)
+    return found
+
+
 def _asks_nothing(value: Any, neutral: tuple[Any, ...]) -> bool:
     return any(type(value) is type(other) and value == other for other in neutral)
 

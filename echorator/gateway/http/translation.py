@@ -13,6 +13,7 @@ from typing import Any
 from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Conversation, Generation, Sampled
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating import tools
+from echorator.gateway.http.generating.paths import CHAT, TEXT, Paths
 from echorator.gateway.http.generating.tools import json_text
 from echorator.gateway.http.transcoding import json_of as json_object
 from echorator.rpc.v1 import model_pb2 as pb
@@ -27,7 +28,13 @@ _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name not in ("seed", "lo
 
 
 def fill(
-    body: Sampled, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, stop: str | Sequence[str] | None, answer: int = 0
+    body: Sampled,
+    sampling: pb.Sampling,
+    limits: pb.Limits,
+    max_tokens: int | None,
+    stop: str | Sequence[str] | None,
+    answer: int = 0,
+    called: str = "max_tokens",
 ) -> None:
     """Fill the fields that all APIs share.
 
@@ -38,6 +45,7 @@ def fill(
         max_tokens: the bound on the answer; None for none.
         stop: the texts that end the answer.
         answer: the index of this answer among the n of its prompt.
+        called: the API's name of `max_tokens`.
 
     Raises:
         BodyError: a value is out of its range, or contradicts another; the message names the field.
@@ -61,41 +69,46 @@ def fill(
             raise BodyError("grammar and json_schema exclude each other", "json_schema")
         sampling.json_schema = json_text(body.json_schema, "json_schema")
     if max_tokens is not None and max_tokens not in (-1, -2):  # both are llama.cpp's values for no limit
-        set_field(limits, "max_tokens", max_tokens)
+        set_field(limits, "max_tokens", max_tokens, called)
     limits.stop.extend([stop] if isinstance(stop, str) else stop or [])
     limits.ignore_eos = body.ignore_eos
     limits.no_cache = not body.cache_prompt
     set_field(limits, "priority", body.priority)
 
 
-def _fill_generation(body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, answer: int) -> None:
-    fill(body, sampling, limits, max_tokens, body.stop, answer)
+def _fill_generation(
+    body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, answer: int, called: str = "max_tokens"
+) -> None:
+    fill(body, sampling, limits, max_tokens, body.stop, answer, called)
     if body.prompt_logprobs is not None:
         set_field(limits, "prompt_logprobs", body.prompt_logprobs)
 
 
-def set_field(message: pb.Sampling | pb.Limits | pb.Reasoning, name: str, value: object) -> None:
-    """Set a number of a message. Raises BodyError with the range where it does not fit."""
+def set_field(message: pb.Sampling | pb.Limits | pb.Reasoning, name: str, value: object, called: str = "") -> None:
+    """Set a number of a message, which the client calls `called`. Raises BodyError with the range where it does not fit."""
+    called = called or name
     try:
         setattr(message, name, value)
     except (ValueError, TypeError) as error:
         if not isinstance(value, int):
-            raise BodyError(f"{name} cannot be taken: {error}", name) from error
+            raise BodyError(f"{called} cannot be taken: {error}", called) from error
         allowed = f"0..{UINT32 - 1}, or -1 for a random one" if name == "seed" else f"{-INT32}..{INT32 - 1}"
-        raise BodyError(f"{name} must be {allowed}, not {str(value)[:40]}", name) from error
+        raise BodyError(f"{called} must be {allowed}, not {str(value)[:40]}", called) from error
 
 
 def chat_request(body: ChatCompletion, answer: int = 0) -> pb.ChatRequest:
     """Return the request of one answer; only the first of several writes to the chat's memory. Raises BodyError for a field."""
     request = pb.ChatRequest(model=body.model)
     limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens  # the newer name wins
-    _fill_generation(body, request.sampling, request.limits, limit, answer)
+    called = "max_completion_tokens" if body.max_completion_tokens is not None else "max_tokens"
+    _fill_generation(body, request.sampling, request.limits, limit, answer, called)
     if body.logprobs or body.n_probs:
-        set_field(request.limits, "logprobs", body.top_logprobs or body.n_probs or 0)
+        set_field(request.limits, "logprobs", body.top_logprobs or body.n_probs or 0, "top_logprobs")
     elif body.top_logprobs is not None:
         raise BodyError("top_logprobs needs logprobs: true", "top_logprobs")
     for index, message in enumerate(body.messages):
         request.messages.append(_message(message, f"messages.{index}"))
+    chat_paths(body).check_tools(request.messages)
     _shape(body, request.sampling)
     fill_tools(request, tools.chat_tools(body.tools or ()), body.tool_choice, body.parallel_tool_calls)
     own = {} if body.add_generation_prompt is None else {"add_generation_prompt": body.add_generation_prompt}
@@ -104,6 +117,20 @@ def chat_request(body: ChatCompletion, answer: int = 0) -> pb.ChatRequest:
         request.continue_last_message = body.continue_final_message
     request.chat_template = body.chat_template
     return request
+
+
+def chat_paths(body: ChatCompletion) -> Paths:
+    """Return where the fields of `chat_request` stand in the body."""
+    given = {} if body.max_completion_tokens is None else {"max_tokens": "max_completion_tokens"}
+    form = body.response_format
+    if form is not None and body.json_schema is None:
+        given["json_schema"] = "response_format.schema" if form.type == "json_object" else "response_format.json_schema.schema"
+    return Paths(CHAT, given=given)
+
+
+def text_paths(body: Completion) -> Paths:
+    """Return where the fields of `generate_requests` stand in the body."""
+    return Paths(TEXT, given={"logprobs": "n_probs"} if body.logprobs is None and body.n_probs else {})
 
 
 def fill_tools(request: pb.ChatRequest, declared: Sequence[pb.Tool], choice: str | dict[str, Any] | None, parallel: bool | None) -> None:
@@ -137,7 +164,7 @@ def fill_conversation(
     if body.enable_thinking is not None:
         request.reasoning.enabled = body.enable_thinking
     if body.thinking_budget_tokens is not None and body.thinking_budget_tokens >= 0:
-        set_field(request.reasoning, "budget_tokens", body.thinking_budget_tokens)
+        set_field(request.reasoning, "budget_tokens", body.thinking_budget_tokens, "thinking_budget_tokens")
     arguments = body.chat_template_kwargs or {}
     for name in (*own, *(("tools",) if request.tools else ())):
         if name in arguments:

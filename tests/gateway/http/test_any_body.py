@@ -73,7 +73,7 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dict
 
 
 def response_of(body: ResponseBody) -> pb.ChatRequest:
-    request = responses.request_of(body, responses.messages_of(body.input, []))
+    request = responses.request_of(body, responses.messages_of(body.input)[0])
     Response(body, "m").begun()
     return request
 
@@ -104,8 +104,12 @@ Kind = tuple[type[Any], Callable[[Any], pb.ChatRequest], dict[str, Any]]
 KINDS: tuple[Kind, ...] = (
     (ChatCompletion, chat_request, CHAT),
     (ResponseBody, response_of, RESPONSE),
-    (MessageBody, messages.request_of, MESSAGE),
-    (CountedBody, messages.counting_request, {name: value for name, value in MESSAGE.items() if name != "max_tokens"}),
+    (MessageBody, lambda body: messages.request_of(body).request, MESSAGE),
+    (
+        CountedBody,
+        lambda body: messages.counting_request(body).request,
+        {name: value for name, value in MESSAGE.items() if name != "max_tokens"},
+    ),
 )
 
 

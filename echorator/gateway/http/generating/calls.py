@@ -18,7 +18,7 @@ from echorator.gateway.balancing.hash_ring import hash64
 from echorator.gateway.forwarding import Call
 from echorator.gateway.front_end import MODEL_SERVICE, FrontEnd
 from echorator.gateway.http.bodies import Body, Conversation, Sampled, name_memory, names_of
-from echorator.gateway.http.fields import served
+from echorator.gateway.http.fields import renamed_in, served
 from echorator.gateway.http.forms import form_of
 from echorator.gateway.http.generating.streaming import Events, Replies, Reply, Streamed, unless_gone
 from echorator.gateway.http.generating.validation import validated
@@ -47,7 +47,9 @@ class Calls:
     async def body(self, request: Request, kind: type[B]) -> B:
         """Return the validated body; its bytes count towards the room until `release`. Raises BodyError that names the field."""
         reading = request.state.reading = self._bodies.begin()
-        fields, ignored = served(await self._bodies.json_of(request, reading), names_of(kind))
+        sent = await self._bodies.json_of(request, reading)
+        request.state.renamed = renamed_in(sent, names_of(kind))
+        fields, ignored = served(sent, names_of(kind))
         body = validated(kind, fields)
         request.state.ignored = [*ignored, *body.ignored()]
         return body

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from echorator.errors import EchoratorError, EngineError
 from echorator.gateway.http.failures import FAILED
 from echorator.gateway.http.forms import Form
+from echorator.gateway.http.generating.paths import in_clients_words
 from echorator.gateway.http.generating.segments import Kind, Segments
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving.life import Life
@@ -110,9 +111,12 @@ class Streamed:
         self.life = life
         self.over = False  # all events were produced
         self._code_of = code_of
+        self._told: Callable[[EchoratorError], EchoratorError] = lambda error: error  # in the client's words
 
     async def response(self, request: Request, replies: Replies) -> Response:
         """Return the streaming response, which ends the call's life. Raises ClientDisconnect, and early exceptions of `replies`."""
+        paths, renamed = getattr(request.state, "paths", None), getattr(request.state, "renamed", {})
+        self._told = lambda error: in_clients_words(error, paths, renamed)
         first = asyncio.ensure_future(anext(replies, None))
         try:
             await unless_gone(request, _within(first, HEADERS_WITHIN_S))
@@ -139,7 +143,7 @@ class Streamed:
             yield self._events.end()
         except EchoratorError as error:
             self.life.fail(error)
-            yield self._events.failure(self._form.body_of(error, self._code_of(error)))
+            yield self._events.failure(self._form.body_of(self._told(error), self._code_of(error)))
         except Exception as error:  # noqa: BLE001 the status was sent already, so only an event can tell the client
             self.life.fail(error)
             _log.exception("a stream over HTTP failed")

@@ -78,6 +78,7 @@ class LlamaServer:
     async def apply_template(self, request: Request) -> Response:
         """Answer POST /apply-template; the body is one of /v1/chat/completions."""
         body = await self._calls.body(request, bodies.ChatCompletion)
+        request.state.paths = translation.chat_paths(body)
         message = translation.chat_request(body)
         reply = pb.ApplyTemplateResponse.FromString(await self._calls.unary(request, "ApplyTemplate", message, body.model))
         return JSONResponse({"prompt": reply.prompt})
@@ -111,6 +112,7 @@ class LlamaServer:
         return await self._completed(request, body, lambda: message)
 
     async def _completed(self, request: Request, body: bodies.Completion, make: Callable[[], pb.GenerateRequest]) -> Response:
+        request.state.paths = translation.text_paths(body)
         made = Completion(self._calls.name(body.model), body.stream)
         replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, [make]))
         if body.stream:

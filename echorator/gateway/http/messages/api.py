@@ -9,8 +9,7 @@ from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.streaming import Replies, divided, unless_gone
 from echorator.gateway.http.messages.answers import MessageEvents, message_of
 from echorator.gateway.http.messages.bodies import CountedBody, MessageBody, PromptBody
-from echorator.gateway.http.messages.translation import counting_request, request_of
-from echorator.rpc.v1 import model_pb2 as pb
+from echorator.gateway.http.messages.translation import Asked, counting_request, request_of
 
 
 class MessagesApi:
@@ -23,8 +22,8 @@ class MessagesApi:
         """Answer a conversation. Raises BodyError, and what a call raises."""
         body = await self._calls.body(request, MessageBody)
         self._name_memory(request, body)
-        message, model = request_of(body), self._calls.name(body.model)
-        replies = self._replies(request, body, message)
+        asked, model = request_of(body), self._calls.name(body.model)
+        replies = self._replies(request, body, asked)
         if body.stream:
             return await self._calls.streamed(request, MessageEvents(model), replies)
         return JSONResponse(message_of(model, await unless_gone(request, divided(replies))))
@@ -39,6 +38,7 @@ class MessagesApi:
     def _name_memory(self, request: Request, body: PromptBody) -> None:
         self._calls.name_memory(request, body, "metadata.user_id", body.metadata.user_id if body.metadata is not None else None)
 
-    def _replies(self, request: Request, body: PromptBody, message: pb.ChatRequest) -> Replies:
+    def _replies(self, request: Request, body: PromptBody, asked: Asked) -> Replies:
+        message, request.state.paths = asked
         opens = self._calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
         return self._calls.merged(request, body.model, opens)

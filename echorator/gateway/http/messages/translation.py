@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating import tools
+from echorator.gateway.http.generating.paths import MESSAGES, Paths, Place
 from echorator.gateway.http.generating.validation import validated
 from echorator.gateway.http.messages.bodies import (
     ChatTurn,
@@ -28,32 +29,43 @@ _MODES = {
 }
 
 
-def request_of(body: MessageBody) -> pb.ChatRequest:
+class Asked(NamedTuple):
+    """The request of a body, and where its fields stand there."""
+
+    request: pb.ChatRequest
+    paths: Paths
+
+
+def request_of(body: MessageBody) -> Asked:
     """Return the request of an answer. Raises BodyError that names the field."""
-    request = _prompt(body)
+    request, paths = _prompt(body)
     fill(body, request.sampling, request.limits, body.max_tokens, [text for text in body.stop_sequences or () if text])
-    return request
+    return Asked(request, paths)
 
 
-def counting_request(body: PromptBody) -> pb.ChatRequest:
+def counting_request(body: PromptBody) -> Asked:
     """Return the request that only reads the prompt, and so says how many tokens it has. Raises BodyError that names the field."""
-    request = _prompt(body)
+    request, paths = _prompt(body)
     fill(body, request.sampling, request.limits, 0, None)
     if request.HasField("memory"):
         request.memory.read_only = True
-    return request
+    return Asked(request, paths)
 
 
-def _prompt(body: PromptBody) -> pb.ChatRequest:
+def _prompt(body: PromptBody) -> Asked:
     if body.thread is not None:
-        message = "thread: conversations are not kept here; send the whole conversation without thread"
-        raise BodyError(message, "thread", details={"error_code": "thread_unsupported_request"})  # by which clients know to do so
+        said = "thread: conversations are not kept here; send the whole conversation without thread"
+        raise BodyError(said, "thread", details={"error_code": "thread_unsupported_request"})  # by which clients know to do so
     request = pb.ChatRequest(model=body.model)
     if body.system:
         request.messages.add(role="system", content=_text(body.system, "system"))
-    calls: set[str] = set()
+    places = [Place("system", {"content": "system"})] if body.system else []
     for index, turn in enumerate(body.messages):
-        request.messages.extend(_messages(turn, f"messages.{index}", calls))
+        for message, place in _messages(turn, f"messages.{index}"):
+            request.messages.append(message)
+            places.append(place)
+    paths = Paths(MESSAGES, places, _given(body))
+    paths.check_tools(request.messages)
     _tools(body, request)
     config = body.output_config
     form = (config.format if config is not None else None) or body.output_format
@@ -62,7 +74,17 @@ def _prompt(body: PromptBody) -> pb.ChatRequest:
         request.sampling.json_schema = tools.json_text(form.definition, "output_config.format.schema")
     _thinking(body, request)
     fill_conversation(body, request, config.effort if config is not None else None)
-    return request
+    return Asked(request, paths)
+
+
+def _given(body: PromptBody) -> dict[str, str]:
+    """Return the names of fields of which the API takes several, where the body has another than the usual one."""
+    found = {"json_schema": "json_schema"} if body.json_schema is not None else {}
+    if body.output_format is not None:
+        found["json_schema"] = "output_format.schema"
+    if body.thinking_budget_tokens is not None:
+        found["reasoning.budget_tokens"] = "thinking_budget_tokens"
+    return found
 
 
 def _thinking(body: PromptBody, request: pb.ChatRequest) -> None:
@@ -73,46 +95,46 @@ def _thinking(body: PromptBody, request: pb.ChatRequest) -> None:
         request.reasoning.budget_tokens = thinking.budget_tokens
 
 
-def _messages(turn: ChatTurn, where: str, calls: set[str]) -> list[pb.Message]:
-    """Return the messages of one turn; one of the user may hold results of calls, which are messages of the role "tool"."""
+def _messages(turn: ChatTurn, where: str) -> list[tuple[pb.Message, Place]]:
+    """Return the messages of one turn with their places; results of calls in one of the user are messages of the role "tool"."""
+    at = f"{where}.content"
     if isinstance(turn.content, str):
-        return [pb.Message(role=turn.role, content=turn.content)]
+        return [(pb.Message(role=turn.role, content=turn.content), Place(where))]
     if turn.role == "assistant":
-        return [_assistant(turn.content, f"{where}.content", calls)]
+        return [_assistant(turn.content, where)]
     if turn.role == "system":
-        return [pb.Message(role=turn.role, content=_text(turn.content, f"{where}.content"))]
-    made: list[pb.Message] = []
+        return [(pb.Message(role=turn.role, content=_text(turn.content, at)), Place(where))]
+    made: list[tuple[pb.Message, Place]] = []
     for index, block in enumerate(turn.content):
-        place = f"{where}.content.{index}"
+        place = f"{at}.{index}"
         if block.get("type") == "tool_result":
             result = validated(ToolResultBlock, block, place)
-            if result.tool_use_id not in calls:
-                said = f"{place}.tool_use_id: no tool_use block before it has the id {result.tool_use_id[:80]!r}"
-                raise BodyError(said, f"{place}.tool_use_id")
-            made.append(pb.Message(role="tool", tool_call_id=result.tool_use_id, content=_text(result.content, f"{place}.content")))
+            message = pb.Message(role="tool", tool_call_id=result.tool_use_id, content=_text(result.content, f"{place}.content"))
+            made.append((message, Place(place, {"tool_call_id": f"{place}.tool_use_id"})))
         else:
-            text = _text([block], f"{where}.content", index)
-            if made and made[-1].role == "user":
-                made[-1].content += f"\n{text}"
+            text = _text([block], at, index)
+            if made and made[-1][0].role == "user":
+                made[-1][0].content += f"\n{text}"
             else:
-                made.append(pb.Message(role="user", content=text))
-    return made or [pb.Message(role="user")]
+                made.append((pb.Message(role="user", content=text), Place(where)))
+    return made or [(pb.Message(role="user"), Place(where))]
 
 
-def _assistant(blocks: Sequence[dict[str, Any]], where: str, calls: set[str]) -> pb.Message:
-    made, texts = pb.Message(role="assistant"), []
+def _assistant(blocks: Sequence[dict[str, Any]], where: str) -> tuple[pb.Message, Place]:
+    made, placed, texts = pb.Message(role="assistant"), Place(where), []
     for index, block in enumerate(blocks):
-        place, kind = f"{where}.{index}", block.get("type")
+        place, kind = f"{where}.content.{index}", block.get("type")
         if kind == "tool_use":
             call = validated(ToolUseBlock, block, place)
-            calls.add(call.id)
             made.tool_calls.add(id=call.id, name=call.name, arguments_json=tools.json_text(call.input, f"{place}.input"))
+            placed.calls.append(place)
         elif kind == "thinking":
             made.reasoning += validated(ThinkingBlock, block, place).thinking
+            placed.fields.setdefault("reasoning", f"{place}.thinking")
         elif kind != "redacted_thinking":
-            texts.append(_text([block], where, index))
+            texts.append(_text([block], f"{where}.content", index))
     made.content = "\n".join(texts)
-    return made
+    return made, placed
 
 
 def _text(content: str | Iterable[dict[str, Any]], where: str, begin: int = 0) -> str:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from echorator import __version__
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls, Generating
+from echorator.gateway.http.generating.paths import OLLAMA, Paths
 from echorator.gateway.http.generating.streaming import Reply, unless_gone
 from echorator.gateway.http.ollama import catalogue, translation
 from echorator.gateway.http.ollama.bodies import Chat, Embed, Embeddings, Generate, Generation, Named, Pull, Show, read
@@ -163,6 +164,7 @@ class Ollama:
 
     async def _body(self, request: Request, kind: type[B]) -> B:
         reading = request.state.reading = self._bodies.begin()
+        request.state.paths = Paths(OLLAMA)
         body, request.state.ignored = read(kind, await self._bodies.json_of(request, reading, CURL_TYPES))
         return body
 

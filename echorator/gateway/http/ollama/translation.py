@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.paths import OLLAMA, Paths
 from echorator.gateway.http.generating.streaming import Reply
 from echorator.gateway.http.generating.tools import json_text
 from echorator.gateway.http.ollama.bodies import Chat, Embed, Embeddings, Generate, Generation, Message, Tool
@@ -27,6 +28,7 @@ def chat_request(body: Chat, model: str) -> pb.ChatRequest:
     """Return the agent's request for a conversation. Raises BodyError that names the field."""
     request = pb.ChatRequest(model=model)
     request.messages.extend(_messages(body.messages))
+    Paths(OLLAMA).check_tools(request.messages)
     request.tools.extend(_tool(tool, number) for number, tool in enumerate(body.tools))
     _fill(body, request)
     return request
@@ -100,15 +102,18 @@ def _set(message: pb.Sampling | pb.Limits | pb.EmbedRequest, name: str, value: o
 def _messages(given: Sequence[Message]) -> list[pb.Message]:
     """Return the messages; calls without an id get one, and results without one answer the oldest open call (of their tool)."""
     made, open_calls, count = [], {}, 0
-    for message in given:
+    taken = {call.id for message in given for call in message.tool_calls}
+    for index, message in enumerate(given):
         one = pb.Message(role=message.role, content=message.content, reasoning=message.thinking)
         for call in message.tool_calls:
             count += 1
+            while not call.id and f"call_{count}" in taken:
+                count += 1
             name = call.id or f"call_{count}"
             open_calls[name] = call.function.name
             one.tool_calls.add(id=name, name=call.function.name, arguments_json=json_text(call.function.arguments, "messages.tool_calls"))
         if message.role == "tool":
-            one.tool_call_id = message.tool_call_id or _answered(message, open_calls)
+            one.tool_call_id = message.tool_call_id or _answered(message, open_calls, f"messages[{index}]")
             open_calls.pop(one.tool_call_id, None)
         if message.tool_name:
             one.fields_json = json.dumps({"name": message.tool_name})
@@ -116,9 +121,15 @@ def _messages(given: Sequence[Message]) -> list[pb.Message]:
     return made
 
 
-def _answered(result: Message, open_calls: dict[str, str]) -> str:
-    """Return the id of the call that a result answers; "" for none."""
-    return next((name for name, tool in open_calls.items() if result.tool_name in ("", tool)), "")
+def _answered(result: Message, open_calls: dict[str, str], where: str) -> str:
+    """Return the id of the call that a result without an id answers. Raises BodyError that names the message where there is none."""
+    found = next((name for name, tool in open_calls.items() if result.tool_name in ("", tool)), None)
+    if found is None and result.tool_name:
+        field = f"{where}.tool_name"
+        raise BodyError(f"{field}: no call of {result.tool_name[:80]!r} before it is without a result", field)
+    if found is None:
+        raise BodyError(f"{where}: no call before it is without a result", where)
+    return found
 
 
 def _tool(tool: Tool, number: int) -> pb.Tool:

@@ -18,7 +18,7 @@ from echorator.gateway.http.responses.events import ResponseEvents
 from echorator.gateway.http.responses.input_items import items_of, page_of
 from echorator.gateway.http.responses.kept import Kept, KeptResponses
 from echorator.gateway.http.responses.objects import Response
-from echorator.gateway.http.responses.translation import counting_request, messages_of, request_of, turn_of
+from echorator.gateway.http.responses.translation import counting_request, messages_of, paths_of, request_of, turn_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 
@@ -34,9 +34,9 @@ class ResponsesApi:
         calls = self._calls
         body = await calls.body(request, ResponseBody)
         calls.name_memory(request, body, "user", body.user)
-        conversation = self._before(body)
-        conversation += messages_of(body.input, conversation)
+        conversation = self._conversation(request, body)
         message = request_of(body, conversation)
+        request.state.paths.check_tools(message.messages)
         response = Response(body, calls.name(body.model))
         replies = calls.merged(
             request, body.model, calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
@@ -48,6 +48,13 @@ class ResponsesApi:
         if body.stream:
             return await calls.streamed(request, ResponseEvents(response, ended), replies)
         return JSONResponse(ended(await unless_gone(request, divided(replies))))
+
+    def _conversation(self, request: Request, body: ResponseBody) -> list[pb.Message]:
+        """Return the messages up to the answer, without instructions, and let errors name their places in the body. Raises BodyError."""
+        before = self._before(body)
+        messages, places = messages_of(body.input)
+        request.state.paths = paths_of(body, len(before), places)
+        return [*before, *messages]
 
     def _before(self, body: ResponseBody) -> list[pb.Message]:
         """Return the conversation that the body goes on from. Raises BodyError where it is not kept."""
@@ -90,8 +97,8 @@ class ResponsesApi:
         body = await calls.body(request, ResponseBody)
         calls.name_memory(request, body, "user", body.user)
         request.state.ignored += [name for name in NOT_COUNTED if name in body.model_fields_set]
-        conversation = self._before(body)
-        message = counting_request(body, [*conversation, *messages_of(body.input, conversation)])
+        message = counting_request(body, self._conversation(request, body))
+        request.state.paths.check_tools(message.messages)
         opens = calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
         counted = await unless_gone(request, divided(calls.merged(request, body.model, opens)))
         return JSONResponse({"object": "response.input_tokens", "input_tokens": counted.finish.usage.prompt_tokens})

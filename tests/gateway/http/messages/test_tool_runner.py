@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from anthropic import beta_async_tool
@@ -37,7 +38,7 @@ async def multiply(a: int, b: int) -> str:
 @pytest.mark.parametrize("streams", [False, True])
 async def test_an_agent_runs_to_its_end(scripted: Scripted, streams: bool) -> None:
     scripted.answers(calculates)
-    asked = [{"role": "user", "content": "What is (2 + 3) * 7?"}]
+    asked: Any = [{"role": "user", "content": "What is (2 + 3) * 7?"}]
     if streams:
         runner = scripted.anthropic.beta.messages.tool_runner(model="m", max_tokens=99, tools=[add, multiply], messages=asked, stream=True)
         async for stream in runner:
@@ -46,13 +47,12 @@ async def test_an_agent_runs_to_its_end(scripted: Scripted, streams: bool) -> No
         last = await scripted.anthropic.beta.messages.tool_runner(
             model="m", max_tokens=99, tools=[add, multiply], messages=asked
         ).until_done()
-    assert last.content[-1].type == "text"
-    assert last.content[-1].text == "The result is 35."
+    assert [block.text for block in last.content if block.type == "text"] == ["The result is 35."]
     assert [len(request.messages) for request in scripted.agent.requests] == [1, 3, 5]
 
 
 async def test_a_thread_is_refused_so_that_the_client_knows(scripted: Scripted) -> None:
-    body = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "thread": {"type": "create"}}
+    body: dict[str, Any] = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "thread": {"type": "create"}}
     for path in ("/v1/messages", "/v1/messages/count_tokens"):
         answer = await scripted.post(path, body if path == "/v1/messages" else {k: v for k, v in body.items() if k != "max_tokens"})
         error = json.loads(answer.body)["error"]
