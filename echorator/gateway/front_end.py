@@ -79,10 +79,11 @@ class FrontEnd(Calls):
 
     async def models(self) -> model_pb2.ListModelsResponse:
         """Return one entry a model, as an agent describes it; a model that no agent serves now has its name only."""
-        described = [self._described(name) for name in self.fleet.models()]
+        described = [self.described(name) for name in self.fleet.models()]
         return model_pb2.ListModelsResponse(models=await asyncio.gather(*described))
 
-    async def _described(self, name: str) -> model_pb2.Model:
+    async def described(self, name: str) -> model_pb2.Model:
+        """Return a model as an agent describes it; its name only where none does in time."""
         pool = self.fleet.find(name)
         slots = sum(place.slots for place in pool.places.values() if place.open)
         model = model_pb2.Model(name=name)

@@ -32,6 +32,7 @@ from echorator.gateway.http.forms import form_of
 from echorator.gateway.http.generating.calls import Calls, release
 from echorator.gateway.http.generating.paths import in_clients_words
 from echorator.gateway.http.generating.streaming import unless_gone
+from echorator.gateway.http.generating.thoughts import wishes_of
 from echorator.gateway.http.llama_server.handlers import LlamaServer
 from echorator.gateway.http.memories import Memories
 from echorator.gateway.http.messages.api import MessagesApi
@@ -149,6 +150,7 @@ class Api:
         body = await calls.body(request, ChatCompletion)
         calls.name_memory(request, body, "user", body.user)
         request.state.paths = translation.chat_paths(body)
+        await calls.check_thoughts(request, body.model, wishes_of(body, "reasoning_effort", body.reasoning_effort), body.chat_template)
         opens = calls.opens(request, body, body.session or body.prompt_cache_key or "", translation.chat_requests(body))
         answer = Answer("chatcmpl", "chat.completion", calls.name(body.model))
         if body.stream:

@@ -9,7 +9,7 @@ name them. Fed by `api`; feeds `translation` and `embeddings`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
@@ -157,14 +157,19 @@ def _biases(value: Any) -> Any:
     return value
 
 
-def _stops(value: Any) -> Any:
+def stops_of(given: str | Sequence[str] | None) -> list[str]:
     """Return the stop texts without empty ones, which would stop nothing."""
-    if isinstance(value, list):
-        return [text for text in value if text != ""]
-    return [] if value == "" else value
+    return [text for text in ([given] if isinstance(given, str) else given or []) if text]
 
 
-Stops = Annotated[str | Texts | None, BeforeValidator(_stops)]
+def empty_stops(given: str | Sequence[str] | None, field: str) -> list[str]:
+    """Return the names of the stop texts that have no effect as they are empty: the whole `field` where none has one."""
+    if given is None or (given and not isinstance(given, str) and all(given)):
+        return []
+    kept = stops_of(given)
+    if not kept:
+        return [field] if given != [] else []
+    return [f"{field}[{index}]" for index, text in enumerate(given) if not text]
 
 
 class Sampled(Body):
@@ -207,7 +212,7 @@ class Generation(Sampled):
     """The fields that chats and text completions share."""
 
     stream_options: StreamOptions | None = None
-    stop: Stops = None
+    stop: str | Texts | None = None
     max_tokens: int | None = None
     n: int = Field(default=1, ge=1, le=MOST_ANSWERS)
     # vLLM's
@@ -215,7 +220,7 @@ class Generation(Sampled):
 
     def ignored(self) -> list[str]:
         """Return the names of fields that were accepted but have no effect."""
-        return self.stream_options.ignored() if self.stream_options is not None else []
+        return [*(self.stream_options.ignored() if self.stream_options is not None else ()), *empty_stops(self.stop, "stop")]
 
 
 class Conversation(Sampled):
@@ -253,6 +258,10 @@ class ChatCompletion(Conversation, Generation):
         """Return the names of fields that were accepted but have no effect."""
         parts = (part for message in self.messages if isinstance(message.content, list) for part in message.content)
         within = {f"messages.content.{name}" for part in parts for name in part.model_extra or ()}
+        if self.max_tokens is not None and self.max_completion_tokens is not None:
+            within.add("max_tokens")
+        if any(message.reasoning_content and message.reasoning for message in self.messages):
+            within.add("messages.reasoning")
         return [*super().ignored(), *sorted(within), *tools.ignored_in(self.tools or ())]
 
 
@@ -268,6 +277,10 @@ class Completion(Generation):
     echo: bool = False
     best_of: int | None = Field(default=None, ge=1, le=MOST_ANSWERS)
     suffix: str = ""  # the text behind the gap that the answer fills; "" for none
+
+    def ignored(self) -> list[str]:
+        """Return the names of fields that were accepted but have no effect."""
+        return [*super().ignored(), *(["n_probs"] if self.logprobs is not None and self.n_probs is not None else ())]
 
 
 class Embeddings(Body):

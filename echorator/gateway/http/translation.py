@@ -10,7 +10,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Conversation, Generation, Sampled
+from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Conversation, Generation, Sampled, stops_of
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating import tools
 from echorator.gateway.http.generating.paths import CHAT, TEXT, Paths
@@ -32,7 +32,7 @@ def fill(
     sampling: pb.Sampling,
     limits: pb.Limits,
     max_tokens: int | None,
-    stop: str | Sequence[str] | None,
+    stop: Sequence[str],
     answer: int = 0,
     called: str = "max_tokens",
 ) -> None:
@@ -70,7 +70,7 @@ def fill(
         sampling.json_schema = json_text(body.json_schema, "json_schema")
     if max_tokens is not None and max_tokens not in (-1, -2):  # both are llama.cpp's values for no limit
         set_field(limits, "max_tokens", max_tokens, called)
-    limits.stop.extend([stop] if isinstance(stop, str) else stop or [])
+    limits.stop.extend(stop)
     limits.ignore_eos = body.ignore_eos
     limits.no_cache = not body.cache_prompt
     set_field(limits, "priority", body.priority)
@@ -79,7 +79,7 @@ def fill(
 def _fill_generation(
     body: Generation, sampling: pb.Sampling, limits: pb.Limits, max_tokens: int | None, answer: int, called: str = "max_tokens"
 ) -> None:
-    fill(body, sampling, limits, max_tokens, body.stop, answer, called)
+    fill(body, sampling, limits, max_tokens, stops_of(body.stop), answer, called)
     if body.prompt_logprobs is not None:
         set_field(limits, "prompt_logprobs", body.prompt_logprobs)
 

@@ -21,6 +21,7 @@ from echorator.gateway.http.bodies import Body, Conversation, Sampled, name_memo
 from echorator.gateway.http.fields import renamed_in, served
 from echorator.gateway.http.forms import form_of
 from echorator.gateway.http.generating.streaming import Events, Replies, Reply, Streamed, unless_gone
+from echorator.gateway.http.generating.thoughts import Wish, without_effect
 from echorator.gateway.http.generating.validation import validated
 from echorator.gateway.http.parts import merged
 from echorator.gateway.http.reading import Bodies
@@ -51,8 +52,14 @@ class Calls:
         request.state.renamed = renamed_in(sent, names_of(kind))
         fields, ignored = served(sent, names_of(kind))
         body = validated(kind, fields)
-        request.state.ignored = [*ignored, *body.ignored()]
+        request.state.ignored = [*ignored, *(request.state.renamed.get(name, name) for name in body.ignored())]
         return body
+
+    async def check_thoughts(self, request: Request, model: str, wishes: Sequence[Wish], template: str = "") -> None:
+        """List the wishes that have no effect as ignored, by the model's chat template, or by that of the request."""
+        template = template or ((await self.front.described(self.name(model))).chat_template if wishes else "")
+        if template:
+            request.state.ignored += [request.state.renamed.get(name, name) for name in without_effect(wishes, template)]
 
     def name_memory(self, request: Request, body: Conversation, field: str, user: Any) -> None:
         """Let the API's own `field`, whose value is `user`, say whose memory the chat uses, or list the field as ignored."""

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.streaming import Replies, divided, unless_gone
+from echorator.gateway.http.generating.thoughts import Wish, wishes_of
 from echorator.gateway.http.messages.answers import MessageEvents, message_of
 from echorator.gateway.http.messages.bodies import CountedBody, MessageBody, PromptBody
 from echorator.gateway.http.messages.translation import Asked, counting_request, request_of
@@ -23,6 +24,7 @@ class MessagesApi:
         body = await self._calls.body(request, MessageBody)
         self._name_memory(request, body)
         asked, model = request_of(body), self._calls.name(body.model)
+        await self._check_thoughts(request, body)
         replies = self._replies(request, body, asked)
         if body.stream:
             return await self._calls.streamed(request, MessageEvents(model), replies)
@@ -32,8 +34,15 @@ class MessagesApi:
         """Count the tokens of a prompt, by reading it without an answer; what is read is in the prefix cache for the answer to come."""
         body = await self._calls.body(request, CountedBody)
         self._name_memory(request, body)
+        await self._check_thoughts(request, body)
         counted = await unless_gone(request, divided(self._replies(request, body, counting_request(body))))
         return JSONResponse({"input_tokens": counted.finish.usage.prompt_tokens})
+
+    async def _check_thoughts(self, request: Request, body: PromptBody) -> None:
+        effort = body.output_config.effort if body.output_config is not None else None
+        thinks = body.thinking is not None and body.thinking.type != "disabled"
+        wishes = [*wishes_of(body, "output_config.effort", effort), *([Wish("thinking")] if thinks else [])]
+        await self._calls.check_thoughts(request, body.model, wishes, body.chat_template)
 
     def _name_memory(self, request: Request, body: PromptBody) -> None:
         self._calls.name_memory(request, body, "metadata.user_id", body.metadata.user_id if body.metadata is not None else None)

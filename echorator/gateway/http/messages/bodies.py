@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, FailFast, Field
 from typing_extensions import TypeAliasType
 
-from echorator.gateway.http.bodies import MOST_PARTS, Body, Conversation, Texts, Tools
+from echorator.gateway.http.bodies import MOST_PARTS, Body, Conversation, Texts, Tools, empty_stops
 from echorator.serving.bounds import MOST_MESSAGES
 
 Blocks = TypeAliasType("Blocks", Annotated[list[dict[str, Any]], FailFast(), Field(max_length=MOST_PARTS)])
@@ -93,6 +93,8 @@ class PromptBody(Conversation):
             part = getattr(self, name)
             if part is not None:
                 found += [f"{name}.{field[:80]}" for field, value in (part.model_extra or {}).items() if value is not None]
+        if self.output_format is not None and self.output_config is not None and self.output_config.format is not None:
+            found.append("output_format")
         blocks = (f"messages.content.{name}" for turn in self.messages for name in _without_effect(turn.content))
         system = (f"system.{name}" for name in _without_effect(self.system or ""))
         tools = (f"tools.{name[:80]}" for tool in self.tools or () for name in tool if name not in TOOL_FIELDS)
@@ -117,6 +119,10 @@ class MessageBody(PromptBody):
 
     max_tokens: Annotated[int, Field(ge=1)]
     stop_sequences: Texts | None = None
+
+    def ignored(self) -> list[str]:
+        """Return the names of fields that were accepted but have no effect."""
+        return [*super().ignored(), *empty_stops(self.stop_sequences, "stop_sequences")]
 
 
 TOOL_FIELDS = frozenset(("type", "name", "description", "input_schema", "strict"))

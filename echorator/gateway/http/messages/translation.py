@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from echorator.gateway.http.bodies import stops_of
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating import tools
 from echorator.gateway.http.generating.paths import MESSAGES, Paths, Place
@@ -39,14 +40,14 @@ class Asked(NamedTuple):
 def request_of(body: MessageBody) -> Asked:
     """Return the request of an answer. Raises BodyError that names the field."""
     request, paths = _prompt(body)
-    fill(body, request.sampling, request.limits, body.max_tokens, [text for text in body.stop_sequences or () if text])
+    fill(body, request.sampling, request.limits, body.max_tokens, stops_of(body.stop_sequences))
     return Asked(request, paths)
 
 
 def counting_request(body: PromptBody) -> Asked:
     """Return the request that only reads the prompt, and so says how many tokens it has. Raises BodyError that names the field."""
     request, paths = _prompt(body)
-    fill(body, request.sampling, request.limits, 0, None)
+    fill(body, request.sampling, request.limits, 0, ())
     if request.HasField("memory"):
         request.memory.read_only = True
     return Asked(request, paths)

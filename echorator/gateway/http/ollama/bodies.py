@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, FailFast, Field
 
-from echorator.gateway.http.bodies import Body, Texts
+from echorator.gateway.http.bodies import Body, Texts, empty_stops
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.validation import validated
 from echorator.serving.bounds import MOST_MESSAGES
@@ -162,7 +162,7 @@ def read(kind: type[B], fields: Mapping[str, Any]) -> tuple[B, list[str]]:
     body = validated(kind, fields)
     ignored = [*_checked(body, ""), *(name for name in ("keep_alive", "truncate") if name in fields and name in kind.model_fields)]
     if isinstance(body, Generation):
-        ignored += _checked(body.options, "options.")
+        ignored += [*_checked(body.options, "options."), *empty_stops(body.options.stop, "options.stop")]
     if isinstance(body, Chat):
         for message in body.messages:
             ignored += _checked(message, "messages.")

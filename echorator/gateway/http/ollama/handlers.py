@@ -15,6 +15,7 @@ from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls, Generating
 from echorator.gateway.http.generating.paths import OLLAMA, Paths
 from echorator.gateway.http.generating.streaming import Reply, unless_gone
+from echorator.gateway.http.generating.thoughts import Wish
 from echorator.gateway.http.ollama import catalogue, translation
 from echorator.gateway.http.ollama.bodies import Chat, Embed, Embeddings, Generate, Generation, Named, Pull, Show, read
 from echorator.gateway.http.ollama.lines import lines_of
@@ -62,6 +63,7 @@ class Ollama:
         """Answer POST /api/chat."""
         body = await self._body(request, Chat)
         name = self._served(body)
+        await self._check_think(request, body, name)
         if not body.messages:
             return await self._loaded(request, body, {"message": {"role": "assistant", "content": ""}})
         return await self._answered(request, body, translation.chat_request(body, name), _chat_parts())
@@ -70,6 +72,7 @@ class Ollama:
         """Answer POST /api/generate."""
         body = await self._body(request, Generate)
         name = self._served(body)
+        await self._check_think(request, body, name)
         if not (body.prompt or body.system or body.suffix):
             return await self._loaded(request, body, {"response": ""})
         return await self._answered(request, body, translation.generate_request(body, name), _text_parts)
@@ -164,9 +167,12 @@ class Ollama:
 
     async def _body(self, request: Request, kind: type[B]) -> B:
         reading = request.state.reading = self._bodies.begin()
-        request.state.paths = Paths(OLLAMA)
+        request.state.paths, request.state.renamed = Paths(OLLAMA), {}
         body, request.state.ignored = read(kind, await self._bodies.json_of(request, reading, CURL_TYPES))
         return body
+
+    async def _check_think(self, request: Request, body: Generation, name: str) -> None:
+        await self._calls.check_thoughts(request, name, [Wish("think")] if body.think else [])
 
     def _served(self, body: Named) -> str:
         """Return the name of the model that a body means, which from then on the body's `model` has as the client wrote it.

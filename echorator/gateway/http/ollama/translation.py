@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from echorator.gateway.http.bodies import stops_of
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.paths import OLLAMA, Paths
 from echorator.gateway.http.generating.streaming import Reply
@@ -77,7 +78,7 @@ def _fill(body: Generation, request: pb.ChatRequest | pb.GenerateRequest) -> Non
         sampling.seed = options.seed % UINT32
     if options.num_predict is not None and options.num_predict not in (-1, -2):
         _set(limits, "max_tokens", options.num_predict, "options.num_predict")
-    limits.stop.extend([options.stop] if isinstance(options.stop, str) else options.stop or [])
+    limits.stop.extend(stops_of(options.stop))
     if isinstance(body.format, dict):
         sampling.json_schema = json_text(body.format, "format")
     elif body.format == "json":

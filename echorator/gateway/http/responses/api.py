@@ -13,6 +13,7 @@ from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.segments import Segments
 from echorator.gateway.http.generating.streaming import divided, unless_gone
+from echorator.gateway.http.generating.thoughts import wishes_of
 from echorator.gateway.http.responses.bodies import NOT_COUNTED, ResponseBody
 from echorator.gateway.http.responses.events import ResponseEvents
 from echorator.gateway.http.responses.input_items import items_of, page_of
@@ -37,6 +38,8 @@ class ResponsesApi:
         conversation = self._conversation(request, body)
         message = request_of(body, conversation)
         request.state.paths.check_tools(message.messages)
+        wishes = wishes_of(body, "reasoning.effort", body.reasoning.effort if body.reasoning is not None else None)
+        await calls.check_thoughts(request, body.model, wishes, body.chat_template)
         response = Response(body, calls.name(body.model))
         replies = calls.merged(
             request, body.model, calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])

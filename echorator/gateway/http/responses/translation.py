@@ -28,7 +28,7 @@ def request_of(body: ResponseBody, messages: Iterable[pb.Message]) -> pb.ChatReq
     if body.instructions:
         request.messages.add(role="system", content=body.instructions)
     request.messages.extend(messages)
-    fill(body, request.sampling, request.limits, body.max_output_tokens, None, called="max_output_tokens")
+    fill(body, request.sampling, request.limits, body.max_output_tokens, (), called="max_output_tokens")
     if body.logprobs is not None:
         set_field(request.limits, "logprobs", body.logprobs, "top_logprobs")
     _shape(body, request.sampling)
