@@ -15,6 +15,13 @@ from echorator.gateway.http.translation import MOST_PROMPT_BYTES, chat_request, 
 from echorator.rpc.v1 import model_pb2 as pb
 
 HI = {"messages": [{"role": "user", "content": "hi"}]}
+OVERRULED: list[tuple[dict[str, Any], list[str]]] = [
+    ({"max_tokens": 5, "max_completion_tokens": 6}, ["max_tokens"]),
+    ({"max_tokens": 5, "n_predict": 7}, ["n_predict"]),
+    ({"stop": ""}, ["stop"]),
+    ({"stop": ["", "a"]}, ["stop[0]"]),
+]
+"""Fields of which a part has no effect, and what is listed for them."""
 
 
 def chat(**fields: Any) -> tuple[pb.ChatRequest, list[str]]:
@@ -126,7 +133,7 @@ def test_parts_of_a_message() -> None:
 def test_what_has_an_effect(fields: dict[str, Any], expected: dict[str, Any]) -> None:
     found, ignored = chat(**fields)
     assert found == pb.ChatRequest(messages=[pb.Message(role="user", content="hi")], **{"limits": {}, "sampling": {}, **expected})
-    assert ignored == [name for name in fields if name == "n_predict" and "max_tokens" in fields]
+    assert ignored == next((listed for overruled, listed in OVERRULED if overruled == fields), [])
 
 
 def test_what_has_none_is_listed() -> None:
@@ -185,7 +192,7 @@ def test_values_out_of_range_are_refused_in_words(fields: dict[str, Any]) -> Non
     [
         ({"seed": 1 << 40}, "seed must be 0..4294967295, or -1 for a random one, not 1099511627776"),
         ({"max_tokens": 1 << 40}, "max_tokens must be -2147483648..2147483647, not 1099511627776"),
-        ({"thinking_budget_tokens": 1 << 40}, "budget_tokens must be -2147483648..2147483647, not 1099511627776"),
+        ({"thinking_budget_tokens": 1 << 40}, "thinking_budget_tokens must be -2147483648..2147483647, not 1099511627776"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}}, "response_format.json_schema.schema is missing"),
     ],
 )

@@ -73,7 +73,7 @@ async def test_calls_and_thoughts(tmp_path: Path, stream: bool) -> None:
         assert "".join(m.content or "" for m in messages) == "Let me see."
         calls = [call.function for m in messages for call in m.tool_calls or ()]
         assert [(call.name, call.arguments) for call in calls] == [("weather", {"city": "Oslo"}), ("weather", {"city": "Rome"})]
-        sent = pb.ChatRequest.FromString(back_end.bodies[0])
+        sent = pb.ChatRequest.FromString(back_end.bodies[-1])  # the first asks for the model's template, by which it thinks or not
         assert (sent.reasoning.enabled, sent.reasoning.effort) == (True, "high")
         (tool,) = sent.tools
         assert (tool.name, tool.description) == ("weather", "Return the weather.")

@@ -121,3 +121,19 @@ async def test_what_is_taken(scripted: Scripted, path: str, said: list[dict[str,
     answer = await scripted.post(path, body_of(path, [USER, *said]))
     assert answer.status == 200, answer.body
     assert [message.tool_call_id for message in scripted.asked.messages if message.role == "tool"] == ids
+
+
+async def test_texts_of_one_role_are_one_message_in_ollamas_api(scripted: Scripted) -> None:
+    scripted.answers(HELLO)
+    two = [{"role": "assistant", "content": text} for text in ("It is", "warm")]
+    said = [USER, USER, ollama_calls("f"), openai_result(), *two]
+    answer = await scripted.post(OLLAMA, body_of(OLLAMA, said))
+    assert answer.status == 200, answer.body
+    assert [(message.role, message.content) for message in scripted.asked.messages] == [
+        ("user", "hi\n\nhi"),
+        ("assistant", ""),
+        ("tool", "1"),
+        ("assistant", "It is\n\nwarm"),
+    ]
+    answer = await scripted.post(OLLAMA, body_of(OLLAMA, [USER, USER, {"role": "tool", "content": "", "tool_call_id": "x"}]))
+    assert json.loads(answer.body)["error"].startswith("messages[2].tool_call_id: ")

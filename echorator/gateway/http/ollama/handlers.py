@@ -66,7 +66,8 @@ class Ollama:
         await self._check_think(request, body, name)
         if not body.messages:
             return await self._loaded(request, body, {"message": {"role": "assistant", "content": ""}})
-        return await self._answered(request, body, translation.chat_request(body, name), _chat_parts())
+        message, request.state.paths = translation.chat_request(body, name)
+        return await self._answered(request, body, message, _chat_parts())
 
     async def generate(self, request: Request) -> Response:
         """Answer POST /api/generate."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from echorator.gateway.http.bodies import stops_of
 from echorator.gateway.http.failures import BodyError
-from echorator.gateway.http.generating.paths import OLLAMA, Paths
+from echorator.gateway.http.generating.paths import OLLAMA, Paths, Place
 from echorator.gateway.http.generating.streaming import Reply
 from echorator.gateway.http.generating.tools import json_text
 from echorator.gateway.http.ollama.bodies import Chat, Embed, Embeddings, Generate, Generation, Message, Tool
@@ -25,14 +25,18 @@ _SAMPLING = (
 ).split()
 
 
-def chat_request(body: Chat, model: str) -> pb.ChatRequest:
-    """Return the agent's request for a conversation. Raises BodyError that names the field."""
+def chat_request(body: Chat, model: str) -> tuple[pb.ChatRequest, Paths]:
+    """Return the agent's request for a conversation, and where its fields stand in the body. Raises BodyError that names the field."""
     request = pb.ChatRequest(model=model)
-    request.messages.extend(_messages(body.messages))
-    Paths(OLLAMA).check_tools(request.messages)
+    places = []
+    for message, place in _joined(_messages(body.messages)):
+        request.messages.append(message)
+        places.append(place)
+    paths = Paths(OLLAMA, places)
+    paths.check_tools(request.messages)
     request.tools.extend(_tool(tool, number) for number, tool in enumerate(body.tools))
     _fill(body, request)
-    return request
+    return request, paths
 
 
 def generate_request(body: Generate, model: str) -> pb.ChatRequest | pb.GenerateRequest:
@@ -119,6 +123,18 @@ def _messages(given: Sequence[Message]) -> list[pb.Message]:
         if message.tool_name:
             one.fields_json = json.dumps({"name": message.tool_name})
         made.append(one)
+    return made
+
+
+def _joined(messages: Iterable[pb.Message]) -> list[tuple[pb.Message, Place]]:
+    """Return messages with their places; texts of one role that follow each other become one message, as in Ollama (`collate`)."""
+    made: list[tuple[pb.Message, Place]] = []
+    for index, message in enumerate(messages):
+        last = made[-1][0] if made else None
+        if last is not None and last.role == message.role != "tool" and not (last.tool_calls or message.tool_calls or message.reasoning):
+            last.content += f"\n\n{message.content}"
+        else:
+            made.append((message, Place(f"messages[{index}]")))
     return made
 
 
