@@ -103,6 +103,33 @@ def test_other_malformed_fields(role: str, fields: dict[str, Any], says: str) ->
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        ([("user", {}), ("tool", {"tool_call_id": "c1"})], "messages[1].tool_call_id: no call before it has the id 'c1'"),
+        (
+            [("assistant", calling("{}")), ("tool", {})],
+            "messages[1].tool_call_id: it is missing; the oldest call without a result has the id 'c1'",
+        ),
+        (
+            [("assistant", calling("{}")), ("tool", {"tool_call_id": "c1"}), ("tool", {"tool_call_id": "c1"})],
+            "messages[2].tool_call_id: the call with the id 'c1' has a result already",
+        ),
+        (
+            [("assistant", {"tool_calls": calling("{}")["tool_calls"] * 2})],
+            "messages[0].tool_calls[1].id: a call before it has the id 'c1' too, and no result yet",
+        ),
+    ],
+)
+def test_results_answer_calls(messages: list[tuple[str, dict[str, Any]]], says: str) -> None:
+    with pytest.raises(InvalidRequestError) as error:
+        messages_of(request(*messages))
+    assert str(error.value) == says
+    typed = pb.ChatRequest(messages=[pb.Message(role="assistant", tool_calls=[pb.ToolCall(id="a", name="f")])])
+    typed.messages.add(role="tool", tool_call_id="a")
+    assert [message.get("tool_call_id") for message in messages_of(typed)] == [None, "a"]
+
+
 def test_null_fields_are_as_if_they_were_not_there() -> None:
     fields: dict[str, Any] = {"tool_calls": None, "function_call": None, "refusal": None, "annotations": []}
     assert messages_of(request(("assistant", fields))) == [{"role": "assistant", "content": "x", "annotations": []}]
