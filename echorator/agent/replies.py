@@ -17,6 +17,7 @@ _STATES = {
     State.DRAINING: pb.MODEL_STATE_DRAINING,
     State.STALLED: pb.MODEL_STATE_STALLED,
 }
+_UNKNOWN_SIZE = " ?B"  # what llama.cpp writes into a description for a size of model that it does not know
 _SLOT_STATES = {"prefill": pb.SLOT_STATE_PREFILL, "decode": pb.SLOT_STATE_DECODE}
 
 _ORIGINS = {
@@ -67,7 +68,7 @@ def model_of(entry: Entry, digest: str) -> pb.Model:
         return message
     info, engine = entry.served.info, entry.served.engine
     message.architecture = info.architecture
-    message.description = info.description
+    message.description = info.description.replace(_UNKNOWN_SIZE, "")
     message.parameters = info.parameters
     message.size_bytes = info.size_bytes
     message.trained_context_tokens = info.trained_context_tokens

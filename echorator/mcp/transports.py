@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -18,16 +18,19 @@ import uvicorn
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.message import SessionMessage
 
 from echorator.errors import ResourceError
 from echorator.host.exits import Exit
+from echorator.mcp.frames import FRAME_BYTES, refusal_of
 
 PATH = "/mcp"
 READ_BYTES = 1 << 16
-FRAME_BYTES = 8 << 20  # a longer line is dropped as malformed, so that a client without line ends takes no memory
 GRACE_S = 2  # for answers that are under way when a signal comes
 WAITING_LINES = 64
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+Send = Callable[[SessionMessage], Awaitable[None]]
 
 
 class _Stdin:
@@ -43,10 +46,10 @@ class _Stdin:
         self._room = threading.Semaphore(WAITING_LINES)  # in `_lines`: the client waits where more lines come than are served
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
-    async def __aiter__(self) -> AsyncIterator[str]:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while (line := await self._lines.get()) is not None:
             self._room.release()
-            yield line.decode("utf-8", "replace")
+            yield line
 
     def _read(self) -> None:
         pending = bytearray()
@@ -77,14 +80,29 @@ def _chunk() -> bytes:
         return b""
 
 
+async def _messages(lines: _Stdin, client: asyncio.Future[Send]) -> AsyncIterator[str]:
+    """Yield the lines that are messages, and answer the other ones to the client; empty lines are passed over."""
+    async for line in lines:
+        if not line.strip():
+            continue
+        refusal = refusal_of(line)
+        if refusal is None:
+            yield line.decode()
+            continue
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the client has closed stdout, which ends the process
+            await (await client)(SessionMessage(refusal))
+
+
 async def serve_stdio(server: Server[Any]) -> int:
     """Serve the client at stdin and stdout until it closes one of them, and return the exit code. A signal ends the process."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _end)
     code = Exit.OK
+    client: asyncio.Future[Send] = loop.create_future()
     try:
-        async with stdio_server(stdin=cast("anyio.AsyncFile[str]", _Stdin())) as (reading, writing):
+        async with stdio_server(stdin=cast("anyio.AsyncFile[str]", _messages(_Stdin(), client))) as (reading, writing):
+            client.set_result(writing.send)
             await server.run(reading, writing, server.create_initialization_options())
     except* BrokenPipeError:
         code = Exit.PIPE_CLOSED

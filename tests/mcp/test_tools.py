@@ -100,7 +100,8 @@ async def test_a_memory_is_remembered_recalled_changed_and_forgotten(place: Plac
 async def test_models_are_listed_and_answer_with_the_memory(place: Place, served: str, user: str) -> None:
     with place("--server", served, "--user", user) as where:
         async with Client(where) as client:
-            _, listed = await called(client, "list_models")
+            text, listed = await called(client, "list_models")
+            assert text == "echo-nano: llama Q8_0, ready, chat and embed"
             assert [(one["name"], one["generates"]) for one in listed["models"]] == [("echo-nano", True)]
             text, chatted = await called(client, "chat", prompt="Hello!", temperature=0)
             assert text == chatted["text"] != ""

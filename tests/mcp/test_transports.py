@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from mcp import Client
+from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 
 from echorator.host.exits import Exit
 from tests.mcp.conftest import over_http
@@ -47,6 +49,63 @@ def answers(process: subprocess.Popen[bytes], sent: bytes) -> tuple[list[Any], s
     out, err = process.communicate(sent, timeout=TIMEOUT_S)
     assert process.returncode == Exit.OK, err
     return [json.loads(line) for line in out.splitlines()], err.decode()
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A frame that is no message, and the id and the code of the error that answers it over stdio."""
+
+    frame: bytes
+    code: int
+    id: int | str | None = None
+
+
+BAD = {
+    "no JSON": Bad(b"hello", PARSE_ERROR),
+    "cut": Bad(b'{"jsonrpc": "2.0", "id": 7, "method": "ping"', PARSE_ERROR),
+    "no UTF-8": Bad(b'{"jsonrpc": "2.0", "id": 7, "method": "ping\xff"}', PARSE_ERROR),
+    "deep": Bad(b"[" * 100_000, PARSE_ERROR),
+    "version": Bad(b'{"jsonrpc": "1.0", "id": 7, "method": "ping"}', INVALID_REQUEST, 7),
+    "no version": Bad(b'{"id": "a", "method": "ping"}', INVALID_REQUEST, "a"),
+    "text for params": Bad(b'{"jsonrpc": "2.0", "id": 7, "method": "ping", "params": "x"}', INVALID_REQUEST, 7),
+    "list for params": Bad(b'{"jsonrpc": "2.0", "id": 7, "method": "ping", "params": [1]}', INVALID_REQUEST, 7),
+    "number for method": Bad(b'{"jsonrpc": "2.0", "id": 7, "method": 5}', INVALID_REQUEST, 7),
+    "no method": Bad(b'{"jsonrpc": "2.0", "id": 7}', INVALID_REQUEST, 7),
+    "batch": Bad(b'[{"jsonrpc": "2.0", "id": 7, "method": "ping"}]', INVALID_REQUEST),
+    "empty batch": Bad(b"[]", INVALID_REQUEST),
+    "text": Bad(b'"ping"', INVALID_REQUEST),
+    "surrogate": Bad(b'{"jsonrpc": "2.0", "id": 7, "method": "ping", "params": {"x": "\\ud800"}}', INVALID_REQUEST, 7),
+    "surrogate for id": Bad(b'{"jsonrpc": "2.0", "id": "\\udc00", "method": "ping"}', INVALID_REQUEST),
+    "malformed answer": Bad(b'{"jsonrpc": "2.0", "id": 7, "result": 5}', INVALID_REQUEST),
+}
+BAD_IDS = {
+    "null for id": Bad(b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', INVALID_REQUEST),
+    "fraction for id": Bad(b'{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', INVALID_REQUEST),
+    "true for id": Bad(b'{"jsonrpc": "2.0", "id": true, "method": "ping"}', INVALID_REQUEST),
+}
+
+
+def test_each_malformed_frame_has_an_error(served: str) -> None:
+    bad = [*BAD.values(), *BAD_IDS.values()]
+    process = begun(served)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"\n \r\n" + b"\n".join(one.frame for one in bad) + b"\n" + frame("ping", {}, 8))
+    process.stdin.flush()
+    came = [json.loads(process.stdout.readline()) for _ in (*bad, "ping")]
+    assert [(one["id"], one.get("error", {}).get("code")) for one in came] == [*((one.id, one.code) for one in bad), (8, None)]
+    assert all(one["error"]["message"] for one in came[:-1])
+    assert answers(process, b"") == ([], "")
+
+
+def test_each_malformed_body_has_an_error_over_http(served: str, tmp_path: Path) -> None:
+    with over_http(tmp_path / "log", "--user", "ann", "--server", served) as (_, url):
+        session, _, _ = posted(url, INITIALIZE)
+        assert session
+        for name, one in BAD.items():
+            _, status, body = posted(url, one.frame, **{"Mcp-Session-Id": session, "MCP-Protocol-Version": HELLO["protocolVersion"]})
+            assert status == 400, name
+            assert json.loads(body)["error"]["code"] in (PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS), name
 
 
 @pytest.mark.parametrize(
@@ -129,12 +188,18 @@ async def test_a_signal_ends_http_with_a_client_connected(served: str, number: s
 
 def asked(url: str, **headers: str) -> int:
     """Status of an initialize request with these headers."""
+    return posted(url, INITIALIZE, **headers)[1]
+
+
+def posted(url: str, body: bytes, **headers: str) -> tuple[str | None, int, bytes]:
+    """The session, the status and the first bytes that answer a body."""
     where = urlsplit(url)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=TIMEOUT_S)
     plain = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
     try:
-        connection.request("POST", where.path, INITIALIZE, plain | headers)
-        return connection.getresponse().status
+        connection.request("POST", where.path, body, plain | headers)
+        response = connection.getresponse()
+        return response.getheader("Mcp-Session-Id"), response.status, response.read1()
     finally:
         connection.close()
 
