@@ -97,6 +97,7 @@ class Answers:
         """Return how the model writes its answers."""
         if self._found is None or (self._found.done() and self._found.exception() is not None):
             self._found = asyncio.ensure_future(self._find())
+            self._found.add_done_callback(_seen)
         return await asyncio.shield(self._found)
 
     async def conversation(
@@ -172,6 +173,12 @@ class Answers:
             found = (t for t in self._special if t.control and t.text and not t.ends)
             self._spelled_tokens = tuple(t.id for t in found if any(t.text in text for text in texts))
         return self._spelled_tokens
+
+
+def _seen(found: asyncio.Future[Dialect]) -> None:
+    """Take note of an error that no request waits for any more, so that it is not logged as one that was lost."""
+    if not found.cancelled():
+        found.exception()
 
 
 def _end(dialect: Dialect, prompt: str) -> str:

@@ -26,13 +26,22 @@ _WORDS = Words("the chat template of the model", "check the messages, or use Gen
 class ModelTemplate:
     """The chat template of one model. All methods run on one event loop; call `start`, and `close` at the end."""
 
-    def __init__(self, jinja: str, go: str, bos: str, eos: str, timeout_s: float) -> None:
-        """Keep the sources; `go` is preferred to `jinja`; each may be "". Rendering and compiling may take `timeout_s` seconds each."""
+    def __init__(self, jinja: str, go: str, bos: str, eos: str, timeout_s: float, nice: int = 0) -> None:
+        """Keep the sources and the children's bounds.
+
+        Args:
+            jinja: a template in Jinja; "" for none.
+            go: a template of Go, which is preferred to `jinja`; "" for none.
+            bos: text of the begin token.
+            eos: text of the end token.
+            timeout_s: CPU seconds that a render may take; compiling may take five times as long.
+            nice: how far the children give way to other processes, see setpriority(2).
+        """
         self._jinja = jinja
         self._go = go
         self._told = False
         opening = Frame({"do": "open"}, json.dumps({"jinja": jinja, "go": go, "bos": bos, "eos": eos}).encode())
-        bounds = Bounds(job_s=timeout_s)
+        bounds = Bounds(job_s=timeout_s, nice=nice)
         self._short = Lane("template", opening, bounds, _WORDS)
         self._long = Lane("template", opening, bounds, _WORDS)
 
@@ -44,6 +53,11 @@ class ModelTemplate:
     def source(self) -> str:
         """Return the template's source: Go's where it is understood, which is known after the first render."""
         return self._go if self._go and self._short.opened.get("go", True) else self._jinja
+
+    @property
+    def worked_s(self) -> float:
+        """Return the CPU seconds that the children have computed so far."""
+        return self._short.worked_s + self._long.worked_s
 
     async def render(self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], add_generation_prompt: bool = True) -> str:
         """Return the prompt for `messages` ({"role": …, "content": …}); `arguments` are further variables of the template.

@@ -10,8 +10,6 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from echorator.agent.loading.request_templates import KEPT, MOST, RequestTemplates
-from echorator.errors import QueueFullError
 from echorator.rpc.v1 import model_pb2 as pb
 from tests.support.agents import GREEDY, GREETING, Agent, collected, refused, serving, user
 from tests.support.conversations import INJECTION, injection_tokens, model_with_tools, plain_model
@@ -92,34 +90,7 @@ async def test_a_template_of_a_request(free: Agent) -> None:
     await refused(free.stub.ApplyTemplate(pb.ChatRequest(messages=GREETING, chat_template="foo")), INVALID, "one of chatml, llama2")
     broken = pb.ChatRequest(messages=GREETING, chat_template="{% for %}{{ x }}")
     await refused(free.stub.ApplyTemplate(broken), INVALID, "does not parse: line 1")
-    endless = pb.ChatRequest(
-        messages=GREETING, chat_template="{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-    )
-    await refused(free.stub.Chat(endless), INVALID, "the chat template of the model")
     assert (await applied(free)).prompt.startswith("### Instruction:")
-
-
-async def test_many_templates_of_requests(free: Agent) -> None:
-    for number in range(2 * MOST):
-        said = "{{ messages[0].content }} " + str(number)
-        assert (await applied(free, chat_template=said)).prompt == f"Hello! {number}"
-    served = free.server.registry.get("m")
-    assert len(served._request_templates._kept) == KEPT
-
-
-async def test_templates_in_use_have_a_limit(free: Agent) -> None:
-    templates = RequestTemplates(free.server.registry.get("m")._opened)
-    lent = [templates.lent("{{ messages }}" + str(number)) for number in range(MOST)]
-    for one in lent:
-        await one.__aenter__()
-    with pytest.raises(QueueFullError, match="16 chat templates"):
-        await templates.lent("{{ messages }}").__aenter__()
-    async with templates.lent("{{ messages }}3"):
-        pass
-    for one in lent:
-        await one.__aexit__(None, None, None)
-    assert len(templates._kept) == KEPT
-    await templates.close()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ _log = logging.getLogger(__name__)
 
 ENCODER_SLOTS = 8  # of a model that only embeds, as balancers see it
 STALL_S = 600.0  # a load that reads nothing for this long is given up
+NICE_OF_REQUESTS = 10  # of requests' chat templates: a tenth of the processor time that others get where they need it
 CANCEL_S = 10.0  # time for cancelled requests to end: each ends within one step, and no step is longer
 
 
@@ -87,7 +88,7 @@ class ServedModel:
         self.template: ChosenTemplate | None = None  # None: the model only embeds
         self._template: ModelTemplate | None = None
         self._form: ChatForm | None = None  # None: the model only embeds
-        self._request_templates = RequestTemplates(self._opened)
+        self._request_templates = RequestTemplates(partial(self._opened, nice=NICE_OF_REQUESTS), settings.child_timeout_s)
         self._token_bytes: dict[int, bytes] = {}
         self._grammars = Grammars(model)
         self._digest = on_own_thread(f"digest of {name}", partial(file_digest, settings.path))
@@ -279,7 +280,7 @@ class ServedModel:
 
         Raises:
             InvalidRequestError: the model only embeds, requests may not bring templates, or this is none.
-            QueueFullError: as `RequestTemplates.lent` says.
+            TemplateError, QueueFullError: as `RequestTemplates.lent` says.
         """
         if self._form is None:
             raise InvalidRequestError(f"{self.name} is an encoder ({self.info.architecture}) and only embeds")
@@ -299,8 +300,8 @@ class ServedModel:
         """Return whether control tokens in messages are read as such; None leaves that to the settings."""
         return self.settings.control_tokens_in_messages if asked is None else asked
 
-    def _opened(self, jinja: str, go: str = "") -> tuple[ModelTemplate, ChatForm]:
-        template = ModelTemplate(jinja, go, self.info.bos, self.info.eos, self.settings.child_timeout_s)
+    def _opened(self, jinja: str, go: str = "", nice: int = 0) -> tuple[ModelTemplate, ChatForm]:
+        template = ModelTemplate(jinja, go, self.info.bos, self.info.eos, self.settings.child_timeout_s, nice)
         special = self.model.special_tokens()
 
         async def tokenize(text: str, add_special: bool, parse_special: bool) -> list[int]:

@@ -60,6 +60,12 @@ class Lane:
         self._shut: tuple[float, EchoratorError] | None = None  # (end of the shut time, its error)
         self._refused: EchoratorError | None = None  # error of an opening that was refused for good
         self._closed = False
+        self._worked_s = 0.0  # of the children before the present one
+
+    @property
+    def worked_s(self) -> float:
+        """Return the CPU seconds that the children have spent on jobs and openings so far."""
+        return self._worked_s + (self._child.worked_s if self._child is not None else 0.0)
 
     @property
     def pid(self) -> int:
@@ -232,6 +238,7 @@ class Lane:
     async def _drop_child(self) -> None:
         child, self._child = self._child, None
         if child is not None:
+            self._worked_s += child.worked_s
             kill = asyncio.get_running_loop().create_task(child.kill())
             self._kills.add(kill)
             kill.add_done_callback(self._kills.discard)

@@ -64,6 +64,7 @@ class ChildProcess:
         self.worn = False  # the child runs at a low priority, which cannot be raised again
         self._unsent = b""  # rest of the question that `answer_at_once` began to send
         self._received = bytearray()  # of the reply, so far
+        self._ready_s = 0.0  # CPU time of the start
 
     @classmethod
     async def start(cls, duty: str, bounds: Bounds) -> ChildProcess:
@@ -86,6 +87,7 @@ class ChildProcess:
         try:
             async with asyncio.timeout(bounds.start_s):
                 await child._receive()
+            child._ready_s = child._computed_s()
         except BaseException:
             await child.kill()
             raise
@@ -95,6 +97,11 @@ class ChildProcess:
     def pid(self) -> int:
         """Return the process id of the child."""
         return self._process.pid
+
+    @property
+    def worked_s(self) -> float:
+        """Return the CPU seconds of the child since it was ready; 0 once the process has ended."""
+        return max(0.0, self._computed_s() - self._ready_s)
 
     @property
     def ended(self) -> bool:
