@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 
 from echorator._native.engine import Event
-from echorator.agent import embedding, infilling, replies, requests, reranking
+from echorator.agent import embedding, infilling, replies, requests, reranking, token_lists
 from echorator.agent.answering import AnswerReader, ChatForm, Thinking, thinking_of
 from echorator.agent.chat_prompt import Opening, Prompt
 from echorator.agent.loading.embedded import is_foreign, with_embedded_threads
@@ -263,15 +263,13 @@ class ModelService(Calls, ModelServiceServicer):
         """Return the token ids of a text."""
         served = self.registry.get(request.model)
         tokens = await served.tokenize(request.text, request.add_special, request.parse_special)
-        pieces = [served.token_bytes(token) for token in tokens] if request.pieces else ()
-        return pb.TokenizeResponse(tokens=tokens, pieces=pieces)
+        return await token_lists.reply_of(tokens, served.token_bytes if request.pieces else None)
 
     @rpc
     async def Detokenize(self, request: pb.DetokenizeRequest, _context: Context) -> pb.DetokenizeResponse:
         """Return the text of token ids."""
         served = self.registry.get(request.model)
-        tokens = list(request.tokens)
-        requests.check_tokens(tokens, served.info.vocabulary, "tokens")
+        tokens = await token_lists.ids_of(request, served.info.vocabulary)
         return pb.DetokenizeResponse(text=await served.detokenize(tokens, request.special))
 
     @rpc

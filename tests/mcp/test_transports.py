@@ -21,7 +21,8 @@ from echorator.host.exits import Exit
 from tests.mcp.conftest import over_http
 from tests.support.commands import COMMAND, TIMEOUT_S, echorator, failed
 
-HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+PROTOCOL = "2025-06-18"
+HELLO = {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 SECRET = "a secret text"
 
 
@@ -103,7 +104,7 @@ def test_each_malformed_body_has_an_error_over_http(served: str, tmp_path: Path)
         session, _, _ = posted(url, INITIALIZE)
         assert session
         for name, one in BAD.items():
-            _, status, body = posted(url, one.frame, **{"Mcp-Session-Id": session, "MCP-Protocol-Version": HELLO["protocolVersion"]})
+            _, status, body = posted(url, one.frame, **{"Mcp-Session-Id": session, "MCP-Protocol-Version": PROTOCOL})
             assert status == 400, name
             assert json.loads(body)["error"]["code"] in (PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS), name
 

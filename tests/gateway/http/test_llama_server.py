@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import referencing
 from referencing.jsonschema import DRAFT202012
 
 from echorator.agent.loading.embedded import embedded_model
+from echorator.gateway.http.llama_server.tokens import AT_ONCE, json_of
+from echorator.rpc.v1 import model_pb2 as pb
 from tests.gateway.http.openai_setting import ANSWER, FACTS, HELLO, Setting, setting_of
 from tests.support.conversations import plain_model
 
@@ -54,6 +57,41 @@ async def test_pieces(mesh: Setting) -> None:
     raw = b"".join(t["piece"].encode() if isinstance(t["piece"], str) else bytes(t["piece"]) for t in tokens)
     assert raw.decode().strip() == FOREIGN
     assert any(isinstance(token["piece"], list) for token in tokens)
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+async def test_others_are_answered_while_a_long_list_of_tokens_is_written(pieces: bool) -> None:
+    """The writer gives way to a task that is ready about as often as it has parts, whatever the machine's speed."""
+    count = 50 * AT_ONCE
+    reply = pb.TokenizeResponse(tokens=range(count), pieces=[b"\xc3", b"a"] * (count // 2) if pieces else ())
+    writing = asyncio.create_task(json_of(reply, pieces))
+    turns = 0
+    while not writing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 50
+    tokens = json.loads(await writing)["tokens"]
+    assert len(tokens) == count
+    assert tokens[-2:] == ([{"id": count - 2, "piece": [195]}, {"id": count - 1, "piece": "a"}] if pieces else [count - 2, count - 1])
+
+
+async def test_small_texts_are_tokenized_while_a_large_one_is(mesh: Setting) -> None:
+    large = asyncio.create_task(asked(mesh, "/tokenize", content="a b " * 250_000))
+    small = 0
+    while not large.done():
+        await asked(mesh, "/tokenize", content=TEXT)
+        small += 1
+    tokens = (await large)["tokens"]
+    assert small >= 10
+    assert len(tokens) > 250_000
+    back = await asked(mesh, "/detokenize", tokens=tokens[:100_000])
+    assert ("a b " * 250_000).startswith(back["content"].strip())
+
+
+async def test_pieces_have_a_bound(mesh: Setting) -> None:
+    body = {"model": "echo", "content": "a b " * 200_000, "with_pieces": True}
+    answer = await mesh.post("/tokenize", json.dumps(body).encode())
+    assert (answer.status, "pieces are given for at most 131072" in str(answer.body)) == (400, True)
 
 
 async def test_a_rendered_prompt(mesh: Setting) -> None:

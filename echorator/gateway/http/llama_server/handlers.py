@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,6 +14,7 @@ from echorator.gateway.http import bodies, translation
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.streaming import Replies, divided, unless_gone
+from echorator.gateway.http.llama_server import tokens
 from echorator.gateway.http.llama_server.bodies import Detokenize, Infill, Tokenize
 from echorator.gateway.http.llama_server.completions import Completion, check_one, infill_request
 from echorator.rpc.v1 import model_pb2 as pb
@@ -61,17 +61,15 @@ class LlamaServer:
             model=body.model, text=body.content, add_special=body.add_special, parse_special=body.parse_special, pieces=body.with_pieces
         )
         reply = pb.TokenizeResponse.FromString(await self._calls.unary(request, "Tokenize", asked, body.model))
-        if not body.with_pieces:
-            return JSONResponse({"tokens": list(reply.tokens)})
-        pieces = zip(reply.tokens, reply.pieces, strict=True)
-        return JSONResponse({"tokens": [{"id": token, "piece": _piece(raw)} for token, raw in pieces]})
+        return Response(await tokens.json_of(reply, body.with_pieces), media_type="application/json")
 
     async def detokenize(self, request: Request) -> Response:
         """Answer POST /detokenize, with control tokens written out as llama-server does."""
         body = await self._calls.body(request, Detokenize)
-        if body.tokens and not -translation.INT32 <= min(body.tokens) <= max(body.tokens) < translation.INT32:
-            raise BodyError("tokens: token ids are whole numbers below 2^31", "tokens")
-        asked = pb.DetokenizeRequest(model=body.model, tokens=body.tokens, special=True)
+        try:
+            asked = pb.DetokenizeRequest(model=body.model, tokens=body.tokens, special=True)
+        except ValueError as error:
+            raise BodyError("tokens: token ids are whole numbers below 2^31", "tokens") from error
         reply = pb.DetokenizeResponse.FromString(await self._calls.unary(request, "Detokenize", asked, body.model))
         return JSONResponse({"content": reply.text})
 
@@ -150,11 +148,3 @@ async def _gather(made: Completion, replies: Replies) -> None:
     async with aclosing(replies):
         async for _, reply in replies:
             made.add(reply)
-
-
-def _piece(raw: bytes) -> Any:
-    """Return a token's text, or the list of its bytes where they are a part of a character."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return list(raw)
