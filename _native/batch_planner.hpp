@@ -349,7 +349,8 @@ private:
                 }
             }
         });
-        if (best.tokens < config_.worth_sharing) best.seq = -1, best.tokens = 0;
+        // What is not worth a copy is still worth going on with.
+        if (best.seq >= 0 && best.tokens < config_.worth_sharing && !takes_over(best)) best.seq = -1, best.tokens = 0;
         return best;
     }
 

@@ -22,7 +22,7 @@ struct PlannerConfig {
     Layout layout = Layout::unified;
     bool whole_state = false;
     bool prefix_cache = true;
-    int worth_sharing = 1;      // tokens: a shorter common prefix is computed again (a copy between streams costs)
+    int worth_sharing = 1;      // tokens: a shorter common prefix is not copied (a copy between streams costs)
     int worth_waiting = 16;     // tokens: so much more must come to wait for another's prefill
     int worth_keeping = 64;     // tokens: a checkpoint must save this many (whole_state)
     int starvation_limit = 64;  // admissions that may overtake a request before it goes first

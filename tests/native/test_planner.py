@@ -128,6 +128,19 @@ def test_a_prefix_of_a_generating_sequence_is_shared(layout: str) -> None:
     sim.check_end()
 
 
+def test_a_conversation_goes_on_in_its_sequence_however_short_it_is() -> None:
+    sim = make(layout="separate", sequences=4, cells=128, request_tokens=128, worth_sharing=100)
+    sim.submit(1, [1, 2] * 10, 4)
+    sim.drain()
+    sim.submit(2, [1, 2] * 10 + [3, 1], 4)
+    sim.submit(3, [1, 2] * 10 + [4, 1], 4)
+    sim.step()
+    shared = [request[1] for i in (2, 3) if (request := sim.planner.request(i)) is not None]
+    assert shared == [20, 0]  # one goes on, and a copy for the other is not worth it
+    sim.drain()
+    sim.check_end()
+
+
 def test_a_full_cache_preempts_the_youngest_and_loses_nothing() -> None:
     sim = make(cells=40, request_tokens=40, prefix_cache=False)
     talkative = [p for p in itertools.product([1, 2, 3], repeat=8) if len(alone(list(p), 20, 40)) >= 12]
