@@ -39,7 +39,7 @@ def add_tokens(index: RecallIndex, tokens: list[Bits]) -> None:
         np.zeros(n, np.uint32),
         np.zeros(0, np.uint64),
         np.zeros(n, np.int64),
-        np.concatenate([packed(t) for t in tokens]),
+        np.ascontiguousarray(np.concatenate([packed(t) for t in tokens])),  # of single rows it may come in Fortran's order
         ends,
     )
 

@@ -210,6 +210,15 @@ def test_facts_are_found_by_their_topic_as_they_are_now(store: Store, space: Nam
     assert store.check(repair=False) == ([], 3)
 
 
+def test_the_smallest_gain_strengthens_an_association_by_nothing(store: Store, space: Namespace) -> None:
+    one, two = write(store, space, "one", "two")
+    for gain in (1.0 - 2**-53, 5e-324):  # their product with what is left to 1 is smaller than any double
+        store.write(space, Batch(links=(Link(one, two, "entity", gain),)), 1.0).result()
+    ((a, b, weight),) = store.associations(space)
+    assert (a, b) == (one, two)
+    assert weight == pytest.approx(1.0)
+
+
 def test_lifecycles_and_counts(store: Store, space: Namespace) -> None:
     one, two, _ = write(store, space, "one", "two", "three")
     store.write(

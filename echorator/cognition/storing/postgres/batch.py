@@ -178,8 +178,9 @@ class Writer:
                 self._touched |= {a, b}
         self._many(
             """INSERT INTO associations VALUES (%s, %s, %s, %s, %s) ON CONFLICT (namespace, a, b, kind)
-               DO UPDATE SET weight = associations.weight + excluded.weight * (1 - associations.weight)""",
-            rows,
+               DO UPDATE SET weight = associations.weight
+                 + CASE WHEN excluded.weight < 1e-290 THEN 0 ELSE excluded.weight * (1 - associations.weight) END""",
+            rows,  # PostgreSQL refuses a product that is too small for a double
         )
 
     def _document(self, documents: Mapping[str, bytes]) -> None:
