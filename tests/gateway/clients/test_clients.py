@@ -38,8 +38,8 @@ async def scripted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sc
 
 async def told(environment: str, name: str, url: str, folder: Path) -> dict[str, object]:
     """Run a script with the packages of its environment, and return what it printed."""
-    installed, scripts = place(environment), folder / environment
-    shutil.copytree(HERE / environment, scripts)
+    installed, scripts = place(environment), folder / "scripts"
+    shutil.copytree(HERE / ("node" if environment == "node" else "python"), scripts)
     if environment == "node":
         (scripts / "node_modules").symlink_to(installed / "node_modules")  # where Node looks for packages
         command = ["node", name]

@@ -134,6 +134,17 @@ async def test_models_and_properties(mesh: Setting) -> None:
     assert (await mesh.get("/v1/health")).status == 200
 
 
+async def test_the_tokens_of_a_chat_are_those_that_its_answer_counts(mesh: Setting) -> None:
+    body = {"messages": FACTS, "temperature": 0, "logprobs": True, "top_logprobs": 2}
+    counted = await asked(mesh, "/v1/chat/completions/input_tokens", **body)
+    chat = await asked(mesh, "/v1/chat/completions", **body)
+    assert counted == {"object": "response.input_tokens", "input_tokens": chat["usage"]["prompt_tokens"]}
+    broken = {"model": "echo", "messages": [*FACTS, {"role": "tool", "tool_call_id": "c1", "content": "x"}]}
+    refused = await mesh.post("/v1/chat/completions/input_tokens", json.dumps(broken).encode())
+    assert refused.status == 400
+    assert "messages[2].tool_call_id" in json.loads(refused.body)["error"]["message"]
+
+
 async def test_paths_without_a_version(mesh: Setting) -> None:
     chat = await asked(mesh, "/chat/completions", messages=FACTS, temperature=0)
     assert chat["choices"][0]["message"]["content"] == ANSWER

@@ -20,7 +20,7 @@ from echorator.gateway.front_end import MODEL_SERVICE, FrontEnd
 from echorator.gateway.http.bodies import Body, Conversation, Sampled, name_memory, names_of
 from echorator.gateway.http.fields import renamed_in, served
 from echorator.gateway.http.forms import form_of
-from echorator.gateway.http.generating.streaming import Events, Replies, Reply, Streamed, unless_gone
+from echorator.gateway.http.generating.streaming import Events, Replies, Reply, Streamed, divided, unless_gone
 from echorator.gateway.http.generating.thoughts import Wish, without_effect
 from echorator.gateway.http.generating.validation import validated
 from echorator.gateway.http.parts import merged
@@ -123,6 +123,19 @@ class Calls:
             release(request)  # the buffer counts the message's bytes while it waits; do not count them twice
         places = self.front.fleet.find(model).places.values()
         return merged(opens, sum(place.slots for place in places if place.open))
+
+    async def prompt_tokens(self, request: Request, body: Sampled, session: str, message: pb.ChatRequest) -> int:
+        """Return how many tokens the prompt of a chat has, by reading it without an answer.
+
+        What is read is in the prefix cache for the answer to come; a memory is read, and not written to.
+        """
+        message.limits.max_tokens = 0
+        message.limits.ClearField("logprobs")
+        message.limits.ClearField("prompt_logprobs")
+        if message.HasField("memory"):
+            message.memory.read_only = True
+        replies = self.merged(request, body.model, self.opens(request, body, session, [lambda: message]))
+        return (await unless_gone(request, divided(replies))).finish.usage.prompt_tokens
 
     async def streamed(self, request: Request, events: Events, replies: Replies) -> Response:
         """Return the response that streams the events of the answers; it ends the call's life. Raises early exceptions of `replies`."""

@@ -13,7 +13,7 @@ from echorator import __version__
 from echorator.gateway.http import bodies, translation
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
-from echorator.gateway.http.generating.streaming import Replies, divided, unless_gone
+from echorator.gateway.http.generating.streaming import Replies, unless_gone
 from echorator.gateway.http.llama_server import tokens
 from echorator.gateway.http.llama_server.bodies import Detokenize, Infill, Tokenize
 from echorator.gateway.http.llama_server.completions import Completion, check_one, infill_request
@@ -82,15 +82,13 @@ class LlamaServer:
         return JSONResponse({"prompt": reply.prompt})
 
     async def count_tokens(self, request: Request) -> Response:
-        """Count the tokens of a chat's prompt, by reading it without an answer; it is in the prefix cache then."""
+        """Count the tokens of a chat's prompt, that of its memory among them. Raises BodyError, and what a call raises."""
         body = await self._calls.body(request, bodies.ChatCompletion)
+        self._calls.name_memory(request, body, "user", body.user)
+        request.state.paths = translation.chat_paths(body)
         message = translation.chat_request(body)
-        message.limits.max_tokens = 0
-        if message.HasField("memory"):
-            message.memory.read_only = True
-        replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, [lambda: message]))
-        counted = await unless_gone(request, divided(replies))
-        return JSONResponse({"object": "response.input_tokens", "input_tokens": counted.finish.usage.prompt_tokens})
+        counted = await self._calls.prompt_tokens(request, body, body.session or body.prompt_cache_key or "", message)
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": counted})
 
     async def complete(self, request: Request) -> Response:
         """Answer POST /completion, llama-server's own form; an answer goes on to the end of the context unless it has a limit."""

@@ -31,12 +31,12 @@ class MessagesApi:
         return JSONResponse(message_of(model, await unless_gone(request, divided(replies))))
 
     async def count_tokens(self, request: Request) -> Response:
-        """Count the tokens of a prompt, by reading it without an answer; what is read is in the prefix cache for the answer to come."""
+        """Count the tokens of a prompt. Raises BodyError, and what a call raises."""
         body = await self._calls.body(request, CountedBody)
         self._name_memory(request, body)
         await self._check_thoughts(request, body)
-        counted = await unless_gone(request, divided(self._replies(request, body, counting_request(body))))
-        return JSONResponse({"input_tokens": counted.finish.usage.prompt_tokens})
+        message, request.state.paths = counting_request(body)
+        return JSONResponse({"input_tokens": await self._calls.prompt_tokens(request, body, _session(body), message)})
 
     async def _check_thoughts(self, request: Request, body: PromptBody) -> None:
         effort = body.output_config.effort if body.output_config is not None else None
@@ -49,5 +49,8 @@ class MessagesApi:
 
     def _replies(self, request: Request, body: PromptBody, asked: Asked) -> Replies:
         message, request.state.paths = asked
-        opens = self._calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
-        return self._calls.merged(request, body.model, opens)
+        return self._calls.merged(request, body.model, self._calls.opens(request, body, _session(body), [lambda: message]))
+
+
+def _session(body: PromptBody) -> str:
+    return body.session or body.prompt_cache_key or ""

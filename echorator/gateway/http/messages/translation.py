@@ -45,11 +45,9 @@ def request_of(body: MessageBody) -> Asked:
 
 
 def counting_request(body: PromptBody) -> Asked:
-    """Return the request that only reads the prompt, and so says how many tokens it has. Raises BodyError that names the field."""
+    """Return the request whose prompt is counted. Raises BodyError that names the field."""
     request, paths = _prompt(body)
     fill(body, request.sampling, request.limits, 0, ())
-    if request.HasField("memory"):
-        request.memory.read_only = True
     return Asked(request, paths)
 
 

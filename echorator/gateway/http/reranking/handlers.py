@@ -26,7 +26,7 @@ class Reranking:
         return [("POST", path, "rerank", self.rerank) for path in PATHS]
 
     async def rerank(self, request: Request) -> Response:
-        """Answer POST /v1/rerank."""
+        """Order the documents of the body by their relevance to its query. Raises BodyError, and what a call raises."""
         body = await self._calls.body(request, Rerank)
         asked = rerank_request(body)
         reply = pb.RerankResponse.FromString(await self._calls.unary(request, "Rerank", asked, body.model))

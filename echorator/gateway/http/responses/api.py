@@ -19,7 +19,7 @@ from echorator.gateway.http.responses.events import ResponseEvents
 from echorator.gateway.http.responses.input_items import items_of, page_of
 from echorator.gateway.http.responses.kept import Kept, KeptResponses
 from echorator.gateway.http.responses.objects import Response
-from echorator.gateway.http.responses.translation import counting_request, messages_of, paths_of, request_of, turn_of
+from echorator.gateway.http.responses.translation import messages_of, paths_of, request_of, turn_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 
@@ -100,11 +100,10 @@ class ResponsesApi:
         body = await calls.body(request, ResponseBody)
         calls.name_memory(request, body, "user", body.user)
         request.state.ignored += [name for name in NOT_COUNTED if name in body.model_fields_set]
-        message = counting_request(body, self._conversation(request, body))
+        message = request_of(body, self._conversation(request, body))
         request.state.paths.check_tools(message.messages)
-        opens = calls.opens(request, body, body.session or body.prompt_cache_key or "", [lambda: message])
-        counted = await unless_gone(request, divided(calls.merged(request, body.model, opens)))
-        return JSONResponse({"object": "response.input_tokens", "input_tokens": counted.finish.usage.prompt_tokens})
+        counted = await calls.prompt_tokens(request, body, body.session or body.prompt_cache_key or "", message)
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": counted})
 
     async def compact(self, _request: Request) -> HttpResponse:
         """Refuse to compact a conversation."""

@@ -38,16 +38,6 @@ def request_of(body: ResponseBody, messages: Iterable[pb.Message]) -> pb.ChatReq
     return request
 
 
-def counting_request(body: ResponseBody, messages: Iterable[pb.Message]) -> pb.ChatRequest:
-    """Return the request that only reads the prompt, and so says how many tokens it has. Raises BodyError for a field."""
-    request = request_of(body, messages)
-    request.limits.max_tokens = 0
-    request.limits.ClearField("logprobs")
-    if request.HasField("memory"):
-        request.memory.read_only = True
-    return request
-
-
 def _shape(body: ResponseBody, sampling: pb.Sampling) -> None:
     form = body.text.format if body.text is not None else None
     if form is None or form.type == "text":
