@@ -18,6 +18,7 @@ from echorator import __version__
 from echorator.errors import EchoratorError
 from echorator.gateway.http import translation
 from echorator.gateway.http.generating.streaming import COMMENT, Replies, Reply
+from echorator.gateway.http.llama_server.completions import timings_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 Delta = dict[str, Any]
@@ -37,7 +38,7 @@ class Answer:
 
     def whole(self, choices: list[dict[str, Any]], usages: Sequence[pb.Usage]) -> Response:
         """Return the response of an answer that is not streamed, with all choices, the summed usage, and the times of the first answer."""
-        counted = {"usage": translation.usage_of(usages), "timings": translation.timings_of(usages[0])}
+        counted = {"usage": translation.usage_of(usages), "timings": timings_of(usages[0])}
         return JSONResponse({**self._head, "object": self._kind, "choices": choices, **counted})
 
     def chunk(self, choices: list[dict[str, Any]], **further: Any) -> bytes:
@@ -165,7 +166,7 @@ class CompletionEvents:
             self._usages.append(reply.finish.usage)
             reason = translation.REASONS.get(reply.finish.reason, "stop")
             *rest, last = self._choices(index, type(reply)(), reason, self._offsets[index])
-            end = self._answer.chunk([last], timings=translation.timings_of(reply.finish.usage))
+            end = self._answer.chunk([last], timings=timings_of(reply.finish.usage))
             return b"".join(self._answer.chunk([choice]) for choice in [*made, *rest]) + end
         return b"".join(self._answer.chunk([choice]) for choice in made)
 

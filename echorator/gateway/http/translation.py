@@ -13,7 +13,7 @@ from typing import Any
 from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Conversation, Generation, Sampled, stops_of
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating import tools
-from echorator.gateway.http.generating.paths import CHAT, TEXT, Paths
+from echorator.gateway.http.generating.paths import CHAT, TEXT, Names, Paths
 from echorator.gateway.http.generating.tools import json_text
 from echorator.gateway.http.transcoding import json_of as json_object
 from echorator.rpc.v1 import model_pb2 as pb
@@ -128,9 +128,9 @@ def chat_paths(body: ChatCompletion) -> Paths:
     return Paths(CHAT, given=given)
 
 
-def text_paths(body: Completion) -> Paths:
-    """Return where the fields of `generate_requests` stand in the body."""
-    return Paths(TEXT, given={"logprobs": "n_probs"} if body.logprobs is None and body.n_probs else {})
+def text_paths(body: Completion, names: Names = TEXT) -> Paths:
+    """Return where the fields of `generate_requests` stand in the body of an API with these names."""
+    return Paths(names, given={"logprobs": "n_probs"} if body.logprobs is None and body.n_probs else {})
 
 
 def fill_tools(request: pb.ChatRequest, declared: Sequence[pb.Tool], choice: str | dict[str, Any] | None, parallel: bool | None) -> None:
@@ -317,17 +317,6 @@ def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
         "prompt_tokens_details": {"cached_tokens": sum(u.cached_tokens for u in usages)},
         "completion_tokens_details": {"reasoning_tokens": sum(u.reasoning_tokens for u in usages)},
     } | ({"memory": json_object(usages[0].memory)} if usages and usages[0].HasField("memory") else {})
-
-
-def timings_of(usage: pb.Usage) -> dict[str, Any]:
-    """Return llama-server's `timings` of an answer: counts of tokens, milliseconds, and tokens per second."""
-    return {
-        "cache_n": usage.cached_tokens,
-        "prompt_n": usage.prompt_tokens - usage.cached_tokens,
-        "prompt_ms": 1000 * max(usage.time_to_first_token_s - usage.queue_s, 0.0),
-        "predicted_n": usage.completion_tokens,
-        "predicted_per_second": usage.tokens_per_s,
-    }
 
 
 def positions_of(reply: pb.ChatResponse | pb.GenerateResponse) -> list[pb.PositionLogprobs]:

@@ -163,6 +163,7 @@ async def test_paths_without_a_version(mesh: Setting) -> None:
         (400, "below 2^31", "/detokenize", {"tokens": [1 << 40]}),
         (400, "token ids must be 0..", "/detokenize", {"tokens": [-1]}),
         (400, "messages", "/apply-template", {"messages": []}),
+        (400, "input_suffix: echo cannot fill gaps", "/infill", {"input_prefix": "x", "input_suffix": "y"}),
         (400, "knows no role 'foo'", "/apply-template", {"messages": [{"role": "foo", "content": "x"}]}),
         (400, "only embeds", "/apply-template", {"model": "embed", "messages": HELLO}),
         (400, "--request-templates", "/apply-template", {"messages": HELLO, "chat_template": "chatml"}),

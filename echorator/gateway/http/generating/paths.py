@@ -47,6 +47,7 @@ CHAT = Names(
     message={"reasoning": "reasoning_content"},
 )
 TEXT = Names({"tokens.ids": "prompt", "tokens": "prompt", "logit_bias_texts": "logit_bias"})
+INFILL = Names({**TEXT.fields, "suffix": "input_suffix", "files": "input_extra"})
 RESPONSES = Names(
     {
         **CHAT.fields,

@@ -7,7 +7,7 @@ from typing import Any
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.streaming import COMMENT, Reply, event
 from echorator.gateway.http.llama_server.bodies import Infill
-from echorator.gateway.http.translation import generate_requests, positions_of, timings_of
+from echorator.gateway.http.translation import generate_requests, positions_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 
@@ -75,6 +75,17 @@ class Completion:
     def failure(self, error: dict[str, Any]) -> bytes:
         """Return the event of an error."""
         return event("", error)
+
+
+def timings_of(usage: pb.Usage) -> dict[str, Any]:
+    """Return llama-server's `timings` of an answer: counts of tokens, milliseconds, and tokens per second."""
+    return {
+        "cache_n": usage.cached_tokens,
+        "prompt_n": usage.prompt_tokens - usage.cached_tokens,
+        "prompt_ms": 1000 * max(usage.time_to_first_token_s - usage.queue_s, 0.0),
+        "predicted_n": usage.completion_tokens,
+        "predicted_per_second": usage.tokens_per_s,
+    }
 
 
 def _probability(position: pb.PositionLogprobs) -> dict[str, Any]:

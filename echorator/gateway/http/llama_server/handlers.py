@@ -13,6 +13,7 @@ from echorator import __version__
 from echorator.gateway.http import bodies, translation
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
+from echorator.gateway.http.generating.paths import INFILL, TEXT, Names
 from echorator.gateway.http.generating.streaming import Replies, unless_gone
 from echorator.gateway.http.llama_server import tokens
 from echorator.gateway.http.llama_server.bodies import Detokenize, Infill, Tokenize
@@ -97,7 +98,7 @@ class LlamaServer:
             body.max_tokens = -1
         makes = translation.generate_requests(body)
         check_one(len(makes))
-        return await self._completed(request, body, makes[0])
+        return await self._completed(request, body, makes[0], TEXT)
 
     async def infill(self, request: Request) -> Response:
         """Answer POST /infill: fill the gap between two texts, answered as /completion is."""
@@ -105,10 +106,10 @@ class LlamaServer:
         if body.max_tokens is None:
             body.max_tokens = -1
         message = infill_request(body)
-        return await self._completed(request, body, lambda: message)
+        return await self._completed(request, body, lambda: message, INFILL)
 
-    async def _completed(self, request: Request, body: bodies.Completion, make: Callable[[], pb.GenerateRequest]) -> Response:
-        request.state.paths = translation.text_paths(body)
+    async def _completed(self, request: Request, body: bodies.Completion, make: Callable[[], pb.GenerateRequest], names: Names) -> Response:
+        request.state.paths = translation.text_paths(body, names)
         made = Completion(self._calls.name(body.model), body.stream)
         replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, [make]))
         if body.stream:
