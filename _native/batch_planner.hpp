@@ -349,7 +349,7 @@ private:
                 }
             }
         });
-        // What is not worth a copy is still worth going on with.
+        // A prefix that is too short to be copied is still used where its own sequence can go on with it.
         if (best.seq >= 0 && best.tokens < config_.worth_sharing && !takes_over(best)) best.seq = -1, best.tokens = 0;
         return best;
     }
