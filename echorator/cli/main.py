@@ -45,6 +45,7 @@ WITH_BOTH_POLLERS = ("1.85.",)
 
 TOP_EXAMPLES = """\
 examples:
+  echorator run phi                         get a model and talk to it
   echorator up                              models, memory, gRPC, OpenAI's API
   echorator serve                           serve the embedded model
   echorator serve model.gguf --slots 16     serve a file
@@ -62,6 +63,14 @@ examples:
   echorator serve big.gguf --kv-type-k q8_0 --kv-type-v q8_0 --gpu-layers 40
 
 SIGTERM or Ctrl-C drains: new calls are refused, running ones have --grace seconds. A second one stops at once.
+"""
+RUN_EXAMPLES = """\
+examples:
+  echorator run phi                         get it if it is not here, and talk
+  echorator run qwen3:0.6b "Why is the sky blue?"
+  echorator run ./model.gguf --user ann     a dialogue that is remembered
+  echorator run https://huggingface.co/Qwen/Qwen3-0.6B-GGUF
+  echo "Sum this up: ..." | echorator run phi
 """
 CHAT_EXAMPLES = """\
 examples:
@@ -113,9 +122,19 @@ def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str,
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", metavar="HOST:PORT", help="a running server [the `up` that runs, else one of this process]")
+    _add_own_server(parser)
     parser.add_argument("--file", type=Path, metavar="GGUF", help="without --server: the model to use [the embedded one]")
-    parser.add_argument("--model", default="", metavar="NAME", help="name of one of the server's models [the only one]")
+    parser.add_argument(
+        "--model", default="", metavar="NAME", help="model of the server, or what `echorator pull` understands [the only one]"
+    )
+
+
+def _add_own_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--server",
+        metavar="HOST:PORT",
+        help="address of the server [$ECHORATOR_SERVER, else your `up` or `serve` that runs, else one of this process]",
+    )
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -151,9 +170,30 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add_engine_options(parser)
 
 
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="MODEL", help="model of the server, or what `echorator pull` understands: it is got and served then"
+    )
+    parser.set_defaults(module="chat", file=None)
+    _add_prompt(parser)
+    _add_own_server(parser)
+    _add_dialogue(parser)
+
+
 def _add_chat(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="text of the user's turn [a dialogue on a terminal, else stdin]")
+    _add_prompt(parser)
     _add_target(parser)
+    _add_dialogue(parser)
+
+
+def _add_prompt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "prompt", nargs="*", default=[], metavar="PROMPT", help="text of the user's turn [a dialogue on a terminal, else stdin]"
+    )
+
+
+def _add_dialogue(parser: argparse.ArgumentParser) -> None:
+    add_store_options(parser)
     parser.add_argument("--system", default="", metavar="TEXT", help="the system message")
     parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..2; 0 is greedy [0.8]")
     parser.add_argument(
@@ -220,6 +260,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     add_cluster_commands(lambda name, text, examples: _command(commands, name, text, examples))
     _add_serve(_command(commands, "serve", "serve models over gRPC", SERVE_EXAMPLES))
+    _add_run(_command(commands, "run", "talk to a model, which is got and served if it is not yet", RUN_EXAMPLES))
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
     _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
     _add_models(_command(commands, "models", "list the models of a server, or look after pulled ones", MODELS_EXAMPLES))

@@ -15,12 +15,11 @@ from contextlib import AsyncExitStack
 
 from grpc import aio
 
+from echorator.cli.target import Wanted, target_of
 from echorator.cli.text_input import line_of_terminal, text_of_stdin
 from echorator.host.connection import connected
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
-from echorator.host.local_server import local_server
-from echorator.host.running_file import gateway_of
 from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import common_pb2
 from echorator.rpc.v1 import model_pb2 as pb
@@ -83,7 +82,7 @@ class Dialogue:
         self._arguments = arguments
         self._stack = AsyncExitStack()
         self._stub: ModelServiceStub | None = None
-        self._server = ""
+        self._server = self._model = ""
         self._turns: list[pb.Message] = []
         self._remembers = bool(arguments.user) and not arguments.no_memory
         self._session = ""
@@ -91,11 +90,12 @@ class Dialogue:
 
     async def open(self) -> None:
         """Connect to the server; if none is named or found, start one in this process."""
-        memory = (self._arguments.memory, self._arguments.embedder) if self._remembers else None
         given = self._arguments
-        self._server = gateway_of(given.server, given.file, given.memory)
-        if not self._server:
-            self._server = await self._stack.enter_async_context(local_server(given.file, memory))
+        memory = (given.memory, given.embedder) if self._remembers else None
+        target = await target_of(Wanted(given.server or "", given.model, given.file, memory, given.models_folder), self._stack)
+        self._server, self._model = target.server, target.model
+        if sys.stderr.isatty():
+            print(f"{target.said}{f', memory of {given.user}' if memory is not None else ''}", file=sys.stderr)
         self._stub = await self._stack.enter_async_context(connected(self._server))
 
     async def close(self) -> None:
@@ -135,7 +135,7 @@ class Dialogue:
         limits = pb.Limits(stop=self._arguments.stop)
         if self._arguments.max_tokens is not None:
             limits.max_tokens = self._arguments.max_tokens
-        request = pb.ChatRequest(model=self._arguments.model, messages=turns, sampling=pb.Sampling(**chosen), limits=limits)
+        request = pb.ChatRequest(model=self._model, messages=turns, sampling=pb.Sampling(**chosen), limits=limits)
         if self._remembers:
             request.memory.scope.CopyFrom(common_pb2.Scope(user=self._arguments.user, session=self._session))
         return request

@@ -17,6 +17,7 @@ from echorator.ports import CONTROLLER_PORT, DEFAULT_CONTROLLER
 UP_EXAMPLES = """\
 examples:
   echorator up                              the embedded model with a memory
+  echorator up phi qwen3:0.6b               these models
   echorator up -f model.yaml                what a file says
   echorator up --data ./state --no-memory
 
@@ -57,6 +58,9 @@ def add_cluster_commands(command: Command) -> None:
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models", nargs="*", metavar="SOURCE", help="models to serve: files, or what `echorator pull` understands [what it served last]"
+    )
     parser.add_argument(
         "-f", "--file", action="append", default=[], type=Path, metavar="YAML", help="file of resources to apply; may be repeated"
     )
