@@ -7,8 +7,10 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from echorator.cli.options.cluster import add_cluster_commands
+from echorator.cli.options.config import CONFIG_EXAMPLES, add_config_options
 from echorator.cli.options.engine import add_engine_options
 from echorator.cli.options.kube import (
     COGNITION_EXAMPLES,
@@ -36,7 +38,7 @@ from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, whole
 from echorator.cli.options.store import add_store_options, add_stored_models_commands
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.cli.parsing import Parser
-from echorator.cli.program import Program
+from echorator.cli.program import UNCONFIGURED, Program
 from echorator.errors import DrainingError, EchoratorError
 from echorator.host.exits import CommandError, Exit
 from echorator.ports import AGENT_PORT, DEFAULT_AGENT
@@ -130,11 +132,10 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_own_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--server",
-        metavar="HOST:PORT",
-        help="address of the server [$ECHORATOR_SERVER, else your `up` or `serve` that runs, else one of this process]",
+    server: Any = parser.add_argument(
+        "--server", metavar="HOST:PORT", help="address of the server [your `up` or `serve` that runs, else one of this process]"
     )
+    server.yields_to = ("file", "memory")
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -256,6 +257,7 @@ def parser() -> Parser:
     """Build the parser of the whole command line."""
     top = Parser(prog="echorator", description="Serve llama.cpp models over gRPC, and talk to them.", epilog=TOP_EXAMPLES)
     top.add_argument("--version", action="store_true", help="print the version and exit; with -v those of llama.cpp too")
+    top.add_argument(UNCONFIGURED, action="store_true", help="read neither ECHORATOR_ variables nor the configuration file")
     top.add_argument("-v", "--verbose", action="store_true", help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     add_cluster_commands(lambda name, text, examples: _command(commands, name, text, examples))
@@ -273,13 +275,14 @@ def parser() -> Parser:
     add_operator_options(_command(commands, "operator", "serve the Models of a Kubernetes cluster", OPERATOR_EXAMPLES))
     add_manifests_options(_command(commands, "manifests", "print what is to be installed in a Kubernetes cluster", MANIFESTS_EXAMPLES))
     add_memory_commands(_command(commands, "memory", "look into a memory and change it", MEMORY_EXAMPLES))
+    add_config_options(_command(commands, "config", "show the options that are configured, and how to configure them", CONFIG_EXAMPLES))
     add_mcp_options(_command(commands, "mcp", "offer the memory and the models to an MCP client", MCP_EXAMPLES))
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    program = Program(parser(), "echorator.cli.echorator", _prepare, _failure_of, _print_more_versions)
+    program = Program(parser(), "echorator.cli.echorator", _prepare, _failure_of, _print_more_versions, configurable=True)
     return program.main(argv)
 
 

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from echorator.cli.configured import NOTHING, Appended, options_of, value_of
 from echorator.cli.help_text import HelpFormatter
-from echorator.host.exits import Exit
+from echorator.host.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -26,15 +27,17 @@ _SHOWN = 60  # characters of a word in a message
 class Parser(argparse.ArgumentParser):
     """A parser whose commands get parsers of the same kind. `program` is the name in front of a mistake, by default `prog`."""
 
-    def __init__(self, *, program: str = "", **settings: Any) -> None:
+    def __init__(self, *, above: Parser | None = None, **settings: Any) -> None:
         settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(**settings)
-        self.program = program or self.prog
+        self.program: str = above.program if above is not None else self.prog
+        self.top: Parser = above.top if above is not None else self
+        self.settings = NOTHING  # where the options stand that a command line leaves out; of the top parser
         self._negative_number_matcher = _NUMBER  # argparse's own knows neither -1e3 nor -1x, and takes them for options
 
     def add_subparsers(self, **settings: Any) -> Any:
         """Add commands, as argparse does; their mistakes begin with the same program's name."""
-        settings.setdefault("parser_class", functools.partial(type(self), program=self.program))
+        settings.setdefault("parser_class", functools.partial(type(self), above=self))
         return super().add_subparsers(**settings)
 
     def parse_known_args(  # type: ignore[override]  # argparse has overloads for namespaces of other classes, which nobody uses here
@@ -45,10 +48,40 @@ class Parser(argparse.ArgumentParser):
         self._check_encoding(words)
         if self._subparsers is not None and words and words[0].startswith("-"):
             self._check_known(words[0])
+        configured = self._configure()
         found, left = super().parse_known_args(words, namespace)
         if left:
             self._take(found, left)
+        self._prefer_given(found, configured)
         return found, []
+
+    def _configure(self) -> list[argparse.Action]:
+        """Give the options that the settings name their values as defaults, and return these options."""
+        if self.top.settings is NOTHING:
+            return []
+        command, configured = self.prog.split()[1:], []
+        for name, action in options_of(self):
+            found = self.top.settings.find(command, name)
+            if found is None:
+                continue
+            try:
+                value = value_of(self, action, found)
+            except CommandError as error:
+                self.error(str(error))
+            action.default = str(found.value) if isinstance(value, str) else value  # argparse converts texts itself
+            action.required = False
+            configured.append(action)
+        return configured
+
+    @staticmethod
+    def _prefer_given(found: argparse.Namespace, configured: Sequence[argparse.Action]) -> None:
+        """Drop configured values in favour of what the command line gives: of the option itself, or of one that it yields to."""
+        for action in configured:
+            value = getattr(found, action.dest, None)
+            if isinstance(value, Appended) and len(value) > value.configured:
+                setattr(found, action.dest, value[value.configured :])
+            if any(getattr(found, name, None) for name in getattr(action, "yields_to", ())):
+                setattr(found, action.dest, None)
 
     def error(self, message: str) -> NoReturn:
         """Print the message in one line to stderr and exit with the code USAGE."""

@@ -13,9 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from echorator.cli.configured import NOTHING, Settings
 from echorator.cli.parsing import Parser
 from echorator.errors import EchoratorError
 from echorator.host.exits import CommandError, Exit
+
+UNCONFIGURED = "--no-config"  # before the command: processes that another one starts get all of their options from that one
+MENDING = (["config"], ["doctor"], ["--help"], ["-h"], ["--version"])  # what works with a configuration that is wrong
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Program:
     prepare: Callable[[argparse.Namespace], None]
     failure_of: Callable[[EchoratorError], CommandError]
     print_more_versions: Callable[[argparse.Namespace], None] = lambda _: None
+    configurable: bool = False  # options that are left out come from the environment and the configuration file
 
     def main(self, argv: Sequence[str] | None) -> int:
         """Run the command line `argv`, by default the process's, and return the exit code. Raises SystemExit after --help or a mistake."""
@@ -37,6 +42,10 @@ class Program:
         return ended_quietly(lambda: self._main(sys.argv[1:] if argv is None else list(argv)))
 
     def _main(self, words: list[str]) -> int:
+        if words[:1] == [UNCONFIGURED]:
+            del words[0]
+        elif self.configurable:
+            self.parser.settings = self._settings(words)
         arguments = self.parser.parse_args(words)
         arguments.command_line = words
         if arguments.version:
@@ -48,6 +57,17 @@ class Program:
             return Exit.USAGE
         self.prepare(arguments)
         return self._run(arguments)
+
+    def _settings(self, words: Sequence[str]) -> Settings:
+        """Read the settings. A fault in them ends every command but those that help to mend it."""
+        try:
+            settings = Settings.read()
+            settings.check(self.parser)
+        except CommandError as error:
+            if words[:1] in MENDING:
+                return NOTHING
+            sys.exit(self._fail(error))
+        return settings
 
     def _run(self, arguments: argparse.Namespace) -> int:
         try:

@@ -20,7 +20,6 @@ from echorator.private_files import open_private, private_folder
 from echorator.serving.folder_lock import hold
 
 UP, SERVE = "up", "serve"  # the commands that announce themselves, in the order in which they are looked for
-VARIABLE = "ECHORATOR_SERVER"  # the environment variable that names the server of models and memories, HOST:PORT
 # The files of a data folder.
 FILES = (f"{UP}.json*", f"{SERVE}.json*", "up.lock", "cluster.lock", "resources.db*", "memory", "controller", "cluster", "logs", "models")
 
@@ -98,14 +97,12 @@ def _found(file: str) -> Running | None:
 
 
 def gateway_of(server: str, *elsewhere: object) -> str:
-    """Return the server for a command's calls: the one named, else that of ECHORATOR_SERVER, else the running `up` or `serve`.
+    """Return the server for a command's calls: the one named, else that of the running `up` or `serve`.
 
-    It is "" if there is none of these, or if none is named and one of `elsewhere`, which name other places, is given.
+    It is "" if neither exists, or if one of `elsewhere`, which name other places, is given.
     """
-    if server or any(elsewhere):
-        return server
-    found = find_any() if not os.environ.get(VARIABLE) else None
-    return os.environ.get(VARIABLE, "") or (found.gateway if found is not None else "")
+    found = find_any() if not server and not any(elsewhere) else None
+    return server or (found.gateway if found is not None else "")
 
 
 def memory_server_of(server: str, *elsewhere: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from echorator.cli.options.http import add_http_options, add_ports
 from echorator.cli.options.memory import EMBEDDER_HELP
@@ -105,9 +106,10 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    server: Any = parser.add_argument(
         "--server", default="", metavar="HOST:PORT", help=f"address of the controller [the `up` that runs, else {DEFAULT_CONTROLLER}]"
     )
+    server.setting = "controller"  # ECHORATOR_SERVER names a server of models
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
