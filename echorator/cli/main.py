@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from echorator.cli.command_words import GROUPS
 from echorator.cli.options.cluster import add_cluster_commands
 from echorator.cli.options.config import CONFIG_EXAMPLES, add_config_options
 from echorator.cli.options.engine import add_engine_options
@@ -259,7 +260,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="store_true", help="print the version and exit; with -v those of llama.cpp too")
     top.add_argument(UNCONFIGURED, action="store_true", help="read neither ECHORATOR_ variables nor the configuration file")
     top.add_argument("-v", "--verbose", action="store_true", help=argparse.SUPPRESS)
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands.groups = GROUPS
     add_cluster_commands(lambda name, text, examples: _command(commands, name, text, examples))
     _add_serve(_command(commands, "serve", "serve models over gRPC", SERVE_EXAMPLES))
     _add_run(_command(commands, "run", "talk to a model, which is got and served if it is not yet", RUN_EXAMPLES))

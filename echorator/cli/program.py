@@ -42,6 +42,7 @@ class Program:
         return ended_quietly(lambda: self._main(sys.argv[1:] if argv is None else list(argv)))
 
     def _main(self, words: list[str]) -> int:
+        words = _as_options(words)
         if words[:1] == [UNCONFIGURED]:
             del words[0]
         elif self.configurable:
@@ -84,6 +85,17 @@ class Program:
         for line in str(error).split("\n"):
             print(f"{self.parser.program}: error: {' '.join(line.split())}", file=sys.stderr)
         return error.code
+
+
+def _as_options(words: list[str]) -> list[str]:
+    """Return the words with `help`, `help COMMAND` and `version` as the options that they mean."""
+    match words:
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["version"] | ["-V"]:
+            return ["--version"]
+        case _:
+            return words
 
 
 def ended_quietly(run: Callable[[], int]) -> int:
