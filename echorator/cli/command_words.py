@@ -9,14 +9,14 @@ GROUPS = {
     "memory": ("memory", "mcp", "cognition"),
     "mesh": ("controller", "gateway", "mesh", "bootstrap"),
     "Kubernetes": ("operator", "manifests"),
-    "this program": ("config",),
+    "this program": ("config", "completion"),
 }
 
 # By the command above, "" for none: what a word probably means.
 MEANT = {
     "": {
         "ask": "chat",
-        "cp": "apply",
+        "complete": "completion",
         "create": "apply",
         "download": "pull",
         "edit": "apply",

@@ -18,6 +18,7 @@ from echorator.cli.parsing import Parser
 from echorator.errors import EchoratorError
 from echorator.host.exits import CommandError, Exit
 
+COMPLETING = "_ARGCOMPLETE"  # the variable that a shell sets which wants to complete a command line
 UNCONFIGURED = "--no-config"  # before the command: processes that another one starts get all of their options from that one
 MENDING = (["config"], ["doctor"], ["--help"], ["-h"], ["--version"])  # what works with a configuration that is wrong
 
@@ -42,6 +43,10 @@ class Program:
         return ended_quietly(lambda: self._main(sys.argv[1:] if argv is None else list(argv)))
 
     def _main(self, words: list[str]) -> int:
+        if COMPLETING in os.environ:
+            import argcomplete
+
+            argcomplete.autocomplete(self.parser, always_complete_options="long")  # exits
         words = _as_options(words)
         if words[:1] == [UNCONFIGURED]:
             del words[0]

@@ -1,4 +1,4 @@
-"""The arguments of `echorator config`; imports nothing heavy."""
+"""The arguments of `echorator config` and `echorator completion`; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -24,3 +24,24 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         default="list",
         help="list: what is configured; path: of the file; template: a file with every option as a comment [list]",
     )
+
+
+COMPLETION_EXAMPLES = """\
+examples:
+  source <(echorator completion bash)       for this shell; in ~/.bashrc for all
+  echorator completion zsh > "${fpath[1]}/_echorator"
+  echorator completion fish > ~/.config/fish/completions/echorator.fish
+"""
+
+
+def add_completion_options(parser: argparse.ArgumentParser) -> None:
+    """Add the shell."""
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="shell whose script is printed")
+
+
+def pulled_models(**_: object) -> list[str]:
+    """Return the sources of the models that are pulled, for the shell that completes a model's name."""
+    from echorator.host.model_store import stores_of
+
+    own, others = stores_of(None)
+    return [stored.source for store in (own, *others) for stored in store.all()]
