@@ -4,7 +4,7 @@ from __future__ import annotations
 
 GROUPS = {
     "models and chat": ("run", "chat", "embed", "models", "pull"),
-    "this machine": ("up", "status", "top", "serve"),
+    "this machine": ("up", "status", "top", "serve", "doctor"),
     "resources of an `up`": ("apply", "get", "describe", "scale", "delete", "watch", "cluster"),
     "memory": ("memory", "mcp", "cognition"),
     "mesh": ("controller", "gateway", "mesh", "bootstrap"),
@@ -18,6 +18,7 @@ MEANT = {
         "ask": "chat",
         "complete": "completion",
         "create": "apply",
+        "diagnose": "doctor",
         "download": "pull",
         "edit": "apply",
         "embeddings": "embed",

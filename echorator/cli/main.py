@@ -12,6 +12,7 @@ from typing import Any
 from echorator.cli.command_words import GROUPS
 from echorator.cli.options.cluster import add_cluster_commands
 from echorator.cli.options.config import COMPLETION_EXAMPLES, CONFIG_EXAMPLES, add_completion_options, add_config_options
+from echorator.cli.options.doctor import DOCTOR_EXAMPLES, add_doctor_options
 from echorator.cli.options.engine import add_engine_options
 from echorator.cli.options.kube import (
     COGNITION_EXAMPLES,
@@ -279,6 +280,7 @@ def parser() -> Parser:
     add_memory_commands(_command(commands, "memory", "look into a memory and change it", MEMORY_EXAMPLES))
     add_config_options(_command(commands, "config", "show the options that are configured, and how to configure them", CONFIG_EXAMPLES))
     add_completion_options(_command(commands, "completion", "print the script by which a shell completes commands", COMPLETION_EXAMPLES))
+    add_doctor_options(_command(commands, "doctor", "say what is wrong on this machine, and what to do", DOCTOR_EXAMPLES))
     add_mcp_options(_command(commands, "mcp", "offer the memory and the models to an MCP client", MCP_EXAMPLES))
     return top
 

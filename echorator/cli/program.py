@@ -54,6 +54,7 @@ class Program:
             self.parser.settings = self._settings(words)
         arguments = self.parser.parse_args(words)
         arguments.command_line = words
+        arguments.parser = self.parser
         if arguments.version:
             print(f"{self.parser.program} {_version()}")
             self.print_more_versions(arguments)

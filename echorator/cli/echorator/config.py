@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from echorator.cli.configured import FILE_VARIABLE, OTHERS, PREFIX, Settings, below, options_of, value_of, variable_of
-from echorator.cli.main import parser
 from echorator.cli.output.tables import print_table
 from echorator.cli.parsing import nearest
 from echorator.host.exits import CommandError, Exit
@@ -24,14 +23,14 @@ def run(arguments: argparse.Namespace) -> int:
         case "path":
             print(os.environ.get(FILE_VARIABLE) or config_file())
         case "template":
-            print("\n".join(_template(parser(), ())))
+            print("\n".join(_template(arguments.parser, ())))
         case _:
-            _list()
+            _list(arguments.parser)
     return Exit.OK
 
 
-def _list() -> None:
-    settings, top = Settings.read(), parser()
+def _list(top: argparse.ArgumentParser) -> None:
+    settings = Settings.read()
     mistakes, used = settings.faults(top), set[str]()
     commands: dict[tuple[str, str, str], list[str]] = {}  # which have an option with this value from there
     for command, below_it in _commands(top, ()):
