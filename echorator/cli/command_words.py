@@ -4,7 +4,7 @@ from __future__ import annotations
 
 GROUPS = {
     "models and chat": ("run", "chat", "embed", "models", "pull"),
-    "this machine": ("up", "status", "top", "serve", "doctor"),
+    "this machine": ("up", "status", "top", "serve", "doctor", "service"),
     "resources of an `up`": ("apply", "get", "describe", "scale", "delete", "watch", "cluster"),
     "memory": ("memory", "mcp", "cognition"),
     "mesh": ("controller", "gateway", "mesh", "bootstrap"),
@@ -19,12 +19,13 @@ MEANT = {
         "complete": "completion",
         "create": "apply",
         "diagnose": "doctor",
+        "daemon": "service",
         "download": "pull",
         "edit": "apply",
         "embeddings": "embed",
         "forget": "memory forget",
         "generate": "chat",
-        "install": "pull",
+        "install": "service",
         "kill": "delete",
         "launch": "up",
         "list": "models",

@@ -37,6 +37,7 @@ from echorator.cli.options.mesh import (
     add_prefix_scope,
 )
 from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, whole
+from echorator.cli.options.service import SERVICE_EXAMPLES, add_service_options
 from echorator.cli.options.store import add_store_options, add_stored_models_commands
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.cli.parsing import Parser
@@ -281,6 +282,7 @@ def parser() -> Parser:
     add_config_options(_command(commands, "config", "show the options that are configured, and how to configure them", CONFIG_EXAMPLES))
     add_completion_options(_command(commands, "completion", "print the script by which a shell completes commands", COMPLETION_EXAMPLES))
     add_doctor_options(_command(commands, "doctor", "say what is wrong on this machine, and what to do", DOCTOR_EXAMPLES))
+    add_service_options(_command(commands, "service", "have systemd run `up` for you", SERVICE_EXAMPLES))
     add_mcp_options(_command(commands, "mcp", "offer the memory and the models to an MCP client", MCP_EXAMPLES))
     return top
 
