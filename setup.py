@@ -1,6 +1,7 @@
 """Builds the Cython extensions; everything else is in pyproject.toml.
 
-The engine compiles against the headers and links to the libraries that the llama-cpp-python package installs.
+The engine compiles against the headers and links to the libraries that the llama-cpp-python package installs, or to those in
+echorator/_native/llama, where packaging/ has put what a wheel carries.
 """
 
 import importlib.util
@@ -16,11 +17,18 @@ ROOT = Path(__file__).parent
 FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-sign-compare", "-fopenmp"]
 
 
-def llama_package() -> Path:
+CARRIED = ROOT / "echorator" / "_native" / "llama"
+
+
+def llama() -> tuple[Path, Path, str, str]:
+    """Return the folders of llama.cpp's headers and libraries, where the latter are from the extension, and the version of their source."""
+    if CARRIED.is_dir():
+        return CARRIED / "include", CARRIED / "lib", "$ORIGIN/llama/lib", (CARRIED / "VERSION").read_text().strip()
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None or spec.origin is None:
         sys.exit("llama-cpp-python is needed to build: pip install llama-cpp-python, or build with pip's isolation on")
-    return Path(spec.origin).parent
+    package = Path(spec.origin).parent
+    return package.parent / "include", package / "lib", "$ORIGIN/../../llama_cpp/lib", version("llama-cpp-python")
 
 
 def extension(name: str, links_llama: bool) -> Extension:
@@ -36,12 +44,12 @@ def extension(name: str, links_llama: bool) -> Extension:
         extra_link_args=["-fopenmp"],
     )
     if links_llama:
-        package = llama_package()
-        source.include_dirs.append(str(package.parent / "include"))
-        source.library_dirs.append(str(package / "lib"))
+        include, libraries, found_at, built_for = llama()
+        source.include_dirs.append(str(include))
+        source.library_dirs.append(str(libraries))
         source.libraries += ["llama", "ggml", "ggml-base"]
-        source.runtime_library_dirs.append("$ORIGIN/../../llama_cpp/lib")
-        source.define_macros.append(("ECHORATOR_BUILT_FOR", f'"{version("llama-cpp-python")}"'))
+        source.runtime_library_dirs.append(found_at)
+        source.define_macros.append(("ECHORATOR_BUILT_FOR", f'"{built_for}"'))
     return source
 
 

@@ -1,35 +1,32 @@
 """The compiled core: the engine, and the harness that shows its pure parts to the tests.
 
-Importing it loads the libraries of the llama-cpp-python package (without that package's Python modules, which take
-longer to import than to load) and refuses a version other than the one compiled against: llama.h has no stable ABI.
+Importing it loads llama.cpp's libraries, without the Python modules of llama-cpp-python, which take longer to import than to load, and
+refuses a version other than the one compiled against: llama.h has no stable ABI.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+from echorator import llama_libraries
 
 REPAIR = "reinstall echorator in this environment: pip install --force-reinstall --no-deps ."
 
 
 def _load_llama() -> str:
-    """Load libllama and the libraries it needs, and return the version of the package.
+    """Load libllama and the libraries it needs, and return the version of llama-cpp-python whose source they were built from.
 
     Raises:
-        ImportError: the package is missing or its libraries cannot be loaded.
+        ImportError: the libraries are missing or cannot be loaded.
     """
-    spec = importlib.util.find_spec("llama_cpp")
-    try:
-        found = version("llama-cpp-python")
-    except PackageNotFoundError:
-        spec = None
-    if spec is None or spec.origin is None:
+    folder, found = llama_libraries.folder(), llama_libraries.source_version()
+    if folder is None or not found:
         raise ImportError("the package llama-cpp-python is missing; pip install echorator brings it")
-    folder = Path(spec.origin).parent / "lib"
     try:
         ctypes.CDLL(str(folder / "libllama.so"), mode=ctypes.RTLD_GLOBAL)
+        if llama_libraries.is_carried():
+            # The kernels for each kind of CPU are a library of their own; this loads the fastest that this machine can run.
+            ctypes.CDLL(str(folder / "libggml.so")).ggml_backend_load_all_from_path(str(folder).encode())
     except OSError as e:
         raise ImportError(f"llama.cpp's library does not load: {e}; {REPAIR}") from e
     return found

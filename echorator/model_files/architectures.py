@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
-from pathlib import Path
+
+from echorator import llama_libraries
 
 
 @cache
 def _library() -> bytes:
-    spec = importlib.util.find_spec("llama_cpp")
-    if spec is None or spec.origin is None:
-        return b""
+    folder = llama_libraries.folder()
     try:
-        return (Path(spec.origin).parent / "lib" / "libllama.so").read_bytes()
+        return (folder / "libllama.so").read_bytes() if folder is not None else b""
     except OSError:
         return b""
 
