@@ -17,6 +17,7 @@ from echorator.cli.configured import NOTHING, Settings
 from echorator.cli.parsing import Parser
 from echorator.errors import EchoratorError
 from echorator.host.exits import CommandError, Exit
+from echorator.host.extras import missing
 
 COMPLETING = "_ARGCOMPLETE"  # the variable that a shell sets which wants to complete a command line
 UNCONFIGURED = "--no-config"  # before the command: processes that another one starts get all of their options from that one
@@ -85,7 +86,7 @@ class Program:
         except EchoratorError as error:
             return self._fail(self.failure_of(error))
         except ImportError as error:
-            return self._fail(CommandError(str(error)))
+            return self._fail(missing(error))
 
     def _fail(self, error: CommandError) -> int:
         for line in str(error).split("\n"):

@@ -5,7 +5,7 @@ It changes nothing: it starts no server, opens no memory and writes no file.
 
 from __future__ import annotations
 
-import importlib.util
+import ctypes
 import os
 import platform
 import shutil
@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from echorator import machine
+from echorator import llama_libraries, machine
+from echorator.host.extras import installed
 from echorator.host.folders import cache_folder, data_home
 from echorator.host.model_store import stores_of
 from echorator.host.running_file import Running, find, find_any
@@ -25,7 +26,6 @@ from echorator.ports import AGENT_PORT, CONTROLLER_PORT, GATEWAY_PORT, HTTP_PORT
 OK, NOTE, WRONG = "ok", "note", "wrong"
 LITTLE_DISK_BYTES = 2 << 30  # a small model with its memory has no room below this
 ASK_S = 5.0
-_EXTRAS = {"psycopg": "postgres", "mcp": "mcp", "safetensors": "minilm", "PIL": "map", "envoy": "envoy"}
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,13 @@ def _engine() -> Iterator[Finding]:
     except ImportError as error:
         yield Finding("engine", WRONG, f"its native modules cannot be loaded: {error}", "install echorator again, for this Python")
         return
-    built, there = str(engine.BUILT_FOR), version("llama-cpp-python")
-    if built != there:
-        yield Finding("engine", WRONG, f"built for llama-cpp-python {built}, {there} is installed", "install echorator again")
-    else:
-        yield Finding("engine", OK, f"llama-cpp-python {there}, llama.cpp {engine.LLAMA_CPP}, {machine.cores(machine.ROOT)} cores")
+    whose = "of this wheel" if llama_libraries.is_carried() else f"of llama-cpp-python {engine.BUILT_FOR}"
+    yield Finding("engine", OK, f"llama.cpp {engine.LLAMA_CPP} {whose}, {machine.cores(machine.ROOT)} cores")
 
 
 def _gpus() -> Iterator[Finding]:
-    from llama_cpp import llama_supports_gpu_offload
-
-    found = _nvidia()
-    if llama_supports_gpu_offload():
+    found, folder = _nvidia(), llama_libraries.folder()
+    if folder is not None and ctypes.CDLL(str(folder / "libllama.so")).llama_supports_gpu_offload():
         state = OK if found else NOTE
         yield Finding("GPU", state, f"llama.cpp is built for one; {found or 'none is found by nvidia-smi'}")
     elif found:
@@ -177,9 +172,9 @@ def _proxies(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _extras() -> Finding:
-    there = [extra for module, extra in _EXTRAS.items() if importlib.util.find_spec(module) is not None]
-    missing = [extra for extra in _EXTRAS.values() if extra not in there]
-    return Finding("extras", OK, f"installed: {', '.join(there) or 'none'}; not installed: {', '.join(missing) or 'none'}")
+    found = installed()
+    there, absent = ([extra for extra, is_there in found.items() if is_there is state] for state in (True, False))
+    return Finding("extras", OK, f"installed: {', '.join(there) or 'none'}; not installed: {', '.join(absent) or 'none'}")
 
 
 def _gib(size_bytes: int) -> str:

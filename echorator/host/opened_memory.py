@@ -26,6 +26,7 @@ from echorator.cognition.upkeep.observing import Observe
 from echorator.errors import EchoratorError
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
+from echorator.host.extras import missing
 from echorator.host.failure import of_memory_status
 from echorator.host.folders import cache_folder, data_folder
 from echorator.host.running_file import memory_server_of
@@ -54,14 +55,16 @@ def store_of(where: str) -> tuple[Store, Path]:
     graphs = cache_folder() / "graphs" / sha256(without_login(where).encode()).hexdigest()[:16]
     scheme = where.partition("://")[0]
     if scheme in ("redis", "rediss"):
-        from echorator.cognition.storing.redis_store import RedisStore
-
+        try:
+            from echorator.cognition.storing.redis_store import RedisStore
+        except ImportError as error:
+            raise missing(error) from error
         return RedisStore(where), graphs
     if scheme in ("postgresql", "postgres"):
         try:
             from echorator.cognition.storing.postgres.store import PostgresStore
         except ImportError as error:
-            raise CommandError("a memory in PostgreSQL needs psycopg: pip install 'echorator[postgres]'", Exit.USAGE) from error
+            raise missing(error) from error
         return PostgresStore(where), graphs
     raise CommandError(f"--memory {scheme}://... is no place of a memory: use a folder, redis:// or postgresql://", Exit.USAGE)
 

@@ -92,9 +92,9 @@ def test_closed_standard_streams() -> None:
             "there is no option --server (options of a command follow its name); see `echorator --help`",
         ),
         (COMMAND, ("--verson",), "there is no option --verson (did you mean --version?); see `echorator --help`"),
-        (COMMAND, ("modles",), "invalid choice: 'modles' (did you mean models?); see `echorator --help`"),
-        (COMMAND, ("mesh", "aply", "x"), "invalid choice: 'aply' (did you mean apply?); see `echorator mesh --help`"),
-        (COMMAND, ("memory", "serach", "x"), "invalid choice: 'serach' (did you mean search?); see `echorator memory --help`"),
+        (COMMAND, ("modles",), "there is no command 'modles' (did you mean models?); see `echorator --help`"),
+        (COMMAND, ("mesh", "aply", "x"), "there is no command 'aply' (did you mean apply?); see `echorator mesh --help`"),
+        (COMMAND, ("memory", "serach", "x"), "there is no action 'serach' (did you mean search?); see `echorator memory --help`"),
         (
             COMMAND,
             ("models", "--output", "jsn"),
@@ -105,7 +105,7 @@ def test_closed_standard_streams() -> None:
         (COMMAND, ("status", "more"), "unrecognized arguments: more; see `echorator status --help`"),
         (KOLLAMA, ("list", "--all-namespace", "--ouput"), "no option --ouput (did you mean --output?); see `kollama list --help`"),
         (KOLLAMA, ("--nmespace", "x", "list"), "no option --nmespace (did you mean --namespace?); see `kollama --help`"),
-        (KOLLAMA, ("stats", "phi"), "invalid choice: 'stats' (did you mean status?); see `kollama --help`"),
+        (KOLLAMA, ("stats", "phi"), "there is no command 'stats' (did you mean status?); see `kollama --help`"),
         (KOLLAMA, ("expose", "phi", "--service-type", "NodPort"), "(did you mean NodePort?); see `kollama expose --help`"),
     ],
 )

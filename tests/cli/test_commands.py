@@ -167,7 +167,7 @@ def test_each_command_says_a_mistake_in_one_line(command: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("nonsense",), "invalid choice"),
+        (("nonsense",), "there is no command"),
         (("serve", "--slots", "many"), "invalid int value"),
         (("serve", "--slots", "0"), "slots must be 1..128"),
         (("serve", "--port", "70000"), "port must be 0..65535"),

@@ -248,7 +248,7 @@ def test_the_map_is_drawn_in_three_formats(home: Home) -> None:
 def test_mistakes_are_said_in_one_line(home: Home) -> None:
     home.memory("add", "x y")
     home.failed(2, "memory", "list", says="--user")
-    home.failed(2, "memory", "nonsense", says="invalid choice")
+    home.failed(2, "memory", "nonsense", says="there is no action")
     home.failed(1, "memory", "show", "99", "--user", "ann", says="no memory 99")
     home.failed(2, "memory", "search", "x", "--user", "ann", "--since", "yesterday", says="write 2026-11-21")
     home.failed(1, "memory", "import", "/no/such/file", "--user", "ann", says="cannot read")

@@ -234,4 +234,4 @@ def test_without_the_package_the_extra_is_named(tmp_path: Path) -> None:
     command = (sys.executable, "-P", "-c", blocked)
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=dict(os.environ), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (Exit.USAGE, "")
-    assert done.stderr == "echorator: error: this command needs the package mcp: pip install 'echorator[mcp]'\n"
+    assert done.stderr == "echorator: error: this needs the package mcp, which is not installed: pip install 'echorator[mcp]'\n"

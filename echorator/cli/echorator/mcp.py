@@ -9,6 +9,7 @@ import uvloop
 
 from echorator.host.addresses import host_port_of
 from echorator.host.exits import CommandError, Exit
+from echorator.host.extras import missing
 
 NEEDED = ("mcp", "mcp_types")
 
@@ -16,7 +17,7 @@ NEEDED = ("mcp", "mcp_types")
 def run(arguments: argparse.Namespace) -> int:
     """Serve one MCP client over stdio, or any number over HTTP, and return the exit code. Raises CommandError, ResourceError."""
     if not all(map(find_spec, NEEDED)):
-        raise CommandError("this command needs the package mcp: pip install 'echorator[mcp]'", Exit.USAGE)
+        raise missing(ModuleNotFoundError(name="mcp"))
     if arguments.allowed_hosts and not arguments.http:
         raise CommandError("--allowed-host is of --http, and without it nothing listens", Exit.USAGE)
     return uvloop.run(_serve(arguments))

@@ -60,7 +60,7 @@ def test_each_command_says_a_mistake_in_one_line(command: tuple[str, ...]) -> No
         (("deploy", "phi", "--node-port", "31000", "--service-type", "ClusterIP"), "--node-port is of a NodePort"),
         (("deploy", "phi", "--dry-run", "server", "--wait"), "leave one out"),
         (("pull", "echo-nano"), "part of the program"),
-        (("nonsense",), "invalid choice: 'nonsense'"),
+        (("nonsense",), "there is no command 'nonsense'"),
     ],
 )
 def test_what_is_wrong_with_arguments(arguments: tuple[str, ...], part: str, monkeypatch: pytest.MonkeyPatch) -> None:
