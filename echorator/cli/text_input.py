@@ -33,11 +33,33 @@ def text_of_file(path: Path) -> str:
 def line_of_terminal(prompt: str) -> str:
     """Ask for a line on the terminal. Raises CommandError where it is not UTF-8, EOFError at the end of the input."""
     try:
-        line = input(prompt)
-        line.encode()
+        return checked_line(input(prompt))
     except UnicodeError as error:
-        raise CommandError("that line is not UTF-8", Exit.USAGE) from error
+        raise _no_line() from error
+
+
+def line_of_stdin() -> str:
+    """Return a line of stdin without its end. Raises CommandError where it is not in its encoding, EOFError at the end of the input."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        raise EOFError
+    try:
+        return line.rstrip(b"\r\n").decode(sys.stdin.encoding)
+    except UnicodeDecodeError as error:
+        raise _no_line() from error
+
+
+def checked_line(line: str) -> str:
+    """Return a line that was read. Raises CommandError where some of its bytes were no text, which stand in it as surrogates."""
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        raise _no_line() from error
     return line
+
+
+def _no_line() -> CommandError:
+    return CommandError(f"that line is not {(sys.stdin.encoding or 'UTF-8').upper()}", Exit.USAGE)
 
 
 def _text(given: bytes, name: str) -> str:

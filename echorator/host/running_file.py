@@ -20,7 +20,7 @@ from echorator.serving.folder_lock import hold
 
 FILE = "up.json"
 # The files of a data folder.
-FILES = (f"{FILE}*", "up.lock", "cluster.lock", "resources.db*", "memory", "controller", "cluster", "logs", "models")
+FILES = (f"{FILE}*", "up.lock", "cluster.lock", "resources.db*", "memory", "controller", "cluster", "logs", "models", "chats")
 
 
 @dataclass(frozen=True)
