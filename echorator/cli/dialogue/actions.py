@@ -103,7 +103,10 @@ class Actions:
             return
         user = "" if name == NOBODY else name
         if user:
-            self._run(Remembered(self._talk.server, user).all())  # a server without a memory says so now
+            try:
+                self._run(Remembered(self._talk.server, user).all())
+            except CommandError as error:  # such as from a server without a memory
+                raise CommandError(f"{error}; or leave and begin again with --user") from error
         self._talk.user = user
         self._begin(self._talk.transcript.system)
         self._screen.note(f"a new dialogue begins, {f'with the memory of {user}' if user else 'without a memory'}")

@@ -8,6 +8,7 @@ The terminal is not asked where its cursor is, which prompt_toolkit would do: ov
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -71,9 +72,10 @@ class EditedLines:
 
 
 def _size() -> Size:
-    import shutil
-
-    found = shutil.get_terminal_size()
+    try:
+        found = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:  # the terminal has gone
+        found = os.terminal_size((0, 0))
     return Size(rows=found.lines or 24, columns=found.columns or 80)
 
 

@@ -43,7 +43,7 @@ Alt-Enter       a new line; or write {QUOTES} before and after the text
 Ctrl-C          stop the answer, or clear the line
 Ctrl-R, Up      search in what you typed, now and earlier
 Ctrl-X Ctrl-E   write the message in your editor
-//text          send a text that begins with /; a path like /etc/hosts is one as it is"""
+//text          send a text that begins with /; /etc/hosts needs no second one"""
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,10 @@ class _Loop:
 
     def _answer(self, text: str, *, learn: bool = True) -> None:
         """Answer a message; KeyboardInterrupt stops it, and what had come stays. Raises CommandError."""
-        self._runner.run(self._talk.answer(text, self._screen.view(), learn=learn))
-        finish = self._talk.last
+        assert self._actions is not None
+        if not self._talk.model and len(self._actions.models) > 1:
+            raise CommandError(f"choose a model with /model NAME: {', '.join(self._actions.models)}")
+        finish = self._runner.run(self._talk.answer(text, self._screen.view(), learn=learn))
         if finish is None:
             return
         if self._talk.values.get("usage"):

@@ -252,12 +252,13 @@ def _drawn_table(rows: list[str], width: int, rule: str) -> Text:
         return as_it_stands
     out = Text()
     for number, row in enumerate(cells):
-        for i, (cell, size) in enumerate(zip(row, sizes, strict=True)):
+        line = Text()
+        for cell, size in zip(row, sizes, strict=True):
             for piece, style, _ in _pieces(cell, "bold" if number == 0 else "", True):
-                out.append(piece, style or "")
-            if i < columns - 1:
-                out.append(" " * (size - _shown(cell) + 2))
-        out.append("\n")
+                line.append(piece, style or "")
+            line.append(" " * (size - _shown(cell) + 2))
+        line.rstrip()
+        out.append_text(line).append("\n")
         if number == 0:
             out.append("  ".join(rule * size for size in sizes) + "\n", "dim")
     return out

@@ -55,8 +55,9 @@ class Screen:
         print(self.shown(text), flush=True)
 
     def note(self, text: str) -> None:
-        """Print a quiet line beside the dialogue."""
-        self._aside(text, _DIM)
+        """Print a quiet line beside the dialogue; for one answer only where somebody sees it."""
+        if self.interactive or sys.stderr.isatty():
+            self._aside(text, _DIM)
 
     def error(self, text: str) -> None:
         """Print what went wrong in one line."""

@@ -7,6 +7,7 @@ finds the prompt too long all the same.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -67,7 +68,7 @@ class Talk:
             found = await self.stub.ListModels(pb.ListModelsRequest())
         except aio.AioRpcError as error:
             raise await of_status(error, self.server, Needed.MODELS) from error
-        return [model for model in found.models if model.generates]
+        return [model for model in found.models if model.generates or not model.architecture]  # a gateway knows only names of those at rest
 
     def choose(self, model: pb.Model) -> None:
         """Talk to this model from now on."""
@@ -78,8 +79,8 @@ class Talk:
         """Go on with another dialogue."""
         self.transcript, self.last, self.unanswered, self._memory_tokens = transcript, None, "", 0
 
-    async def answer(self, text: str, view: AnswerView, *, learn: bool = True) -> None:
-        """Stream the answer to `text` into the view and keep both; of an answer that is broken off what had come.
+    async def answer(self, text: str, view: AnswerView, *, learn: bool = True) -> pb.Finish | None:
+        """Stream the answer to `text` into the view and keep both; of an answer that is broken off what had come. Return how it ended.
 
         Raises:
             CommandError: there is no answer; the dialogue is as it was, or has the part that had come.
@@ -111,8 +112,8 @@ class Talk:
             self.context_tokens = error.context_tokens
             self._rate = max(1, error.tokens - self._memory_tokens) / self.transcript.weight(text)
 
-    async def _ask(self, text: str, view: AnswerView, before: int, learn: bool) -> None:
-        begin_s, parts = time.monotonic(), list[str]()
+    async def _ask(self, text: str, view: AnswerView, before: int, learn: bool) -> pb.Finish | None:
+        begin_s, parts, finish = time.monotonic(), list[str](), None
         call = self.stub.Chat(self._request(text, learn))
         silent = asyncio.get_running_loop().call_later(SILENT_S, self.note, "waiting for the model; Ctrl-C stops")
         try:
@@ -125,7 +126,7 @@ class Talk:
                     parts.append(reply.text)
                     view.part(reply.text)
                 if reply.HasField("finish"):
-                    self.last, self.seconds = reply.finish, time.monotonic() - begin_s
+                    finish, self.seconds = reply.finish, time.monotonic() - begin_s
         except aio.AioRpcError as error:
             if not parts and (long := _too_long(error)):
                 raise long from error
@@ -135,8 +136,19 @@ class Talk:
             call.cancel()  # where the reader of the answer has left; it does nothing to a call that has ended
             view.end()
             self._keep(text, "".join(parts))
-        if self.last is not None:
-            self._measure(self.last.usage)
+        self.last = finish
+        if finish is not None:
+            self._measure(finish.usage)
+        if not self.context_tokens:
+            await self._look_up()
+        return finish
+
+    async def _look_up(self) -> None:
+        """Find out the context of a model that could not be listed before it answered, such as one that was scaled to none."""
+        with contextlib.suppress(CommandError):
+            models = [model for model in await self.models() if self.model in ("", model.name)]
+            if len(models) == 1:
+                self.model, self.context_tokens = models[0].name, models[0].context_tokens
 
     def _request(self, text: str, learn: bool) -> pb.ChatRequest:
         messages = [pb.Message(role=role, content=content) for role, content in self.transcript.messages(text)]
