@@ -10,7 +10,7 @@ from typing import Any
 
 from echorator.cli.dialogue.folder import PART, chats, prepare
 from echorator.cli.dialogue.transcript import Exchange, Transcript, new_session
-from echorator.cli.dialogue.values import NAMES, Value, changed
+from echorator.cli.dialogue.values import Value, checked
 from echorator.cli.parsing import nearest
 from echorator.errors import InvalidRequestError
 from echorator.host.exits import CommandError
@@ -91,15 +91,4 @@ def _read(body: Any) -> Saved:
         raise ValueError("the messages are not of user and assistant in turn")
     exchanges = [Exchange(messages[i][1], messages[i + 1][1]) for i in range(0, len(messages), 2)]
     transcript = Transcript(str(body["session"]) or new_session(), str(body["system"]), exchanges)
-    return Saved(transcript, str(body["model"]), str(body["user"]), _values(body["values"]))
-
-
-def _values(given: dict[str, Any]) -> dict[str, Value]:
-    """Check the values as if they had been typed. Raises InvalidRequestError."""
-    values: dict[str, Value] = {}
-    for name, value in given.items():
-        if name not in NAMES:
-            raise ValueError(f"{name} is no value")
-        for one in value if isinstance(value, list) else (value,):
-            values = changed(values, f"{name} {('on' if one else 'off') if isinstance(one, bool) else one}")
-    return values
+    return Saved(transcript, str(body["model"]), str(body["user"]), {name: checked(name, value) for name, value in body["values"].items()})

@@ -73,23 +73,37 @@ def _value(name: str, text: str, values: Mapping[str, Value]) -> Value:
     if name == "stop":
         stops = values.get("stop", ())
         stop = _ESCAPED.get(text, text)
-        made = (*(stops if isinstance(stops, tuple) else ()), stop)
-        if len(made) > MOST_STOPS or len(stop.encode()) > LONGEST_STOP:
-            raise InvalidRequestError(f"stop: at most {MOST_STOPS} texts of 1..{LONGEST_STOP} bytes")
-        return made
+        return checked(name, (*(stops if isinstance(stops, tuple) else ()), stop))
     return _number(name, text)
 
 
 def _number(name: str, text: str) -> float | int:
-    whole = name in ("seed", "max_tokens") or isinstance(_DEFAULTS[name], int)
     try:
-        number = int(text) if whole else float(text)
+        number = int(text) if _is_whole(name) else float(text)
     except ValueError:
-        raise InvalidRequestError(f"{name} must be a {'whole ' if whole else ''}number, {range_of(name)}, not {text}") from None
-    if name == "max_tokens":
-        return within(number, 0, MOST_TOKENS, name)
-    Sampling(**{name: number})  # type: ignore[arg-type]
+        raise InvalidRequestError(f"{name} must be a {'whole ' if _is_whole(name) else ''}number, {range_of(name)}, not {text}") from None
+    checked(name, number)
     return number
+
+
+def _is_whole(name: str) -> bool:
+    return name in ("seed", "max_tokens") or isinstance(_DEFAULTS[name], int)
+
+
+def checked(name: str, value: object) -> Value:
+    """Return a value that was not typed, such as one of a file. Raises InvalidRequestError where it is of another type or out of range."""
+    if name in SWITCHES and isinstance(value, bool):
+        return value
+    if name == "stop" and isinstance(value, list | tuple) and all(isinstance(stop, str) for stop in value):
+        if len(value) > MOST_STOPS or not all(1 <= len(stop.encode()) <= LONGEST_STOP for stop in value):
+            raise InvalidRequestError(f"stop: at most {MOST_STOPS} texts of 1..{LONGEST_STOP} bytes")
+        return tuple(value)
+    if name in NUMBERS and isinstance(value, int if _is_whole(name) else int | float) and not isinstance(value, bool):
+        if name == "max_tokens":
+            return within(value, 0, MOST_TOKENS, name)
+        Sampling(**{name: value})  # type: ignore[arg-type]
+        return value
+    raise InvalidRequestError(f"{name} is no value of a dialogue, or of another type")
 
 
 def shown(values: Mapping[str, Value], name: str) -> str:

@@ -14,6 +14,7 @@ from echorator.cli.dialogue import folder, history, saved
 from echorator.cli.dialogue.clipboard import last_code
 from echorator.cli.dialogue.history import HistoryFile
 from echorator.cli.dialogue.transcript import Exchange, Transcript
+from echorator.cli.dialogue.values import Value
 from echorator.host.exits import CommandError
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -31,7 +32,7 @@ def modes(path: Path) -> set[int]:
 
 def test_a_dialogue_is_kept_whole_and_for_its_owner_alone(home: Path) -> None:
     said = Transcript("s", "You are Echo.", [Exchange(f"question {i}", "ä\n" * i + ".") for i in range(5)], left=3)
-    values = {"temperature": 0.5, "seed": 3, "stop": ("a", "\n"), "usage": True, "max_tokens": 9}
+    values: dict[str, Value] = {"temperature": 0.5, "seed": 3, "stop": ("a", "\n"), "usage": True, "max_tokens": 9}
     path = saved.save("one", saved.Saved(said, "echo-nano", "ann", values))
     found = saved.load("one")
     assert (found.model, found.user, found.values) == ("echo-nano", "ann", values)
