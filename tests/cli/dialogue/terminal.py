@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Mapping
 from types import TracebackType
 
 from tests.support.waiting import looks
@@ -32,14 +33,19 @@ class Terminal:
     """The command with what it printed. `edited` says whether it reads by prompt_toolkit, which shows in the escapes that it prints."""
 
     def __init__(
-        self, *arguments: str, edited: bool = True, size: tuple[int, int] = (24, 80), stdout: int | None = None, **env: str
+        self,
+        *arguments: str,
+        edited: bool = True,
+        size: tuple[int, int] = (24, 80),
+        stdout: int | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.edited = edited
         self.raw = ""
         self._from = 0
         self._fd, end = os.openpty()
         self.resize(*size)
-        environment = {**os.environ, "TERM": "xterm-256color", **env}
+        environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
         command = (sys.executable, "-c", _ON_TERMINAL, "-m", "echorator", "chat", *arguments)
         out = end if stdout is None else stdout
         self.process = subprocess.Popen(command, stdin=end, stdout=out, stderr=end, env=environment, start_new_session=True)

@@ -89,7 +89,7 @@ def test_the_system_message_stays_and_a_refused_prompt_is_cut_and_sent_again(add
 
 
 def test_a_message_that_is_too_long_alone_is_said_and_changes_nothing(address: str) -> None:
-    with Terminal("--server", address, *GREEDY, edited=False, TERM="dumb") as told:
+    with Terminal("--server", address, *GREEDY, edited=False, env={"TERM": "dumb"}) as told:
         told.ready()
         told.said(FACT)
         said = told.said("word " * 800)

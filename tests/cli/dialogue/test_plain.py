@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("options", "env"), [(("--plain",), {}), ((), {"TERM": "dumb"}), ((), {"TERM": ""})])
 def test_a_plain_dialogue_draws_nothing(address: str, options: tuple[str, ...], env: dict[str, str]) -> None:
-    with Terminal("--server", address, *GREEDY, *options, edited=False, **env) as told:
+    with Terminal("--server", address, *GREEDY, *options, edited=False, env=env) as told:
         told.ready()
         assert "Got it." in told.said(FACT)
         assert ANSWER in told.said(QUESTION)
@@ -47,7 +47,7 @@ def test_a_plain_dialogue_draws_nothing(address: str, options: tuple[str, ...], 
 
 
 def test_no_color_keeps_the_editing_and_prints_no_colour(address: str) -> None:
-    with Terminal("--server", address, *GREEDY, NO_COLOR="1") as told:
+    with Terminal("--server", address, *GREEDY, env={"NO_COLOR": "1"}) as told:
         told.ready()
         assert "Got it." in told.said("My dog is caled\x1b[D\x1b[Dl\x1b[C\x1b[C Pixel.")
         assert "\x1b[2m" not in told.raw

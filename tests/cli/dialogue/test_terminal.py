@@ -40,6 +40,8 @@ def test_a_dialogue_says_with_whom_and_ends_with_ctrl_d(address: str) -> None:
         assert "Got it." in said
         assert " tokens in " in said
         assert ANSWER in told.said(QUESTION)
+        assert "a new dialogue begins" in told.said("/new")
+        assert ANSWER not in told.said(QUESTION)
         told.press("\x04")
         assert told.exit_code() == 0
 
