@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from echorator.cli.dialogue import clipboard, saved, values
 from echorator.cli.dialogue.lines import COMMANDS, Command, help_text
 from echorator.cli.dialogue.remembered import Remembered
-from echorator.cli.dialogue.screen import Screen
+from echorator.cli.dialogue.screen import MEMORIES, Screen, counted
 from echorator.cli.dialogue.talk import Talk
 from echorator.cli.dialogue.transcript import Transcript, new_session
 from echorator.cli.dialogue.typed import Lines
@@ -154,7 +154,7 @@ class Actions:
             return
         count = self._run(memory.forget(chosen))
         still = "; what was said here is still in this dialogue, /new begins one without it" if self._talk.transcript.exchanges else ""
-        self._screen.note(f"forgot {count} {'memory' if count == 1 else 'memories'}{still}")
+        self._screen.note(f"forgot {counted(count, *MEMORIES)}{still}")
 
     def _set(self, typed: str) -> None:
         if not typed:
@@ -209,7 +209,7 @@ class Actions:
         talk.begin(found.transcript)
         talk.values, self._file = found.values, name
         self._screen.markdown = bool(talk.values.get("markdown", True))
-        self._screen.note(f"{name} goes on after {len(found.transcript.exchanges)} turns")
+        self._screen.note(f"{name} goes on after {counted(len(found.transcript.exchanges), 'turn')}")
         if found.model != talk.model:
             self._screen.note(f"it was with {found.model}; {talk.model or 'none'} answers from now on, /model changes that")
         if found.user != talk.user:
@@ -243,7 +243,7 @@ class Actions:
         how = clipboard.copy(text)
         if not how:
             raise CommandError("there is no clipboard here, and stdout is no terminal")
-        self._screen.note(f"copied {len(text)} characters {how}")
+        self._screen.note(f"copied {counted(len(text), 'character')} {how}")
 
     def _system(self, text: str) -> None:
         if not text:

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+from echorator.cli.dialogue.screen import DUMB
+
 PROGRAM_S = 5.0  # time for the desktop's program
 _PROGRAMS = (("WAYLAND_DISPLAY", ("wl-copy",)), ("DISPLAY", ("xclip", "-selection", "clipboard")), ("", ("pbcopy",)))
 _CODE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^[ ]{0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
@@ -32,7 +34,7 @@ def copy(text: str) -> str:
         except (OSError, subprocess.SubprocessError):
             continue
         return f"by {command[0]}"
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or os.environ.get("TERM", "") in DUMB:
         return ""
     sys.stdout.write(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\a")  # OSC 52 of xterm
     sys.stdout.flush()

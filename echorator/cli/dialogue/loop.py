@@ -12,7 +12,7 @@ from echorator.cli.dialogue.actions import Actions
 from echorator.cli.dialogue.history import HistoryFile
 from echorator.cli.dialogue.lines import Command, Mistake, read
 from echorator.cli.dialogue.remembered import Remembered
-from echorator.cli.dialogue.screen import DUMB, Screen
+from echorator.cli.dialogue.screen import DUMB, MEMORIES, Screen, counted
 from echorator.cli.dialogue.talk import Talk
 from echorator.cli.dialogue.typed import Interrupted, Lines, PlainLines
 from echorator.errors import InvalidRequestError
@@ -136,8 +136,7 @@ class _Loop:
             if ids:
                 self._screen.note(f"{said}: {self._texts(ids)}")
         if memory.forgotten_ids:
-            count = len(memory.forgotten_ids)
-            self._screen.note(f"forgot {count} {'memory' if count == 1 else 'memories'}")
+            self._screen.note(f"forgot {counted(len(memory.forgotten_ids), *MEMORIES)}")
 
     def _texts(self, ids: list[int]) -> str:
         """Return what memories say; how many they are, where the server does not tell."""
@@ -146,7 +145,7 @@ class _Loop:
         except CommandError:
             found = []
         if not found:
-            return f"{len(ids)} {'memory' if len(ids) == 1 else 'memories'}"
+            return counted(len(ids), *MEMORIES)
         more = f" and {len(ids) - len(found)} more" if len(ids) > len(found) else ""
         return " / ".join(" ".join(memory.text.split()) for memory in found) + more
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from echorator.rpc.v1 import model_pb2 as pb
 
+MEMORIES = ("memory", "memories")
 DUMB = ("", "dumb", "unknown")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DIM, _RED, _OFF = "\x1b[2m", "\x1b[31m", "\x1b[0m"
@@ -21,6 +22,11 @@ _DIM, _RED, _OFF = "\x1b[2m", "\x1b[31m", "\x1b[0m"
 def safe(text: str) -> str:
     """Return the text without control characters but line ends and tabs."""
     return _CONTROL.sub("", text)
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun, such as "1 turn" or "2 turns"."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
 class AnswerView(Protocol):
@@ -61,7 +67,7 @@ class Screen:
 
     def error(self, text: str) -> None:
         """Print what went wrong in one line."""
-        self._aside(f"echorator: error: {' '.join(text.split())}", _RED)
+        self._aside(f"error: {' '.join(text.split())}", _RED)
 
     def shown(self, text: str) -> str:
         """Return the text as it may be written to stdout."""
@@ -70,7 +76,7 @@ class Screen:
     def finish(self, finish: pb.Finish, seconds: float, context_tokens: int) -> None:
         """Say how long the answer is and how long it took, and what it had to be cut for."""
         usage = finish.usage
-        parts = [f"{usage.completion_tokens} tokens in {seconds:.1f} s"]
+        parts = [f"{counted(usage.completion_tokens, 'token')} in {seconds:.1f} s"]
         parts += [f"{usage.tokens_per_s:.0f} tokens/s"] if usage.tokens_per_s else []
         tokens = usage.prompt_tokens + usage.completion_tokens
         if context_tokens:

@@ -21,8 +21,8 @@ _ON_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\a]*\a|\x1b[()][A-Z0-9]")
-_READS = "\x1b[?2004h"  # prompt_toolkit begins to read, and takes pastes
-_READ = "\x1b[?2004l"  # it has read
+READS = r"\x1b\[\?2004h"  # prompt_toolkit begins to read, and takes pastes
+READ = r"\x1b\[\?2004l"  # it has read
 
 
 def plain(text: str) -> str:
@@ -88,14 +88,14 @@ class Terminal:
     def ready(self) -> str:
         """Wait for the prompt and return what was printed before it."""
         if self.edited:
-            return plain(self.until(re.escape(_READS) + r".*?\x1b\[\?25h").partition(_READS)[0])
+            return plain(re.split(READS, self.until(READS + r".*?\x1b\[\?25h"))[0])
         return plain(self.until(r"(?:^|\n|: )> \Z")).removesuffix("> ")
 
     def said(self, text: str | bytes) -> str:
         """Type a line and return what is printed until the next prompt, without the line itself."""
         self.press(text.encode() + b"\r" if isinstance(text, str) else text + b"\r")
         if self.edited:
-            self.until(re.escape(_READ))
+            self.until(READ)
         return self.ready()
 
     def exit_code(self) -> int:

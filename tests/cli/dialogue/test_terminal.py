@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from echorator.cli.dialogue.lines import help_text
-from tests.cli.dialogue.terminal import Terminal, plain
+from echorator.cli.dialogue.lines import COMMANDS, help_text
+from tests.cli.dialogue.terminal import READ, READS, Terminal, plain
 from tests.support.commands import ANSWER, QUESTION, echorator, server
 from tests.support.models.random_gguf import Shape, write
 
@@ -138,7 +138,7 @@ def test_values_are_set_checked_and_shown(address: str) -> None:
         assert "(did you mean temperature?)" in told.said("/set temprature 0")
         assert "temperature is 0" in told.said("/set temperature 0")
         assert "max_tokens is 1" in told.said("/set max_tokens 1")
-        assert "1 tokens in" in told.said("Hello!")
+        assert "1 token in" in told.said("Hello!")
         assert "max_tokens is to the end of the context" in told.said("/set max_tokens default")
         assert "prompt tokens (" in (told.said("/set usage on") + told.said("Hello!"))
         table = told.said("/set")
@@ -165,7 +165,7 @@ def test_paths_and_doubled_slashes_are_messages(address: str) -> None:
     with Terminal("--server", address, "--max-tokens", "1") as told:
         told.ready()
         for text in ("/etc/hosts is a file", "//help", '"""/help"""'):
-            assert " tokens in " in told.said(text)
+            assert "1 token in " in told.said(text)
         told.said("/save said")
     messages = json.loads(next(Path(os.environ["XDG_DATA_HOME"]).rglob("said.json")).read_text())["messages"]
     assert [m["content"] for m in messages[::2]] == ["/etc/hosts is a file", "/help", "/help"]
@@ -194,7 +194,7 @@ def test_a_kept_dialogue_goes_on_and_another_run_knows_what_was_typed(address: s
         told.ready()
         assert "dog" in told.said("/load")
         assert "(did you mean dog?)" in told.said("/load dgo")
-        assert "dog goes on after 1 turns" in told.said("/load dog")
+        assert "dog goes on after 1 turn\n" in told.said("/load dog")
         assert ANSWER in told.said(QUESTION)
         told.said("/new")
         told.press("/save dog\r")
@@ -265,3 +265,23 @@ def test_a_server_that_dies_loses_no_dialogue(chats: Path) -> None:
         told.said("/save dog")
         assert "cannot reach" in told.said("/model")
     assert len(json.loads((chats / "dog.json").read_text())["messages"]) == 2
+
+
+STRANGE = ("", "-", "nothing like it", "x" * 300, "🙂 ä", '"', "' OR 1=1 *", "-1", "[bold]", "../../x", "%s {0}")
+
+
+def test_commands_with_strange_arguments_say_what_is_wrong(address: str) -> None:
+    """Each of them, in one dialogue, which is still there at the end."""
+    with Terminal("--server", address, "--user", "strange", "--max-tokens", "1", *GREEDY) as told:
+        told.ready()
+        told.said(FACT)
+        for name in sorted(set(COMMANDS) - {"bye", "user"}):
+            for argument in STRANGE:
+                told.press(f"/{name} {argument}\r")
+                told.until(READ)
+                told.until(READS)
+                if plain(told.until(r"\x1b\[\?25h")).strip() not in (">", ""):  # a question
+                    told.press("no\r")
+                    told.ready()
+        assert FACT in told.said("/memory")
+        assert "Traceback" not in told.raw
