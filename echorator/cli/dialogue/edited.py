@@ -45,7 +45,7 @@ class EditedLines:
         self._session: PromptSession[str] = PromptSession(
             PROMPT,
             multiline=True,
-            prompt_continuation=MORE,
+            prompt_continuation=lambda _width, _line, wraps: "" if wraps else MORE,
             history=_History(history),
             completer=_Completer(complete),
             complete_while_typing=False,

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import grpc
 from grpc import aio
 
 from echorator.cli.dialogue.screen import AnswerView
@@ -28,17 +27,19 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 
 SILENT_S = 3.0  # without a sign of the model after which the user is told that it is waited for
-_TOO_LONG = re.compile(r"the prompt has (\d+) tokens, the context (\d+)")  # of `_native/engine.pyx`
-_TOO_LARGE = "message larger than max"  # of gRPC, where a request has more bytes than the server takes
+# How servers refuse a prompt for its length: counted by `_native/engine.pyx`, estimated by `prompting/text_tokenizer.py`, and by bytes, by
+# gRPC and `cognition/requests.py`.
+_COUNTED = re.compile(r"the prompt has (\d+) tokens, the context (\d+)")
+_ESTIMATED = re.compile(r"the prompt has \d+ bytes and so at least (\d+) tokens, but at most (\d+) fit")
+_TOO_LARGE = ("message larger than max", "shorten the conversation")
 
 
 class _TooLongError(Exception):
-    """The server refused a prompt for its length: `tokens` of `context_tokens`, 0 where it did not count."""
+    """The server refused a prompt for its length: `tokens`, or `least` so many, of `context_tokens`; 0 where it did not count."""
 
-    def __init__(self, message: str, tokens: int, context_tokens: int) -> None:
+    def __init__(self, message: str, tokens: int = 0, context_tokens: int = 0, *, least: bool = False) -> None:
         super().__init__(message)
-        self.tokens = tokens
-        self.context_tokens = context_tokens
+        self.tokens, self.context_tokens, self.least = tokens, context_tokens, least
 
 
 @dataclass
@@ -110,7 +111,8 @@ class Talk:
     def _measure_refusal(self, text: str, error: _TooLongError) -> None:
         if error.tokens:
             self.context_tokens = error.context_tokens
-            self._rate = max(1, error.tokens - self._memory_tokens) / self.transcript.weight(text)
+            rate = max(1, error.tokens - self._memory_tokens) / self.transcript.weight(text)
+            self._rate = max(rate, self._rate) if error.least else rate
 
     async def _ask(self, text: str, view: AnswerView, before: int, learn: bool) -> pb.Finish | None:
         begin_s, parts, finish = time.monotonic(), list[str](), None
@@ -181,15 +183,14 @@ class Talk:
 
 def _too_long(error: aio.AioRpcError) -> _TooLongError | None:
     details = error.details() or ""
-    if found := _TOO_LONG.search(details):
-        return _TooLongError(details, int(found[1]), int(found[2]))
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in details:
-        return _TooLongError(details, 0, 0)
-    return None
+    if found := _COUNTED.search(details) or _ESTIMATED.search(details):
+        return _TooLongError(details, int(found[1]), int(found[2]), least=found.re is _ESTIMATED)
+    return _TooLongError(details) if any(said in details for said in _TOO_LARGE) else None
 
 
 def _alone(error: _TooLongError) -> str:
     """Return why not even one message fits, and what to do."""
     if not error.tokens:
         return "it has more bytes than the server takes in one request; shorten or divide it"
-    return f"alone it makes a prompt of {error.tokens} tokens, and the context has {error.context_tokens}; shorten or divide it"
+    least = "at least " if error.least else ""
+    return f"alone it makes a prompt of {least}{error.tokens} tokens, and the context has {error.context_tokens}; shorten or divide it"

@@ -101,6 +101,15 @@ def test_a_message_that_is_too_long_alone_is_said_and_changes_nothing(address: s
         assert "turns        2\n" in told.said("/show")
 
 
+def test_a_message_that_is_too_long_to_be_counted(address: str) -> None:
+    with Terminal("--server", address, *GREEDY) as told:
+        told.ready()
+        told.said(FACT)
+        said = told.said("\x1b[200~" + "line of a paste\n" * 8000 + "\x1b[201~")
+        assert re.search(r"too long for echo-nano: alone it makes a prompt of at least \d+ tokens, and the context has 1024", said)
+        assert ANSWER in told.said(QUESTION)
+
+
 def test_a_message_that_is_larger_than_a_request_may_be() -> None:
     with server("--receive-limit-bytes", "20000") as (_, address), Terminal("--server", address, *GREEDY) as told:
         told.ready()
