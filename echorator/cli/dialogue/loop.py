@@ -118,36 +118,40 @@ class _Loop:
         if not self._talk.model and len(self._actions.models) > 1:
             raise CommandError(f"choose a model with /model NAME: {', '.join(self._actions.models)}")
         finish = self._runner.run(self._talk.answer(text, self._screen.view(), learn=learn))
-        if finish is None:
-            return
-        if self._talk.values.get("usage"):
-            for line in usage_lines(finish.usage):
-                print(line, file=sys.stderr)
-        elif self._screen.able:
-            self._screen.finish(finish, self._talk.seconds, self._talk.context_tokens)
-        if finish.usage.HasField("memory"):
-            self._tell_memory(finish.usage.memory)
+        if finish is not None:
+            tell(self._runner, self._talk, self._screen, finish)
 
-    def _tell_memory(self, memory: pb.MemoryUsage) -> None:
-        if memory.error:
-            self._screen.note(f"not remembered: {memory.error}")
-        new = [*memory.learned_ids, *(id_ for id_ in memory.confirmed_ids if id_ not in memory.learned_ids)]
-        for said, ids in (("remembered", new), ("no longer holds", list(memory.superseded_ids))):
-            if ids:
-                self._screen.note(f"{said}: {self._texts(ids)}")
-        if memory.forgotten_ids:
-            self._screen.note(f"forgot {counted(len(memory.forgotten_ids), *MEMORIES)}")
 
-    def _texts(self, ids: list[int]) -> str:
-        """Return what memories say; how many they are, where the server does not tell."""
-        try:
-            found = self._runner.run(Remembered(self._talk.server, self._talk.user).of_ids(ids[:SHOWN_TEXTS]))
-        except CommandError:
-            found = []
-        if not found:
-            return counted(len(ids), *MEMORIES)
-        more = f" and {len(ids) - len(found)} more" if len(ids) > len(found) else ""
-        return " / ".join(" ".join(memory.text.split()) for memory in found) + more
+def tell(runner: asyncio.Runner, talk: Talk, screen: Screen, finish: pb.Finish) -> None:
+    """Say beside an answer what it took, and what became of the memory."""
+    if talk.values.get("usage"):
+        for line in usage_lines(finish.usage):
+            print(line, file=sys.stderr)
+    elif screen.able and screen.interactive:
+        screen.finish(finish, talk.seconds, talk.context_tokens)
+    if not (finish.usage.HasField("memory") and screen.heard):
+        return
+    memory = finish.usage.memory
+    if memory.error:
+        screen.note(f"not remembered: {memory.error}")
+    new = [*memory.learned_ids, *(id_ for id_ in memory.confirmed_ids if id_ not in memory.learned_ids)]
+    for said, ids in (("remembered", new), ("no longer holds", list(memory.superseded_ids))):
+        if ids:
+            screen.note(f"{said}: {_texts(runner, Remembered(talk.server, talk.user), ids)}")
+    if memory.forgotten_ids:
+        screen.note(f"forgot {counted(len(memory.forgotten_ids), *MEMORIES)}")
+
+
+def _texts(runner: asyncio.Runner, memory: Remembered, ids: list[int]) -> str:
+    """Return what memories say; how many they are, where the server does not tell."""
+    try:
+        found = runner.run(memory.of_ids(ids[:SHOWN_TEXTS]))
+    except CommandError:
+        found = []
+    if not found:
+        return counted(len(ids), *MEMORIES)
+    more = f" and {len(ids) - len(found)} more" if len(ids) > len(found) else ""
+    return " / ".join(" ".join(memory.text.split()) for memory in found) + more
 
 
 def usage_lines(usage: pb.Usage) -> Iterable[str]:

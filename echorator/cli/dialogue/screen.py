@@ -52,6 +52,11 @@ class Screen:
         self.styled = self.able and not os.environ.get("NO_COLOR")
         self.markdown = True  # as `/set markdown` has it
 
+    @property
+    def heard(self) -> bool:
+        """Whether somebody sees notes."""
+        return self.interactive or sys.stderr.isatty()
+
     def view(self) -> AnswerView:
         """Return what shows the next answer."""
         return _Drawn() if self.styled and self.markdown else _Plain(self)
@@ -62,7 +67,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Print a quiet line beside the dialogue; for one answer only where somebody sees it."""
-        if self.interactive or sys.stderr.isatty():
+        if self.heard:
             self._aside(text, _DIM)
 
     def error(self, text: str) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 
-from echorator.cli.dialogue.loop import converse, usage_lines
+from echorator.cli.dialogue.loop import converse, tell
 from echorator.cli.dialogue.screen import Screen
 from echorator.cli.dialogue.talk import Talk
 from echorator.cli.dialogue.transcript import Transcript, new_session
@@ -36,10 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
             talk = dialogue.talk(screen)
             if interactive:
                 return converse(runner, talk, screen)
-            runner.run(talk.answer(prompt, screen.view()))
-            if arguments.usage and talk.last is not None:
-                for line in usage_lines(talk.last.usage):
-                    print(line, file=sys.stderr)
+            finish = runner.run(talk.answer(prompt, screen.view()))
+            if finish is not None:
+                tell(runner, talk, screen, finish)
             return Exit.OK
         finally:
             runner.run(dialogue.close())
