@@ -250,8 +250,10 @@ def test_a_resized_and_a_small_terminal(address: str) -> None:
         told.ready()
         assert "Got" in told.said(FACT)
         told.resize(50, 200)
+        told.ready()  # it draws the line again
         assert " ".join(told.said(QUESTION).split()).count(ANSWER) == 1
         told.resize(0, 0)
+        told.ready()
         assert ANSWER in told.said(QUESTION)
 
 
