@@ -1,4 +1,4 @@
-"""Write the pages of `docs/reference/` from the code: commands, settings, protos, the Model resource, metrics, errors.
+"""Write the pages of `docs/reference/` and `docs/man/` from the code: commands, settings, protos, the Model resource, metrics, errors.
 
     python docs/generate.py            write the pages
     python docs/generate.py --check    write nothing; name each page that is stale, and exit 1 if there is one
@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
+MAN = ROOT / "docs" / "man"
 LISTS = ROOT / "tests" / "docs"
 VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HF_ENDPOINT", "HF_TOKEN")
 
@@ -27,7 +28,7 @@ for variable in VARIABLES:  # defaults may be read from these
     os.environ.pop(variable, None)
 sys.argv[0] = "echorator"  # by which `kollama` knows whether kubectl runs it
 
-from docs.generators import commands, crd, errors, metrics, protos, settings  # noqa: E402  # once the path is right
+from docs.generators import commands, crd, errors, man, metrics, protos, settings  # noqa: E402  # once the path is right
 
 PAGES = {
     "cli.md": commands.page,
@@ -59,6 +60,7 @@ def main() -> int:
         print(*settings.without_comment(), *protos.without_comment(), *metrics.without_help(), sep="\n")
         return 0
     texts = {REFERENCE / name: page() for name, page in PAGES.items()}
+    texts |= {MAN / f"{parser.prog}.1": man.page(parser) for parser in commands.parsers()}
     if arguments.check:
         stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
         for path in stale:

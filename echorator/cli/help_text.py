@@ -41,6 +41,20 @@ class HelpFormatter(argparse.HelpFormatter):
                 lines.append(word)
         return start + f"\n{' ' * len(start)}".join(lines) + "\n\n"
 
+    def _format_action(self, action: argparse.Action) -> str:
+        """List commands by their groups, where they have some, else as argparse does."""
+        groups: dict[str, tuple[str, ...]] = getattr(action, "groups", {})
+        if not groups:
+            return super()._format_action(action)
+        listed = {made.dest: made for made in action._get_subactions()}  # type: ignore[attr-defined]  # argparse's list of commands
+        parts = []
+        for title, names in groups.items():
+            parts.append(f"{' ' * self._current_indent}{title}:\n")
+            self._indent()
+            parts += [super(HelpFormatter, self)._format_action(listed[name]) for name in names]
+            self._dedent()
+        return "".join(parts)
+
     def _format_action_invocation(self, action: argparse.Action) -> str:
         return invocation(action)
 

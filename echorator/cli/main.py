@@ -7,8 +7,12 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from echorator.cli.command_words import GROUPS
 from echorator.cli.options.cluster import add_cluster_commands
+from echorator.cli.options.config import COMPLETION_EXAMPLES, CONFIG_EXAMPLES, add_completion_options, add_config_options
+from echorator.cli.options.doctor import DOCTOR_EXAMPLES, add_doctor_options
 from echorator.cli.options.engine import add_engine_options
 from echorator.cli.options.kube import (
     COGNITION_EXAMPLES,
@@ -33,10 +37,11 @@ from echorator.cli.options.mesh import (
     add_prefix_scope,
 )
 from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, whole
+from echorator.cli.options.service import SERVICE_EXAMPLES, add_service_options
 from echorator.cli.options.store import add_store_options, add_stored_models_commands
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.cli.parsing import Parser
-from echorator.cli.program import Program
+from echorator.cli.program import UNCONFIGURED, Program
 from echorator.errors import DrainingError, EchoratorError
 from echorator.host.exits import CommandError, Exit
 from echorator.ports import AGENT_PORT, DEFAULT_AGENT
@@ -45,6 +50,7 @@ WITH_BOTH_POLLERS = ("1.85.",)
 
 TOP_EXAMPLES = """\
 examples:
+  echorator run phi                         get a model and talk to it
   echorator up                              models, memory, gRPC, OpenAI's API
   echorator serve                           serve the embedded model
   echorator serve model.gguf --slots 16     serve a file
@@ -62,6 +68,14 @@ examples:
   echorator serve big.gguf --kv-type-k q8_0 --kv-type-v q8_0 --gpu-layers 40
 
 SIGTERM or Ctrl-C drains: new calls are refused, running ones have --grace seconds. A second one stops at once.
+"""
+RUN_EXAMPLES = """\
+examples:
+  echorator run phi                         get it if it is not here, and talk
+  echorator run qwen3:0.6b "Why is the sky blue?"
+  echorator run ./model.gguf --user ann     a dialogue that is remembered
+  echorator run https://huggingface.co/Qwen/Qwen3-0.6B-GGUF
+  echo "Sum this up: ..." | echorator run phi
 """
 CHAT_EXAMPLES = """\
 examples:
@@ -113,9 +127,18 @@ def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str,
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", metavar="HOST:PORT", help="a running server [the `up` that runs, else one of this process]")
+    _add_own_server(parser)
     parser.add_argument("--file", type=Path, metavar="GGUF", help="without --server: the model to use [the embedded one]")
-    parser.add_argument("--model", default="", metavar="NAME", help="name of one of the server's models [the only one]")
+    parser.add_argument(
+        "--model", default="", metavar="NAME", help="model of the server, or what `echorator pull` understands [the only one]"
+    )
+
+
+def _add_own_server(parser: argparse.ArgumentParser) -> None:
+    server: Any = parser.add_argument(
+        "--server", metavar="HOST:PORT", help="address of the server [your `up` or `serve` that runs, else one of this process]"
+    )
+    server.yields_to = ("file", "memory")
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -151,9 +174,30 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add_engine_options(parser)
 
 
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="MODEL", help="model of the server, or what `echorator pull` understands: it is got and served then"
+    )
+    parser.set_defaults(module="chat", file=None)
+    _add_prompt(parser)
+    _add_own_server(parser)
+    _add_dialogue(parser)
+
+
 def _add_chat(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="text of the user's turn [a dialogue on a terminal, else stdin]")
+    _add_prompt(parser)
     _add_target(parser)
+    _add_dialogue(parser)
+
+
+def _add_prompt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "prompt", nargs="*", default=[], metavar="PROMPT", help="text of the user's turn [a dialogue on a terminal, else stdin]"
+    )
+
+
+def _add_dialogue(parser: argparse.ArgumentParser) -> None:
+    add_store_options(parser)
     parser.add_argument("--system", default="", metavar="TEXT", help="the system message")
     parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..2; 0 is greedy [0.8]")
     parser.add_argument(
@@ -217,10 +261,13 @@ def parser() -> Parser:
     """Build the parser of the whole command line."""
     top = Parser(prog="echorator", description="Serve llama.cpp models over gRPC, and talk to them.", epilog=TOP_EXAMPLES)
     top.add_argument("--version", action="store_true", help="print the version and exit; with -v those of llama.cpp too")
+    top.add_argument(UNCONFIGURED, action="store_true", help="read neither ECHORATOR_ variables nor the configuration file")
     top.add_argument("-v", "--verbose", action="store_true", help=argparse.SUPPRESS)
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands.groups = GROUPS
     add_cluster_commands(lambda name, text, examples: _command(commands, name, text, examples))
     _add_serve(_command(commands, "serve", "serve models over gRPC", SERVE_EXAMPLES))
+    _add_run(_command(commands, "run", "talk to a model, which is got and served if it is not yet", RUN_EXAMPLES))
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
     _add_embed(_command(commands, "embed", "turn texts into vectors", EMBED_EXAMPLES))
     _add_models(_command(commands, "models", "list the models of a server, or look after pulled ones", MODELS_EXAMPLES))
@@ -233,13 +280,17 @@ def parser() -> Parser:
     add_operator_options(_command(commands, "operator", "serve the Models of a Kubernetes cluster", OPERATOR_EXAMPLES))
     add_manifests_options(_command(commands, "manifests", "print what is to be installed in a Kubernetes cluster", MANIFESTS_EXAMPLES))
     add_memory_commands(_command(commands, "memory", "look into a memory and change it", MEMORY_EXAMPLES))
+    add_config_options(_command(commands, "config", "show the options that are configured, and how to configure them", CONFIG_EXAMPLES))
+    add_completion_options(_command(commands, "completion", "print the script by which a shell completes commands", COMPLETION_EXAMPLES))
+    add_doctor_options(_command(commands, "doctor", "say what is wrong on this machine, and what to do", DOCTOR_EXAMPLES))
+    add_service_options(_command(commands, "service", "have systemd run `up` for you", SERVICE_EXAMPLES))
     add_mcp_options(_command(commands, "mcp", "offer the memory and the models to an MCP client", MCP_EXAMPLES))
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    program = Program(parser(), "echorator.cli.echorator", _prepare, _failure_of, _print_more_versions)
+    program = Program(parser(), "echorator.cli.echorator", _prepare, _failure_of, _print_more_versions, configurable=True)
     return program.main(argv)
 
 

@@ -13,9 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from echorator.cli.configured import NOTHING, Settings
 from echorator.cli.parsing import Parser
 from echorator.errors import EchoratorError
 from echorator.host.exits import CommandError, Exit
+
+COMPLETING = "_ARGCOMPLETE"  # the variable that a shell sets which wants to complete a command line
+UNCONFIGURED = "--no-config"  # before the command: processes that another one starts get all of their options from that one
+MENDING = (["config"], ["doctor"], ["--help"], ["-h"], ["--version"])  # what works with a configuration that is wrong
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Program:
     prepare: Callable[[argparse.Namespace], None]
     failure_of: Callable[[EchoratorError], CommandError]
     print_more_versions: Callable[[argparse.Namespace], None] = lambda _: None
+    configurable: bool = False  # options that are left out come from the environment and the configuration file
 
     def main(self, argv: Sequence[str] | None) -> int:
         """Run the command line `argv`, by default the process's, and return the exit code. Raises SystemExit after --help or a mistake."""
@@ -37,8 +43,18 @@ class Program:
         return ended_quietly(lambda: self._main(sys.argv[1:] if argv is None else list(argv)))
 
     def _main(self, words: list[str]) -> int:
+        if COMPLETING in os.environ:
+            import argcomplete
+
+            argcomplete.autocomplete(self.parser, always_complete_options="long")  # exits
+        words = _as_options(words)
+        if words[:1] == [UNCONFIGURED]:
+            del words[0]
+        elif self.configurable:
+            self.parser.settings = self._settings(words)
         arguments = self.parser.parse_args(words)
         arguments.command_line = words
+        arguments.parser = self.parser
         if arguments.version:
             print(f"{self.parser.program} {_version()}")
             self.print_more_versions(arguments)
@@ -48,6 +64,17 @@ class Program:
             return Exit.USAGE
         self.prepare(arguments)
         return self._run(arguments)
+
+    def _settings(self, words: Sequence[str]) -> Settings:
+        """Read the settings. A fault in them ends every command but those that help to mend it."""
+        try:
+            settings = Settings.read()
+            settings.check(self.parser)
+        except CommandError as error:
+            if words[:1] in MENDING:
+                return NOTHING
+            sys.exit(self._fail(error))
+        return settings
 
     def _run(self, arguments: argparse.Namespace) -> int:
         try:
@@ -64,6 +91,17 @@ class Program:
         for line in str(error).split("\n"):
             print(f"{self.parser.program}: error: {' '.join(line.split())}", file=sys.stderr)
         return error.code
+
+
+def _as_options(words: list[str]) -> list[str]:
+    """Return the words with `help`, `help COMMAND` and `version` as the options that they mean."""
+    match words:
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["version"] | ["-V"]:
+            return ["--version"]
+        case _:
+            return words
 
 
 def ended_quietly(run: Callable[[], int]) -> int:

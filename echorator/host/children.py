@@ -22,11 +22,11 @@ def dying_with_parent(program: str, *arguments: str, by: signal.Signals = signal
 
 
 def echorator_itself(*arguments: str) -> tuple[str, ...]:
-    """Return a command that runs this package.
+    """Return a command that runs this package with these options alone, whatever this user has configured.
 
     Its -P keeps an `echorator` in the current folder, such as that of a clone, from being imported instead.
     """
-    return (sys.executable, "-P", "-m", "echorator", *arguments)
+    return (sys.executable, "-P", "-m", "echorator", "--no-config", *arguments)
 
 
 async def end(process: asyncio.subprocess.Process, within_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The folders of this user's data and caches, as the XDG Base Directory Specification places them."""
+"""The folders of this user's data, caches and configuration, as the XDG Base Directory Specification places them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def data_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder of what can be made again: $XDG_CACHE_HOME/echorator."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "echorator"
+
+
+def config_file() -> Path:
+    """Return the file of this user's configuration: $XDG_CONFIG_HOME/echorator/config.toml."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "echorator" / "config.toml"

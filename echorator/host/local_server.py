@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from echorator.agent.loading.embedded import embedded_model, is_embedded, is_foreign, with_embedded_threads
-from echorator.agent.loading.model_defaults import NO_DEFAULTS, ModelDefaults
+from echorator.agent.loading.embedded import is_embedded, is_foreign, with_embedded_threads
+from echorator.agent.loading.model_defaults import NO_DEFAULTS, ModelDefaults, defaults_of
 from echorator.agent.loading.registry import OnProgress
 from echorator.agent.requests import model_name_of
 from echorator.agent.server import AgentServer
 from echorator.host.model_store import puller_of
+from echorator.model_files.puller import Image
 from echorator.serving.server import ServerSettings
-from echorator.settings import EMBEDDED_NAME, EngineSettings
+from echorator.settings import EMBEDDED_NAME, EngineSettings, Lora
 
+SLOTS = 4  # a dialogue needs one, and embeddings of its memory may come meanwhile
 CANCELLED_S = 1.0  # time for calls that the command has cancelled to end, before they are warned of
 
 
@@ -28,12 +29,14 @@ async def load_file(
 
 
 @asynccontextmanager
-async def local_server(path: Path | None, memory: tuple[str, str] | None = None) -> AsyncIterator[str]:
-    """Serve `path`, or the embedded model, on a free loopback port while the context lasts; yield host:port.
+async def local_server(
+    image: Image, name: str = "", memory: tuple[str, str] | None = None, on_progress: OnProgress = lambda _stage, _fraction: None
+) -> AsyncIterator[tuple[str, str]]:
+    """Serve one model on a free loopback port while the context lasts; yield host:port and the model's name.
 
-    `memory` is the place of a memory and the name of its embedder; None serves without one.
+    `name` is "" for the file's own. `memory` is the place of a memory and the name of its embedder; None serves without one.
     """
-    settings = EngineSettings(path or embedded_model(), slots=4)
+    settings = EngineSettings(image.path, slots=SLOTS, lora=tuple(Lora(path) for path in image.adapters))
     agent = AgentServer(ServerSettings(port=0), settings, puller_of(None))
     if memory is not None:
         from echorator.host.hosted_memory import host_memory
@@ -41,9 +44,9 @@ async def local_server(path: Path | None, memory: tuple[str, str] | None = None)
         await host_memory(agent, *memory)
     await agent.start()
     try:
-        await load_file(agent, settings, "", lambda _stage, _fraction: None)
+        loaded = await load_file(agent, settings, name, on_progress, defaults_of(image))
         agent.serve()
-        yield agent.address
+        yield agent.address, loaded
     finally:
         await agent.drain(CANCELLED_S)
         await agent.close()

@@ -28,7 +28,7 @@ from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_memory_status
 from echorator.host.folders import cache_folder, data_folder
-from echorator.host.running_file import gateway_of
+from echorator.host.running_file import memory_server_of
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 
 
@@ -89,7 +89,7 @@ async def open_memory(
 @asynccontextmanager
 async def memory_of(arguments: argparse.Namespace) -> AsyncIterator[Any]:
     """Yield the calls of CognitionService, of a server or of this process. Errors of a server become CommandErrors."""
-    server = gateway_of(arguments.server, arguments.memory)
+    server = memory_server_of(arguments.server, arguments.memory)
     if not server:
         api = await open_memory(arguments.memory, arguments.embedder)
         try:

@@ -20,6 +20,7 @@ from echorator.model_files.transfer import Origin, refuse
 
 MOST_LIST_BYTES = 32 << 20  # largest list of a repository's files
 _SPLIT = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
+_USUAL = re.compile(r"(^|[-._/])Q4_K_M([-._/]|$)", re.IGNORECASE)  # what is taken of several quantisations, as llama-server and Ollama do
 _NOT_MODELS = re.compile(r"mmproj|imatrix", re.IGNORECASE)
 
 
@@ -90,7 +91,10 @@ def _file(sibling: dict[str, Any]) -> HubFile:
 
 
 def choose(reference: Hub, files: list[HubFile]) -> list[HubFile]:
-    """Return the file that is meant, or all parts of a split one in their order. Pure. Raises AbsentError."""
+    """Return the file that is meant, or all parts of a split one in their order. Pure. Raises AbsentError.
+
+    Where the reference names neither a file nor a quantisation and there are several models, it is the one of Q4_K_M.
+    """
     models = [file for file in files if file.name.endswith(".gguf")]
     if reference.file:
         found = [file for file in files if file.name == reference.file]
@@ -100,7 +104,11 @@ def choose(reference: Hub, files: list[HubFile]) -> list[HubFile]:
         found = [file for file in meant if tag.search(file.name)] if reference.quantisation else meant
     if not found:
         raise AbsentError(f"{reference}: there is no such file; {_known(models)}")
-    groups = {(match[1], match[3]) if (match := _SPLIT.fullmatch(file.name)) else (file.name, "") for file in found}
+    groups = _groups(found)
+    if len(groups) > 1 and not reference.file and not reference.quantisation:
+        usual = [file for file in found if _USUAL.search(file.name)]
+        if len(_groups(usual)) == 1:
+            found, groups = usual, _groups(usual)
     if len(groups) > 1:
         raise AbsentError(f"{reference} may be any of {len(groups)} files; say which: {_known(found)}")
     stem, count = next(iter(groups))
@@ -112,6 +120,11 @@ def choose(reference: Hub, files: list[HubFile]) -> list[HubFile]:
     if missing:
         raise AbsentError(f"{reference} is split into {int(count)} files, of which {', '.join(missing[:5])} are not there")
     return [by_name[name] for name in names]
+
+
+def _groups(files: list[HubFile]) -> set[tuple[str, str]]:
+    """Return the models in a list of files: the stem and the number of parts of a split one, a name and "" of any other. Pure."""
+    return {(match[1], match[3]) if (match := _SPLIT.fullmatch(file.name)) else (file.name, "") for file in files}
 
 
 def _known(files: list[HubFile]) -> str:

@@ -3,7 +3,8 @@
 phi, phi:latest, library/phi, registry.example.com/ns/phi:tag     Ollama's registry protocol
 oci://registry/repo:tag, oci://registry/repo@sha256:HEX           OCI artefacts and images
 hf://org/repo/file.gguf, hf://org/repo@revision/file.gguf         a file of Hugging Face's hub
-hf://org/repo:Q4_K_M, hf://org/repo                               the quantisation of that name, the only file
+hf://org/repo:Q4_K_M, hf://org/repo                               the quantisation of that name, the only file or the one of Q4_K_M
+https://huggingface.co/org/repo/blob/main/file.gguf               the same, as a browser has it
 https://host/model.gguf#sha256=HEX                                any server
 echo-nano, model.gguf, ./model, /models/x, file:/models/x         the embedded model, files of this machine
 """
@@ -11,10 +12,10 @@ echo-nano, model.gguf, ./model, /models/x, file:/models/x         the embedded m
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from echorator.errors import InvalidRequestError
 from echorator.settings import EMBEDDED_NAME
@@ -32,6 +33,8 @@ _HUB = re.compile(
     r"hf://(?P<repository>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(@(?P<revision>[A-Za-z0-9][\w./-]{0,127}?))?"
     r"(/(?P<file>[^/:@\s][^@\s]{0,400}\.gguf)|:(?P<quantisation>[A-Za-z0-9][\w.-]{0,63}))?"
 )
+_HUB_PAGE = re.compile(r"https?://(www\.)?(huggingface\.co|hf\.co)/(?P<path>[^#]*)", re.IGNORECASE)
+_NOT_MODELS = ("datasets", "spaces", "collections", "papers", "docs", "blog")  # first parts of the hub's paths that name no model
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -134,6 +137,8 @@ def parse(source: str) -> Reference:
         return _registry(source.removeprefix("oci://"), source, oci=True)
     if source.startswith("hf://"):
         return _hub(source)
+    if page := _HUB_PAGE.fullmatch(source):
+        return _hub_page(source, page["path"])
     if source.startswith(("https://", "http://")):
         return _url(source)
     if "://" in source:
@@ -196,6 +201,26 @@ def _hub(source: str) -> Hub:
             f"{source!r} is not hf://ORG/REPOSITORY/FILE.gguf, maybe with @REVISION before the file, or hf://ORG/REPOSITORY:QUANTISATION"
         )
     return Hub(found["repository"], found["revision"] or HUB_REVISION, found["file"] or "", found["quantisation"] or "")
+
+
+def _hub_page(source: str, path: str) -> Hub:
+    """Return what a page of the hub shows: a repository, or the file in the path or in `show_file_info`. Raises SourceError."""
+    split = urlsplit(path)
+    parts = [unquote(part) for part in split.path.split("/") if part]
+    if len(parts) < 2 or parts[0] in _NOT_MODELS:
+        raise SourceError(f"{source!r} is no page of a model; one is https://huggingface.co/ORG/REPOSITORY")
+    repository, rest = "/".join(parts[:2]), parts[2:]
+    revision, file = HUB_REVISION, parse_qs(split.query).get("show_file_info", [""])[0]
+    if rest and (rest[0] not in ("tree", "blob", "resolve", "raw") or len(rest) < 2):
+        raise SourceError(f"{source!r} is no page of a model's files; write hf://{repository}, or its page with the file you mean")
+    if rest:
+        revision, inner = rest[1], "/".join(rest[2:])
+        if inner and not inner.endswith(".gguf"):
+            raise SourceError(f"{source!r} names {inner[:80]!r}, which is no .gguf file; write hf://{repository}/FILE.gguf")
+        file = inner or file
+    if not re.fullmatch(r"[A-Za-z0-9][\w./-]{0,127}", revision) or ".." in revision:
+        raise SourceError(f"{source!r}: {revision[:80]!r} is no revision of a repository")
+    return replace(_hub(f"hf://{repository}{f'/{file}' if file else ''}"), revision=revision)
 
 
 def _without_password(url: str) -> str:

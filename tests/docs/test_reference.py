@@ -60,7 +60,7 @@ def test_a_stale_page_is_named(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     for folder in ("docs", "protos", "manifests"):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and path.suffix in (".py", ".md", ".proto", ".yaml"):
+            if path.is_file() and path.suffix in (".py", ".md", ".proto", ".yaml", ".1"):
                 target = tmp_path / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())

@@ -41,6 +41,49 @@ def test_what_names_nothing(source: str) -> None:
         parse(source)
 
 
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [
+        ("https://huggingface.co/org/repo", Hub("org/repo")),
+        ("https://huggingface.co/org/repo/", Hub("org/repo")),
+        ("https://www.huggingface.co/org/repo/tree/main", Hub("org/repo")),
+        ("https://huggingface.co/org/repo/blob/main/m.gguf", Hub("org/repo", "main", "m.gguf")),
+        ("https://huggingface.co/org/repo/blob/v1.0/sub/m%2B1.gguf", Hub("org/repo", "v1.0", "sub/m+1.gguf")),
+        ("https://huggingface.co/org/repo/resolve/main/m.gguf?download=true", Hub("org/repo", "main", "m.gguf")),
+        ("https://huggingface.co/org/repo?show_file_info=m-Q8_0.gguf", Hub("org/repo", "main", "m-Q8_0.gguf")),
+        ("https://huggingface.co/org/repo/tree/main?show_file_info=m.gguf", Hub("org/repo", "main", "m.gguf")),
+        ("https://huggingface.co/org/repo/resolve/refs%2Fpr%2F1/m.gguf", Hub("org/repo", "refs/pr/1", "m.gguf")),
+        ("http://hf.co/org/repo:Q4_K_M", Hub("org/repo", quantisation="Q4_K_M")),
+        ("https://HF.co/org/repo", Hub("org/repo")),
+    ],
+)
+def test_links_as_a_browser_has_them(source: str, meant: Hub) -> None:
+    assert parse(source) == meant
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("https://huggingface.co/org", "is no page of a model"),
+        ("https://huggingface.co/", "is no page of a model"),
+        ("https://huggingface.co/datasets/org/repo", "is no page of a model"),
+        ("https://huggingface.co/org/repo/discussions/3", "is no page of a model's files"),
+        ("https://huggingface.co/org/repo/blob/main/README.md", "which is no .gguf file; write hf://org/repo/FILE.gguf"),
+        ("https://huggingface.co/org/repo/blob/a b/m.gguf", "is no revision"),
+        ("https://huggingface.co/../repo", "is not hf://ORG/REPOSITORY"),
+    ],
+)
+def test_links_that_name_no_model(source: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        parse(source)
+
+
+def test_of_several_quantisations_the_usual_one_is_taken() -> None:
+    assert [file.name for file in choose(Hub("o/r"), MANY)] == ["m-Q4_K_M.gguf"]
+    split = named("m-Q4_K_M-00001-of-00002.gguf", "m-Q4_K_M-00002-of-00002.gguf", "m-Q8_0.gguf")
+    assert [file.name for file in choose(Hub("o/r"), split)] == [file.name for file in split[:2]]
+
+
 def named(*names: str) -> list[HubFile]:
     return [HubFile(name, 1, "sha256:" + "0" * 64) for name in names]
 
@@ -70,7 +113,8 @@ def test_the_only_file_needs_no_name() -> None:
 @pytest.mark.parametrize(
     ("reference", "files", "said"),
     [
-        (Hub("o/r"), MANY, "may be any of 3 files; say which"),
+        (Hub("o/r"), named("m-Q5_0.gguf", "m-Q8_0.gguf"), "may be any of 2 files; say which"),
+        (Hub("o/r"), named("a-Q4_K_M.gguf", "b-Q4_K_M.gguf"), "may be any of 2 files; say which"),
         (Hub("o/r", quantisation="Q5_0"), MANY, "there is no such file; its GGUF files are: m-Q4_K_M.gguf"),
         (Hub("o/r"), named("README.md"), "it has no GGUF file"),
         (

@@ -29,6 +29,7 @@ ON_PATH = {
     "go": "apt-get install golang-go",
     "lm_eval": "pip install 'lm_eval[api]==0.4.13' 'transformers<6' in an environment of its own, and put its lm_eval on the PATH",
     "grpcurl": "go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3, and put it on the PATH",
+    "groff": "apt-get install groff",
     "initdb": "apt-get install postgresql, and put /usr/lib/postgresql/VERSION/bin on the PATH",
     "node": "apt-get install nodejs npm",
     "npm": "apt-get install npm",

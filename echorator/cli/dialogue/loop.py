@@ -18,7 +18,6 @@ from echorator.cli.dialogue.typed import Interrupted, Lines, PlainLines
 from echorator.errors import InvalidRequestError
 from echorator.host.exits import CommandError, Exit
 from echorator.rpc.v1 import model_pb2 as pb
-from echorator.settings import EMBEDDED_NAME
 
 HINT = "/help lists commands, Ctrl-C stops an answer, /bye or Ctrl-D leaves"
 LEAVE_HINT = "Ctrl-C again, Ctrl-D or /bye leaves"
@@ -94,29 +93,19 @@ class _Loop:
         return True
 
     def _greet(self) -> None:
-        """Say which model, server and user it is. Raises CommandError."""
-        talk, actions = self._talk, self._actions
-        assert actions is not None
-        models: list[pb.Model] = self._runner.run(talk.models())
-        actions.models = sorted(model.name for model in models)
-        chosen = [model for model in models if model.name == talk.model] if talk.model else models
+        """Find out what the model takes, and say what can be typed. Raises CommandError where the server cannot be asked."""
+        assert self._actions is not None
+        models: list[pb.Model] = self._runner.run(self._talk.models())
+        self._actions.models = sorted(model.name for model in models)
+        chosen = [model for model in models if self._talk.model in ("", model.name)]
         if len(chosen) == 1:
-            talk.choose(chosen[0])
-        memory = f", memory of {talk.user}" if talk.user else ""
-        demonstration = ", a demonstration of 1M parameters" if talk.model == EMBEDDED_NAME else ""
-        if talk.model or not models:
-            self._screen.note(f"{talk.model or 'a model'}{demonstration} at {talk.server}{memory}")
-        else:
-            self._screen.note(f"several models at {talk.server}{memory}: {', '.join(actions.models)}; choose one with /model NAME")
+            self._talk.choose(chosen[0])
         self._screen.note(HINT)
         if self._history.failed:
             self._screen.note(f"what you type is not kept: {self._history.failed}")
 
     def _answer(self, text: str, *, learn: bool = True) -> None:
         """Answer a message; KeyboardInterrupt stops it, and what had come stays. Raises CommandError."""
-        assert self._actions is not None
-        if not self._talk.model and len(self._actions.models) > 1:
-            raise CommandError(f"choose a model with /model NAME: {', '.join(self._actions.models)}")
         finish = self._runner.run(self._talk.answer(text, self._screen.view(), learn=learn))
         if finish is not None:
             tell(self._runner, self._talk, self._screen, finish)

@@ -12,11 +12,10 @@ from echorator.cli.dialogue.screen import Screen
 from echorator.cli.dialogue.talk import Talk
 from echorator.cli.dialogue.transcript import Transcript, new_session
 from echorator.cli.dialogue.values import Value
+from echorator.cli.target import Wanted, target_of
 from echorator.cli.text_input import text_of_stdin
 from echorator.host.connection import connected
 from echorator.host.exits import CommandError, Exit
-from echorator.host.local_server import local_server
-from echorator.host.running_file import gateway_of
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "seed")
@@ -51,16 +50,17 @@ class Dialogue:
         self._arguments = arguments
         self._stack = AsyncExitStack()
         self._stub: ModelServiceStub | None = None
-        self._server = ""
+        self._server = self._model = ""
         self._remembers = bool(arguments.user) and not arguments.no_memory
 
     async def open(self) -> None:
         """Connect to the server; if none is named or found, start one in this process."""
-        memory = (self._arguments.memory, self._arguments.embedder) if self._remembers else None
         given = self._arguments
-        self._server = gateway_of(given.server, given.file, given.memory)
-        if not self._server:
-            self._server = await self._stack.enter_async_context(local_server(given.file, memory))
+        memory = (given.memory, given.embedder) if self._remembers else None
+        target = await target_of(Wanted(given.server or "", given.model, given.file, memory, given.models_folder), self._stack)
+        self._server, self._model = target.server, target.model
+        if sys.stderr.isatty():
+            print(f"{target.said}{f', memory of {given.user}' if memory is not None else ''}", file=sys.stderr)
         self._stub = await self._stack.enter_async_context(connected(self._server))
 
     async def close(self) -> None:
@@ -74,7 +74,7 @@ class Dialogue:
         given = self._arguments
         transcript = Transcript(given.session or new_session(), given.system)
         user = given.user if self._remembers else ""
-        return Talk(self._server, self._stub, transcript, screen.note, given.model, user, values_of(given))
+        return Talk(self._server, self._stub, transcript, screen.note, self._model, user, values_of(given))
 
 
 def values_of(arguments: argparse.Namespace) -> dict[str, Value]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from grpc import aio
 
+from echorator.agent.loading.embedded import embedded_model
 from echorator.cli.text_input import lines_of_stdin
 from echorator.host.connection import connected
 from echorator.host.exits import CommandError, Exit
@@ -18,7 +19,9 @@ from echorator.host.failure import of_status
 from echorator.host.local_server import local_server
 from echorator.host.running_file import gateway_of
 from echorator.host.server_roles import Needed
+from echorator.model_files.puller import Image
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.settings import EMBEDDED_NAME
 
 POOLINGS = {"mean": pb.POOLING_MEAN, "cls": pb.POOLING_CLS, "last": pb.POOLING_LAST}
 
@@ -52,7 +55,8 @@ async def _embed(arguments: argparse.Namespace, texts: list[str]) -> pb.EmbedRes
     async with AsyncExitStack() as stack:
         server = gateway_of(arguments.server, arguments.file)
         if not server:
-            server = await stack.enter_async_context(local_server(arguments.file))
+            image = Image(str(arguments.file), arguments.file) if arguments.file else Image(EMBEDDED_NAME, embedded_model())
+            server, _ = await stack.enter_async_context(local_server(image))
         stub = await stack.enter_async_context(connected(server))
         pooling = POOLINGS.get(arguments.pooling, pb.POOLING_UNSPECIFIED)
         request = pb.EmbedRequest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -18,10 +19,10 @@ from echorator.agent.mesh.mesh_session import MeshSettings
 from echorator.agent.replies import model_of
 from echorator.agent.server import AgentServer
 from echorator.agent.service import NAME
-from echorator.cli.echorator.pull import progress_shown
 from echorator.cli.options.engine import adapters_of, engine_settings
 from echorator.cli.options.telemetry import telemetry
 from echorator.cli.output.load_progress import loading_shown
+from echorator.cli.target import image_of
 from echorator.errors import InvalidRequestError
 from echorator.host.addresses import host_port_of
 from echorator.host.connection import channel_to
@@ -30,9 +31,9 @@ from echorator.host.hosted_memory import host_memory
 from echorator.host.local_server import load_file
 from echorator.host.model_store import puller_of
 from echorator.host.opened_memory import without_login
+from echorator.host.running_file import announced
 from echorator.host.server_roles import Needed, mistaken
-from echorator.model_files.puller import Image, meant
-from echorator.model_files.reference import File, short_name
+from echorator.model_files.puller import Image
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
 from echorator.settings import EMBEDDED_NAME, Lora
@@ -60,10 +61,10 @@ async def _serve(arguments: argparse.Namespace) -> int:
     adapters = adapters_of(arguments)
     if adapters and (len(arguments.models) > 1 or (arguments.controller and not arguments.models)):
         raise CommandError("--lora is of one model: name that one alone, or say it in the spec of a Model", Exit.USAGE)
-    found = [await _found(source, arguments) for source in arguments.models]
+    found = [await image_of(source, arguments.models_folder) for source in arguments.models]
     if not found and not arguments.controller:
         found = [(Image(EMBEDDED_NAME, embedded_model()), "")]
-    adapting = [replace(lora, path=(await _found(source, arguments))[0].path) for source, lora in adapters]
+    adapting = [replace(lora, path=(await image_of(source, arguments.models_folder))[0].path) for source, lora in adapters]
     names = [*arguments.name, *(own for _, own in found[len(arguments.name) :])]
     if arguments.extract_instructions and not arguments.extract_with:
         raise CommandError("--extract-instructions are for the model of --extract-with; name it", Exit.USAGE)
@@ -93,22 +94,15 @@ async def _serve(arguments: argparse.Namespace) -> int:
     agent.serve()
     print(_greeting(agent, arguments, len(found)), flush=True)
     collect_engines(agent.engines)
-    with telemetry(arguments, "agent"):
+    alone = (
+        contextlib.nullcontext() if arguments.controller else announced("", agent.address, "", arguments.with_memory, puller.store.folder)
+    )
+    with telemetry(arguments, "agent"), alone:
         await agent.run_until_signal()
     print("stopped", file=sys.stderr, flush=True)
     if agent.registry.abandoned:
         os._exit(Exit.OK)  # a thread that loads or decodes would be torn out of llama.cpp at the interpreter's end
     return Exit.OK
-
-
-async def _found(source: str, arguments: argparse.Namespace) -> tuple[Image, str]:
-    """Return the image of a source, pulled if it is not there yet, and its name, "" for a file. Raises what `Puller.have` raises."""
-    reference = meant(source)
-    if isinstance(reference, File):
-        return Image(source, embedded_model() if reference.embedded else reference.path), ""
-    with progress_shown(source) as on_progress:
-        image = await asyncio.to_thread(puller_of(arguments.models_folder).have, source, on_progress)
-    return image, short_name(reference)
 
 
 def _abandon(number: signal.Signals) -> None:

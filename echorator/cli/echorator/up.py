@@ -24,6 +24,7 @@ from echorator.cli.echorator.status import show
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.http import http_settings_of
 from echorator.cli.options.telemetry import telemetry
+from echorator.cli.target import wish_of_source
 from echorator.cluster.cluster import Cluster
 from echorator.cluster.documents import Wish
 from echorator.cluster.journal import Journal
@@ -43,7 +44,7 @@ from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.folders import data_home
 from echorator.host.image_fetches import ImageFetches
-from echorator.host.model_store import puller_of
+from echorator.host.model_store import puller_of, stores_of
 from echorator.host.opened_memory import open_memory
 from echorator.host.running_file import Running, announced, hold_data
 from echorator.mesh_client.link import MeshLink
@@ -69,7 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _up(arguments: argparse.Namespace) -> int:
-    wishes = wishes_of(arguments.file)
+    try:
+        wishes = [*wishes_of(arguments.file), *(wish_of_source(source) for source in arguments.models)]
+    except InvalidRequestError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
     folder: Path = (arguments.data or data_home()).absolute()
     async with AsyncExitStack() as stack:
         stack.callback(os.close, hold_data(folder, "up.lock"))
@@ -78,7 +82,9 @@ async def _up(arguments: argparse.Namespace) -> int:
         control = await _control(arguments, folder, stack, memory, wishes, later)
         gateway, http = await _gateway(arguments, stack, control, memory)
         later.address = gateway.address
-        running = stack.enter_context(announced(control.server.address, gateway.address, http, bool(memory)))
+        running = stack.enter_context(
+            announced(control.server.address, gateway.address, http, bool(memory), stores_of(arguments.models_folder)[0].folder)
+        )
         gateway.catch_signals()
         gateway.serve()
         live = arguments.view == "live" or (arguments.view == "auto" and sys.stdout.isatty())

@@ -14,13 +14,13 @@ from echorator.host.exits import CommandError, Exit
 from echorator.kube.api.client import AbsentError, Client, ConflictError
 from echorator.kube.api.differences import quantity
 from echorator.kube.api.resources import MODEL, Object
-from echorator.kube.install.crd import NAME_LENGTH
-from echorator.kube.install.ollama_models import ACCESS_MODES, fitting_name, is_fitting_name
+from echorator.kube.install.ollama_models import ACCESS_MODES
 from echorator.kube.installation import Install
 from echorator.kube.models.pods import GPU
 from echorator.kube.models.source import CLAIM_SCHEME, source_of
 from echorator.model_files.reference import File, parse, short_name
 from echorator.model_resource.kube_spec import KubeModelSpec
+from echorator.model_resource.names import NAME_LENGTH, fitting_name, is_fitting_name
 from echorator.model_resource.schema import check
 
 _MODES = {"RWO": ACCESS_MODES[0], "RWX": ACCESS_MODES[1], "RWOP": ACCESS_MODES[2]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from echorator.cli.options.http import add_http_options, add_ports
 from echorator.cli.options.memory import EMBEDDER_HELP
@@ -17,6 +18,7 @@ from echorator.ports import CONTROLLER_PORT, DEFAULT_CONTROLLER
 UP_EXAMPLES = """\
 examples:
   echorator up                              the embedded model with a memory
+  echorator up phi qwen3:0.6b               these models
   echorator up -f model.yaml                what a file says
   echorator up --data ./state --no-memory
 
@@ -57,6 +59,9 @@ def add_cluster_commands(command: Command) -> None:
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models", nargs="*", metavar="SOURCE", help="models to serve: files, or what `echorator pull` understands [what it served last]"
+    )
     parser.add_argument(
         "-f", "--file", action="append", default=[], type=Path, metavar="YAML", help="file of resources to apply; may be repeated"
     )
@@ -101,9 +106,10 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    server: Any = parser.add_argument(
         "--server", default="", metavar="HOST:PORT", help=f"address of the controller [the `up` that runs, else {DEFAULT_CONTROLLER}]"
     )
+    server.setting = "controller"  # ECHORATOR_SERVER names a server of models
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

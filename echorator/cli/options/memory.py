@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
 
@@ -22,9 +22,10 @@ def add_memory_options(parser: argparse._ActionsContainer) -> None:
 
 
 def _scope(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    server: Any = parser.add_argument(
         "--server", metavar="HOST:PORT", help="address of a server with a memory [the `up` that runs, else the folder of --memory]"
     )
+    server.yields_to = ("memory",)
     add_memory_options(parser)
     parser.add_argument("--tenant", default="", metavar="NAME", help="tenant of the memory [default]")
     parser.add_argument("--agent", default="", metavar="NAME", help="agent of the memory [default]")

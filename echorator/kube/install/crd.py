@@ -12,9 +12,9 @@ from echorator.errors import ErrorClass
 from echorator.kube.api.resources import GROUP, MODEL, VERSION, Object
 from echorator.model_resource.conditions import CHAIN
 from echorator.model_resource.kube_spec import QUANTITY, KubeModelSpec
+from echorator.model_resource.names import NAME, NAME_LENGTH
 from echorator.model_resource.phase import Phase
 
-NAME, NAME_LENGTH = "[a-z]([-a-z0-9]*[a-z0-9])?", 50
 MOST_TEXT, MOST_PAIRS = 4096, 64
 _KEPT = ("type", "description", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum", "pattern", "default")
 _RULED = "x-kubernetes-validations"  # rules of one field, from `model_resource.kube_names`

@@ -14,11 +14,11 @@ from typing import Any
 from echorator.errors import InvalidRequestError
 from echorator.kube.api.differences import quantity
 from echorator.kube.api.resources import MODEL, Object
-from echorator.kube.install.crd import NAME, NAME_LENGTH
 from echorator.kube.installation import Install
 from echorator.kube.models.pods import AGENT, GPU
 from echorator.kube.models.source import source_of
 from echorator.model_resource.kube_spec import QUANTITY, KubeModelSpec
+from echorator.model_resource.names import fitting_name, is_fitting_name
 from echorator.model_resource.schema import check
 
 OLLAMA_GROUP = "ollama.ayaka.io"
@@ -40,18 +40,6 @@ class Converted:
 def is_ollama_model(thing: object) -> bool:
     """Return whether `thing` is a Model of ollama-operator, which `converted` accepts."""
     return isinstance(thing, Mapping) and thing.get("kind") == "Model" and str(thing.get("apiVersion", "")).startswith(f"{OLLAMA_GROUP}/")
-
-
-def fitting_name(name: str) -> str:
-    """Return `name` if Services can be named after it, else the nearest name for which they can."""
-    made = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
-    made = made if made[0].isalpha() else f"model-{made}"
-    return made[:NAME_LENGTH].rstrip("-")
-
-
-def is_fitting_name(name: str) -> bool:
-    """Return whether the CustomResourceDefinition accepts a Model of this name."""
-    return len(name) <= NAME_LENGTH and bool(re.fullmatch(NAME, name))
 
 
 def converted(given: Mapping[str, Any]) -> Converted:

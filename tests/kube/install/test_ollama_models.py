@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from echorator.errors import InvalidRequestError
-from echorator.kube.install.crd import NAME_LENGTH, definition
-from echorator.kube.install.ollama_models import converted, fitting_name, is_fitting_name, is_ollama_model
+from echorator.kube.install.crd import definition
+from echorator.kube.install.ollama_models import converted, is_ollama_model
+from echorator.model_resource.names import NAME_LENGTH, fitting_name, is_fitting_name
 from tests.support.kube_cluster.control_plane import ControlPlane
 
 Json = dict[str, Any]
