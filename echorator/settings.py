@@ -48,7 +48,7 @@ ENGINE_CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 MOST_TENSOR_SPLITS = 16
 
-_SAMPLING_RANGES: Mapping[str, Range] = {
+SAMPLING_RANGES: Mapping[str, Range] = {
     "temperature": Range(0.0, 2.0),
     "top_p": Range(0.0, 1.0),
     "min_p": Range(0.0, 1.0),
@@ -173,7 +173,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Check every parameter. Raises InvalidRequestError, naming the parameter and its range."""
-        check_ranges(self, _SAMPLING_RANGES)
+        check_ranges(self, SAMPLING_RANGES)
         _check(self.mirostat in (0, 2), "mirostat must be 0 (off) or 2 (Mirostat 2.0)")
         _check(self.seed is None or 0 <= self.seed < 1 << 32, "seed must be 0..4294967295")
         _check(len(self.logit_bias) <= 1024, "logit_bias: at most 1024 tokens")

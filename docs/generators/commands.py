@@ -20,7 +20,7 @@ WIDTH = 80
 INTRODUCTION = """
 Every command prints the text below with `--help`. Square brackets hold the value of an option that is not given.
 `kubectl echorator` is `kollama` under another name. Options may be shortened as long as they stay unambiguous.
-Arguments and texts on standard input are UTF-8.
+Arguments are UTF-8; texts on standard input are UTF-8 or in the encoding of the locale.
 """
 
 

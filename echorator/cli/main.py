@@ -216,6 +216,7 @@ def _add_dialogue(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before this text; may be repeated")
     parser.add_argument("--usage", action="store_true", help="print token counts and times to stderr")
+    parser.add_argument("--plain", action="store_true", help="neither colours nor drawn Markdown nor editing, as for a screen reader")
     memory = parser.add_argument_group("memory")
     memory.add_argument("--user", default="", metavar="NAME", help="remember what this user tells [nobody: nothing is remembered]")
     memory.add_argument("--no-memory", action="store_true", help="with --user: neither recall nor remember")

@@ -10,9 +10,9 @@ from echorator.host.exits import CommandError, Exit
 
 
 def text_of_stdin() -> str:
-    """Return all of stdin. Raises CommandError where it cannot be read or is not UTF-8."""
+    """Return all of stdin, which is UTF-8 or in the encoding of the locale. Raises CommandError where it is neither or cannot be read."""
     try:
-        return _text(sys.stdin.buffer.read(), "stdin")
+        return _text(sys.stdin.buffer.read(), "stdin", sys.stdin.encoding)
     except OSError as error:
         raise CommandError(f"stdin: {error.strerror}") from error
 
@@ -33,16 +33,43 @@ def text_of_file(path: Path) -> str:
 def line_of_terminal(prompt: str) -> str:
     """Ask for a line on the terminal. Raises CommandError where it is not UTF-8, EOFError at the end of the input."""
     try:
-        line = input(prompt)
-        line.encode()
+        return checked_line(input(prompt))
     except UnicodeError as error:
-        raise CommandError("that line is not UTF-8", Exit.USAGE) from error
+        raise _no_line() from error
+
+
+def line_of_stdin() -> str:
+    """Return a line of stdin without its end. Raises CommandError where it is not in its encoding, EOFError at the end of the input."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        raise EOFError
+    try:
+        return line.rstrip(b"\r\n").decode(sys.stdin.encoding)
+    except UnicodeDecodeError as error:
+        raise _no_line() from error
+
+
+def checked_line(line: str) -> str:
+    """Return a line that was read. Raises CommandError where some of its bytes were no text, which stand in it as surrogates."""
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        raise _no_line() from error
     return line
 
 
-def _text(given: bytes, name: str) -> str:
+def _no_line() -> CommandError:
+    return CommandError(f"that line is not {(sys.stdin.encoding or 'UTF-8').upper()}", Exit.USAGE)
+
+
+def _text(given: bytes, name: str, other_encoding: str = "utf-8") -> str:
+    """Decode UTF-8, which no other text looks like by chance, or else the other encoding, and drop a byte order mark."""
     try:
         text = given.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise CommandError(f"{name} is not UTF-8 at byte {error.start}", Exit.USAGE) from error
+        try:
+            text = given.decode(other_encoding)
+        except UnicodeDecodeError:
+            raise CommandError(f"{name} is not UTF-8 at byte {error.start}", Exit.USAGE) from error
+    text = text.removeprefix("\ufeff")
     return io.StringIO(text, newline=None).getvalue()  # lines end with \n, however they ended

@@ -21,7 +21,10 @@ from echorator.serving.folder_lock import hold
 
 UP, SERVE = "up", "serve"  # the commands that announce themselves, in the order in which they are looked for
 # The files of a data folder.
-FILES = (f"{UP}.json*", f"{SERVE}.json*", "up.lock", "cluster.lock", "resources.db*", "memory", "controller", "cluster", "logs", "models")
+FILES = (
+    *(f"{UP}.json*", f"{SERVE}.json*", "up.lock", "cluster.lock", "resources.db*"),
+    *("memory", "controller", "cluster", "logs", "models", "chats"),
+)
 
 
 @dataclass(frozen=True)

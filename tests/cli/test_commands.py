@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -21,7 +18,6 @@ from echorator.cli.main import parser
 from echorator.settings import EngineSettings
 from tests.support.commands import ANSWER, COMMAND, MEMORY, QUESTION, TIMEOUT_S, commands_of, echorator, failed, in_process, server
 from tests.support.models.random_gguf import Shape, write
-from tests.support.waiting import looks
 
 
 @pytest.fixture(scope="module")
@@ -51,57 +47,6 @@ def test_chat_options_reach_the_server(address: str) -> None:
     assert stories[0] == stories[1] != stories[2]
     failed(echorator(*arguments, "--temperature", "3", QUESTION), 1, "temperature must be 0..2, not 3")
     failed(echorator(*arguments, "--model", "nobody", QUESTION), 1, "no model 'nobody' is loaded; loaded: echo-nano")
-
-
-def test_a_dialogue_on_a_terminal_remembers_and_survives_mistakes(address: str) -> None:
-    told = Terminal("chat", "--server", address, "--temperature", "0")
-    told.expect("> ")
-    told.say("My dog is called Pixel.")
-    told.expect("Got it.")
-    told.expect("> ")
-    told.say(QUESTION)
-    told.expect(ANSWER)
-    told.expect("> ")
-    told.say("word " * 800)
-    told.expect("error: the prompt has")
-    told.expect("> ")
-    told.say("/new")
-    told.expect("> ")
-    told.say(QUESTION)
-    told.expect("\n")
-    told.expect("> ")
-    assert told.seen.count(ANSWER) == 1
-    told.say("\x04", "")
-    assert told.exit_code() == 0
-
-
-class Terminal:
-    """The command on a pseudo-terminal."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._master, slave = pty.openpty()
-        self._process = subprocess.Popen((*COMMAND, *arguments), stdin=slave, stdout=slave, stderr=slave, close_fds=True)
-        os.close(slave)
-        self.seen = ""
-        self._from = 0
-
-    def say(self, text: str, end: str = "\n") -> None:
-        os.write(self._master, (text + end).encode())
-        self._from = len(self.seen)
-
-    def expect(self, text: str) -> None:
-        for _ in looks(TIMEOUT_S):
-            if text in self.seen[self._from :]:
-                break
-            if select.select([self._master], [], [], 0.1)[0]:
-                self.seen += os.read(self._master, 65536).decode("utf-8", "replace")
-        assert text in self.seen[self._from :], f"{text!r} did not come: {self.seen[self._from :]!r}"
-        self._from = self.seen.index(text, self._from) + len(text)
-
-    def exit_code(self) -> int:
-        code = self._process.wait(TIMEOUT_S)
-        os.close(self._master)
-        return code
 
 
 @pytest.mark.slow

@@ -63,7 +63,11 @@ CHAT_TEXTS = (
     ("--user", str, "NAME", "remember what this user tells [nobody: nothing is remembered]"),
     ("--session", str, "NAME", "name of the dialogue [a new one]"),
 )
-CHAT_SWITCHES = (("--no-memory", "with --user: neither recall nor remember"), ("--usage", "print token counts and times to stderr"))
+CHAT_SWITCHES = (
+    ("--no-memory", "with --user: neither recall nor remember"),
+    ("--usage", "print token counts and times to stderr"),
+    ("--plain", "neither colours nor drawn Markdown nor editing, as for a screen reader"),
+)
 
 
 def program() -> str:
