@@ -18,13 +18,19 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
     trace_id = tracing.current_id()
-    return {**fields, "trace_id": trace_id} if trace_id else fields
+    return {**fields, "trace_id": trace_id} if trace_id and "trace_id" not in fields else fields
+
+
+def _word(value: object) -> str:
+    """Return a value as one word, in quotes as JSON has them where it is none: a field must not look like another one."""
+    text = str(value)
+    return text if text.isprintable() and not any(c in ' "=' for c in text) and text else json.dumps(text, ensure_ascii=False)
 
 
 class _Text(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
-        return super().format(record) + fields
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the first line: the fields stand before a traceback."""
+        return super().formatMessage(record) + "".join(f" {key}={_word(value)}" for key, value in _fields(record).items())
 
 
 class _Json(logging.Formatter):
@@ -37,8 +43,8 @@ class _Json(logging.Formatter):
             "message": record.getMessage(),
             **_fields(record),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if record.exc_info or record.exc_text:
+            line["exception"] = self.formatException(record.exc_info) if record.exc_info else record.exc_text
         return json.dumps(line, default=str, ensure_ascii=False)
 
 

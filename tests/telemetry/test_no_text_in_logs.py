@@ -19,7 +19,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescr
 from google.protobuf.message import Message
 
 from echorator.agent.loading.embedded import embedded_model
-from echorator.engine.llama_log import Allowance, printable
+from echorator.allowance import Allowance
+from echorator.engine.llama_log import printable
 from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import cluster_pb2, cognition_pb2, controller_pb2, model_pb2
 from tests.support.ports import free_port
