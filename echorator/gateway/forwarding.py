@@ -65,7 +65,7 @@ class AgentLostError(EchoratorError):
 
 @dataclass(slots=True)
 class Call:
-    """One call of a client. `stream` fills `trailers` when the answer has ended, `stream` and `unary` the name of the model that serves it."""
+    """One call of a client. `stream` fills `trailers` when the answer has ended; both it and `unary` fill `served`."""
 
     path: str  # /package.Service/Method
     body: bytes

@@ -7,12 +7,12 @@ errors to status codes; calls of the memory go to the channel of `memory_route`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 
@@ -103,7 +103,8 @@ class Passthrough(grpc.GenericRpcHandler):
                         watch.message()
                         await context.write(last)
                 if generates:
-                    watch.used(answer.FromString(last).finish.usage)  # type: ignore[attr-defined]
+                    with suppress(DecodeError):  # what an agent sends is passed on whatever it is
+                        watch.used(answer.FromString(last).finish.usage)  # type: ignore[attr-defined]
             context.set_trailing_metadata(_trailers(call.trailers))
 
         return handler

@@ -1,4 +1,4 @@
-"""Records the metrics of each client call: time to first message, time between messages, tokens, duration and status. Fed by `front_end`."""
+"""Records the metrics of each client call: times of its first and further messages, tokens, duration and status. Fed by `front_end`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from google.protobuf import descriptor_pool
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from echorator.telemetry import serving_metrics as metrics
 
@@ -38,44 +38,43 @@ class Called(Protocol):
 class GrpcMethod:
     """A method of a gRPC service."""
 
-    __slots__ = ("_duration", "_ended", "_labels", "named", "span")
+    __slots__ = ("_counters", "_labels", "named", "span")
 
     def __init__(self, service: str, method: str) -> None:
         """Name the method; `service` is the fully qualified name of its service."""
         self.span = method
         self.named: Mapping[str, str] = {"method": f"{service}/{method}"}
         self._labels = (service, method)
-        self._duration = metrics.duration.labels(service, method)
-        self._ended: dict[str, Counter] = {}
+        self._counters: dict[str, tuple[Counter, Histogram]] = {}
 
     def count(self, code: str, _status: int, seconds: float) -> None:
         """Count a call that has ended."""
-        ended = self._ended.get(code)
-        if ended is None:
-            ended = self._ended[code] = metrics.requests.labels(*self._labels, code)
-        ended.inc()
-        self._duration.observe(seconds)
+        counters = self._counters.get(code)
+        if counters is None:  # series begin with the first call: most methods are never called in a process
+            counters = self._counters[code] = metrics.requests.labels(*self._labels, code), metrics.duration.labels(*self._labels)
+        counters[0].inc()
+        counters[1].observe(seconds)
 
 
 class HttpRoute:
     """A route of an HTTP server: a verb and the pattern of a path, such as /v1/models/{model}."""
 
-    __slots__ = ("_duration", "_ended", "_labels", "named", "span")
+    __slots__ = ("_counters", "_labels", "named", "span")
 
     def __init__(self, span: str, verb: str, route: str) -> None:
         self.span = span
         self.named: Mapping[str, str] = {"method": verb, "route": route}
         self._labels = (verb, route)
-        self._duration = metrics.http_duration.labels(verb, route)
-        self._ended: dict[int, Counter] = {}
+        self._counters: dict[int, tuple[Counter, Histogram]] = {}
 
     def count(self, _code: str, status: int, seconds: float) -> None:
         """Count a request that has ended."""
-        ended = self._ended.get(status)
-        if ended is None:
-            ended = self._ended[status] = metrics.http_requests.labels(*self._labels, str(status))
-        ended.inc()
-        self._duration.observe(seconds)
+        counters = self._counters.get(status)
+        if counters is None:
+            made = metrics.http_requests.labels(*self._labels, str(status)), metrics.http_duration.labels(*self._labels)
+            counters = self._counters[status] = made
+        counters[0].inc()
+        counters[1].observe(seconds)
 
 
 @lru_cache(maxsize=1024)

@@ -192,7 +192,7 @@ def test_calls_of_a_whole_machine(tmp_path: Path) -> None:
             ):
                 _posted(f"http://127.0.0.1:{ports[1]}/v1/{path}", json.dumps(body).encode())
             _posted(f"http://127.0.0.1:{ports[1]}/v1/{path}", f'{{"{MARK}'.encode())
-        logs = [tmp_path / "up.log", *(tmp_path / "data" / "logs").glob("*")]
+        logs = [tmp_path / "up.log", *(tmp_path / "data" / "logs").glob("*/*")]
         assert len(logs) > 1
         for log in logs:
             said = log.read_text("utf-8", "replace")

@@ -47,7 +47,7 @@ from echorator.serving import caller
 from echorator.serving.called import HttpRoute
 from echorator.serving.life import Life
 from echorator.telemetry import tracing
-from echorator.telemetry.exposition import text_of
+from echorator.telemetry.exposition import Exposition
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -55,13 +55,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Api:
     """The handlers of all routes of one gateway."""
 
-    def __init__(self, front: FrontEnd, body_limit_bytes: int, observe: Callable[[], None], settings: HttpSettings | None = None) -> None:
-        """Create the handlers; `observe` sets the gauges and is called before each read of the metrics."""
+    def __init__(self, front: FrontEnd, body_limit_bytes: int, metrics: Exposition, settings: HttpSettings | None = None) -> None:
+        """Create the handlers; `metrics` is what /metrics shows."""
         self._front = front
         settings = settings or HttpSettings()
         bodies = Bodies(front.fleet.room, body_limit_bytes, settings)
         self._calls = Calls(front, bodies, settings)
-        self._observe = observe
+        self._exposition = metrics
         self._memories = Memories(front, bodies)
         self._responses = ResponsesApi(self._calls)
         self._messages = MessagesApi(self._calls)
@@ -234,8 +234,9 @@ class Api:
         known = {"status": "draining" if draining else "ok", "models": self._front.fleet.models()}
         return JSONResponse(known, 503 if draining else 200)
 
-    async def _metrics(self, _request: Request) -> Response:
-        return Response(text_of(self._observe), media_type=CONTENT_TYPE_LATEST)
+    async def _metrics(self, request: Request) -> Response:
+        content = await self._exposition.text(request.query_params.getlist("name[]"))  # as prometheus-client's own servers read it
+        return Response(content, media_type=CONTENT_TYPE_LATEST)
 
 
 def _model(model: pb.Model) -> dict[str, Any]:
