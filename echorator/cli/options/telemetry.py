@@ -14,8 +14,8 @@ from echorator.cli.options.numbers import MOST_INT32, whole
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-def add_telemetry_options(parser: argparse.ArgumentParser, level: str) -> None:
-    """Add the options of logs and traces, which every role has."""
+def add_telemetry_options(parser: argparse.ArgumentParser, level: str, calls: bool = True) -> None:
+    """Add the options of logs and traces, which every role has; those of calls only where the role serves `calls`."""
     group = parser.add_argument_group("logs, traces")
     group.add_argument(
         "--log-level", choices=LOG_LEVELS, default=level, metavar="LEVEL", help=f"least level of the log: {', '.join(LOG_LEVELS)} [{level}]"
@@ -23,7 +23,8 @@ def add_telemetry_options(parser: argparse.ArgumentParser, level: str) -> None:
     group.add_argument(
         "--log-format", choices=("text", "json"), default="text", help="format of the log, and of the lines on stdout beside it [text]"
     )
-    group.add_argument("--access-log", action="store_true", help="log every call that ends, not only those that fail [no]")
+    if calls:
+        group.add_argument("--access-log", action="store_true", help="log every call that ends, not only those that fail [no]")
     endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
     group.add_argument(
         "--otlp", default=endpoint, metavar="URL", help="endpoint for traces, http://HOST:4318 [$OTEL_EXPORTER_OTLP_ENDPOINT]"
