@@ -10,9 +10,14 @@ import enum
 
 
 class EchoratorError(Exception):
-    """The root of all errors of Echorator. `retryable` says whether the same call may succeed later without a change."""
+    """The root of all errors of Echorator.
+
+    `retryable` says whether the same call may succeed later without a change, `ours` that the fault lies with the servers though the status
+    with which a call ends is one for a client's fault.
+    """
 
     retryable = False
+    ours = False
 
 
 class InvalidRequestError(EchoratorError):

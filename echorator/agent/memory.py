@@ -36,6 +36,8 @@ class MemoryUnavailableError(EchoratorError):
 class MemoryFailedError(EchoratorError):
     """The memory service refused the request; the message is the service's own."""
 
+    ours = True
+
 
 class MemoryFullError(ResourceError):
     """The memory has no room left: its disk is full, or a limit is reached."""
@@ -134,9 +136,7 @@ class ChatMemory:
             with _recalling.time():
                 built = await self._asked().BuildContext(request)
         except (aio.AioRpcError, EchoratorError) as error:
-            told = _told(error)
-            _log.warning("a chat could not be given its memories", extra={"error": str(told)})
-            raise told from error
+            raise _told(error) from error
         usage = model_pb2.MemoryUsage(tokens=built.block_tokens, recall_s=time.perf_counter() - begin_s)
         for chosen in built.chosen:
             usage.recalled.add(id=chosen.recalled.memory.id, score=chosen.recalled.score, confidence=chosen.recalled.confidence)

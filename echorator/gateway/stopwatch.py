@@ -34,6 +34,11 @@ def _of_model(model: str) -> tuple[Histogram, Histogram]:
     return metrics.first_message.labels(model), metrics.between_messages.labels(model)
 
 
+@lru_cache(maxsize=1024)
+def _tokens(model: str) -> tuple[prometheus_client.Counter, prometheus_client.Counter, prometheus_client.Counter]:
+    return metrics.prompt_tokens.labels(model), metrics.cached_tokens.labels(model), metrics.completion_tokens.labels(model)
+
+
 @lru_cache(maxsize=4096)
 def _ended(path: str, model: str, code: str) -> prometheus_client.Counter:
     service, _, method = path.removeprefix("/").rpartition("/")
@@ -90,10 +95,10 @@ class Stopwatch:
 
     def used(self, usage: pb.Usage) -> None:
         """Count the tokens of an answer that has ended."""
-        model = self._call.served
-        metrics.prompt_tokens.labels(model).inc(usage.prompt_tokens)
-        metrics.cached_tokens.labels(model).inc(usage.cached_tokens)
-        metrics.completion_tokens.labels(model).inc(usage.completion_tokens)
+        prompt, cached, completion = _tokens(self._call.served)
+        prompt.inc(usage.prompt_tokens)
+        cached.inc(usage.cached_tokens)
+        completion.inc(usage.completion_tokens)
 
     def failed(self, code: str) -> None:
         """Set the status code with which the call ends; OK unless this was called."""

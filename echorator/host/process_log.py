@@ -56,7 +56,7 @@ class ProcessLog:
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         """Open the log of one child. Raises OSError if its folder or file cannot be written."""
         self.path = path
-        private_folder(path.parent.parent, ())
+        private_folder(path.parent.parent, ("*",))
         private_folder(path.parent, LOGS)
         self._file = _Rotated(path, most_bytes)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -75,20 +75,18 @@ class _Writer:
         self._left_out = 0
         self._telling: asyncio.TimerHandle | None = None
 
-    def write(self, code: str, fields: Mapping[str, object], traceback: str) -> None:
-        level = level_of(code)
-        if self.every:
-            level = max(level, logging.INFO)
+    def level(self, code: str, ours: bool) -> int:
+        """Return the level of the line of a call, 0 where it is to have none now; count it where it is left out of a flood."""
+        if code == "OK" and not self.every:
+            return 0
+        level = max(level_of(code), logging.WARNING if ours else logging.INFO if self.every else 0)
         if not _log.isEnabledFor(level):
-            return
-        if not self.every and not self._allowances[is_ours(code)].take(time.monotonic()):
+            return 0
+        if not self.every and not self._allowances[level >= logging.WARNING].take(time.monotonic()):
             self._left_out += 1
             self._tell_later()
-            return
-        message = "call ended" if code == "OK" else "call failed"
-        record = _log.makeRecord(NAME, level, __file__, 0, message, (), None, extra=fields)
-        record.exc_text = traceback or None
-        _log.handle(record)
+            return 0
+        return level
 
     def _tell_later(self) -> None:
         if self._telling is None:
@@ -106,15 +104,27 @@ class _Writer:
 _writer = _Writer()
 
 
-def write(code: str, fields: Mapping[str, object], traceback: str = "") -> None:
-    """Write the line of a call that has ended with `code`, the name of a gRPC status, where one is to be written.
+def level(code: str, ours: bool = False) -> int:
+    """Return the level of the line of a call that has ended with `code`, 0 where none is to be written. Call it once for a call.
+
+    `ours`: the fault is ours though the status is one for clients' faults.
+    """
+    return _writer.level(code, ours)
+
+
+def write(level: int, code: str, fields: Mapping[str, object], traceback: str = "") -> None:
+    """Write the line of a call that has ended.
 
     Args:
-        code: the status.
+        level: what the function of that name has returned, not 0.
+        code: the name of its gRPC status.
         fields: what the line says beside its message; values that are "" or 0 are to be left out by the caller.
         traceback: of an error that nobody expected, "" for none.
     """
-    _writer.write(code, fields, traceback)
+    message = "call ended" if code == "OK" else "call failed"
+    record = _log.makeRecord(NAME, level, __file__, 0, message, (), None, extra=fields)
+    record.exc_text = traceback or None
+    _log.handle(record)
 
 
 def printable(name: str) -> str:

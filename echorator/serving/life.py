@@ -48,7 +48,21 @@ class Life:
     Invariant: `code` is the name of a gRPC status; only the first failure sets it.
     """
 
-    __slots__ = ("_began_s", "_calls", "_inner", "_on_end", "_said", "_traceback", "called", "code", "model", "status", "tenant", "trace")
+    __slots__ = (
+        "_began_s",
+        "_calls",
+        "_inner",
+        "_on_end",
+        "_ours",
+        "_said",
+        "_traceback",
+        "called",
+        "code",
+        "model",
+        "status",
+        "tenant",
+        "trace",
+    )
 
     def __init__(self, calls: Calls, called: Called, traceparent: str, on_end: Callable[[], None] | None = None) -> None:
         """Begin the call. `traceparent` is what the client sent, or ""; `on_end` is called at the end."""
@@ -57,6 +71,7 @@ class Life:
         self._began_s = time.monotonic()
         self._said: tuple[str, str] = ("", "")  # the reason of the failure, and where it is ours the message
         self._traceback = ""
+        self._ours = False
         self.called = called
         self.code = OK
         self.model = ""
@@ -73,10 +88,12 @@ class Life:
         if self.code != OK:
             return
         self.code = self._calls.status_of(error)
+        self._ours = call_log.is_ours(self.code)
         if isinstance(error, EchoratorError):
-            self._said = (getattr(error, "reason", "") or reason_of(error), message_of(error) if call_log.is_ours(self.code) else "")
+            self._ours = self._ours or error.ours
+            self._said = (getattr(error, "reason", "") or reason_of(error), message_of(error) if self._ours else "")
         elif isinstance(error, aio.AioRpcError):
-            self._said = (f"BEHIND_{error.code().name}", (error.details() or "") if call_log.is_ours(self.code) else "")
+            self._said = (f"BEHIND_{error.code().name}", (error.details() or "") if self._ours else "")
         elif self.code == "UNKNOWN":
             self._traceback = "".join(traceback.format_exception(error)).rstrip()
 
@@ -89,8 +106,8 @@ class Life:
         if on_end is not None:
             on_end()
         self.called.count(self.code, self.status, seconds)
-        if (self.code != OK or call_log.every_call()) and not self._inner:
-            call_log.write(self.code, self._fields(seconds), self._traceback)
+        if not self._inner and (level := call_log.level(self.code, self._ours)):
+            call_log.write(level, self.code, self._fields(seconds), self._traceback)
         self._calls.leave()
 
     def _fields(self, seconds: float) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from echorator.agent.memory import MemoryFailedError
 from echorator.errors import EngineError, InvalidRequestError, ModelNotFoundError
 from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import cognition_pb2, model_pb2
@@ -25,7 +26,7 @@ METHOD = GrpcMethod("echorator.v1.ModelService", "Chat")
 
 class Service(Calls):
     services = ("echorator.v1.ModelService",)
-    codes = ((EngineError, grpc.StatusCode.INTERNAL),)
+    codes = ((EngineError, grpc.StatusCode.INTERNAL), (MemoryFailedError, grpc.StatusCode.FAILED_PRECONDITION))
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,12 @@ def test_a_fault_of_ours_says_why(caplog: pytest.LogCaptureFixture) -> None:
     assert (crashed.levelname, crashed.code) == ("ERROR", "UNKNOWN")
     assert "in crash" in crashed.exc_text
     assert crashed.exc_text.endswith("RuntimeError: a fault of this program")
+
+
+def test_a_clients_status_for_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    ended(MemoryFailedError("the memory: damaged"))
+    (line,) = lines(caplog)
+    assert (line.levelname, line.code, line.error) == ("WARNING", "FAILED_PRECONDITION", "the memory: damaged")
 
 
 def test_the_scope_of_a_memory_names_the_tenant(caplog: pytest.LogCaptureFixture) -> None:

@@ -26,4 +26,7 @@ def refused(verb: str, status: int, request_id: str) -> None:
     code = "PERMISSION_DENIED" if status == HTTPStatus.FORBIDDEN else "UNAVAILABLE" if status >= 500 else "INVALID_ARGUMENT"
     route.count(code, status, 0.0)
     reason = HTTPStatus(status).phrase.upper().replace(" ", "_")
-    call_log.write(code, {**route.named, "status": status, "code": code, "reason": reason, "seconds": 0.0, "trace_id": request_id})
+    if level := call_log.level(code):
+        call_log.write(
+            level, code, {**route.named, "status": status, "code": code, "reason": reason, "seconds": 0.0, "trace_id": request_id}
+        )
