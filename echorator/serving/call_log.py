@@ -75,11 +75,15 @@ class _Writer:
         self._left_out = 0
         self._telling: asyncio.TimerHandle | None = None
 
-    def level(self, code: str, ours: bool) -> int:
+    def level(self, code: str, ours: bool | None) -> int:
         """Return the level of the line of a call, 0 where it is to have none now; count it where it is left out of a flood."""
         if code == "OK" and not self.every:
             return 0
-        level = max(level_of(code), logging.WARNING if ours else logging.INFO if self.every else 0)
+        level = level_of(code)
+        if ours is not None:
+            level = max(level, logging.WARNING) if ours else min(level, logging.INFO)
+        if self.every:
+            level = max(level, logging.INFO)
         if not _log.isEnabledFor(level):
             return 0
         if not self.every and not self._allowances[level >= logging.WARNING].take(time.monotonic()):
@@ -104,10 +108,10 @@ class _Writer:
 _writer = _Writer()
 
 
-def level(code: str, ours: bool = False) -> int:
+def level(code: str, ours: bool | None = None) -> int:
     """Return the level of the line of a call that has ended with `code`, 0 where none is to be written. Call it once for a call.
 
-    `ours`: the fault is ours though the status is one for clients' faults.
+    `ours`: whether the fault is ours, where the status does not tell.
     """
     return _writer.level(code, ours)
 

@@ -71,7 +71,7 @@ class Life:
         self._began_s = time.monotonic()
         self._said: tuple[str, str] = ("", "")  # the reason of the failure, and where it is ours the message
         self._traceback = ""
-        self._ours = False
+        self._ours: bool | None = None
         self.called = called
         self.code = OK
         self.model = ""
@@ -88,12 +88,13 @@ class Life:
         if self.code != OK:
             return
         self.code = self._calls.status_of(error)
-        self._ours = call_log.is_ours(self.code)
+        ours = call_log.is_ours(self.code)
         if isinstance(error, EchoratorError):
-            self._ours = self._ours or error.ours
-            self._said = (getattr(error, "reason", "") or reason_of(error), message_of(error) if self._ours else "")
+            self._ours = error.ours
+            ours = ours if error.ours is None else error.ours
+            self._said = (getattr(error, "reason", "") or reason_of(error), message_of(error) if ours else "")
         elif isinstance(error, aio.AioRpcError):
-            self._said = (f"BEHIND_{error.code().name}", (error.details() or "") if self._ours else "")
+            self._said = (f"BEHIND_{error.code().name}", (error.details() or "") if ours else "")
         elif self.code == "UNKNOWN":
             self._traceback = "".join(traceback.format_exception(error)).rstrip()
 

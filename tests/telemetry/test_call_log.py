@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from echorator.agent.memory import MemoryFailedError
-from echorator.errors import EngineError, InvalidRequestError, ModelNotFoundError
+from echorator.errors import DrainingError, EngineError, InvalidRequestError, ModelNotFoundError
 from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import cognition_pb2, model_pb2
 from echorator.rpc.v1.controller_pb2 import DESCRIPTOR as CONTROLLER
@@ -101,6 +101,12 @@ def test_a_clients_status_for_a_fault_of_ours(caplog: pytest.LogCaptureFixture) 
     ended(MemoryFailedError("the memory: damaged"))
     (line,) = lines(caplog)
     assert (line.levelname, line.code, line.error) == ("WARNING", "FAILED_PRECONDITION", "the memory: damaged")
+
+
+def test_a_server_that_stops_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    ended(DrainingError("the server is shutting down; try another one"))
+    (line,) = lines(caplog)
+    assert (line.levelname, line.code, line.reason) == ("INFO", "UNAVAILABLE", "DRAINING")
 
 
 def test_the_scope_of_a_memory_names_the_tenant(caplog: pytest.LogCaptureFixture) -> None:
