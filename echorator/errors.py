@@ -7,12 +7,18 @@ turn them into gRPC statuses and `cli/` turns them into exit codes.
 from __future__ import annotations
 
 import enum
+from typing import ClassVar
 
 
 class EchoratorError(Exception):
-    """The root of all errors of Echorator. `retryable` says whether the same call may succeed later without a change."""
+    """The root of all errors of Echorator.
+
+    `retryable` says whether the same call may succeed later without a change; `ours`, for the log, whether the fault lies with the servers,
+    None: as the status says with which the call ends.
+    """
 
     retryable = False
+    ours: ClassVar[bool | None] = None
 
 
 class InvalidRequestError(EchoratorError):
@@ -49,6 +55,7 @@ class DrainingError(EchoratorError):
     """The server or the model is shutting down; another server may take the call."""
 
     retryable = True
+    ours = False  # whoever stops a server ends its open streams; that is no fault to be warned of
 
 
 class ResourceError(EchoratorError):

@@ -17,12 +17,15 @@ import echorator.telemetry.serving_metrics
 from docs.generators.markdown import code, document, prose, table
 
 INTRODUCTION = """
-Metrics are in Prometheus' text format: on `--metrics-port` of agents, controllers and operators, and on `/metrics` of a gateway's HTTP
-port. A histogram has the series `_bucket`, `_sum` and `_count`. Beside these, every process has the `process_*` and `python_*` metrics of
-prometheus-client. No label and no value carries the text of a prompt.
+Metrics are in Prometheus' text format: on `--metrics-port` of agents, controllers and memories, on an operator's port, and on `/metrics` of
+the HTTP port of a gateway or an `up`. That of an `up` has the metrics of its agents too, with the label `agent`. A histogram has the series
+`_bucket`, `_sum` and `_count`. Beside these, every process has the `process_*` and `python_*` metrics of prometheus-client. No label and no
+value carries the text of a prompt, and no label takes what clients make up: `model` is the name of a model that served, `(none)` where a
+call reached none, and `route` the pattern of a path, `(none)` for paths that are not served. Values without a unit are numbers of things.
 """
+_UNITS = ("seconds", "bytes", "tokens")
 ROLES: tuple[tuple[str, ModuleType], ...] = (
-    ("Every gRPC server", echorator.telemetry.serving_metrics),
+    ("Every server", echorator.telemetry.serving_metrics),
     ("Agents", echorator.telemetry.agent_metrics),
     ("Controllers", echorator.telemetry.controller_metrics),
     ("Gateways", echorator.telemetry.gateway_metrics),
@@ -53,6 +56,12 @@ def metrics_of(module: ModuleType) -> Iterator[Metric]:
             yield Metric(name, str(family.type), tuple(family.samples[0].labels), family.documentation)
 
 
+def unit_of(name: str) -> str:
+    """Return the unit of a metric, which its name says; "" for a number of things."""
+    words = name.removesuffix("_total").split("_")
+    return next((unit for unit in _UNITS if unit in words), "")
+
+
 def names() -> list[str]:
     """Return a line for each metric, with its labels: what dashboards and alerts of users rely on."""
     return [f"{m.name}{{{','.join(m.labels)}}} {m.kind}" for _, module in ROLES for m in metrics_of(module)]
@@ -62,8 +71,8 @@ def page() -> str:
     """Return `metrics.md`."""
     lines = []
     for title, module in ROLES:
-        rows = [(code(m.name), m.kind, ", ".join(map(code, m.labels)), prose(m.help)) for m in metrics_of(module)]
-        lines += [f"## {title}", "", *table(("Metric", "Type", "Labels", "Meaning"), rows)]
+        rows = [(code(m.name), m.kind, ", ".join(map(code, m.labels)), unit_of(m.name), prose(m.help)) for m in metrics_of(module)]
+        lines += [f"## {title}", "", *table(("Metric", "Type", "Labels", "Unit", "Meaning"), rows)]
     return document("Metrics", INTRODUCTION, lines)
 
 

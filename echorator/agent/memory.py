@@ -18,10 +18,13 @@ from grpc import aio
 
 from echorator.errors import EchoratorError, InvalidRequestError, ResourceError
 from echorator.rpc.v1 import cognition_pb2, model_pb2
+from echorator.telemetry import agent_metrics as metrics
 
 BUDGET_TOKENS = 1024  # of all memories in a prompt, where the client names no budget
 
 _log = logging.getLogger(__name__)
+
+_recalling, _recording = (metrics.memory_seconds.labels(operation) for operation in ("recall", "record"))
 
 
 class MemoryUnavailableError(EchoratorError):
@@ -32,6 +35,8 @@ class MemoryUnavailableError(EchoratorError):
 
 class MemoryFailedError(EchoratorError):
     """The memory service refused the request; the message is the service's own."""
+
+    ours = True
 
 
 class MemoryFullError(ResourceError):
@@ -128,11 +133,10 @@ class ChatMemory:
         if asked.HasField("max_memories"):
             request.max_memories = asked.max_memories
         try:
-            built = await self._asked().BuildContext(request)
+            with _recalling.time():
+                built = await self._asked().BuildContext(request)
         except (aio.AioRpcError, EchoratorError) as error:
-            told = _told(error)
-            _log.warning("a chat could not be given its memories", extra={"error": str(told)})
-            raise told from error
+            raise _told(error) from error
         usage = model_pb2.MemoryUsage(tokens=built.block_tokens, recall_s=time.perf_counter() - begin_s)
         for chosen in built.chosen:
             usage.recalled.add(id=chosen.recalled.memory.id, score=chosen.recalled.score, confidence=chosen.recalled.confidence)
@@ -149,7 +153,8 @@ class ChatMemory:
     async def record(self, said: cognition_pb2.RecordExperienceRequest) -> cognition_pb2.RecordExperienceResponse:
         """Record a turn and return the ids of the memories made of it. Raises as `recall` does."""
         try:
-            return await self._asked().RecordExperience(said)
+            with _recording.time():
+                return await self._asked().RecordExperience(said)
         except (aio.AioRpcError, EchoratorError) as error:
             raise _told(error) from error
 

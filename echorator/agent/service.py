@@ -48,6 +48,7 @@ from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer
 from echorator.serving import headers
 from echorator.serving.caller import caller_of
 from echorator.serving.calls import Calls, Codes, Context, DeadlineError, deadline_of, metadata_of, rpc
+from echorator.serving.life import current
 from echorator.serving.prefix_scope import SHARED, scope_of
 from echorator.settings import EngineSettings, Sampling
 from echorator.telemetry import agent_metrics as metrics
@@ -85,6 +86,7 @@ _CODES: Codes = (
 class ModelService(Calls, ModelServiceServicer):
     """The handlers of `echorator.v1.ModelService` on one registry of models."""
 
+    services = (NAME,)
     codes = _CODES
 
     def __init__(self, registry: Registry, defaults: EngineSettings, memory: ChatMemory, pulls: Pulls) -> None:
@@ -100,10 +102,17 @@ class ModelService(Calls, ModelServiceServicer):
         self.for_model = ""  # the model of a mesh that alone is served here; then only the controller loads
         self._loads: dict[str, LoadReport] = {}
 
+    def _served(self, name: str) -> ServedModel:
+        """Return the loaded model of a name and note it for the call's log line. Raises what `Registry.get` raises."""
+        served = self.registry.get(name)
+        if (life := current()) is not None:
+            life.model = served.name
+        return served
+
     @rpc
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
         """Stream the completion of a prompt."""
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
@@ -116,7 +125,7 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def Chat(self, request: pb.ChatRequest, context: Context) -> None:
         """Stream the assistant's answer to a conversation, with recalled memories where the request names a memory scope."""
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
@@ -143,7 +152,7 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def ApplyTemplate(self, request: pb.ChatRequest, _context: Context) -> pb.ApplyTemplateResponse:
         """Return the prompt of a conversation, as text and as tokens."""
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         if request.HasField("memory"):
             raise InvalidRequestError("memory: no memories are recalled for ApplyTemplate; CognitionService.BuildContext recalls them")
         messages = served.defaults.messages(requests.messages_of(request))
@@ -247,28 +256,28 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Return one vector for each input, in the inputs' order."""
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         with self._counted(served, context):
             return await embedding.embed(served, request)
 
     @rpc
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
         """Return the documents, the most relevant to the query first."""
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         with self._counted(served, context):
             return await reranking.rerank(served, request)
 
     @rpc
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
         """Return the token ids of a text."""
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         tokens = await served.tokenize(request.text, request.add_special, request.parse_special)
         return await token_lists.reply_of(tokens, served.token_bytes if request.pieces else None)
 
     @rpc
     async def Detokenize(self, request: pb.DetokenizeRequest, _context: Context) -> pb.DetokenizeResponse:
         """Return the text of token ids."""
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         tokens = await token_lists.ids_of(request, served.info.vocabulary)
         return pb.DetokenizeResponse(text=await served.detokenize(tokens, request.special))
 
@@ -346,14 +355,14 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def ListSlots(self, request: pb.ListSlotsRequest, _context: Context) -> pb.ListSlotsResponse:
         """Return what each slot does now."""
-        engine = self.registry.get(request.model).engine
+        engine = self._served(request.model).engine
         return replies.slots_of(engine.slots_state(), engine.slots) if engine is not None else pb.ListSlotsResponse()
 
     @rpc
     async def WatchStats(self, request: pb.WatchStatsRequest, context: Context) -> None:
         """Stream counters at once and then at every interval, until the model or the server goes."""
         interval_s = requests.interval_of(request)
-        served = self.registry.get(request.model)
+        served = self._served(request.model)
         if served.engine is None:
             raise InvalidRequestError(f"{served.name} only embeds and has no slots to watch")
         tokens, read_s = 0.0, 0.0

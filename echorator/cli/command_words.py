@@ -4,7 +4,7 @@ from __future__ import annotations
 
 GROUPS = {
     "models and chat": ("run", "chat", "embed", "models", "pull"),
-    "this machine": ("up", "status", "top", "serve", "doctor", "service"),
+    "this machine": ("up", "status", "top", "logs", "serve", "doctor", "service"),
     "resources of an `up`": ("apply", "get", "describe", "scale", "delete", "watch", "cluster"),
     "memory": ("memory", "mcp", "cognition"),
     "mesh": ("controller", "gateway", "mesh", "bootstrap"),
@@ -30,6 +30,7 @@ MEANT = {
         "launch": "up",
         "list": "models",
         "load": "run",
+        "log": "logs",
         "login": "pull",
         "ls": "models",
         "nodes": "mesh agents",

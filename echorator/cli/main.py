@@ -39,7 +39,7 @@ from echorator.cli.options.mesh import (
 from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, whole
 from echorator.cli.options.service import SERVICE_EXAMPLES, add_service_options
 from echorator.cli.options.store import add_store_options, add_stored_models_commands
-from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
+from echorator.cli.options.telemetry import LOGS_EXAMPLES, add_logs_options, add_metrics_port, add_telemetry_options
 from echorator.cli.parsing import Parser
 from echorator.cli.program import UNCONFIGURED, Program
 from echorator.errors import DrainingError, EchoratorError
@@ -266,6 +266,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     commands.groups = GROUPS
     add_cluster_commands(lambda name, text, examples: _command(commands, name, text, examples))
+    add_logs_options(_command(commands, "logs", "print what the agents of `up` log", LOGS_EXAMPLES))
     _add_serve(_command(commands, "serve", "serve models over gRPC", SERVE_EXAMPLES))
     _add_run(_command(commands, "run", "talk to a model, which is got and served if it is not yet", RUN_EXAMPLES))
     _add_chat(_command(commands, "chat", "talk to a model", CHAT_EXAMPLES))
@@ -300,6 +301,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.command in ("gateway", "up"):
         _choose_poller()
     log_to_stderr(getattr(arguments, "log_level", "warning"), getattr(arguments, "log_format", "text"))
+    if getattr(arguments, "access_log", False):
+        from echorator.serving.call_log import log_every_call
+
+        log_every_call()
 
 
 def _choose_poller() -> None:

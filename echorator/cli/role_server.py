@@ -10,6 +10,7 @@ from echorator.cli.options.telemetry import telemetry
 from echorator.errors import InvalidRequestError
 from echorator.host.exits import CommandError, Exit
 from echorator.serving.server import Role, Server, ServerSettings
+from echorator.telemetry.log_lines import say
 
 
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
@@ -42,8 +43,8 @@ async def serve_role(
         raise
     server.catch_signals()
     server.serve()
-    print(greeting(server.address), flush=True)
+    say(greeting(server.address))
     with telemetry(arguments, name, observe):
         await server.run_until_signal()
-    print("stopped", file=sys.stderr)
+    say("stopped", sys.stderr)
     return Exit.OK

@@ -37,6 +37,7 @@ INLINE_BYTES = 16_384  # larger values are converted on a thread, to keep the ev
 class ClusterService(Calls, ClusterServiceServicer):
     """The handlers of ClusterService over one `Cluster`."""
 
+    services = (NAME,)
     codes: ClassVar[Codes] = (
         (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
         (Refusal, grpc.StatusCode.INVALID_ARGUMENT),

@@ -36,6 +36,7 @@ _CODES: Codes = (
 class CognitionService(Calls, CognitionServiceServicer):
     """The gRPC handlers of the memory; each passes its request to the method of `CognitionApi` with the same name."""
 
+    services = (NAME,)
     codes = _CODES
 
     def __init__(self, api: CognitionApi) -> None:

@@ -43,6 +43,7 @@ class ChangedError(EchoratorError):
 class ControllerService(Calls, ControllerServiceServicer, MeshServiceServicer):
     """The handlers of all methods of ControllerService and MeshService: they share the models, the statuses and the drain."""
 
+    services = NAMES
     codes: ClassVar[Codes] = (
         (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
         (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),

@@ -14,6 +14,7 @@ import threading
 import time
 
 from echorator._native import engine
+from echorator.allowance import Allowance
 
 _log = logging.getLogger("echorator.llama")
 
@@ -21,23 +22,6 @@ LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.INFO, 4: logging.WARNIN
 MOST_PER_S = 20.0
 BURST = 1000.0  # a load at debug level writes some hundred lines at once
 END_S = 1.0
-
-
-class Allowance:
-    """A token bucket for log lines: `burst` at once, `per_s` in the long run. Pure but for the time, which is an argument."""
-
-    def __init__(self, per_s: float, burst: float) -> None:
-        self._per_s, self._burst = per_s, burst
-        self._left, self._at_s = burst, 0.0
-
-    def take(self, now_s: float) -> bool:
-        """Return whether one more line may be written now, and count it."""
-        self._left = min(self._burst, self._left + self._per_s * max(0.0, now_s - self._at_s))
-        self._at_s = now_s
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
 
 
 class _Forwarding:

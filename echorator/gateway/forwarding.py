@@ -30,8 +30,9 @@ from echorator.gateway.settings import GatewaySettings
 from echorator.serving import headers
 from echorator.serving.caller import CALLER, SESSION
 from echorator.serving.calls import DeadlineError
+from echorator.serving.life import current
 from echorator.serving.prefix_scope import SHARED, scope_of
-from echorator.serving.statuses import DETAILS, PUSHBACK
+from echorator.serving.statuses import DETAILS, PUSHBACK, reason_in
 from echorator.telemetry import gateway_metrics as metrics
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,11 @@ class StatusError(EchoratorError):
         self.param = ""  # the field of the client's body that the message names, where the HTTP server knows it
         self.trailers = tuple((key, value) for key, value in error.trailing_metadata() or () if key in (DETAILS, PUSHBACK))
 
+    @property
+    def reason(self) -> str:
+        """The agent's own reason in its machine-readable form, else the name of the status."""
+        return reason_in(self.trailers) or self.code.name
+
 
 class AgentLostError(EchoratorError):
     """An agent was lost during its answer, or too many agents were lost before they answered."""
@@ -59,7 +65,7 @@ class AgentLostError(EchoratorError):
 
 @dataclass(slots=True)
 class Call:
-    """One call of a client. `stream` fills `trailers` when the answer has ended."""
+    """One call of a client. `stream` fills `trailers` when the answer has ended; both it and `unary` fill `served`."""
 
     path: str  # /package.Service/Method
     body: bytes
@@ -68,6 +74,7 @@ class Call:
     deadline_s: float = 0.0  # on CLOCK_MONOTONIC; 0 for none
     slot: bool = True  # False: a call that takes no slot at an agent, such as GetModel or Embed
     trailers: tuple[tuple[str, str | bytes], ...] = field(default=())
+    served: str = ""  # the full name of the model, once it is found
     caller: tuple[str, str] = field(default_factory=CALLER.get)  # the address and the connection of the client
     session: str = field(default_factory=SESSION.get)  # named by an HTTP request; a gRPC request names it in its metadata
 
@@ -106,6 +113,19 @@ class Forwarding:
                 await self._synced.wait()
         except TimeoutError:
             raise NoAgentError(f"the controller has not answered for {wait_s:.1f} s, so no agent is known yet") from None
+
+    async def _pool(self, call: Call) -> Pool:
+        """Return the pool of the call's model, once the mesh is known, and note the model. Raises NoAgentError, ModelNotFoundError."""
+        if not self._synced.is_set():
+            await self._sync(call)
+        life = current()
+        if life is not None:
+            life.model = call.to.model  # which stays where no such model is served
+        pool = self._fleet.find(call.to.model)
+        call.served = pool.name
+        if life is not None:
+            life.model = pool.name
+        return pool
 
     def _remaining_s(self, call: Call) -> float:
         """Return how long the call may wait: `wait_s` of the settings, at most until its deadline. Raises DeadlineError."""
@@ -198,9 +218,7 @@ class Forwarding:
 
     async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
         """Yield the messages of a streaming call, each as its serialized bytes."""
-        if not self._synced.is_set():
-            await self._sync(call)
-        pool = self._fleet.find(call.to.model)
+        pool = await self._pool(call)
         trial = _Trial(digest_of(call.path, call.body))
         while True:
             place = await self._place(call, pool, trial)
@@ -232,9 +250,7 @@ class Forwarding:
 
     async def unary(self, call: Call) -> bytes:
         """Return the serialized answer of a unary call."""
-        if not self._synced.is_set():
-            await self._sync(call)
-        pool = self._fleet.find(call.to.model)
+        pool = await self._pool(call)
         trial = _Trial(digest_of(call.path, call.body))
         while True:
             place = await self._place(call, pool, trial)

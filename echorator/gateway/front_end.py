@@ -21,7 +21,7 @@ from echorator.gateway.fleet import Fleet
 from echorator.gateway.forwarding import AgentLostError, Call, Forwarding, StatusError
 from echorator.gateway.memory_route import MemoryRoute, NoMemoryError
 from echorator.gateway.request_keys import Destination
-from echorator.gateway.stopwatch import Stopwatch
+from echorator.gateway.stopwatch import Measured, Stopwatch
 from echorator.rpc.v1 import model_pb2
 from echorator.serving.calls import Calls, Codes, DeadlineError
 from echorator.serving.statuses import Trailers
@@ -66,9 +66,9 @@ class FrontEnd(Calls):
         return error.trailers if isinstance(error, StatusError) else super().trailers_of(error, code, message, trace_id)
 
     @contextmanager
-    def measured(self, path: str, model: str) -> Iterator[Stopwatch]:
+    def measured(self, call: Measured) -> Iterator[Stopwatch]:
         """Measure the block as one call in the metrics of its method and model; an exception in the block gives the call its status."""
-        watch = Stopwatch(path, model)
+        watch = Stopwatch(call)
         try:
             yield watch
         except BaseException as error:

@@ -7,20 +7,22 @@ errors to status codes; calls of the memory go to the channel of `memory_route`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 
 from echorator.gateway.forwarding import Call, StatusError
 from echorator.gateway.front_end import FrontEnd, NotHereError
 from echorator.gateway.request_keys import destination_of
+from echorator.gateway.stopwatch import OfMemory
 from echorator.rpc.v1 import cognition_pb2, model_pb2
 from echorator.serving import headers
+from echorator.serving.called import GrpcMethod
 from echorator.serving.caller import caller_of
 from echorator.serving.calls import Context, deadline_of
 from echorator.serving.life import Life
@@ -79,23 +81,30 @@ class Passthrough(grpc.GenericRpcHandler):
     def _model_handler(self, method: MethodDescriptor) -> Handler:
         name, path = method.name, _path(method)
         if name == "ListModels":
-            return grpc.unary_unary_rpc_method_handler(_served(self._front, name, self._list_models))
+            return grpc.unary_unary_rpc_method_handler(_served(self._front, method, self._list_models))
         if name in NOT_HERE:
             return _refusing(self._front, method, NOT_HERE[name])
         kind = GetMessageClass(method.input_type)
         if method.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(_served(self._front, name, self._streaming(path, kind, name in WITH_SLOT)))
-        return grpc.unary_unary_rpc_method_handler(_served(self._front, name, self._answering(path, kind)))
+            return grpc.unary_stream_rpc_method_handler(_served(self._front, method, self._streaming(method, kind)))
+        return grpc.unary_unary_rpc_method_handler(_served(self._front, method, self._answering(path, kind)))
 
-    def _streaming(self, path: str, kind: type[Message], slot: bool) -> Any:
+    def _streaming(self, method: MethodDescriptor, kind: type[Message]) -> Any:
+        path, generates = _path(method), method.name in WITH_SLOT
+        answer = GetMessageClass(method.output_type)
+
         async def handler(body: bytes, context: Context, metadata: Metadata) -> None:
             caller = caller_of(context.peer())
-            call = Call(path, body, destination_of(body, kind, dict(metadata)), metadata, deadline_of(context), slot, caller=caller)
-            with self._front.measured(path, call.to.model) as watch:
+            call = Call(path, body, destination_of(body, kind, dict(metadata)), metadata, deadline_of(context), generates, caller=caller)
+            last = b""
+            with self._front.measured(call) as watch:
                 async with aclosing(self._front.forwarding.stream(call)) as messages:
-                    async for message in messages:
+                    async for last in messages:
                         watch.message()
-                        await context.write(message)
+                        await context.write(last)
+                if generates:
+                    with suppress(DecodeError):  # what an agent sends is passed on whatever it is
+                        watch.used(answer.FromString(last).finish.usage)  # type: ignore[attr-defined]
             context.set_trailing_metadata(_trailers(call.trailers))
 
         return handler
@@ -103,7 +112,7 @@ class Passthrough(grpc.GenericRpcHandler):
     def _answering(self, path: str, kind: type[Message]) -> Any:
         async def handler(body: bytes, context: Context, metadata: Metadata) -> bytes:
             call = Call(path, body, destination_of(body, kind, dict(metadata)), metadata, deadline_of(context), False)
-            with self._front.measured(path, call.to.model):
+            with self._front.measured(call):
                 return await self._front.forwarding.unary(call)
 
         return handler
@@ -114,41 +123,46 @@ class Passthrough(grpc.GenericRpcHandler):
     # CognitionService
 
     def _memory_handler(self, method: MethodDescriptor) -> Handler:
-        name, path = method.name, _path(method)
+        path = _path(method)
+        measured = OfMemory(path)
         if method.client_streaming:
 
             async def upload(parts: AsyncIterator[bytes], context: Context, metadata: Metadata) -> bytes:
-                call = self._front.memory.channel().stream_unary(path)(parts, timeout=context.time_remaining(), metadata=metadata)
-                reply: bytes = await _passed(call)
-                return reply
+                with self._front.measured(measured):
+                    call = self._front.memory.channel().stream_unary(path)(parts, timeout=context.time_remaining(), metadata=metadata)
+                    reply: bytes = await _passed(call)
+                    return reply
 
-            return grpc.stream_unary_rpc_method_handler(_served(self._front, name, upload))
+            return grpc.stream_unary_rpc_method_handler(_served(self._front, method, upload))
         if method.server_streaming:
 
             async def stream(body: bytes, context: Context, metadata: Metadata) -> None:
-                call = self._front.memory.channel().unary_stream(path)(body, timeout=context.time_remaining(), metadata=metadata)
-                try:
-                    while (message := await _passed(call.read())) is not aio.EOF:
-                        await context.write(message)
-                finally:
-                    call.cancel()
+                with self._front.measured(measured):
+                    call = self._front.memory.channel().unary_stream(path)(body, timeout=context.time_remaining(), metadata=metadata)
+                    try:
+                        while (message := await _passed(call.read())) is not aio.EOF:
+                            await context.write(message)
+                    finally:
+                        call.cancel()
 
-            return grpc.unary_stream_rpc_method_handler(_served(self._front, name, stream))
+            return grpc.unary_stream_rpc_method_handler(_served(self._front, method, stream))
 
         async def answer(body: bytes, context: Context, metadata: Metadata) -> bytes:
-            call = self._front.memory.channel().unary_unary(path)(body, timeout=context.time_remaining(), metadata=metadata)
-            reply: bytes = await _passed(call)
-            return reply
+            with self._front.measured(measured):
+                call = self._front.memory.channel().unary_unary(path)(body, timeout=context.time_remaining(), metadata=metadata)
+                reply: bytes = await _passed(call)
+                return reply
 
-        return grpc.unary_unary_rpc_method_handler(_served(self._front, name, answer))
+        return grpc.unary_unary_rpc_method_handler(_served(self._front, method, answer))
 
 
 def _path(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
-def _served(front: FrontEnd, name: str, handler: Callable[[Any, Context, Metadata], Awaitable[Any]]) -> Any:
+def _served(front: FrontEnd, method: MethodDescriptor, handler: Callable[[Any, Context, Metadata], Awaitable[Any]]) -> Any:
     """Wrap `handler` for grpc.aio: run it within a `Life`, and give it the client's metadata without the headers in `_DROPPED`."""
+    called = GrpcMethod(method.containing_service.full_name, method.name)
 
     async def call(request: Any, context: Context) -> Any:
         metadata, traceparent = [], ""
@@ -157,7 +171,7 @@ def _served(front: FrontEnd, name: str, handler: Callable[[Any, Context, Metadat
                 traceparent = str(pair[1])
             elif pair[0] not in _DROPPED:
                 metadata.append(pair)
-        with Life(front, name, traceparent) as life:
+        with Life(front, called, traceparent) as life:
             metadata.append((tracing.TRACEPARENT, life.trace.header))
             return await life.answer(context, lambda: handler(request, context, tuple(metadata)))
 
@@ -169,8 +183,8 @@ def _refusing(front: FrontEnd, method: MethodDescriptor, why: str) -> Handler:
         raise NotHereError(why)
 
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_served(front, method.name, refuse))
-    return grpc.unary_unary_rpc_method_handler(_served(front, method.name, refuse))
+        return grpc.unary_stream_rpc_method_handler(_served(front, method, refuse))
+    return grpc.unary_unary_rpc_method_handler(_served(front, method, refuse))
 
 
 def _trailers(trailers: Metadata) -> Metadata:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -15,16 +16,20 @@ from echorator.agent.loading.embedded import embedded_model
 from echorator.agent.mesh.mesh_session import MeshSettings, RefusedError
 from echorator.agent.server import AgentServer
 from echorator.cluster.resources import AgentSpec
+from echorator.host.agent_logs import place_of, prune
 from echorator.host.children import dying_with_parent, echorator_itself
 from echorator.host.connection import channel_to
 from echorator.host.model_store import puller_of
-from echorator.host.process_log import ProcessLog, remove_logs
+from echorator.host.process_log import ProcessLog
 from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import ServerSettings
 from echorator.settings import EngineSettings
+from echorator.telemetry.agent_metrics import EngineReading
+from echorator.telemetry.log_lines import LISTENING_ON, METRICS_ON, log_line, said
 
 _log = logging.getLogger(__name__)
 
+METRICS_S = 1.0  # time for an agent to answer for its metrics
 LAST_WORDS_S = 2.0  # time to read the last output of an agent that has ended
 OnChange = Callable[[], None]
 
@@ -39,6 +44,7 @@ class AgentPlace:
     logs: Path
     grace_s: float
     models: Path | None  # folder of the model files; None: this user's
+    telemetry: tuple[str, ...]  # options of `echorator serve` about logs and traces
 
 
 class AgentRun(ABC):
@@ -49,6 +55,7 @@ class AgentRun(ABC):
         self.ready = False
         self.ended = False
         self.error = ""
+        self.metrics_url = ""  # where the metrics of an agent in a process of its own are read, once that is known
         self._loop = loop
         self._on_change = on_change
         self._stopping = asyncio.Event()
@@ -67,6 +74,10 @@ class AgentRun(ABC):
     @abstractmethod
     async def _main(self) -> None:
         """Run the agent from its start to its end."""
+
+    def engines(self) -> list[EngineReading]:
+        """Return the counters of the engines that run in this process."""
+        return []
 
     def _now_ready(self) -> None:
         self.ready = True
@@ -88,7 +99,7 @@ class AgentProcess(AgentRun):
     def __init__(self, name: str, spec: AgentSpec, place: AgentPlace, loop: asyncio.AbstractEventLoop, on_change: OnChange) -> None:
         self._spec = spec
         self._place = place
-        self._log_path = place.logs / f"{name}.log"
+        self._log_path = place_of(place.logs, spec.model, name)
         super().__init__(name, loop, on_change)
 
     def _command(self) -> tuple[str, ...]:
@@ -99,6 +110,7 @@ class AgentProcess(AgentRun):
             options += ["--models", str(place.models)]
         if place.memory and self._spec.cognition:
             options += ["--memory-server", place.memory]
+        options += ["--metrics-port", "0", *place.telemetry]
         return dying_with_parent(*echorator_itself("serve", *options), by=signal.SIGKILL)
 
     async def _main(self) -> None:
@@ -113,22 +125,26 @@ class AgentProcess(AgentRun):
             )
             assert process.stdout is not None
             assert process.stderr is not None
+            log.note(log_line("agent started", agent=self.name, model=self._spec.model, pid=process.pid))
             copying = asyncio.create_task(log.copy(process.stderr))
             signals = [asyncio.create_task(self._pass_on(process, *pair)) for pair in self._signals()]
             async for line in process.stdout:
-                if line.startswith(b"listening on "):
+                told = said(line)
+                if told.startswith(METRICS_ON):
+                    self.metrics_url = told.removeprefix(METRICS_ON)
+                if told.startswith(LISTENING_ON):
                     self._now_ready()
             code = await process.wait()
             await asyncio.wait((copying,), timeout=LAST_WORDS_S)
             for task in (copying, *signals):
                 task.cancel()
+            log.note(log_line("agent ended", agent=self.name, model=self._spec.model, pid=process.pid, code=code))
         finally:
             log.close()
-        if self._stopping.is_set():
-            log.remove()
-        else:
-            said = log.tail.strip().splitlines()
-            self.error = f"the agent ended with {code}: {said[-1] if said else 'it said nothing'} ({self._log_path})"
+        if not self._stopping.is_set():
+            last = log.tail.strip().splitlines()
+            self.error = f"the agent ended with {code}: {last[-1] if last else 'it said nothing'} ({self._log_path})"
+            _log.warning("an agent ended by itself", extra={"agent": self.name, "model": self._spec.model, "code": code})
 
     def _signals(self) -> tuple[tuple[asyncio.Event, signal.Signals], ...]:
         return ((self._stopping, signal.SIGTERM), (self._killed, signal.SIGKILL))
@@ -145,11 +161,17 @@ class AgentInside(AgentRun):
     def __init__(self, name: str, spec: AgentSpec, place: AgentPlace, loop: asyncio.AbstractEventLoop, on_change: OnChange) -> None:
         self._spec = spec
         self._place = place
+        self._agent: AgentServer | None = None
         super().__init__(name, loop, on_change)
+
+    def engines(self) -> list[EngineReading]:
+        """Return the counters of this agent's engines."""
+        return self._agent.engines() if self._agent is not None else []
 
     async def _main(self) -> None:
         place = self._place
         agent = AgentServer(ServerSettings(place.host, 0, place.grace_s), EngineSettings(embedded_model()), puller_of(place.models))
+        self._agent = agent
         memory = place.memory if self._spec.cognition else ""
         async with AsyncExitStack() as stack:
             if memory:
@@ -185,12 +207,34 @@ class Agents:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._runs: dict[str, AgentRun] = {}  # the latest run of each agent
 
     def use(self, place: AgentPlace) -> None:
-        """Set what all agents share, before the first start, and remove the logs of an earlier process."""
+        """Set what all agents share, before the first start."""
         self.place = place
-        remove_logs(place.logs)
 
     def start(self, name: str, spec: AgentSpec, on_change: OnChange) -> AgentRun:
         """Start a run of an agent as its spec says, in a process or in this one; see `AgentRuns.start`."""
-        return (AgentProcess if spec.isolation == "Process" else AgentInside)(name, spec, self.place, self._loop, on_change)
+        self._runs = {known: run for known, run in self._runs.items() if not run.ended}
+        prune(self.place.logs, {name, *self._runs})
+        kind = AgentProcess if spec.isolation == "Process" else AgentInside
+        run = self._runs[name] = kind(name, spec, self.place, self._loop, on_change)
+        return run
+
+    def engines(self) -> list[EngineReading]:
+        """Return the counters of the engines of the agents that run in this process."""
+        return [reading for run in list(self._runs.values()) if not run.ended for reading in run.engines()]
+
+    async def metrics(self) -> dict[str, str]:
+        """Return the metrics of the agents in processes of their own, by name; those that do not answer at once are left out."""
+        urls = {name: run.metrics_url for name, run in list(self._runs.items()) if run.metrics_url and not run.ended}
+        texts = await asyncio.gather(*(asyncio.to_thread(_read, url) for url in urls.values()))
+        return {name: text for name, text in zip(urls, texts, strict=True) if text}
+
+
+def _read(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=METRICS_S) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""

@@ -25,6 +25,7 @@ from echorator.host.envoy_process import EnvoyProcess
 from echorator.host.exits import Exit
 from echorator.serving.server import on_signals, probe
 from echorator.telemetry.exposition import FOLDER_VARIABLE
+from echorator.telemetry.log_lines import LISTENING_ON, said, say
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def gateway_greeting(arguments: argparse.Namespace, address: str, http_port: int
         parts.append(f"http://{arguments.host}:{http_port}/v1 (OpenAI)")
     if arguments.envoy:
         parts.append(f"{arguments.envoy} (Envoy)")
-    return f"listening on {', '.join(parts)}"
+    return f"{LISTENING_ON}{', '.join(parts)}"
 
 
 async def _all_set(events: Iterable[asyncio.Event]) -> None:
@@ -105,7 +106,7 @@ class _Gateways:
                     listen = host_port_of(self._arguments.envoy, "--envoy")
                     envoy = EnvoyProcess(self._arguments.controller, f"envoy-{os.getpid()}", listen, self._arguments.grace)
                     await envoy.start()
-                print(gateway_greeting(self._arguments, self._address, self._arguments.http_port), flush=True)
+                say(gateway_greeting(self._arguments, self._address, self._arguments.http_port))
                 ends = [asyncio.create_task(envoy.ended())] if envoy is not None else []
                 await asyncio.wait((*keepers, *ends), return_when=asyncio.FIRST_COMPLETED)
             self._end_once()
@@ -116,7 +117,7 @@ class _Gateways:
             if envoy is not None:
                 await envoy.close()
             await asyncio.gather(*(end(process, self._arguments.grace + END_S) for process in self._running))
-        print("stopped", file=sys.stderr)
+        say("stopped", sys.stderr)
         return max(codes)
 
     def _on_signal(self) -> None:
@@ -147,7 +148,7 @@ class _Gateways:
                 process.terminate()
             assert process.stdout is not None
             async for line in process.stdout:
-                if line.startswith(b"listening on "):
+                if said(line).startswith(LISTENING_ON):
                     served = True
                     ready()
             code = await process.wait()

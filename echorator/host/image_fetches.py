@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from echorator.cluster.models import Fetched
 from echorator.errors import EchoratorError, ErrorClass, class_of
 from echorator.model_files.puller import Progress, Puller
 from echorator.model_resource.conditions import Failure
+
+_log = logging.getLogger(__name__)
 
 TELL_S = 0.2  # between two reports of progress
 RETRY = Backoff(first_s=1.0, longest_s=60.0)
@@ -70,5 +73,6 @@ class ImageFetches:
             kind = class_of(error) if isinstance(error, EchoratorError) else ErrorClass.SYSTEM
             fetch.failure = Failure(kind, str(error) or type(error).__name__)
             fetch.next_s = time.monotonic() + RETRY.wait_s(fetch.attempts)
+            _log.warning("a pull failed", extra={"source": source, "error": fetch.failure.message, "attempts": fetch.attempts})
         fetch.running = False
         self._on_change()

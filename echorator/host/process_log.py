@@ -1,7 +1,8 @@
 """Keeps the stderr of a child process in a file that is rotated by its size, so that an agent's log cannot fill the disk.
 
 The child writes into a pipe and not into the file, since nobody can rotate a file that another process holds open. The end of the output
-is also kept in memory, as the reason of the child's end. Feeds `agent_runs`.
+is also kept in memory, as the reason of the child's end. The file stays when the child ends, and a later run goes on with it. Fed by
+`agent_runs`; `agent_logs` finds the files and bounds their number.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class ProcessLog:
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         """Open the log of one child. Raises OSError if its folder or file cannot be written."""
         self.path = path
+        private_folder(path.parent.parent, ("*",))
         private_folder(path.parent, LOGS)
         self._file = _Rotated(path, most_bytes)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -66,23 +68,19 @@ class ProcessLog:
             self._write(self._decoder.decode(data))
         self._write(self._decoder.decode(b"", final=True))
 
+    def note(self, line: str) -> None:
+        """Append a line of this process's own, such as that the child was started."""
+        self._append(f"{line}\n")
+
     def _write(self, text: str) -> None:
         if text:
             self.tail = (self.tail + text)[-TAIL_CHARS:]
-            self._file.handle(logging.makeLogRecord({"msg": "%s", "args": (text,)}))
+            self._append(text)
+
+    def _append(self, text: str) -> None:
+        self._file.handle(logging.makeLogRecord({"msg": "%s", "args": (text,)}))
 
     def close(self) -> None:
         """Close the file; nothing can be written afterwards."""
         with suppress(OSError):  # closing flushes again what could not be written before
             self._file.close()
-
-    def remove(self) -> None:
-        """Remove the log's files, after `close`, when the run ended as it was told to."""
-        remove_logs(self.path.parent, self.path.name)
-
-
-def remove_logs(folder: Path, name: str = "*.log") -> None:
-    """Remove the files of that name or pattern, and those rotated from them."""
-    for pattern in (name, f"{name}.*"):
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)

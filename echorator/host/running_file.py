@@ -41,6 +41,7 @@ class Running:
     http: str
     memory: bool
     models: str  # the folder of its model files
+    data: str = ""  # the folder of state and logs of an `up`
 
 
 def hold_data(folder: Path, lock: str) -> int:
@@ -62,12 +63,12 @@ def born(pid: int) -> str:
 
 
 @contextmanager
-def announced(controller: str, gateway: str, http: str, memory: bool, models: Path) -> Iterator[Running]:
+def announced(controller: str, gateway: str, http: str, memory: bool, models: Path, data: Path | None = None) -> Iterator[Running]:
     """Let commands find this process while the context lasts; a `serve` names no controller.
 
-    `models` is the folder of its model files.
+    `models` is the folder of its model files, `data` that of its state and logs, which only an `up` has.
     """
-    running = Running(os.getpid(), born(os.getpid()), controller, gateway, http, memory, str(models.absolute()))
+    running = Running(os.getpid(), born(os.getpid()), controller, gateway, http, memory, str(models.absolute()), str(data or ""))
     private_folder(data_home(), FILES)
     file = f"{UP if controller else SERVE}.json"
     fresh = data_home() / f"{file}.{os.getpid()}"

@@ -6,7 +6,6 @@ Each servicer has its own table of status codes; this module has the mechanism o
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
@@ -18,13 +17,11 @@ from grpc import aio
 
 from echorator.errors import DrainingError, EchoratorError, InvalidRequestError, ModelNotFoundError
 from echorator.serving import bounds
+from echorator.serving.called import grpc_method
 from echorator.serving.decoding import Undecodable
 from echorator.serving.life import Life
 from echorator.serving.statuses import Trailers, message_of, trailers_of
 from echorator.telemetry import tracing
-from echorator.telemetry.serving_metrics import requests
-
-_log = logging.getLogger(__name__)
 
 
 class ServerBehindError(EchoratorError):
@@ -68,6 +65,7 @@ def error_behind(error: aio.AioRpcError) -> EchoratorError:
 class Calls:
     """Base class of a servicer. `draining` refuses calls that begin after it is set; `idle` is set while no call runs."""
 
+    services: ClassVar[tuple[str, ...]] = ()  # the fully qualified names of the services whose handlers `rpc` wraps
     codes: ClassVar[Codes] = ()
 
     def __init__(self) -> None:
@@ -107,11 +105,8 @@ class Calls:
     async def refuse(self, context: Context, error: EchoratorError | aio.AioRpcError, trace: tracing.Trace) -> NoReturn:
         """End the call with the status of `error`."""
         if isinstance(error, aio.AioRpcError):
-            _log.warning("a server behind this one failed a call", extra={"code": error.code().name, "error": error.details()})
             error = error_behind(error)
         code, message = self.code_of(error), message_of(error)
-        if code is grpc.StatusCode.INTERNAL:
-            _log.error("call failed", extra={"error": message})
         await context.abort(code, message, self.trailers_of(error, code, message, trace.trace_id))
 
     def trailers_of(self, error: EchoratorError, code: grpc.StatusCode, message: str, trace_id: str) -> Trailers:
@@ -127,8 +122,8 @@ def rpc(
 
     @wraps(handler)
     async def call(service: S, request: Request, context: Context) -> Reply:
-        with Life(service, span, metadata_of(context, tracing.TRACEPARENT), lambda code: requests.labels(span, code).inc()) as life:
-            return await life.answer(context, lambda: handler(service, checked(request), context))
+        with Life(service, grpc_method(service.services, span), metadata_of(context, tracing.TRACEPARENT)) as life:
+            return await life.answer(context, lambda: handler(service, checked(request), context), request)
 
     return call
 

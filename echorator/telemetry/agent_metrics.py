@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 queue_wait = Histogram("echorator_agent_queue_wait_seconds", "Time from a request's arrival to its slot", ("model",), buckets=FAST)
 first_token = Histogram(
     "echorator_agent_time_to_first_token_seconds", "Time from a request's arrival to its first token", ("model",), buckets=FAST
 )
 inter_token = Histogram("echorator_agent_inter_token_seconds", "Mean time between the tokens of a request", ("model",), buckets=FAST)
+memory_seconds = Histogram(
+    "echorator_agent_memory_seconds",
+    "Time that a chat's memory took: to recall what is put into the prompt, or to record what was said",
+    ("operation",),
+    buckets=FAST,
+)
 
 _COUNTERS = {
     "requests": ("echorator_agent_engine_requests", "Generations that were submitted"),

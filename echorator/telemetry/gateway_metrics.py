@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+NO_MODEL = "(none)"  # label of calls that reached no model: those of the memory, and those that name a model that is not served
 
-requests = Counter("echorator_gateway_requests_total", "Calls that have ended, by gRPC status", ("method", "model", "code"))
+requests = Counter(
+    "echorator_gateway_requests_total",
+    "Calls to models and to the memory that have ended, over gRPC and HTTP, by gRPC status; a model is the one that served",
+    ("service", "method", "model", "code"),
+)
+prompt_tokens = Counter("echorator_gateway_prompt_tokens_total", "Tokens of prompts, of answers that were sent whole", ("model",))
+cached_tokens = Counter(
+    "echorator_gateway_cached_prompt_tokens_total", "Tokens of these prompts that agents found in their prefix caches", ("model",)
+)
+completion_tokens = Counter("echorator_gateway_completion_tokens_total", "Tokens of answers that were sent whole", ("model",))
 in_flight = Gauge(
     "echorator_gateway_requests_in_flight", "Calls under way, waiting ones included", ("method",), multiprocess_mode="livesum"
 )
@@ -26,7 +36,9 @@ between_messages = Histogram(
     ("model",),
     buckets=FAST,
 )
-duration = Histogram("echorator_gateway_request_duration_seconds", "Time from a call's arrival to its end", ("method",), buckets=FAST)
+duration = Histogram(
+    "echorator_gateway_request_duration_seconds", "Time from a call's arrival to its end", ("method", "model"), buckets=FAST
+)
 open_breakers = Gauge(
     "echorator_gateway_circuit_breakers_open", "Agents that are left out because they failed", multiprocess_mode="livemax"
 )

@@ -29,12 +29,13 @@ _provider: Any = None
 
 @dataclass(slots=True)
 class Trace:
-    """The place of one call in its trace. Call `end` once."""
+    """The place of one call in its trace. Call `end` once. `parent_id` is the caller's span id, "" where the call has no caller's."""
 
     trace_id: str
     span_id: str
     sampled: bool = True
     span: Span | None = None
+    parent_id: str = ""
 
     @property
     def header(self) -> str:
@@ -78,11 +79,11 @@ def _new_id(bits: int) -> str:
 def begin(name: str, traceparent: str) -> Trace:
     """Begin the trace of a call in this task; `traceparent` is what the client sent, or ""."""
     parent = parse(traceparent) if traceparent else None
-    trace_id, sampled = (parent[0], parent[2]) if parent is not None else (_new_id(128), True)
+    trace_id, parent_id, sampled = parent if parent is not None else (_new_id(128), "", True)
     if _tracer is None:
-        trace = Trace(trace_id, _new_id(64), sampled)
+        trace = Trace(trace_id, _new_id(64), sampled, None, parent_id)
     else:
-        trace = _with_span(_tracer, name, trace_id, parent[1] if parent is not None else "", sampled)
+        trace = _with_span(_tracer, name, trace_id, parent_id, sampled)
     _current.set(trace)
     return trace
 
@@ -97,7 +98,7 @@ def _with_span(tracer: Tracer, name: str, trace_id: str, parent_id: str, sampled
         context = api.set_span_in_context(api.NonRecordingSpan(remote))
     span = tracer.start_span(name, context=context, kind=api.SpanKind.SERVER)
     made = span.get_span_context()
-    return Trace(f"{made.trace_id:032x}", f"{made.span_id:016x}", bool(made.trace_flags & 1), span)
+    return Trace(f"{made.trace_id:032x}", f"{made.span_id:016x}", bool(made.trace_flags & 1), span, parent_id)
 
 
 def child(name: str, begin_s: float, end_s: float, **attributes: str | int | float | bool) -> None:

@@ -106,10 +106,13 @@ def test_mesh(tmp_path: Path) -> None:
 @pytest.mark.needs("free ports")
 def test_telemetry(tmp_path: Path) -> None:
     guide = Guide("docs/guides/telemetry.md", tmp_path)
-    assert list(guide.step) == ["metrics"]
+    assert list(guide.step) == ["metrics", "logs"]
     read = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
     said = guide.type("metrics", "listening 9464", f'python -c "{read}"', END, ports=(50071, 9464))
     assert 'echorator_agent_slots{model="echo-nano"}' in said
+    up = ("echorator up > up.log &", "listening 8080", "echorator status --wait 60 > status.txt")
+    guide.type(*up, "logs", END, ports=(50050, 50052, 8080))
+    assert "agent started" in guide.printed("logs")
 
 
 def test_model_files(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_gateway_processes_share_a_port(tmp_path: Path) -> None:
 
         def counted() -> float:
             text = urllib.request.urlopen(f"http://127.0.0.1:{http_port}/metrics", timeout=10).read().decode()
-            name = 'echorator_gateway_requests_total{code="OK",method="Chat",model="echo"}'
+            name = 'echorator_gateway_requests_total{code="OK",method="Chat",model="echo",service="echorator.v1.ModelService"}'
             return float(next((line.split()[-1] for line in text.splitlines() if line.startswith(name)), "0"))
 
         assert counted() == 20.0, "whichever process is asked"

@@ -24,11 +24,17 @@ def condition(kind: str, status: str, reason: str, message: str = "") -> dict[st
 READY = condition("Ready", "True", "AgentsReady")
 NO_AGENT = condition("Ready", "False", "NoAgentReady", "agent a loads it")
 STALLED = condition("Stalled", "True", "ConfigurationError", "no such file")
+RETRYING = condition("Stalled", "False", "Retrying", "no network")
 CASES: list[tuple[dict[str, Any], str]] = [
     ({}, "Pending, 0/2 ready"),
     ({"phase": "Ready", "readyReplicas": 2, "conditions": [condition("Stalled", "False", "Runs"), READY]}, "Ready, 2/2 ready"),
     ({"phase": "Loading", "readyReplicas": 1, "conditions": [NO_AGENT]}, "Loading, 1/2 ready, agent a loads it"),
     ({"phase": "Failed", "conditions": [NO_AGENT, STALLED]}, "Failed, 0/2 ready, no such file"),
+    (
+        {"phase": "ImagePulling", "conditions": [condition("Ready", "False", "Pulling"), RETRYING]},
+        "ImagePulling, 0/2 ready, tried again after: no network",
+    ),
+    ({"phase": "Ready", "readyReplicas": 2, "conditions": [READY, RETRYING]}, "Ready, 2/2 ready"),
     ({"phase": "Pending", "conditions": [condition("Ready", "Unknown", "NotLookedAt")]}, "Pending, 0/2 ready, NotLookedAt"),
 ]
 

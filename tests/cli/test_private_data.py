@@ -46,12 +46,12 @@ def test_all_that_up_writes_is_its_users_alone_and_older_files_are_mended(tmp_pa
         up.start().ready()
         up.chat("My dog is called Pixel.", user="ann")
         (agent,) = up.agents().values()
-        os.kill(agent, signal.SIGKILL)  # its log stays
+        os.kill(agent, signal.SIGKILL)
         until(partial(_replaced, up, agent), "another agent", 30.0)
         up.ready()
         names = {str(path.relative_to(up.data)) for path in up.data.rglob("*")}
         assert {"memory/memory.db", "memory/memory.db-wal", "controller/mesh.db", "cluster/resources.db", "logs", "up.lock"} <= names
-        assert any(name.startswith("logs/") for name in names)
+        assert "logs/nano/nano-0.log" in names
         assert (home / "echorator" / "up.json").exists()
         assert modes(up.data) == {}
         assert modes(home / "echorator") == {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from echorator.host.process_log import KEPT, TAIL_CHARS, ProcessLog, remove_logs
+from echorator.host.process_log import KEPT, TAIL_CHARS, ProcessLog
 
 WRITE = "import sys\nfor i in range(int(sys.argv[1])):\n    print(f'line {i} ' + 'x' * 90, file=sys.stderr)\n"
 
@@ -34,8 +34,6 @@ def test_it_is_rotated_and_private(tmp_path: Path) -> None:
     assert "line 9999 " in path.read_text()
     assert log.tail.rstrip().splitlines()[-1].startswith("line 9999 ")
     assert len(log.tail) <= TAIL_CHARS
-    log.remove()
-    assert list(path.parent.iterdir()) == []
 
 
 def test_older_logs_are_made_private_and_gone_on_with(tmp_path: Path) -> None:
@@ -68,10 +66,3 @@ def test_a_full_disk_costs_the_log_only(tmp_path: Path, caplog: pytest.LogCaptur
     path.symlink_to("/dev/full")
     asyncio.run(copied(ProcessLog(path), 2000))
     assert [record.message for record in caplog.records].count("a log cannot be written") == 1
-
-
-def test_logs_of_an_earlier_process_are_removed(tmp_path: Path) -> None:
-    for name in ("a.log", "a.log.1", "b.log.2", "keep.txt"):
-        (tmp_path / name).write_text("x")
-    remove_logs(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]

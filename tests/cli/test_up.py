@@ -67,7 +67,9 @@ def test_scale_heal_delete_and_nothing_is_left(up: Up) -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", int(address.rpartition(":")[2])))
-    assert list((up.data / "logs").iterdir()) == []
+    kept = {path.name: path.read_text() for path in (up.data / "logs" / "nano").iterdir()}
+    assert sorted(kept) == ["nano-0.log", "nano-1.log", "nano-2.log"], "logs stay"
+    assert all("agent ended" in text.splitlines()[-1] for text in kept.values())
     with pytest.raises(grpc.RpcError) as refused:
         up.chat("Hello!", model="nano")
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND

@@ -22,6 +22,7 @@ from echorator.rpc.v1 import controller_pb2
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.server import Server, ServerSettings
+from echorator.telemetry.exposition import Exposition
 from tests.support.controllers import Controller, StreamAgent, controlling
 from tests.support.waiting import eventually
 
@@ -170,7 +171,7 @@ async def gatewaying(
         role.start(server.address if advertise else "", server.health)
         assert await role.ready(30.0)
         server.serve()
-        app = Api(role.calls, HTTP_LIMIT_BYTES, role.observe, http_limits).app()
+        app = Api(role.calls, HTTP_LIMIT_BYTES, Exposition(role.observe), http_limits).app()
         http = HttpServer(app, "127.0.0.1", 0, settings=http_limits)
         await http.start()
         async with channel_to(server.address) as channel:

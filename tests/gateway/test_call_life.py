@@ -19,6 +19,7 @@ from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.model_pb2_grpc import ModelServiceServicer, ModelServiceStub, add_ModelServiceServicer_to_server
 from echorator.serving.calls import Calls, Context, rpc
 from echorator.telemetry import tracing
+from echorator.telemetry.gateway_metrics import NO_MODEL
 from tests.gateway.http.raw import CHAT, post, raw_connection
 from tests.gateway.serving import gatewaying
 from tests.support.http_client import http
@@ -54,8 +55,13 @@ def counted(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
+SERVICE = pb.DESCRIPTOR.services_by_name["ModelService"].full_name
+
+
 class Broken(Calls, ModelServiceServicer):
     """An agent whose GetModel crashes, and whose Tokenize takes for ever."""
+
+    services = (SERVICE,)
 
     @rpc
     async def GetModel(self, _request: pb.GetModelRequest, _context: Context) -> pb.Model:
@@ -72,7 +78,7 @@ async def test_over_grpc(spans: InMemorySpanExporter) -> None:
     add_ModelServiceServicer_to_server(service, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
-    before = {name: counted("echorator_grpc_requests_total", method=name, code=code) for name, code in ENDS.items()}
+    before = {name: counted("echorator_grpc_requests_total", service=SERVICE, method=name, code=code) for name, code in ENDS.items()}
     async with grpc.aio.insecure_channel(address) as channel:
         stub: Any = ModelServiceStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as crashed:
@@ -85,7 +91,7 @@ async def test_over_grpc(spans: InMemorySpanExporter) -> None:
         assert await reading is grpc.StatusCode.CANCELLED
         for name, code in ENDS.items():
             assert await traced(spans, name) == code
-            assert counted("echorator_grpc_requests_total", method=name, code=code) == before[name] + 1
+            assert counted("echorator_grpc_requests_total", service=SERVICE, method=name, code=code) == before[name] + 1
         await eventually(lambda: _is(service.idle.is_set()), "no call runs")
     await server.stop(None)
 
@@ -102,14 +108,14 @@ async def crashing(_call: Any) -> AsyncGenerator[bytes, None]:
     yield b""
 
 
-def of_gateway(code: str) -> float:
-    return counted("echorator_gateway_requests_total", method="Chat", model="m", code=code)
+def of_gateway(code: str, model: str = "m") -> float:
+    return counted("echorator_gateway_requests_total", service=SERVICE, method="Chat", model=model, code=code)
 
 
 async def test_passed_through_as_bytes(tmp_path: Path, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
     async with gatewaying(tmp_path) as gateway:
         back_end = await gateway.back_end("a")
-        cancelled, unknown = of_gateway("CANCELLED"), of_gateway("UNKNOWN")
+        cancelled, unknown = of_gateway("CANCELLED"), of_gateway("UNKNOWN", NO_MODEL)
         back_end.go.clear()
         call = gateway.stub.Chat(REQUEST)
         first: Any = await call.read()
@@ -123,7 +129,7 @@ async def test_passed_through_as_bytes(tmp_path: Path, spans: InMemorySpanExport
             await gateway.stub.Chat(REQUEST).read()
         assert crashed.value.code() is grpc.StatusCode.UNKNOWN
         assert await traced(spans, "Chat") == "UNKNOWN"
-        assert of_gateway("UNKNOWN") == unknown + 1
+        assert of_gateway("UNKNOWN", NO_MODEL) == unknown + 1, "it crashed before a model was found"
         await eventually(lambda: _is(gateway.role.calls.idle.is_set()), "no call runs")
 
 
@@ -131,7 +137,7 @@ async def test_passed_through_as_bytes(tmp_path: Path, spans: InMemorySpanExport
 async def test_over_http(body: bytes, tmp_path: Path, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
     async with gatewaying(tmp_path) as gateway:
         back_end = await gateway.back_end("a")
-        cancelled, unknown = of_gateway("CANCELLED"), of_gateway("UNKNOWN")
+        cancelled, unknown = of_gateway("CANCELLED"), of_gateway("UNKNOWN", NO_MODEL)
         back_end.go.clear()
         async with raw_connection(gateway.url) as raw:
             await raw.write(post("/v1/chat/completions", body))
@@ -143,7 +149,7 @@ async def test_over_http(body: bytes, tmp_path: Path, spans: InMemorySpanExporte
         answer = await http(gateway.url, "POST", "/v1/chat/completions", body)
         assert (answer.status, json.loads(answer.body)["error"]["code"]) == (500, "internal")
         assert await traced(spans, "chat.completions") == "UNKNOWN"
-        assert of_gateway("UNKNOWN") == unknown + 1
+        assert of_gateway("UNKNOWN", NO_MODEL) == unknown + 1, "it crashed before a model was found"
         await eventually(lambda: _is(gateway.role.calls.idle.is_set()), "no call runs")
 
 

@@ -65,7 +65,7 @@ async def test_a_full_disk_and_a_memory_that_is_gone(tmp_path: Path) -> None:
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
             assert "the memory did not answer" in (caught.value.details() or "")
             assert "leave `memory` out" in (caught.value.details() or "")
-            assert "a chat could not be given its memories" in agent.log.read_text()
+            assert "reason=MEMORY_UNAVAILABLE" in agent.log.read_text()
     finally:
         memory.end()
 

@@ -114,12 +114,13 @@ async def test_one_call_seen_from_everywhere(tmp_path: Path) -> None:
                 'echorator_agent_completion_tokens_total{model="echo"}',
                 'echorator_agent_time_to_first_token_seconds_count{model="echo"} 3.0',
                 'echorator_agent_slots{model="echo"} 8.0',
-                'echorator_grpc_requests_total{code="INVALID_ARGUMENT",method="Chat"} 1.0',
+                'echorator_grpc_requests_total{code="INVALID_ARGUMENT",method="Chat",service="echorator.v1.ModelService"} 1.0',
             ):
                 assert name in at_agent, name
             at_gateway = (await http(f"http://127.0.0.1:{http_port}", "GET", "/metrics")).body.decode()
-            for name in ('code="OK",method="Chat",model="echo"} 3.0', 'code="INVALID_ARGUMENT",method="Chat",model="echo"} 1.0'):
-                assert f"echorator_gateway_requests_total{{{name}" in at_gateway, name
+            for code, calls in (("OK", 3), ("INVALID_ARGUMENT", 1)):
+                labels = f'code="{code}",method="Chat",model="echo",service="echorator.v1.ModelService"'
+                assert f"echorator_gateway_requests_total{{{labels}}} {calls}.0" in at_gateway, code
         logs = "".join(process.log.read_text() for process in mesh.processes)
         assert SECRET not in logs
         assert not any(SECRET.encode() in body for body in collector.bodies)

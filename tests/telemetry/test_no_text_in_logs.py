@@ -19,7 +19,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescr
 from google.protobuf.message import Message
 
 from echorator.agent.loading.embedded import embedded_model
-from echorator.engine.llama_log import Allowance, printable
+from echorator.allowance import Allowance
+from echorator.engine.llama_log import printable
 from echorator.rpc.mesh.v1 import mesh_pb2
 from echorator.rpc.v1 import cluster_pb2, cognition_pb2, controller_pb2, model_pb2
 from tests.support.ports import free_port
@@ -191,7 +192,7 @@ def test_calls_of_a_whole_machine(tmp_path: Path) -> None:
             ):
                 _posted(f"http://127.0.0.1:{ports[1]}/v1/{path}", json.dumps(body).encode())
             _posted(f"http://127.0.0.1:{ports[1]}/v1/{path}", f'{{"{MARK}'.encode())
-        logs = [tmp_path / "up.log", *(tmp_path / "data" / "logs").glob("*")]
+        logs = [tmp_path / "up.log", *(tmp_path / "data" / "logs").glob("*/*")]
         assert len(logs) > 1
         for log in logs:
             said = log.read_text("utf-8", "replace")

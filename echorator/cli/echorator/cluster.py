@@ -28,6 +28,7 @@ from echorator.host.server_roles import Needed
 from echorator.rpc.v1 import cluster_pb2 as pb
 from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.serving.server import Server, ServerSettings, on_signals
+from echorator.telemetry.log_lines import LISTENING_ON, say
 from echorator.values import python_of, value_of
 
 
@@ -58,11 +59,11 @@ async def _serve(arguments: argparse.Namespace) -> int:
         stack.push_async_callback(asyncio.to_thread, cluster.close)
         server.catch_signals()
         server.serve()
-        print(f"listening on {server.address}, try: echorator get all --server {server.address}", flush=True)
+        say(f"{LISTENING_ON}{server.address}, try: echorator get all --server {server.address}")
         with telemetry(arguments, "cluster"):
             await server.run_until_signal()
         on_signals(cluster.hurry)
-    print("stopped", file=sys.stderr)
+    say("stopped", sys.stderr)
     return Exit.OK
 
 
@@ -70,7 +71,7 @@ def tell_of_workers(folders: Sequence[Path]) -> None:
     """Say on stderr whose code is run, if there are any workers: that somebody may run code here must be no surprise."""
     if folders:
         names = ", ".join(str(folder.resolve()) for folder in folders)
-        print(f"echorator: workers are on: whoever may apply resources here runs the code of {names}", file=sys.stderr, flush=True)
+        say(f"echorator: workers are on: whoever may apply resources here runs the code of {names}", sys.stderr)
 
 
 async def _send(arguments: argparse.Namespace) -> int:

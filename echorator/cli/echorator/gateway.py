@@ -22,6 +22,8 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.gateway_processes import gateway_greeting, run_processes
 from echorator.host.server_roles import Needed, mistaken
 from echorator.serving.server import Server, ServerSettings
+from echorator.telemetry.exposition import Exposition
+from echorator.telemetry.log_lines import say
 
 MOST_PROCESSES = 256
 
@@ -56,14 +58,14 @@ async def _serve(arguments: argparse.Namespace) -> int:
         raise
     server.catch_signals()
     server.serve()
-    print(gateway_greeting(arguments, server.address, http.port if http is not None else -1), flush=True)
+    say(gateway_greeting(arguments, server.address, http.port if http is not None else -1))
     with telemetry(arguments, "gateway"):
         await server.run_until_signal(envoy.ended if envoy is not None else None)
     for further in (envoy, http):
         if further is not None:
             await further.close()
     if not arguments.shared_port:
-        print("stopped", file=sys.stderr)
+        say("stopped", sys.stderr)
     return Exit.OK
 
 
@@ -84,7 +86,7 @@ async def _further_servers(
 ) -> tuple[HttpServer | None, EnvoyProcess | None]:
     http = envoy = None
     if arguments.http_port >= 0:
-        app = Api(role.calls, arguments.receive_limit_bytes, role.observe, limits).app()
+        app = Api(role.calls, arguments.receive_limit_bytes, Exposition(role.observe), limits).app()
         http = HttpServer(app, arguments.host, arguments.http_port, arguments.shared_port, limits)
         await http.start()
     if arguments.envoy:

@@ -25,7 +25,8 @@ from echorator.kube.api.election import ElectionSettings
 from echorator.kube.installation import Install
 from echorator.kube.operator import Operator, OperatorSettings
 from echorator.kube.webhooks.server import Webhooks, WebhookSettings
-from echorator.telemetry.exposition import text_of
+from echorator.telemetry.exposition import Exposition
+from echorator.telemetry.log_lines import say
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,7 +69,7 @@ async def _operate(arguments: argparse.Namespace) -> int:
         working = asyncio.create_task(operator.run())
         stopping = asyncio.create_task(stop.wait())
         asking = asyncio.create_task(_webhooks(client, arguments))
-        print(f"operating as {identity}; /metrics, /readyz on http://{arguments.host}:{arguments.port}", flush=True)
+        say(f"operating as {identity}; /metrics, /readyz on http://{arguments.host}:{arguments.port}")
         done, _ = await asyncio.wait((serving, working, stopping), return_when=asyncio.FIRST_COMPLETED)
         working.cancel()
         asking.cancel()
@@ -76,7 +77,7 @@ async def _operate(arguments: argparse.Namespace) -> int:
         await asyncio.gather(serving, working, asking, return_exceptions=True)
         for task in done:
             task.result()
-    print("stopped", file=sys.stderr)
+    say("stopped", sys.stderr)
     return Exit.OK
 
 
@@ -105,7 +106,7 @@ def _app(operator: Operator) -> Starlette:
         trouble = operator.trouble()
         return PlainTextResponse(trouble or "ok", 503 if trouble else 200)
 
-    def metrics(_: Request) -> Response:
-        return Response(text_of(lambda: None), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(_: Request) -> Response:
+        return Response(await Exposition(lambda: None).text(), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

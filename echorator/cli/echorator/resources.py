@@ -15,6 +15,7 @@ from grpc import aio
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.numbers import replicas
 from echorator.cli.output.model_standing import age, standing_of
+from echorator.cli.output.phase_lines import PhaseLines
 from echorator.cli.output.tables import print_table
 from echorator.cli.output.yaml_text import WithoutAnchors
 from echorator.cluster.messages import document_of_message, kind_from, message_of_wish
@@ -188,9 +189,17 @@ async def _events(stub: ClusterServiceStub, kind: Kind | None = None) -> AsyncIt
 
 
 async def _until(
-    stub: ClusterServiceStub, keys: Iterable[Key], wait_s: float, holds: Callable[[pb.Resource | None], bool], what: str
+    stub: ClusterServiceStub,
+    keys: Iterable[Key],
+    wait_s: float,
+    holds: Callable[[pb.Resource | None], bool],
+    what: str,
+    tell: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> None:
-    """Return once `holds` is true of every key's resource; at once if `wait_s` is 0. Raises CommandError after `wait_s`."""
+    """Return once `holds` is true of every key's resource; at once if `wait_s` is 0. Raises CommandError after `wait_s`.
+
+    `tell` is called with each state of these resources.
+    """
     left: dict[Key, pb.Resource | None] = dict.fromkeys(keys)
     if not wait_s:
         return
@@ -201,6 +210,7 @@ async def _until(
                 synced = synced or event.change == "SYNCED"
                 if event.HasField("resource") and _key(event.resource) in left:
                     left[_key(event.resource)] = None if event.change == "DELETED" else event.resource
+                    tell(document_of_message(event.resource))
                 if synced:
                     left = {key: found for key, found in left.items() if not holds(found)}
                 if synced and not left:
@@ -211,7 +221,8 @@ async def _until(
 
 
 async def _until_ready(stub: ClusterServiceStub, keys: Iterable[Key], wait_s: float) -> None:
-    await _until(stub, keys, wait_s, lambda found: found is not None and _ready(document_of_message(found)), "ready")
+    with PhaseLines() as lines:
+        await _until(stub, keys, wait_s, lambda found: found is not None and _ready(document_of_message(found)), "ready", lines.tell)
 
 
 def _ready(document: dict[str, Any]) -> bool:

@@ -38,6 +38,7 @@ from echorator.rpc.v1.cognition_pb2_grpc import CognitionServiceStub
 from echorator.serving.server import SIGNALS, ServerSettings
 from echorator.settings import EMBEDDED_NAME, Lora
 from echorator.telemetry.agent_metrics import collect_engines
+from echorator.telemetry.log_lines import LISTENING_ON, say
 
 _log = logging.getLogger(__name__)
 
@@ -92,14 +93,14 @@ async def _serve(arguments: argparse.Namespace) -> int:
         raise
     agent.catch_signals()
     agent.serve()
-    print(_greeting(agent, arguments, len(found)), flush=True)
+    say(_greeting(agent, arguments, len(found)))
     collect_engines(agent.engines)
     alone = (
         contextlib.nullcontext() if arguments.controller else announced("", agent.address, "", arguments.with_memory, puller.store.folder)
     )
     with telemetry(arguments, "agent"), alone:
         await agent.run_until_signal()
-    print("stopped", file=sys.stderr, flush=True)
+    say("stopped", sys.stderr)
     if agent.registry.abandoned:
         os._exit(Exit.OK)  # a thread that loads or decodes would be torn out of llama.cpp at the interpreter's end
     return Exit.OK
@@ -115,10 +116,10 @@ def _abandon(number: signal.Signals) -> None:
 
 def _greeting(agent: AgentServer, arguments: argparse.Namespace, files: int) -> str:
     if not files:
-        return f"listening on {agent.address}, waiting for models from {arguments.controller}"
+        return f"{LISTENING_ON}{agent.address}, waiting for models from {arguments.controller}"
     model = f'"model":"{agent.registry.entries()[0].name}",' if files > 1 else ""
     example = EXAMPLE.replace("{", "{" + model, 1)
-    return f"listening on {agent.address}, try: grpcurl -plaintext -d '{example}' {agent.address} {NAME}/Chat"
+    return f"{LISTENING_ON}{agent.address}, try: grpcurl -plaintext -d '{example}' {agent.address} {NAME}/Chat"
 
 
 async def join(agent: AgentServer, arguments: argparse.Namespace) -> None:
@@ -174,7 +175,7 @@ async def _load(agent: AgentServer, arguments: argparse.Namespace, image: Image,
     room = f"{model.slots} slots, context {model.context_tokens}, KV cache {model.kv_layout}" if model.generates else "embeddings only"
     size = f"{_count(model.parameters)} parameters, {model.quantisation}"
     adapted = f", {len(model.lora)} LoRA" if model.lora else ""
-    print(f"loaded {model.name}: {model.architecture}, {size}{adapted}, {room}", file=sys.stderr)
+    say(f"loaded {model.name}: {model.architecture}, {size}{adapted}, {room}", sys.stderr)
 
 
 def _count(number: int) -> str:

@@ -18,6 +18,7 @@ from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import Running, controller_of, find
 from echorator.host.server_roles import Needed
+from echorator.telemetry.log_lines import say
 
 POLL_S = 0.1
 
@@ -84,7 +85,7 @@ async def show(channel: aio.Channel, running: Running | None, interval_s: float,
         while True:
             now = await _read(channel, running)
             for line in changes(before, now):
-                print(line, flush=True)
+                say(line)
             before = now
             await asyncio.sleep(interval_s)
     with Live(console=Console(), auto_refresh=False) as screen:  # the output of workers goes above the view

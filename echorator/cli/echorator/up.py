@@ -23,7 +23,7 @@ from echorator.cli.echorator.cluster import tell_of_workers
 from echorator.cli.echorator.status import show
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.http import http_settings_of
-from echorator.cli.options.telemetry import telemetry
+from echorator.cli.options.telemetry import telemetry, telemetry_options_of
 from echorator.cli.target import wish_of_source
 from echorator.cluster.cluster import Cluster
 from echorator.cluster.documents import Wish
@@ -39,6 +39,7 @@ from echorator.gateway.http.api import Api
 from echorator.gateway.http.server import HttpServer
 from echorator.gateway.role import GatewayRole
 from echorator.gateway.settings import GatewaySettings
+from echorator.host.agent_logs import LOGS
 from echorator.host.agent_runs import AgentPlace, Agents
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
@@ -53,6 +54,9 @@ from echorator.rpc.v1.model_pb2_grpc import ModelServiceStub
 from echorator.serving.calls import error_behind
 from echorator.serving.server import Server, ServerSettings, on_signals
 from echorator.settings import EMBEDDED_NAME
+from echorator.telemetry.agent_metrics import collect_engines
+from echorator.telemetry.exposition import Exposition
+from echorator.telemetry.log_lines import LISTENING_ON, say
 
 JOIN_S = 30.0
 SHOW_S = 0.5
@@ -82,18 +86,17 @@ async def _up(arguments: argparse.Namespace) -> int:
         control = await _control(arguments, folder, stack, memory, wishes, later)
         gateway, http = await _gateway(arguments, stack, control, memory)
         later.address = gateway.address
-        running = stack.enter_context(
-            announced(control.server.address, gateway.address, http, bool(memory), stores_of(arguments.models_folder)[0].folder)
-        )
+        models = stores_of(arguments.models_folder)[0].folder
+        running = stack.enter_context(announced(control.server.address, gateway.address, http, bool(memory), models, folder))
         gateway.catch_signals()
         gateway.serve()
         live = arguments.view == "live" or (arguments.view == "auto" and sys.stdout.isatty())
         if not live:
-            print(_greeting(running), flush=True)
+            say(_greeting(running))
         with telemetry(arguments, "up"):
             await _serve(gateway, running, live)
         on_signals(control.cluster.hurry)
-    print("stopped", file=sys.stderr)
+    say("stopped", sys.stderr)
     return Exit.OK
 
 
@@ -115,7 +118,7 @@ async def _shown(channel: aio.Channel, running: Running, live: bool) -> None:
 
 def _greeting(running: Running) -> str:
     http = f", http://{running.http}/v1 (OpenAI)" if running.http else ""
-    return f"listening on {running.gateway} (gRPC){http}, {running.controller} (controller, xDS)"
+    return f"{LISTENING_ON}{running.gateway} (gRPC){http}, {running.controller} (controller, xDS)"
 
 
 class _Gateway:
@@ -136,11 +139,12 @@ class _Gateway:
 
 @dataclass(frozen=True)
 class _Control:
-    """The server of the controller and the cluster, with both."""
+    """The server of the controller and the cluster, with both and the runs of the agents."""
 
     server: Server
     role: ControllerRole
     cluster: Cluster
+    agents: Agents
 
 
 def _server(arguments: argparse.Namespace, port: int, option: str = "--port") -> Server:
@@ -179,14 +183,16 @@ async def _control(
     server.host(ClusterRole(cluster))
     stack.push_async_callback(server.close)
     await server.start()
-    agents.use(AgentPlace(server.address, arguments.host, memory, folder / "logs", arguments.grace, arguments.models_folder))
+    options = telemetry_options_of(arguments)
+    agents.use(AgentPlace(server.address, arguments.host, memory, folder / LOGS, arguments.grace, arguments.models_folder, options))
+    collect_engines(agents.engines)
     link = MeshLink(server.address, lambda _name: cluster.wake())
     stack.push_async_callback(asyncio.to_thread, link.close)
     stack.push_async_callback(asyncio.to_thread, cluster.close)
     images = ImageFetches(puller_of(arguments.models_folder), cluster.wake)
     cluster.start(Mesh(link, images, (lambda: True) if memory else None, lambda: later.address, arguments.grace))
     server.serve()
-    return _Control(server, role, cluster)
+    return _Control(server, role, cluster, agents)
 
 
 async def _gateway(arguments: argparse.Namespace, stack: AsyncExitStack, control: _Control, memory: str) -> tuple[Server, str]:
@@ -207,7 +213,7 @@ async def _gateway(arguments: argparse.Namespace, stack: AsyncExitStack, control
         role.observe()
         control.role.observe()
 
-    app = Api(role.calls, server.settings.receive_limit_bytes, observe, limits).app()
+    app = Api(role.calls, server.settings.receive_limit_bytes, Exposition(observe, control.agents.metrics), limits).app()
     http = HttpServer(app, arguments.host, arguments.http_port, settings=limits)
     stack.push_async_callback(http.close)
     await http.start()

@@ -103,7 +103,7 @@ def add_operator_options(parser: argparse.ArgumentParser) -> None:
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use [$KUBECONFIG, ~/.kube/config, the pod's service account]")
     cluster.add_argument("--context", metavar="NAME", help="context of the kubeconfig [its current one]")
-    add_telemetry_options(parser, "info")
+    add_telemetry_options(parser, "info", calls=False)
 
 
 def add_manifests_options(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from echorator.rpc.v1.cluster_pb2_grpc import ClusterServiceStub
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
 METRICS_S = 2.0
+WAITING = "echorator_gateway_buffer_requests"
 CALL_S = 5.0
 
 
@@ -75,12 +76,12 @@ async def read_status(channel: aio.Channel, http: str) -> MeshStatus:
 async def _waiting(http: str) -> int | None:
     def read() -> int | None:
         try:
-            with urllib.request.urlopen(f"http://{http}/metrics", timeout=METRICS_S) as answer:
+            with urllib.request.urlopen(f"http://{http}/metrics?name[]={WAITING}", timeout=METRICS_S) as answer:
                 text = answer.read().decode()
         except OSError:
             return None
         for family in text_string_to_metric_families(text):
-            if family.name == "echorator_gateway_buffer_requests":
+            if family.name == WAITING:
                 return int(sum(sample.value for sample in family.samples))
         return None
 

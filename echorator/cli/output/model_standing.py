@@ -17,12 +17,16 @@ _STEPS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "m"))
 
 @dataclass(frozen=True)
 class ModelStanding:
-    """How one model stands. `says` is what keeps it from being ready, "" for nothing."""
+    """How one model stands.
+
+    `says` is what keeps it from being ready, "" for nothing. `trouble` is the same where that is an error, and not only time that it takes.
+    """
 
     phase: str
     ready: int
     replicas: int
     says: str
+    trouble: str = ""
 
     @property
     def share(self) -> str:
@@ -39,15 +43,22 @@ def standing_of(document: Mapping[str, Any]) -> ModelStanding:
     """Return how a Model stands, from its spec and its status, which may be missing."""
     status = document.get("status") or {}
     replicas = document["spec"].get("replicas", 1)
-    return ModelStanding(str(status.get("phase", "Pending")), int(status.get("readyReplicas", 0)), replicas, _lacks(status))
-
-
-def _lacks(status: Mapping[str, Any]) -> str:
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
-    for kind, bad in (("Stalled", ("True",)), ("Ready", ("False", "Unknown"))):
-        if kind in conditions and conditions[kind]["status"] in bad:
-            return str(conditions[kind].get("message") or conditions[kind]["reason"])
-    return ""
+    ready = int(status.get("readyReplicas", 0))
+    trouble = _trouble(conditions.get("Stalled", {}), ready >= replicas)
+    return ModelStanding(str(status.get("phase", "Pending")), ready, replicas, trouble or _lacks(conditions.get("Ready", {})), trouble)
+
+
+def _trouble(stalled: Mapping[str, str], complete: bool) -> str:
+    """Return the error that keeps a model from what its spec asks for: the one that ended the attempts, or that of the last attempt."""
+    if stalled.get("status") == "True":
+        return stalled.get("message") or stalled["reason"]
+    retried = stalled.get("reason") == "Retrying" and stalled.get("message") and not complete
+    return f"tried again after: {stalled['message']}" if retried else ""
+
+
+def _lacks(ready: Mapping[str, str]) -> str:
+    return str(ready.get("message") or ready["reason"]) if ready.get("status") in ("False", "Unknown") else ""
 
 
 def standing_in_mesh(model: controller_pb2.MeshModel) -> ModelStanding:

@@ -79,6 +79,8 @@ def controller_of(node: base_pb2.Node) -> tuple[str, int] | None:
 class DiscoveryService(Calls, ads_pb2_grpc.AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
     """The handlers of the ADS service; call `changed` after every change of the mesh."""
 
+    services = (NAME,)
+
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self._snapshot = snapshot

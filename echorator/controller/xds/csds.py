@@ -18,6 +18,8 @@ NAME = "envoy.service.status.v3.ClientStatusDiscoveryService"
 class ClientStatus(Calls, csds_pb2_grpc.ClientStatusDiscoveryServiceServicer):  # type: ignore[misc]
     """The handlers of the client status service, which read the clients of `discovery`."""
 
+    services = (NAME,)
+
     def __init__(self, discovery: DiscoveryService) -> None:
         super().__init__()
         self._discovery = discovery

@@ -33,6 +33,7 @@ class ServedElsewhereError(EchoratorError):
 class Refusals(Calls, grpc.GenericRpcHandler):
     """The refusing handlers by path; `known` returns the names of the mesh's models."""
 
+    services = (model_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,)
     codes: ClassVar[Codes] = (
         (ModelNotFoundError, grpc.StatusCode.NOT_FOUND),
         (ServedElsewhereError, grpc.StatusCode.UNAVAILABLE),

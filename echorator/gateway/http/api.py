@@ -7,8 +7,7 @@ Anthropic's Messages and of the memory have modules of their own.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -38,29 +37,31 @@ from echorator.gateway.http.memories import Memories
 from echorator.gateway.http.messages.api import MessagesApi
 from echorator.gateway.http.ollama.handlers import Ollama
 from echorator.gateway.http.reading import Bodies
+from echorator.gateway.http.refusals import nowhere
 from echorator.gateway.http.reranking.handlers import Reranking
 from echorator.gateway.http.responses.api import ResponsesApi
 from echorator.gateway.http.settings import HttpSettings
 from echorator.gateway.request_keys import Destination
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving import caller
+from echorator.serving.called import HttpRoute
 from echorator.serving.life import Life
 from echorator.telemetry import tracing
-from echorator.telemetry.exposition import text_of
+from echorator.telemetry.exposition import Exposition
 
-_log = logging.getLogger(__name__)
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Api:
     """The handlers of all routes of one gateway."""
 
-    def __init__(self, front: FrontEnd, body_limit_bytes: int, observe: Callable[[], None], settings: HttpSettings | None = None) -> None:
-        """Create the handlers; `observe` sets the gauges and is called before each read of the metrics."""
+    def __init__(self, front: FrontEnd, body_limit_bytes: int, metrics: Exposition, settings: HttpSettings | None = None) -> None:
+        """Create the handlers; `metrics` is what /metrics shows."""
         self._front = front
         settings = settings or HttpSettings()
         bodies = Bodies(front.fleet.room, body_limit_bytes, settings)
         self._calls = Calls(front, bodies, settings)
-        self._observe = observe
+        self._exposition = metrics
         self._memories = Memories(front, bodies)
         self._responses = ResponsesApi(self._calls)
         self._messages = MessagesApi(self._calls)
@@ -75,42 +76,50 @@ class Api:
         """Return the ASGI application with all routes."""
         further = [*self._llama_server.routes(), *self._reranking.routes(), *self._ollama.routes()]
         routes = [
-            Route("/v1/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),
-            Route("/v1/completions", self._handled("completions", self._complete), methods=["POST"]),
-            Route("/v1/responses", self._handled("responses", self._responses.create), methods=["POST"]),
-            Route("/v1/responses/input_tokens", self._handled("responses.input_tokens", self._responses.input_tokens), methods=["POST"]),
-            Route("/v1/responses/compact", self._handled("responses.refused", self._responses.compact), methods=["POST"]),
-            Route("/v1/responses/{id}/input_items", self._handled("responses.input_items", self._responses.input_items), methods=["GET"]),
-            Route("/v1/responses/{id}/cancel", self._handled("responses.refused", self._responses.cancel), methods=["POST"]),
-            Route("/v1/responses/{id}", self._handled("responses.one", self._responses.one), methods=["GET", "DELETE"]),
-            Route("/v1/messages", self._handled("messages", self._messages.create), methods=["POST"]),
-            Route("/v1/messages/count_tokens", self._handled("messages.count_tokens", self._messages.count_tokens), methods=["POST"]),
-            Route("/v1/embeddings", self._handled("embeddings", self._embed), methods=["POST"]),
-            Route("/v1/models", self._handled("models", self._models), methods=["GET"]),
-            Route("/v1/models/{model:path}", self._handled("models", self._model), methods=["GET"]),
-            *(Route(e.route, self._handled(f"memories.{e.name}", self._of_memory(e)), methods=[e.verb]) for e in ENDPOINTS),
+            self._route("/v1/chat/completions", ["POST"], "chat.completions", self._chat),
+            self._route("/v1/completions", ["POST"], "completions", self._complete),
+            self._route("/v1/responses", ["POST"], "responses", self._responses.create),
+            self._route("/v1/responses/input_tokens", ["POST"], "responses.input_tokens", self._responses.input_tokens),
+            self._route("/v1/responses/compact", ["POST"], "responses.refused", self._responses.compact),
+            self._route("/v1/responses/{id}/input_items", ["GET"], "responses.input_items", self._responses.input_items),
+            self._route("/v1/responses/{id}/cancel", ["POST"], "responses.refused", self._responses.cancel),
+            self._route("/v1/responses/{id}", ["GET", "DELETE"], "responses.one", self._responses.one),
+            self._route("/v1/messages", ["POST"], "messages", self._messages.create),
+            self._route("/v1/messages/count_tokens", ["POST"], "messages.count_tokens", self._messages.count_tokens),
+            self._route("/v1/embeddings", ["POST"], "embeddings", self._embed),
+            self._route("/v1/models", ["GET"], "models", self._models),
+            self._route("/v1/models/{model:path}", ["GET"], "models", self._model),
+            *(self._route(e.route, [e.verb], f"memories.{e.name}", self._of_memory(e)) for e in ENDPOINTS),
             Route("/openapi.json", self._memories.openapi, methods=["GET"]),
             Route("/health", self._health, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
-            Route("/chat/completions", self._handled("chat.completions", self._chat), methods=["POST"]),  # as llama-server, without /v1
-            Route("/completions", self._handled("completions", self._complete), methods=["POST"]),
-            Route("/responses", self._handled("responses", self._responses.create), methods=["POST"]),
-            Route("/embeddings", self._handled("embeddings", self._embed), methods=["POST"]),
-            Route("/models", self._handled("models", self._models), methods=["GET"]),
+            self._route("/chat/completions", ["POST"], "chat.completions", self._chat),  # as llama-server, without /v1
+            self._route("/completions", ["POST"], "completions", self._complete),
+            self._route("/responses", ["POST"], "responses", self._responses.create),
+            self._route("/embeddings", ["POST"], "embeddings", self._embed),
+            self._route("/models", ["GET"], "models", self._models),
             Route("/v1/health", self._health, methods=["GET"]),
-            *(Route(path, self._handled(name, handler), methods=[verb]) for verb, path, name, handler in further),
+            *(self._route(path, [verb], name, handler) for verb, path, name, handler in further),
         ]
-        app = Starlette(routes=routes, exception_handlers={HTTPException: _not_served, Exception: _failed})
+        app = Starlette(routes=routes, exception_handlers={HTTPException: self._not_served, Exception: _failed})
         app.router.redirect_slashes = False
         return app
 
-    def _handled(self, name: str, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, path: str, verbs: Sequence[str], name: str, handler: Handler) -> Route:
+        """Return a route whose requests each have a `Life`. `path` is the pattern as Starlette reads it, `name` that of the spans."""
+        return Route(path, self._handled({verb: HttpRoute(name, verb, path) for verb in verbs}, handler), methods=list(verbs))
+
+    def _handled(self, called: Mapping[str, HttpRoute], handler: Handler) -> Handler:
+        other = next(iter(called.values()))  # Starlette lets GET routes answer HEAD too
+
         async def handle(request: Request) -> Response:
             caller.CALLER.set(caller.http_caller(request.client))
-            life = request.state.life = Life(self._front, name, request.headers.get(tracing.TRACEPARENT, ""), lambda _: release(request))
+            traceparent = request.headers.get(tracing.TRACEPARENT, "")
+            life = request.state.life = Life(self._front, called.get(request.method, other), traceparent, lambda: release(request))
             streams = False
             try:
                 response = await self._answered(life, request, handler)
+                life.status = response.status_code
                 streams = isinstance(response, StreamingResponse)  # a stream ends the life itself, after its last event
             except BaseException as error:
                 life.fail(error)
@@ -140,7 +149,6 @@ class Api:
             return Response(status_code=499)
         except Exception as error:  # noqa: BLE001 whatever fails is answered as JSON
             life.fail(error)
-            _log.exception("a request over HTTP failed", extra={"path": request.url.path})
             return await _failed(request, error)
 
     # Chat and text completions
@@ -196,7 +204,7 @@ class Api:
     async def _embed(self, request: Request) -> Response:
         body = await self._calls.body(request, Embeddings)
         call = self._calls.call("Embed", embeddings.embed_request(body), Destination(body.model), False)
-        with self._front.measured(call.path, body.model):
+        with self._front.measured(call):
             raw = await unless_gone(request, self._front.forwarding.unary(call))
         reply = pb.EmbedResponse.FromString(raw)
         content = await embeddings.answer_of(reply, self._calls.name(body.model), body.encoding_format)
@@ -211,13 +219,24 @@ class Api:
         name = self._calls.name(request.path_params["model"])
         return JSONResponse(next(_model(m) for m in (await self._front.models()).models if m.name == name))
 
+    async def _not_served(self, request: Request, error: Exception) -> Response:
+        """Answer a request for a path or a method that is not served."""
+        assert isinstance(error, HTTPException)
+        with Life(self._front, nowhere(request.method), request.headers.get(tracing.TRACEPARENT, "")) as life:
+            life.code = "UNIMPLEMENTED" if error.status_code == 405 else "NOT_FOUND"
+            life.status = error.status_code
+            refusal = _refusal_of_path(request, error.status_code)
+        refusal.headers["x-request-id"] = life.trace.trace_id
+        return refusal
+
     async def _health(self, _request: Request) -> Response:
         draining = self._front.draining.is_set()
         known = {"status": "draining" if draining else "ok", "models": self._front.fleet.models()}
         return JSONResponse(known, 503 if draining else 200)
 
-    async def _metrics(self, _request: Request) -> Response:
-        return Response(text_of(self._observe), media_type=CONTENT_TYPE_LATEST)
+    async def _metrics(self, request: Request) -> Response:
+        content = await self._exposition.text(request.query_params.getlist("name[]"))  # as prometheus-client's own servers read it
+        return Response(content, media_type=CONTENT_TYPE_LATEST)
 
 
 def _model(model: pb.Model) -> dict[str, Any]:
@@ -260,16 +279,15 @@ def _wants_usage(body: Generation) -> bool:
     return body.stream_options is not None and body.stream_options.include_usage
 
 
-async def _not_served(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _refusal_of_path(request: Request, status: int) -> Response:
     message = (
         "no such path here; served: /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, /v1/messages/count_tokens, "
         "/v1/embeddings, /v1/rerank, /v1/models, /tokenize, /detokenize, /apply-template, /completion, /props, "
         "Ollama's below /api, /v1/memories and what /openapi.json lists below it, /health, /metrics"
     )
     form = form_of(request.url.path)
-    if error.status_code != 405:
-        return form.refusal(error.status_code, message, "not_found")
+    if status != 405:
+        return form.refusal(status, message, "not_found")
     # Starlette's own Allow has the methods of one route, and a path has several
     fitting = (route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
     allowed = ", ".join(sorted({method for route in fitting for method in route.methods or ()}))

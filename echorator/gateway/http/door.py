@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echorator.gateway.http.forms import form_of
+from echorator.gateway.http.refusals import refused
 from echorator.gateway.http.settings import HttpSettings
 
 _log = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ class Door:
         refusal = self._refusal(scope)
         try:
             if refusal is not None:
+                refused(scope["method"], refusal.status_code, refusal.headers[REQUEST_ID])
                 await refusal(scope, receive, answer)
             else:
                 await self._app({**scope, "path": _without_slash(scope["path"])}, receive, answer)

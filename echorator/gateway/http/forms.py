@@ -76,9 +76,8 @@ class Form:
         """Return the response to a failure of the gateway itself."""
         return self.refusal(500, failures.FAILED, "internal")
 
-    def raw_response(self, status: int, message: str) -> bytes:
+    def raw_response(self, status: int, message: str, request_id: str) -> bytes:
         """Return the bytes of a whole HTTP/1.1 error response, which announces the end of the connection."""
-        request_id = uuid.uuid4().hex
         text = json.dumps(self.refusal_of(status, message, request_id=request_id)).encode()
         status = self.status_of(status)
         phrase = _PHRASES.get(status) or HTTPStatus(status).phrase

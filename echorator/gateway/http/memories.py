@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Any
@@ -28,10 +27,9 @@ from echorator.gateway.http.failures import FAILED, BodyError, body_of, refusal_
 from echorator.gateway.http.generating.streaming import EVENT_STREAM, unless_gone
 from echorator.gateway.http.reading import Bodies
 from echorator.gateway.http.transcoding import fill_from_json, fill_from_query, fix, json_of
+from echorator.gateway.stopwatch import OfMemory
 from echorator.serving.life import Life
 from echorator.telemetry import tracing
-
-_log = logging.getLogger(__name__)
 
 MOST_MESSAGE_BYTES = 4 << 20  # what a server takes unless it is told otherwise
 PART_BYTES = 1 << 20  # of a file that is sent on
@@ -67,6 +65,7 @@ class Memories:
             fill_from_json(message, await self._bodies.json_of(request, reading))
         if endpoint.fixed:
             fix(message, endpoint.fixed, request.path_params["id"])
+        request.state.life.about(message)
         if endpoint.reads_lines:
             return await self._uploaded(endpoint, message, request)
         if endpoint.name == "WatchChanges" and (last := request.headers.get("last-event-id")):
@@ -76,7 +75,7 @@ class Memories:
         if endpoint.method.server_streaming:
             call = channel.unary_stream(_path(endpoint))(raw, metadata=metadata)
             return await self._streamed(endpoint, call, request)
-        with self._front.measured(_path(endpoint), ""):
+        with self._front.measured(OfMemory(_path(endpoint))):
             reply = await unless_gone(request, _passed(channel.unary_unary(_path(endpoint))(raw, metadata=metadata)))
         return JSONResponse(json_of(GetMessageClass(endpoint.method.output_type).FromString(reply)))
 
@@ -91,7 +90,7 @@ class Memories:
                     part.MergeFrom(head)
                 yield part.SerializeToString()
 
-        with self._front.measured(_path(endpoint), ""):
+        with self._front.measured(OfMemory(_path(endpoint))):
             call = self._front.memory.channel().stream_unary(_path(endpoint))(parts(), metadata=_metadata())
             reply = await unless_gone(request, _passed(call))
         return JSONResponse(json_of(GetMessageClass(endpoint.method.output_type).FromString(reply)))
@@ -127,7 +126,6 @@ class Memories:
             yield _failure(body_of(error, self._front.code_of(error)), events)
         except Exception as error:  # noqa: BLE001 the status was sent already, so only the stream can tell the client
             life.fail(error)
-            _log.exception("a stream over HTTP failed")
             yield _failure(refusal_of(500, FAILED, "internal"), events)
 
 

@@ -11,6 +11,7 @@ feeds the application; `connections` chooses the connection that is closed to ma
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 
 import httptools
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from echorator.gateway.http.connections import Connections, group_of
 from echorator.gateway.http.forms import form_of
+from echorator.gateway.http.refusals import refused
 from echorator.gateway.http.settings import HttpSettings
 
 MOST_PIPELINED = 16  # requests that wait on one connection while an earlier one is answered
@@ -303,7 +305,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Write the refusal; the connection is closed once the client has had time to read it."""
         assert self._refusal is not None
         path = self.url.decode("latin-1").partition("?")[0]
-        self.transport.write(form_of(path).raw_response(self._refusal.status, str(self._refusal)))
+        request_id = uuid.uuid4().hex
+        refused(self.parser.get_method().decode("latin-1") if self.url else "", self._refusal.status, request_id)
+        self.transport.write(form_of(path).raw_response(self._refusal.status, str(self._refusal), request_id))
         self._write_end()
         self.flow.resume_reading()
         self._linger(LINGER_S, LINGER_MOST_S if self._entered else LINGER_S)

@@ -272,8 +272,8 @@ async def test_health_and_metrics(mesh: Setting) -> None:
     assert (health.status, json.loads(health.body)) == (200, {"status": "ok", "models": ["echo", "embed"]})
     metrics = (await http(mesh.gateway.url, "GET", "/metrics")).body.decode()
     for name in (
-        'echorator_gateway_requests_total{code="OK",method="Chat",model="echo"}',
-        'echorator_gateway_requests_total{code="OK",method="Embed",model="embed"}',
+        'echorator_gateway_requests_total{code="OK",method="Chat",model="echo",service="echorator.v1.ModelService"}',
+        'echorator_gateway_requests_total{code="OK",method="Embed",model="embed",service="echorator.v1.ModelService"}',
         'echorator_gateway_time_to_first_token_seconds_bucket{le="0.1",model="echo"}',
         "echorator_gateway_buffer_requests 0.0",
         "echorator_gateway_controller_connected 1.0",

@@ -52,6 +52,8 @@ class Calls:
         request.state.renamed = renamed_in(sent, names_of(kind))
         fields, ignored = served(sent, names_of(kind))
         body = validated(kind, fields)
+        memory = getattr(body, "memory", None)
+        request.state.life.model, request.state.life.tenant = getattr(body, "model", ""), getattr(memory, "tenant", "")
         request.state.ignored = [*ignored, *(request.state.renamed.get(name, name) for name in body.ignored())]
         return body
 
@@ -75,7 +77,7 @@ class Calls:
     async def unary(self, request: Request, method: str, message: Message, model: str) -> bytes:
         """Return the reply to a call of ModelService that takes no slot. Raises StatusError as the agent, ClientDisconnect."""
         call = self.call(method, message, Destination(model), False)
-        with self.front.measured(call.path, model):
+        with self.front.measured(call):
             return await unless_gone(request, self.front.forwarding.unary(call))
 
     def replies(self, request: Request, message: Generating) -> AsyncGenerator[Reply, None]:
@@ -111,11 +113,14 @@ class Calls:
         """Yield the messages of one answer, measured by a stopwatch."""
         method, kind = ("Chat", pb.ChatResponse) if isinstance(message, pb.ChatRequest) else ("Generate", pb.GenerateResponse)
         call = self.call(method, message, to, True)
-        with self.front.measured(call.path, to.model) as watch:
+        with self.front.measured(call) as watch:
             async with aclosing(self.front.forwarding.stream(call)) as messages:
                 async for reply in messages:
                     watch.message()
-                    yield kind.FromString(reply)
+                    said = kind.FromString(reply)
+                    if said.HasField("finish"):
+                        watch.used(said.finish.usage)
+                    yield said
 
     def merged(self, request: Request, model: str, opens: Sequence[Open]) -> Replies:
         """Return the messages of all answers of a request, as they come."""

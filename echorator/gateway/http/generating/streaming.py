@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Any, Protocol, TypeVar
@@ -26,8 +25,6 @@ from echorator.gateway.http.generating.paths import in_clients_words
 from echorator.gateway.http.generating.segments import Kind, Segments
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving.life import Life
-
-_log = logging.getLogger(__name__)
 
 Reply = pb.ChatResponse | pb.GenerateResponse
 Replies = AsyncGenerator[tuple[int, Reply], None]  # each message with the index of its answer
@@ -146,7 +143,6 @@ class Streamed:
             yield self._events.failure(self._form.body_of(self._told(error), self._code_of(error)))
         except Exception as error:  # noqa: BLE001 the status was sent already, so only an event can tell the client
             self.life.fail(error)
-            _log.exception("a stream over HTTP failed")
             yield self._events.failure(self._form.refusal_of(500, FAILED, "internal"))
         self.over = True
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
@@ -21,8 +20,6 @@ from echorator.errors import EchoratorError
 from echorator.gateway.http.failures import FAILED
 from echorator.gateway.http.generating.streaming import EVENT_STREAM, unless_gone
 from echorator.serving.life import Life
-
-_log = logging.getLogger(__name__)
 
 LINES = "application/x-ndjson"
 Objects = AsyncGenerator[dict[str, Any], None]
@@ -48,7 +45,6 @@ async def _written(first: dict[str, Any], objects: Objects, life: Life) -> Async
         yield _line({"error": str(error)})
     except Exception as error:  # noqa: BLE001 the status was sent already, so only a line can tell the client
         life.fail(error)
-        _log.exception("a stream over HTTP failed")
         yield _line({"error": FAILED})
 
 
