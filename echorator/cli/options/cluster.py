@@ -10,6 +10,7 @@ from echorator.cli.options.http import add_http_options, add_ports
 from echorator.cli.options.memory import EMBEDDER_HELP
 from echorator.cli.options.mesh import add_prefix_scope
 from echorator.cli.options.numbers import seconds
+from echorator.cli.options.output import add_output
 from echorator.cli.options.store import add_store_options
 from echorator.cli.options.telemetry import add_telemetry_options
 from echorator.ports import CONTROLLER_PORT, DEFAULT_CONTROLLER
@@ -48,6 +49,7 @@ def add_cluster_commands(command: Command) -> None:
     status.add_argument(
         "--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for `up` and all its models to get ready [do not wait]"
     )
+    add_output(status)
     top = command("top", "show models, agents and queues, until Ctrl-C", "")
     _add_server(top)
     top.set_defaults(module="status")
@@ -106,10 +108,6 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=("table", "json", "yaml", "name"), default="table", help="format of the output [table]")
-
-
 def _add_resource_commands(command: Command) -> None:
     def resource(name: str, text: str) -> argparse.ArgumentParser:
         made = command(name, text, APPLY_EXAMPLES)
@@ -139,9 +137,10 @@ def _add_resource_commands(command: Command) -> None:
     get = resource("get", "list resources, or show one")
     target(get, "?")
     get.add_argument("-l", "--selector", default="", metavar="KEY=VALUE,...", help="list only resources with these labels")
-    _add_output(get)
+    add_output(get)
     describe = resource("describe", "show the spec, the status and the history of a resource")
     target(describe, "?")
+    add_output(describe)
     delete = resource("delete", "delete resources")
     target(delete, "*")
     delete.add_argument(
@@ -156,7 +155,7 @@ def _add_resource_commands(command: Command) -> None:
     scale.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for the replicas to get ready [do not wait]")
     watch = resource("watch", "print every change until Ctrl-C")
     target(watch, "?")
-    _add_output(watch)
+    add_output(watch)
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
