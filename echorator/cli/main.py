@@ -38,8 +38,8 @@ from echorator.cli.options.store import add_store_options, add_stored_models_com
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.cli.parsing import Parser
 from echorator.cli.program import Program
-from echorator.errors import DrainingError, EchoratorError
-from echorator.host.exits import CommandError, Exit
+from echorator.errors import EchoratorError
+from echorator.host.exits import CommandError, exit_of
 from echorator.ports import AGENT_PORT, DEFAULT_AGENT
 
 WITH_BOTH_POLLERS = ("1.85.",)
@@ -263,7 +263,7 @@ def _choose_poller() -> None:
 
 
 def _failure_of(error: EchoratorError) -> CommandError:
-    return CommandError(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
+    return CommandError(str(error), exit_of(error))
 
 
 def _print_more_versions(arguments: argparse.Namespace) -> None:
