@@ -106,7 +106,7 @@ async def _watch(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
     async for event in _events(stub, kind):
         if event.change == "SYNCED" or (name and event.resource.metadata.name != name):
             continue
-        document, key = document_of_message(event.resource), _key(event.resource)
+        document, key = _document(event.resource), _key(event.resource)
         line = f"{event.change.lower():<9} {key!s:<32} {_summary(document)}"
         show_one_of_many(arguments.output, {"type": event.change, "object": document}, key, line)
 
@@ -118,7 +118,7 @@ async def _describe(stub: ClusterServiceStub, arguments: argparse.Namespace) -> 
     if kind is None or not name:
         raise CommandError("say which: echorator describe model NAME", Exit.USAGE)
     found = await stub.Get(pb.GetResourceRequest(kind=kind.value, name=name), timeout=CALL_S)
-    document = document_of_message(found)
+    document = _document(found)
     history = [{"at": h.at.ToJsonString(), "resource": h.resource, "text": h.text} for h in found.history]
     whole = {**document, "history": history}
     told = {key: value for key, value in document.items() if key != "apiVersion"}
@@ -216,7 +216,7 @@ async def _until(
 
     def tell(event: pb.ResourceEvent) -> None:
         """Say on stderr what became of a resource, each state once."""
-        key, said = _key(event.resource), _summary(document_of_message(event.resource))
+        key, said = _key(event.resource), _summary(_document(event.resource))
         if event.change != "DELETED" and told.get(key) != said:
             told[key] = said
             print(f"{key} {said}", file=sys.stderr, flush=True)
@@ -233,12 +233,12 @@ async def _until(
                 if synced and not left:
                     return
     except TimeoutError:
-        said = [f"{key}: {_summary(document_of_message(found)) if found is not None else 'not there'}" for key, found in left.items()]
+        said = [f"{key}: {_summary(_document(found)) if found is not None else 'not there'}" for key, found in left.items()]
         raise CommandError(f"not {what} within {wait_s:g} s: {'; '.join(said)}", Exit.UNAVAILABLE) from None
 
 
 async def _until_ready(stub: ClusterServiceStub, keys: Iterable[Key], wait_s: float) -> None:
-    await _until(stub, keys, wait_s, lambda found: found is not None and _ready(document_of_message(found)), "ready")
+    await _until(stub, keys, wait_s, lambda found: found is not None and _ready(_document(found)), "ready")
 
 
 def _ready(document: dict[str, Any]) -> bool:
@@ -263,7 +263,7 @@ def _ready(document: dict[str, Any]) -> bool:
 
 def _show(found: list[pb.Resource], arguments: argparse.Namespace, kind: Kind | None, single: bool) -> None:
     """Print resources: Models as every command prints models, others with their labels and their state."""
-    documents = [document_of_message(resource) for resource in found]
+    documents = [_document(resource) for resource in found]
     whole = documents[0] if single else {"apiVersion": "v1", "kind": "List", "items": documents}
     now, wide = datetime.now(UTC), arguments.output == "wide"
     tables: list[RenderableType] = []
@@ -277,6 +277,18 @@ def _show(found: list[pb.Resource], arguments: argparse.Namespace, kind: Kind | 
         columns = ("NAME", Column("AGE", right=True), Column("LABELS", wide=True), Column("OWNER", wide=True), "STATUS")
         tables = [Table(columns, rows, wide)]
     show(arguments.output, whole, [_key(resource) for resource in found], *tables, nothing="there are none")
+
+
+def _document(resource: pb.Resource) -> dict[str, Any]:
+    """Return a resource for YAML and JSON, always with its fields in one order; a message has them in any."""
+    whole = document_of_message(resource)
+    return {**whole, "spec": _ordered(whole["spec"]), "status": _ordered(whole["status"])}
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def _labelled(document: dict[str, Any]) -> str:

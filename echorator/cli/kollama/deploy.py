@@ -54,7 +54,7 @@ async def _deploy(arguments: argparse.Namespace, model: Object) -> int:
         if arguments.wait:
             from echorator.cli.kollama.wait import is_ready, wait_for
 
-            await wait_for(client, applied, is_ready, "ready", arguments.timeout)
+            await wait_for(client, applied, is_ready, "ready", arguments.timeout, arguments.output != "table")
     return Exit.OK
 
 

@@ -186,4 +186,5 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     send.add_argument("value", metavar="JSON", help="value to send, such as 5, '\"text\"' or '{\"add\": [2, 3]}'")
     send.add_argument("--container", action="store_true", help="NAME is a container")
     send.add_argument("--no-reply", action="store_true", help="do not wait for a reply")
+    add_output(send, ("json", "yaml"))
     send.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="time for the reply [60]")

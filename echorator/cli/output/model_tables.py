@@ -14,8 +14,7 @@ from typing import Any
 from echorator.cli.output.model_standing import age, mesh_condition, standing_in_mesh, standing_of
 from echorator.cli.output.tables import Column, Table
 from echorator.rpc.v1 import controller_pb2, model_pb2
-
-EMBEDDED = "echo-nano"  # the source of the model inside of the package
+from echorator.settings import EMBEDDED_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +37,12 @@ class ModelLine:
     quantisation: str | None = None
     context: str | None = None
     kv_layout: str | None = None
-    path: str | None = None
     digest: str | None = None
     store: str | None = None
     says: str | None = None
 
 
-_WIDE = ("queue", "generation", "endpoint", "architecture", "parameters", "quantisation", "context", "kv_layout", "path", "digest", "store")
+_WIDE = ("queue", "generation", "endpoint", "architecture", "parameters", "quantisation", "context", "kv_layout", "digest", "store")
 _NUMBERS = ("ready", "slots", "size", "age", "queue", "generation", "parameters", "context")
 
 
@@ -70,7 +68,7 @@ def served_line(model: model_pb2.Model) -> ModelLine:
         phase=model_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_").capitalize(),
         slots=str(model.slots),
         size=size_of(model.size_bytes),
-        source=model.path,
+        source=model.path or EMBEDDED_NAME,
         architecture=model.architecture,
         parameters=str(model.parameters),
         quantisation=model.quantisation,
@@ -113,6 +111,6 @@ def document_line(document: Mapping[str, Any], now: datetime, namespaced: bool =
         source=document["spec"]["image"],
         generation=str(metadata.get("generation", "")),
         endpoint=status.get("endpoint", ""),
-        digest=str((status.get("model") or {}).get("digest", "")),
+        digest=str(status.get("digest") or (status.get("model") or {}).get("digest", "")),
         says=stands.says,
     )
