@@ -70,7 +70,7 @@ def test_ollamas_own_store_is_read_where_it_lies_and_left_alone(registry: Regist
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run((*COMMAND, *arguments), env=env, capture_output=True, text=True, timeout=60, check=False)
 
-    assert str(tmp_path / "ollama") in run("models", "list").stdout
+    assert str(tmp_path / "ollama") in run("models", "list", "-o", "wide").stdout
     assert run("pull", source).stdout.startswith(str(tmp_path / "ollama"))
     failed(run("models", "remove", source), 1, "which is not this program's; remove it there")
     failed(run("pull", f"{source}:other"), 1, "this machine is offline")
