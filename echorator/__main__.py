@@ -16,9 +16,19 @@ def main() -> int:
 
 
 def kollama() -> int:
-    """Run `kollama` and return its exit code."""
+    """Run `kollama`, also `kubectl echorator`, and return its exit code."""
     try:
         from echorator.cli.kollama.program import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def kollama_completion() -> int:
+    """Run `kubectl_complete-echorator` and return its exit code."""
+    try:
+        from echorator.cli.kollama.complete import main as run
 
         return run()
     except KeyboardInterrupt:

@@ -37,13 +37,14 @@ from echorator.cli.options.mesh import (
     add_prefix_scope,
 )
 from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, whole
+from echorator.cli.options.output import add_output
 from echorator.cli.options.service import SERVICE_EXAMPLES, add_service_options
 from echorator.cli.options.store import add_store_options, add_stored_models_commands
 from echorator.cli.options.telemetry import LOGS_EXAMPLES, add_logs_options, add_metrics_port, add_telemetry_options
 from echorator.cli.parsing import Parser
 from echorator.cli.program import UNCONFIGURED, Program
-from echorator.errors import DrainingError, EchoratorError
-from echorator.host.exits import CommandError, Exit
+from echorator.errors import EchoratorError
+from echorator.host.exits import CommandError, exit_of
 from echorator.ports import AGENT_PORT, DEFAULT_AGENT
 
 WITH_BOTH_POLLERS = ("1.85.",)
@@ -97,7 +98,7 @@ examples:
   echorator memory search "What is my dog called?" --user ann
   echorator memory list --user ann --server 127.0.0.1:50051
   echorator memory export ann.jsonl --user ann
-  echorator memory map --user ann -o map.html
+  echorator memory map map.html --user ann
 """
 
 
@@ -232,7 +233,7 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
         "--dimensions", type=whole(1, MOST_INT32, "dimensions"), metavar="N", help="only the first so many values of each vector [all]"
     )
     parser.add_argument("--normalize", action=argparse.BooleanOptionalAction, default=True, help="scale to length 1 [yes]")
-    parser.add_argument("--output", choices=("text", "json"), default="text", help="format of the output [text]")
+    add_output(parser, ("text", "json", "yaml"))
 
 
 def _add_pull(parser: argparse.ArgumentParser) -> None:
@@ -247,13 +248,14 @@ def _add_pull(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serve", default="", metavar="HOST:PORT", help="then serve the pulled files to others, until a signal")
     parser.add_argument("--from", dest="upstream", default="", metavar="URL", help="ask the --serve of another machine before the source")
     add_store_options(parser)
+    add_output(parser, default="name", text="format of the output; name: the path of each file")
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server", default="", metavar="HOST:PORT", help=f"address of the server [the `up` that runs, else {DEFAULT_AGENT}]"
     )
-    parser.add_argument("--output", choices=("table", "json"), default="table", help="format of the output [table]")
+    add_output(parser)
     add_stored_models_commands(parser)
 
 
@@ -318,7 +320,7 @@ def _choose_poller() -> None:
 
 
 def _failure_of(error: EchoratorError) -> CommandError:
-    return CommandError(str(error), Exit.UNAVAILABLE if isinstance(error, DrainingError) else Exit.FAILURE)
+    return CommandError(str(error), exit_of(error))
 
 
 def _print_more_versions(arguments: argparse.Namespace) -> None:

@@ -69,10 +69,10 @@ class Target:
     model: str
     where: str
 
-    @property
-    def said(self) -> str:
-        """Return the model and the place in words, and that the embedded model is a demonstration."""
-        return f"{self.model or 'a model'} at {self.where}{f'; {DEMONSTRATION}' if self.model == EMBEDDED_NAME else ''}"
+    def said(self, memory_of: str) -> str:
+        """Return the model, the place and whose memory is used ("" for nobody's), and that the embedded model is a demonstration."""
+        where = f"{self.model or 'a model'} {self.where}{f', memory of {memory_of}' if memory_of else ''}"
+        return f"{where}\n{DEMONSTRATION}" if self.model == EMBEDDED_NAME else where
 
 
 async def target_of(wanted: Wanted, stack: AsyncExitStack) -> Target:
@@ -86,10 +86,10 @@ async def target_of(wanted: Wanted, stack: AsyncExitStack) -> Target:
     running = find_any()
     ours = running if running is not None and running.gateway == server and not wanted.server else None
     if not wanted.model:
-        return Target(server, _only(server, served), server)
+        return Target(server, _only(server, served), f"at {server}")
     if wanted.model in names or ours is None:
-        return Target(server, wanted.model, server)  # a server that was named says itself what it has not
-    return Target(server, await _added(ours, wanted.model, names), server)
+        return Target(server, wanted.model, f"at {server}")  # a server that was named says itself what it has not
+    return Target(server, await _added(ours, wanted.model, names), f"at {server}")
 
 
 async def image_of(source: str, models_folder: Path | None) -> tuple[Image, str]:
@@ -128,7 +128,7 @@ async def _own(wanted: Wanted, stack: AsyncExitStack) -> Target:
         raise CommandError(f"{error}{_hint(source, [EMBEDDED_NAME])}") from error
     with _loading(name or image.path.name, image) as on_progress:
         server, loaded = await stack.enter_async_context(local_server(image, name, wanted.memory, on_progress))
-    return Target(server, loaded, "this process")
+    return Target(server, loaded, "in this process")
 
 
 def _loading(label: str, image: Image) -> AbstractContextManager[OnProgress]:

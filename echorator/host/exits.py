@@ -1,8 +1,10 @@
-"""The exit codes of commands, and the one error that carries a code; `main` prints it."""
+"""The exit codes of commands, which code an error has, and the one error that carries a code; `main` prints it."""
 
 from __future__ import annotations
 
 import enum
+
+from echorator.errors import EchoratorError, ErrorClass, InvalidRequestError, class_of
 
 
 class Exit(enum.IntEnum):
@@ -10,9 +12,9 @@ class Exit(enum.IntEnum):
 
     OK = 0  # the command did what it was to do, or a server ended after a signal
     FAILURE = 1  # it could not be done, or a named file cannot be read; the line on stderr says why
-    USAGE = 2  # the command line is wrong; the line on stderr says what to change
+    USAGE = 2  # the command line, a value or what a file says is wrong; the line on stderr says what to change
     UNAVAILABLE = 69  # a server or a cluster cannot be reached, drains, or was not ready in time; try again later
-    RESOURCE = 74  # something is used up: a disk, memory, or a quota of the cluster
+    RESOURCE = 74  # memory, a device, a port, a disk or a folder is not to be had, or a quota of the cluster is used up
     INTERRUPTED = 130  # ended by Ctrl-C
     PIPE_CLOSED = 141  # whoever read the output has stopped reading; nothing is said
 
@@ -23,3 +25,10 @@ class CommandError(Exception):
     def __init__(self, message: str, code: Exit = Exit.FAILURE) -> None:
         super().__init__(message)
         self.code = code
+
+
+def exit_of(error: EchoratorError) -> Exit:
+    """Return the exit code of an error that a command did not translate itself."""
+    if type(error) is InvalidRequestError:  # a setting out of its range; its subclasses are about files, models and servers
+        return Exit.USAGE
+    return {ErrorClass.TRANSIENT: Exit.UNAVAILABLE, ErrorClass.RESOURCE: Exit.RESOURCE}.get(class_of(error), Exit.FAILURE)

@@ -7,9 +7,24 @@ from grpc import aio
 
 from echorator.host.exits import CommandError, Exit
 from echorator.host.server_roles import MODEL_SERVICE, NO_GRPC, Needed, mistaken, services_of
+from echorator.serving.statuses import PUSHBACK
 
 # The statuses of a server that does not have what was called, whatever it is. NOT_FOUND: a controller, of models that it does not serve.
 _ABSENT = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
+
+
+_EXITS = {
+    grpc.StatusCode.INVALID_ARGUMENT: Exit.USAGE,
+    grpc.StatusCode.OUT_OF_RANGE: Exit.USAGE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Exit.RESOURCE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Exit.UNAVAILABLE,
+}
+
+
+def _exit_of(error: aio.AioRpcError) -> Exit:
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and any(key == PUSHBACK for key, _ in error.trailing_metadata() or ()):
+        return Exit.UNAVAILABLE  # a queue is full, which passes
+    return _EXITS.get(error.code(), Exit.FAILURE)
 
 
 async def of_status(error: aio.AioRpcError, server: str, needed: Needed) -> CommandError:
@@ -18,7 +33,7 @@ async def of_status(error: aio.AioRpcError, server: str, needed: Needed) -> Comm
     if error.code() in _ABSENT and (said := await mistaken(server, needed)):
         return CommandError(said)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
-        return CommandError(details or f"the call to {server} failed: {error.code().name}")
+        return CommandError(details or f"the call to {server} failed: {error.code().name}", _exit_of(error))
     if any(key == "grpc-status-details-bin" for key, _ in error.trailing_metadata() or ()):
         return CommandError(details, Exit.UNAVAILABLE)
     if NO_GRPC in details:

@@ -69,7 +69,7 @@ def _role(services: frozenset[str], server: str) -> tuple[str, str]:
     if CONTROLLER_SERVICE in services and CLUSTER_SERVICE in services:
         return "the controller of an `echorator up`", f"`echorator get models --server {server}`"
     if CONTROLLER_SERVICE in services:
-        return "a controller without a local cluster", f"`echorator mesh models --controller {server}`"
+        return "a controller without a local cluster", f"`echorator mesh models --server {server}`"
     if CLUSTER_SERVICE in services:
         return "a local cluster without a mesh", f"`echorator get all --server {server}`"
     if MODEL_SERVICE in services:

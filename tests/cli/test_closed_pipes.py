@@ -17,7 +17,7 @@ PRINTING = {
     "version": (*COMMAND, "--version"),
     "plain lines": (*COMMAND, "bootstrap"),
     "more than a buffer": (*COMMAND, "manifests"),
-    "a table": (*COMMAND, "memory", "stats"),
+    "a table": (*COMMAND, "pull", "echo-nano", "--output", "table"),
     "JSON": (*COMMAND, "models", "list", "--output", "json"),
     "bytes": (*COMMAND, "memory", "export", "--user", "ann"),
     "an answer": (*COMMAND, "chat", "Hello!"),

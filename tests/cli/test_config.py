@@ -87,7 +87,7 @@ def test_a_file_that_is_named_must_be_there(file: Path, monkeypatch: pytest.Monk
 
 
 def test_what_is_configured_is_listed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "nothing is configured" in in_process(COMMAND, "config").stdout
+    assert "nothing is configured" in in_process(COMMAND, "config").stderr
     file.write_text('user = "ann"\n[chat]\nmax-tokens = 3\n')
     monkeypatch.setenv("ECHORATOR_CHAT_MAX_TOKENS", "4")
     rows = in_process(COMMAND, "config").stdout.splitlines()
@@ -102,7 +102,7 @@ def test_what_is_configured_is_listed(file: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_template_is_a_file_that_says_nothing_and_could_say_everything(file: Path) -> None:
     text = in_process(COMMAND, "config", "template").stdout
     file.write_text(text)
-    assert "nothing is configured" in in_process(COMMAND, "config").stdout
+    assert "nothing is configured" in in_process(COMMAND, "config").stderr
     lines = [line for line in text.splitlines() if not line.startswith("# Options of all")]
     said = "\n".join(line.removeprefix("# ") for line in lines)
     Settings({}, tomllib.loads(said), "all").check(parser())

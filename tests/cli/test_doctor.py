@@ -24,7 +24,7 @@ def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def found(**environment: str) -> dict[str, Any]:
-    return {each["what"]: each for each in json.loads(doctor("-o", "json", **environment).stdout)}
+    return {each["what"]: each for each in json.loads(doctor("-o", "json", **environment).stdout)["findings"]}
 
 
 def test_a_machine_that_is_right(tmp_path: Path) -> None:

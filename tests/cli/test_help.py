@@ -57,6 +57,25 @@ def test_a_folded_example_is_the_same_command(called: str, monkeypatch: pytest.M
     assert folded <= commands[60]
 
 
+@pytest.mark.parametrize("called", NAMES)
+def test_every_example_is_a_command_line(called: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    top = PROGRAMS["echorator" if called == "echorator" else "kollama"]()
+    read = 0
+    for text in texts(called, monkeypatch).values():
+        for line in text.splitlines():
+            if not line.startswith("  ") or NAMES[called] not in line.partition("   ")[0]:
+                continue
+            for part in re.split(r" (?:\||&&|&|>|<) |<\(|\)|\| *|; ", re.split(r" {2,}", line.strip())[0]):
+                if not part.strip().startswith(f"{NAMES[called]} "):
+                    continue
+                words = shlex.split(re.split(r" [<>&]", part.strip())[0])[len(NAMES[called].split()) :]
+                if "..." not in words:
+                    top.parse_args(words)
+                    read += 1
+    assert read > 10
+
+
 def test_the_command_prints_it() -> None:
     done = in_process(COMMAND, "scale", "--help")
     assert (done.returncode, done.stderr) == (0, "")

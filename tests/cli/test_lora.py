@@ -29,7 +29,7 @@ def test_a_server_applies_its_adapters(lora: Path, tmp_path: Path) -> None:
         with server() as (_, address):
             plain = echorator("chat", "--server", address, *asked).stdout
         with server("--models", str(tmp_path / "models"), "--lora", str(lora), "--lora-scaled", source, "-0.5") as (_, address):
-            (model,) = json.loads(echorator("models", "--server", address, "--output", "json").stdout)
+            (model,) = json.loads(echorator("models", "--server", address, "--output", "json").stdout)["models"]
             adapted = echorator("chat", "--server", address, *asked).stdout
     assert [adapter.get("scale") for adapter in model["lora"]] == [1.0, -0.5]
     assert model["lora"][0]["source"] == str(lora)

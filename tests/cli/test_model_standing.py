@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from echorator.cli.echorator.resources import _summary
-from echorator.cli.output.kube_models import list_row
 from echorator.cli.output.mesh_status import status_of
 from echorator.cli.output.model_standing import ModelStanding, age, standing_in_mesh, standing_of
+from echorator.cli.output.model_tables import document_line
 from echorator.cli.output.status_view import changes
 from echorator.rpc.v1 import controller_pb2 as pb
 
@@ -23,6 +23,7 @@ def condition(kind: str, status: str, reason: str, message: str = "") -> dict[st
 
 READY = condition("Ready", "True", "AgentsReady")
 NO_AGENT = condition("Ready", "False", "NoAgentReady", "agent a loads it")
+PULLING = condition("Ready", "False", "Pulling")
 STALLED = condition("Stalled", "True", "ConfigurationError", "no such file")
 RETRYING = condition("Stalled", "False", "Retrying", "no network")
 CASES: list[tuple[dict[str, Any], str]] = [
@@ -31,7 +32,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"phase": "Loading", "readyReplicas": 1, "conditions": [NO_AGENT]}, "Loading, 1/2 ready, agent a loads it"),
     ({"phase": "Failed", "conditions": [NO_AGENT, STALLED]}, "Failed, 0/2 ready, no such file"),
     (
-        {"phase": "ImagePulling", "conditions": [condition("Ready", "False", "Pulling"), RETRYING]},
+        {"phase": "ImagePulling", "conditions": [PULLING, RETRYING]},
         "ImagePulling, 0/2 ready, tried again after: no network",
     ),
     ({"phase": "Ready", "readyReplicas": 2, "conditions": [READY, RETRYING]}, "Ready, 2/2 ready"),
@@ -46,7 +47,8 @@ def test_every_command_says_the_same(status: dict[str, Any], line: str) -> None:
     assert stands.line == line
     assert _summary(document) == line, "get, watch and describe"
     assert changes(None, status_of([], [], [document], None)) == [f"model nano: {line}"], "up, top"
-    assert list_row(document, NOW)[1:3] == (stands.phase, stands.share), "kollama list"
+    line_in_table = document_line(document, NOW)
+    assert (line_in_table.phase, line_in_table.ready, line_in_table.says) == (stands.phase, stands.share, stands.says), "lists of models"
 
 
 def in_mesh(ready: int, *conditions: tuple[str, bool, str, str]) -> pb.MeshModel:
@@ -65,8 +67,8 @@ def test_a_model_of_a_controller_alone() -> None:
     loading = in_mesh(1, placed, healthy, ("Ready", False, "NoAgentReady", ""))
     assert standing_in_mesh(loading).line == "Loading, 1/2 ready, NoAgentReady"
     broken = in_mesh(0, placed, ("Degraded", True, "ConfigurationError", "no such file"), ("Ready", False, "NoAgentReady", ""))
-    assert standing_in_mesh(broken).line == "Loading, 0/2 ready, ConfigurationError: no such file"
-    assert changes(None, status_of([broken], [], [], None)) == ["model nano: Loading, 0/2 ready, ConfigurationError: no such file"]
+    assert standing_in_mesh(broken).line == "Failed, 0/2 ready, ConfigurationError: no such file"
+    assert changes(None, status_of([broken], [], [], None)) == ["model nano: Failed, 0/2 ready, ConfigurationError: no such file"]
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,9 @@ def test_a_model_from_its_registry_to_its_removal(registry: RegistryServer, tmp_
     assert Path(pulled.stdout.strip()).read_bytes() == NANO
     assert re.search(rf"ready {source}.* 100 %", pulled.stderr)
     listed = json.loads(echorator("models", "list", "--output", "json", *models).stdout)
-    assert [row["source"] for row in listed] == [f"{source}:latest"]
+    assert [row["source"] for row in listed["models"]] == [f"{source}:latest"]
     assert f"{source}:latest" in echorator("models", "list", *models).stdout
-    shown = json.loads(echorator("models", "show", source, *models).stdout)
+    shown = json.loads(echorator("models", "show", source, "--output", "json", *models).stdout)
     assert shown["metadata"]["general.architecture"] == "llama"
     assert echorator("models", "verify", *models).stdout == "1 models verified, 0 files are wrong\n"
     blob = tmp_path / "models" / "blobs" / shown["layers"][0]["digest"].replace(":", "-")
@@ -70,7 +70,7 @@ def test_ollamas_own_store_is_read_where_it_lies_and_left_alone(registry: Regist
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run((*COMMAND, *arguments), env=env, capture_output=True, text=True, timeout=60, check=False)
 
-    assert str(tmp_path / "ollama") in run("models", "list").stdout
+    assert str(tmp_path / "ollama") in run("models", "list", "-o", "wide").stdout
     assert run("pull", source).stdout.startswith(str(tmp_path / "ollama"))
     failed(run("models", "remove", source), 1, "which is not this program's; remove it there")
     failed(run("pull", f"{source}:other"), 1, "this machine is offline")

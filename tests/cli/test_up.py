@@ -58,7 +58,7 @@ def test_scale_heal_delete_and_nothing_is_left(up: Up) -> None:
     assert "the agent ended with -9" in up.run("describe", "container/nano-1")
     assert up.chat("Hello!", model="nano")
     listed = echorator("mesh", "agents", "--controller", f"127.0.0.1:{up.controller}", "--output", "json")
-    addresses = [agent["address"] for agent in json.loads(listed.stdout)]
+    addresses = [agent["address"] for agent in json.loads(listed.stdout)["agents"]]
     assert len(addresses) == 3
     assert "model/nano is deleted" in up.run("delete", "model", "nano")
     assert up.resources("all") == []
@@ -124,7 +124,7 @@ def test_one_up_a_folder_and_one_a_port(up: Up) -> None:
     for option, port in ports.items():
         free = {name: (port if name == option else free_port()) for name in ports}
         refused = echorator(*other, *(word for name, number in free.items() for word in (name, str(number))))
-        failed(refused, 1, f"cannot listen on 127.0.0.1:{port}", f"choose another {option}")
+        failed(refused, Exit.RESOURCE, f"cannot listen on 127.0.0.1:{port}", f"choose another {option}")
     assert up.chat("Hello!", model="nano")
 
 
@@ -240,8 +240,8 @@ def test_the_view_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
         for line in shown.splitlines():
             assert len(line) <= 80, line
         assert f"gRPC 127.0.0.1:{up.port}   OpenAI http://127.0.0.1:{up.http}/v1" in shown
-        assert re.search(r"MODEL +PHASE +READY +SLOTS +QUEUE +TOKENS/S", shown)
-        assert re.search(r"AGENT +STATE +MODEL +SLOTS +TOKENS/S +RESTARTS", shown)
+        assert re.search(r"NAME +PHASE +READY +SLOTS +QUEUE +TOKENS/S", shown)
+        assert re.search(r"AGENT +STATE +SLOTS +TOKENS/S +RESTARTS +MODELS", shown)
         with closing(Screen("top", *up.server)) as top:
             top.until(r"Ready +1/1 +0/8")
             assert top.interrupt() == Exit.INTERRUPTED
@@ -299,10 +299,10 @@ spec: {selector: {app: sums}}
         (tmp_path / "leaves.py").write_text("import sys\nsys.exit(4)\n")
         leaves = tmp_path / "leaves.yaml"
         leaves.write_text((tmp_path / "c.yaml").read_text().split("---")[0].replace("sums", "leaves"))
-        failed(echorator("apply", "-f", str(leaves), *server), 1, "importing leaves failed: SystemExit: 4")
+        failed(echorator("apply", "-f", str(leaves), *server), 2, "importing leaves failed: SystemExit: 4")
         model = tmp_path / "m.yaml"
         model.write_text(MODEL)
-        failed(echorator("apply", "-f", str(model), *server), 1, "this cluster has no mesh to serve models; start it with `echorator up`")
+        failed(echorator("apply", "-f", str(model), *server), 2, "this cluster has no mesh to serve models; start it with `echorator up`")
         assert process.terminate() == 0
     finally:
         process.end()
@@ -315,7 +315,7 @@ def test_workers_are_off_unless_a_folder_is_named(up: Up, tmp_path: Path) -> Non
     worker.write_text(text)
     for name in ("sums:add", "os:system", "antigravity:x"):
         worker.write_text(text.replace("sums:add", name))
-        failed(echorator("apply", "-f", str(worker), *up.server), 1, "workers are off; start this with --workers DIR")
+        failed(echorator("apply", "-f", str(worker), *up.server), 2, "workers are off; start this with --workers DIR")
     assert "whoever may apply" not in up.process.log.read_text()
 
 

@@ -55,7 +55,8 @@ class Up:
         return self
 
     def resources(self, *what: str) -> Any:
-        return json.loads(self.run("get", *what, "-o", "json"))
+        found = json.loads(self.run("get", *what, "-o", "json"))
+        return found["items"] if found["kind"] == "List" else found
 
     def agents(self) -> dict[str, int]:
         """Process ids of the agents, by name."""

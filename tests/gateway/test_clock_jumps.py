@@ -42,12 +42,12 @@ async def test_a_day_forward_and_back(tmp_path: Path) -> None:
                 offset.write_text(jump)
                 mesh.command("apply", f"other-{i}", "--source", "echo-nano", "--replicas", "0")  # the controller logs it
                 await load.more(40)
-                agents = json.loads(mesh.command("agents", "--output", "json"))
+                agents = json.loads(mesh.command("agents", "--output", "json"))["agents"]
                 assert [(agent["id"], agent["state"]) for agent in agents] == [("a", "AGENT_STATE_READY"), ("b", "AGENT_STATE_READY")]
             await load.stop()
             assert load.failures == []
         mesh.command("scale", "echo", "1", "--wait", "20")
-        assert json.loads(mesh.command("models", "--output", "json"))[0]["status"]["ready"] == 1
+        assert json.loads(mesh.command("models", "--output", "json"))["models"][0]["status"]["ready"] == 1
         said = mesh.controller.log.read_text()
         tomorrow = datetime.now(UTC) + timedelta(days=1)
         assert f"{tomorrow:%Y-%m-%d}" in said, "the clock did jump"

@@ -120,7 +120,7 @@ async def test_the_controller_is_killed_and_started_again_under_load(tmp_path: P
             mesh.agent(name)
         mesh.apply("echo", "echo-nano", 2)
         mesh.command("apply", "other", "--source", "echo-nano", "--replicas", "0")
-        before = json.loads(mesh.command("models", "--output", "json"))
+        before = json.loads(mesh.command("models", "--output", "json"))["models"]
         _, address = mesh.gateway()
         async with client(address) as stub:
             with xds_client(mesh, "xds:///echo") as direct:
@@ -138,9 +138,9 @@ async def test_the_controller_is_killed_and_started_again_under_load(tmp_path: P
         assert load.failures == []
         assert said["failures"] == []
         assert sum(said["answers"].values()) > 50
-        after = json.loads(mesh.command("models", "--output", "json"))
+        after = json.loads(mesh.command("models", "--output", "json"))["models"]
         assert [(m["spec"], m["generation"]) for m in after] == [(m["spec"], m["generation"]) for m in before]
-        assert sorted(a["id"] for a in json.loads(mesh.command("agents", "--output", "json"))) == ["a", "b"]
+        assert sorted(a["id"] for a in json.loads(mesh.command("agents", "--output", "json"))["agents"]) == ["a", "b"]
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ async def test_from_zero_to_one_to_four_and_back(tmp_path: Path) -> None:
         _, address = mesh.gateway()
 
         def ready() -> int:
-            return int(json.loads(mesh.command("models", "--output", "json"))[0]["status"]["ready"])
+            return int(json.loads(mesh.command("models", "--output", "json"))["models"][0]["status"]["ready"])
 
         async with client(address) as stub:
             for _ in range(2):
@@ -233,5 +233,5 @@ async def test_from_zero_to_one_to_four_and_back(tmp_path: Path) -> None:
                     return await asyncio.to_thread(ready) == 0
 
                 await eventually(gone, "no replica is ready")
-                agents = json.loads(await asyncio.to_thread(mesh.command, "agents", "--output", "json"))
+                agents = json.loads(await asyncio.to_thread(mesh.command, "agents", "--output", "json"))["agents"]
                 assert all(model["state"] != "AGENT_MODEL_STATE_READY" for agent in agents for model in agent["models"])

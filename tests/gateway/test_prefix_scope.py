@@ -64,7 +64,7 @@ async def test_an_agent_parts_those_who_call_it_directly(tmp_path: Path) -> None
     with Mesh(tmp_path) as mesh:
         mesh.agent("a", "--kv-layout", "unified", "--prefix-scope", "session")
         mesh.apply("echo", "echo-nano", 1)
-        agents = json.loads(mesh.command("agents", "--output", "json"))
+        agents = json.loads(mesh.command("agents", "--output", "json"))["agents"]
         address = agents[0]["address"]
         assert await cached(address, "ann") == 0
         assert await cached(address, "bob") == 0

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def model(mesh: Mesh) -> Any:
-    return json.loads(mesh.command("models", "--output", "json"))[0]
+    return json.loads(mesh.command("models", "--output", "json"))["models"][0]
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ async def test_a_model_that_is_not_there_does_not_take_the_place_of_one_that_ser
             load = Load(lambda: answer(chat(stub)), 2)
             await load.more(10)
             await asyncio.to_thread(mesh.command, "apply", "echo", "--source", str(absent))
-            await eventually(lambda: "later.gguf: no such file" in str(model(mesh)["status"].get("last_error")), "the error is shown")
+            await eventually(lambda: "later.gguf: no such file" in str(model(mesh)["status"].get("lastError")), "the error is shown")
             await load.more(10)
             status = model(mesh)["status"]
             assert (status["ready"], status.get("updated", 0)) == (1, 0)

@@ -225,7 +225,7 @@ def test_mistakes_in_the_arguments(tmp_path: Path) -> None:
     failed(echorator("mcp", "--user", "ann", "--allowed-host", "x"), Exit.USAGE, "--allowed-host is of --http")
     with over_http(tmp_path / "log", "--user", "ann") as (_, url):
         taken = urlsplit(url).netloc
-        failed(echorator("mcp", "--user", "ann", "--http", taken), Exit.FAILURE, "cannot listen on 127.0.0.1", "name another --http")
+        failed(echorator("mcp", "--user", "ann", "--http", taken), Exit.RESOURCE, "cannot listen on 127.0.0.1", "name another --http")
 
 
 def test_without_the_package_the_extra_is_named(tmp_path: Path) -> None:

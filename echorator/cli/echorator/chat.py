@@ -60,7 +60,7 @@ class Dialogue:
         target = await target_of(Wanted(given.server or "", given.model, given.file, memory, given.models_folder), self._stack)
         self._server, self._model = target.server, target.model
         if sys.stderr.isatty():
-            print(f"{target.said}{f', memory of {given.user}' if memory is not None else ''}", file=sys.stderr)
+            print(target.said(given.user if memory is not None else ""), file=sys.stderr)
         self._stub = await self._stack.enter_async_context(connected(self._server))
 
     async def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from grpc import aio
 from echorator import json_digits
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.telemetry import telemetry
+from echorator.cli.output.rendering import show_one_of_many
 from echorator.cluster.cluster import Cluster
 from echorator.cluster.journal import Journal
 from echorator.cluster.role import ClusterRole
@@ -91,5 +91,5 @@ async def _send(arguments: argparse.Namespace) -> int:
         except aio.AioRpcError as error:
             raise await of_status(error, server, Needed.CONTAINERS) from error
     if not arguments.no_reply:
-        print(json.dumps(python_of(reply.value), ensure_ascii=False))
+        show_one_of_many(arguments.output, python_of(reply.value), "", "")
     return Exit.OK

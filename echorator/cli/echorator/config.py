@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from echorator.cli.configured import FILE_VARIABLE, OTHERS, PREFIX, Settings, below, options_of, value_of, variable_of
-from echorator.cli.output.tables import print_table
+from echorator.cli.output.rendering import show
+from echorator.cli.output.tables import Table
 from echorator.cli.parsing import nearest
 from echorator.host.exits import CommandError, Exit
 from echorator.host.folders import config_file
@@ -25,11 +26,11 @@ def run(arguments: argparse.Namespace) -> int:
         case "template":
             print("\n".join(_template(arguments.parser, ())))
         case _:
-            _list(arguments.parser)
+            _list(arguments.parser, arguments.output)
     return Exit.OK
 
 
-def _list(top: argparse.ArgumentParser) -> None:
+def _list(top: argparse.ArgumentParser, output: str) -> None:
     settings = Settings.read()
     mistakes, used = settings.faults(top), set[str]()
     commands: dict[tuple[str, str, str], list[str]] = {}  # which have an option with this value from there
@@ -46,11 +47,11 @@ def _list(top: argparse.ArgumentParser) -> None:
                 continue
             row = (f"--{option}", json.dumps(value, default=str, ensure_ascii=False), found.where)
             commands.setdefault(row, []).append(" ".join(command))
-    if commands:
-        rows = [[", ".join(of) if len(of) <= NAMED else f"{len(of)} commands", *row] for row, of in commands.items()]
-        print_table(("commands", "option", "value", "from"), rows)
-    else:
-        print(f"nothing is configured; `echorator config template` prints what {config_file()} may contain")
+    rows = [[", ".join(of) if len(of) <= NAMED else f"{len(of)} commands", *row] for row, of in commands.items()]
+    tables = [Table(("COMMANDS", "OPTION", "VALUE", "FROM"), rows)] if rows else []
+    listed = [{"commands": of, "option": row[0], "value": json.loads(row[1]), "from": row[2]} for row, of in commands.items()]
+    nothing = f"nothing is configured; `echorator config template` prints what {config_file()} may contain"
+    show(output, {"options": listed}, (), *tables, nothing=nothing)
     unknown = [name for name in sorted(settings.environment) if name.startswith(PREFIX) and name not in used and name not in OTHERS]
     mistakes += [f"{name}: no option is configured by it {nearest(name, used)}".rstrip() for name in unknown]
     if mistakes:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 
+from rich.console import RenderableType
+from rich.text import Text
+
 from echorator.cli.configured import Settings
-from echorator.cli.output.tables import print_table
+from echorator.cli.output.rendering import show
+from echorator.cli.output.tables import Table
 from echorator.host.diagnosis import OK, WRONG, Finding, findings
 from echorator.host.exits import CommandError, Exit
 
@@ -15,13 +18,11 @@ from echorator.host.exits import CommandError, Exit
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings and return the exit code: FAILURE where something is wrong."""
     found = [*findings(), _configuration(arguments.parser)]
-    if arguments.output == "json":
-        print(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
-    else:
-        print_table(("", "what", "found"), [[_MARKS[each.state], each.what, each.says] for each in found])
-        for each in found:
-            if each.todo:
-                print(f"{each.what}: {each.todo}")
+    view: list[RenderableType] = [
+        Table(("", "WHAT", "FOUND"), [[_MARKS[each.state], each.what, each.says] for each in found]),
+        *(Text(f"{each.what}: {each.todo}") for each in found if each.todo),
+    ]
+    show(arguments.output, {"findings": [asdict(each) for each in found]}, (), *view)
     return Exit.FAILURE if any(each.state == WRONG for each in found) else Exit.OK
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from contextlib import AsyncExitStack
-from typing import Any
 
 from grpc import aio
 
 from echorator.agent.loading.embedded import embedded_model
+from echorator.cli.output.rendering import document_of, show
 from echorator.cli.text_input import lines_of_stdin
 from echorator.host.connection import connected
 from echorator.host.exits import CommandError, Exit
@@ -32,23 +31,16 @@ def run(arguments: argparse.Namespace) -> int:
     if not texts:
         raise CommandError("there is no text: give some, or pipe one a line in", Exit.USAGE)
     response = asyncio.run(_embed(arguments, texts))
-    if arguments.output == "json":
-        rows = [_row(text, embedding) for text, embedding in zip(texts, response.embeddings, strict=True)]
-        pooling = next((name for name, number in POOLINGS.items() if number == response.pooling), "")
-        print(json.dumps({"embeddings": rows, "prompt_tokens": response.prompt_tokens, "pooling": pooling}, ensure_ascii=False))
-    else:
+    if arguments.output == "text":
         for embedding in response.embeddings:
             print(" ".join(f"{v:.6g}" for v in embedding.values))
+    else:
+        show(arguments.output, document_of(response))
     failed = [(i, embedding.error) for i, embedding in enumerate(response.embeddings) if embedding.error]
     if failed:
         more = f"; so are {len(failed) - 1} more texts without a vector" if len(failed) > 1 else ""
         raise CommandError(f"text {failed[0][0] + 1}: {failed[0][1]}{more}")
     return Exit.OK
-
-
-def _row(text: str, embedding: pb.Embedding) -> dict[str, Any]:
-    row: dict[str, Any] = {"text": text, "values": list(embedding.values)}
-    return row | ({"error": embedding.error} if embedding.error else {})
 
 
 async def _embed(arguments: argparse.Namespace, texts: list[str]) -> pb.EmbedResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from echorator.cli.output.model_standing import age
-from echorator.cli.output.tables import print_table
+from echorator.cli.output.model_tables import size_of
+from echorator.cli.output.rendering import show
+from echorator.cli.output.tables import Column, Table
 from echorator.cli.parsing import nearest
 from echorator.host.agent_logs import LOGS, AgentLog, Following, found
 from echorator.host.exits import CommandError, Exit
@@ -57,17 +58,14 @@ def _of(name: str, folder: Path) -> list[AgentLog]:
 def _list(logs: Sequence[AgentLog], folder: Path, output: str) -> None:
     now = datetime.now(UTC)
     written = [datetime.fromtimestamp(log.written_s(), UTC) for log in logs]
-    if output == "json":
-        listed = [
-            {"agent": log.agent, "model": log.model, "sizeBytes": log.size_bytes(), "written": at.isoformat(), "path": str(log.path)}
-            for log, at in zip(logs, written, strict=True)
-        ]
-        print(json.dumps(listed, ensure_ascii=False, indent=2))
-    elif not logs:
-        print(f"there are no logs of agents in {folder}; `echorator up` starts agents")
-    else:
-        rows = [[log.agent, log.model, str(log.size_bytes()), f"{age(at, now)} ago"] for log, at in zip(logs, written, strict=True)]
-        print_table(("agent", "model", "bytes", "written"), rows)
+    rows = [[log.agent, log.model, size_of(log.size_bytes()), f"{age(at, now)} ago"] for log, at in zip(logs, written, strict=True)]
+    listed = [
+        {"agent": log.agent, "model": log.model, "sizeBytes": str(log.size_bytes()), "written": at.isoformat(), "path": str(log.path)}
+        for log, at in zip(logs, written, strict=True)
+    ]
+    tables = [Table(("AGENT", "MODEL", Column("SIZE", right=True), Column("WRITTEN", right=True)), rows, output == "wide")] if rows else []
+    nothing = f"there are no logs of agents in {folder}; `echorator up` starts agents"
+    show(output, {"logs": listed}, [log.agent for log in logs], *tables, nothing=nothing)
 
 
 def _print(lines: Sequence[tuple[AgentLog, str]], several: bool, before: AgentLog | None = None) -> AgentLog | None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import RenderableType
 
 from echorator.cli.echorator.memory_values import KINDS, end_of, filter_of, struct_of, time_of
 from echorator.cli.output import memory_tables as tables
+from echorator.cli.output.rendering import document_of, show, show_one_of_many
 from echorator.cli.text_input import line_of_terminal, lines_of_stdin, text_of_file
 from echorator.cli.webhook import Webhook
 from echorator.host.exits import CommandError, Exit
@@ -32,10 +33,15 @@ FORMATS = {
 }
 IMPORT_CHUNK_BYTES = 256 * 1024
 ADD_BATCH = 500
+MAP_AXES = 2
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out one action on the memory and return the exit code. Raises CommandError."""
+    if arguments.needs_user and not arguments.user:
+        raise CommandError(f"say whose memory: echorator memory {arguments.action} --user NAME", Exit.USAGE)
+    if arguments.action == "forget" and not (arguments.everything or arguments.ids or filter_of(arguments) != pb.Filter()):
+        raise CommandError("say what to forget: IDs, a filter such as --before DATE, or --everything", Exit.USAGE)
     if arguments.action == "forget" and not arguments.yes and sys.stdin.isatty():
         answer = line_of_terminal("This erases for good. Type yes to go on: ")
         if answer.strip().lower() != "yes":
@@ -52,15 +58,10 @@ def _scope(arguments: argparse.Namespace) -> common_pb2.Scope:
     return common_pb2.Scope(tenant=arguments.tenant, agent=arguments.agent, user=arguments.user, session=arguments.session)
 
 
-def _json(message: Any) -> None:
-    print(json.dumps(MessageToDict(message, preserving_proto_field_name=True), ensure_ascii=False))
-
-
-def _show(arguments: argparse.Namespace, message: Any, table: Callable[[Any], None]) -> None:
-    if arguments.output == "json":
-        _json(message)
-    else:
-        table(message)
+def _show(
+    arguments: argparse.Namespace, message: Message, view: Sequence[RenderableType], names: Iterable[object] = (), nothing: str = ""
+) -> None:
+    show(arguments.output, document_of(message), names, *view, nothing=nothing)
 
 
 async def _add(memory: Any, arguments: argparse.Namespace) -> None:
@@ -91,7 +92,8 @@ async def _add(memory: Any, arguments: argparse.Namespace) -> None:
             ids += done.ids
             superseded += done.superseded_ids
             advance(min(start + ADD_BATCH, len(new)))
-    _show(arguments, pb.RememberResponse(ids=ids, superseded_ids=superseded), tables.remembered)
+    done = pb.RememberResponse(ids=ids, superseded_ids=superseded)
+    _show(arguments, done, tables.remembered(done), ids)
 
 
 async def _search(memory: Any, arguments: argparse.Namespace) -> None:
@@ -104,7 +106,9 @@ async def _search(memory: Any, arguments: argparse.Namespace) -> None:
     )
     if arguments.as_of:
         request.as_of_s = time_of(arguments.as_of)
-    _show(arguments, await memory.Recall(request), tables.search)
+    found = await memory.Recall(request)
+    ids = [recalled.memory.id for recalled in found.memories]
+    _show(arguments, found, tables.search(found, arguments.output == "wide"), ids, "nothing fits")
 
 
 async def _list(memory: Any, arguments: argparse.Namespace) -> None:
@@ -121,17 +125,16 @@ async def _list(memory: Any, arguments: argparse.Namespace) -> None:
         if not page.next_page_token:
             break
         request.page_token = page.next_page_token
-    _show(arguments, pb.ListMemoriesResponse(memories=found), tables.listing)
+    listed = pb.ListMemoriesResponse(memories=found)
+    view = tables.listing(listed, arguments.output == "wide")
+    _show(arguments, listed, view, [one.id for one in found], "nothing is remembered")
 
 
 async def _show_one(memory: Any, arguments: argparse.Namespace) -> None:
     scope = _scope(arguments)
     one = await memory.GetMemory(pb.GetMemoryRequest(scope=scope, id=arguments.id))
     history = await memory.History(pb.HistoryRequest(scope=scope, id=arguments.id))
-    if arguments.output == "json":
-        _json(one)
-    else:
-        tables.one(one, history)
+    _show(arguments, one, tables.one(one, history), [one.id])
 
 
 async def _forget(memory: Any, arguments: argparse.Namespace) -> None:
@@ -142,7 +145,8 @@ async def _forget(memory: Any, arguments: argparse.Namespace) -> None:
         request.ids.ids.extend(arguments.ids)
     else:
         request.filter.CopyFrom(filter_of(arguments))
-    _show(arguments, await memory.Forget(request), tables.forgotten)
+    done = await memory.Forget(request)
+    _show(arguments, done, tables.forgotten(done))
 
 
 async def _export(memory: Any, arguments: argparse.Namespace) -> None:
@@ -179,7 +183,8 @@ async def _import(memory: Any, arguments: argparse.Namespace) -> None:
         except OSError as error:
             raise CommandError(f"cannot read {arguments.file}: {error.strerror or error}") from error
 
-    _show(arguments, await memory.Import(chunks()), tables.imported)
+    done = await memory.Import(chunks())
+    _show(arguments, done, tables.imported(done))
 
 
 async def _consolidate(memory: Any, arguments: argparse.Namespace) -> None:
@@ -192,12 +197,12 @@ async def _consolidate(memory: Any, arguments: argparse.Namespace) -> None:
     with tables.progress("consolidating", 100) as advance:
         async for last in memory.Consolidate(request):
             advance(int(last.progress * 100), last.stage)
-    _show(arguments, last, tables.consolidated)
+    _show(arguments, last, tables.consolidated(last, arguments.dry_run))
 
 
 async def _check(memory: Any, arguments: argparse.Namespace) -> int:
     done = await memory.Check(pb.CheckRequest(repair=arguments.repair))
-    _show(arguments, done, tables.checked)
+    _show(arguments, done, tables.checked(done))
     return Exit.OK if done.clean or all(f.repaired for f in done.findings) else Exit.FAILURE
 
 
@@ -209,15 +214,18 @@ async def _stats(memory: Any, arguments: argparse.Namespace) -> None:
         if not page.next_page_token:
             break
         request.page_token = page.next_page_token
-    _show(arguments, found, tables.namespaces)
+    view = tables.namespaces(found, arguments.output == "wide")
+    _show(arguments, found, view, [one.scope.user for one in found.namespaces], "nobody is remembered")
 
 
 async def _state(memory: Any, arguments: argparse.Namespace) -> None:
-    _show(arguments, await memory.GetState(pb.GetStateRequest(scope=_scope(arguments))), tables.state)
+    found = await memory.GetState(pb.GetStateRequest(scope=_scope(arguments)))
+    _show(arguments, found, tables.state(found))
 
 
 async def _patterns(memory: Any, arguments: argparse.Namespace) -> None:
-    _show(arguments, await memory.ListPatterns(pb.ListPatternsRequest(scope=_scope(arguments))), tables.patterns)
+    found = await memory.ListPatterns(pb.ListPatternsRequest(scope=_scope(arguments)))
+    _show(arguments, found, tables.patterns(found), nothing="no pattern recurs")
 
 
 async def _goals(memory: Any, arguments: argparse.Namespace) -> None:
@@ -225,9 +233,10 @@ async def _goals(memory: Any, arguments: argparse.Namespace) -> None:
     if arguments.clear and goals:
         raise CommandError("goals: give new ones, or --clear to have none", Exit.USAGE)
     if goals or arguments.clear:
-        _show(arguments, await memory.SetGoals(pb.SetGoalsRequest(scope=scope, goals=goals)), tables.goals)
+        held = await memory.SetGoals(pb.SetGoalsRequest(scope=scope, goals=goals))
     else:
-        _show(arguments, await memory.GetGoals(pb.GetGoalsRequest(scope=scope)), tables.goals)
+        held = await memory.GetGoals(pb.GetGoalsRequest(scope=scope))
+    _show(arguments, held, tables.goals(held), nothing="no goals")
 
 
 async def _watch(memory: Any, arguments: argparse.Namespace) -> None:
@@ -247,20 +256,21 @@ async def _watch(memory: Any, arguments: argparse.Namespace) -> None:
         await Webhook(arguments.post, secret, arguments.cursor_file, arguments.after or "").follow(watch)
     async for seen in memory.WatchChanges(request):
         if seen is not None and seen.HasField("change"):  # the memory of this process says by None that there is nothing new
-            _show(arguments, seen, tables.seen)
-            sys.stdout.flush()
+            show_one_of_many(arguments.output, document_of(seen), seen.change.memory_id, tables.seen(seen))
 
 
 async def _profile(memory: Any, arguments: argparse.Namespace) -> None:
     request = pb.GetProfileRequest(scope=_scope(arguments), subject=arguments.subject or "", filter=filter_of(arguments), limit=1000)
     if arguments.as_of:
         request.as_of_s = time_of(arguments.as_of)
-    _show(arguments, await memory.GetProfile(request), tables.profile)
+    known = await memory.GetProfile(request)
+    _show(arguments, known, tables.profile(known), nothing="nothing is known")
 
 
 async def _graph(memory: Any, arguments: argparse.Namespace) -> None:
     request = pb.GetGraphRequest(scope=_scope(arguments), filter=filter_of(arguments), about=arguments.about or "", limit=arguments.limit)
-    _show(arguments, await memory.GetGraph(request), tables.graph)
+    found = await memory.GetGraph(request)
+    _show(arguments, found, tables.graph(found), [node.name for node in found.nodes], "no names")
 
 
 async def _update(memory: Any, arguments: argparse.Namespace) -> None:
@@ -282,15 +292,19 @@ async def _update(memory: Any, arguments: argparse.Namespace) -> None:
     request.remove_categories.extend(arguments.remove_category)
     one = await memory.UpdateMemory(request)
     history = await memory.History(pb.HistoryRequest(scope=_scope(arguments), id=arguments.id))
-    _show(arguments, one, lambda changed: tables.one(changed, history))
+    _show(arguments, one, tables.one(one, history), [one.id])
 
 
 async def _map(memory: Any, arguments: argparse.Namespace) -> None:
     from echorator.cli.output.memory_map import write_map
 
+    file = arguments.file or arguments.out
+    if file is None:
+        raise CommandError("say where to draw: echorator memory map FILE.svg (or .html, .png)", Exit.USAGE)
     drawn = await memory.GetMap(pb.GetMapRequest(scope=_scope(arguments), limit=arguments.limit))
-    write_map(drawn, Path(arguments.out))
-    print(f"{len(drawn.points)} memories in {arguments.out}, {drawn.explained:.0%} of the variance", file=sys.stderr)
+    write_map(drawn, Path(file))
+    shown = f", {drawn.explained:.0%} of the variance" if len(drawn.points) > MAP_AXES else ""  # fewer points have none
+    print(f"{len(drawn.points)} memories in {file}{shown}", file=sys.stderr)
 
 
 _ACTIONS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int | None]]] = {

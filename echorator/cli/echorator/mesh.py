@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
-from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from grpc import aio
 
-from echorator.cli.output.model_standing import mesh_condition
-from echorator.cli.output.tables import print_table
+from echorator.cli.output.model_standing import failed_for_good, mesh_condition
+from echorator.cli.output.model_tables import mesh_line, models_table, size_of
+from echorator.cli.output.rendering import document_of, show
+from echorator.cli.output.tables import Column, Table
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
 from echorator.host.running_file import controller_of
-from echorator.host.server_roles import Needed
+from echorator.host.server_roles import CLUSTER_SERVICE, CONTROLLER_SERVICE, Needed, services_of
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.rpc.v1.controller_pb2_grpc import ControllerServiceStub
 
@@ -32,31 +31,62 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    controller = controller_of(arguments.controller)
+    controller = controller_of(arguments.server)
     async with channel_to(controller) as channel:
         stub = ControllerServiceStub(channel)
         try:
+            if arguments.mesh_command in _OWN_COMMANDS:
+                await _refuse_of_up(controller, arguments)
             shown = await _COMMANDS[arguments.mesh_command](stub, arguments)
         except aio.AioRpcError as error:
             raise await of_status(error, controller, Needed.CONTROLLER) from error
-    if arguments.output == "json":
-        print(json.dumps([_dict(message) for message in shown], ensure_ascii=False, indent=2))
-    elif arguments.mesh_command in ("agents", "drain"):
-        print_table(("id", "state", "address", "zone", "models", "busy", "free MiB"), [_agent_row(m) for m in shown])
-    elif arguments.mesh_command != "delete":
-        print_table(("name", "ready", "asked", "slots", "busy", "generation", "source", "says"), [_model_row(m) for m in shown])
+    _print(shown, arguments)
     return Exit.OK
 
 
-async def _models(stub: ControllerServiceStub, _: argparse.Namespace) -> Sequence[Any]:
-    return (await stub.ListModels(pb.ListMeshModelsRequest())).models
+def _print(shown: Message, arguments: argparse.Namespace) -> None:
+    """Print the answer: a model, an agent, a list of either, or that a model was deleted."""
+    form, wide, document = arguments.output, arguments.output == "wide", document_of(shown)
+    match shown:
+        case pb.DeleteModelResponse():
+            show(form, document, [arguments.name], f"model/{arguments.name} deleted; its agents unload it once their requests have ended")
+        case pb.ListAgentsResponse() | pb.Agent():
+            agents = shown.agents if isinstance(shown, pb.ListAgentsResponse) else [shown]
+            parts = [Table(_AGENT_COLUMNS, [_agent_row(agent) for agent in agents], wide)] if agents else []
+            nothing = "no agent is known; echorator serve --controller HOST:PORT joins one"
+            show(form, document, [agent.id for agent in agents], *parts, nothing=nothing)
+        case pb.ListMeshModelsResponse() | pb.MeshModel():
+            models = shown.models if isinstance(shown, pb.ListMeshModelsResponse) else [shown]
+            now = datetime.now(UTC)
+            tables = [models_table([mesh_line(model, now) for model in models], wide)] if models else []
+            nothing = "no model was applied; echorator mesh apply NAME --source SOURCE"
+            show(form, document, [model.spec.name for model in models], *tables, nothing=nothing)
 
 
-async def _agents(stub: ControllerServiceStub, _: argparse.Namespace) -> Sequence[Any]:
-    return (await stub.ListAgents(pb.ListAgentsRequest())).agents
+async def _refuse_of_up(controller: str, arguments: argparse.Namespace) -> None:
+    """Raise CommandError where the controller belongs to a local cluster, whose Models it would contradict."""
+    if not {CONTROLLER_SERVICE, CLUSTER_SERVICE} <= (await services_of(controller) or frozenset()):
+        return
+    at = f" --server {arguments.server}" if arguments.server else ""
+    do = {
+        "apply": f"write a Model into a file, and echorator apply -f FILE{at}",
+        "scale": f"echorator scale model {arguments.name} {getattr(arguments, 'replicas', '')}{at}",
+        "delete": f"echorator delete model {arguments.name}{at}",
+    }[arguments.mesh_command]
+    raise CommandError(f"this controller belongs to an `echorator up`, which keeps its models itself: {do}")
 
 
-async def _apply(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Sequence[Any]:
+async def _models(stub: ControllerServiceStub, _: argparse.Namespace) -> Message:
+    reply: Message = await stub.ListModels(pb.ListMeshModelsRequest())
+    return reply
+
+
+async def _agents(stub: ControllerServiceStub, _: argparse.Namespace) -> Message:
+    reply: Message = await stub.ListAgents(pb.ListAgentsRequest())
+    return reply
+
+
+async def _apply(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Message:
     known = {model.spec.name: model for model in (await stub.ListModels(pb.ListMeshModelsRequest())).models}
     spec = pb.ModelSpec(name=arguments.name, replicas=1)
     generation = 0
@@ -75,24 +105,26 @@ async def _apply(stub: ControllerServiceStub, arguments: argparse.Namespace) -> 
     if arguments.by_session is not None:
         spec.routing.load_balancing = pb.LOAD_BALANCING_SESSION if arguments.by_session else pb.LOAD_BALANCING_WEIGHTED
     applied = await stub.ApplyModel(pb.ApplyModelRequest(spec=spec, generation=generation))
-    return [await _ready(stub, applied, arguments.wait)]
+    return await _ready(stub, applied, arguments.wait)
 
 
-async def _scale(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Sequence[Any]:
+async def _scale(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Message:
     scaled = await stub.ScaleModel(pb.ScaleModelRequest(name=arguments.name, replicas=arguments.replicas))
-    return [await _ready(stub, scaled, arguments.wait)]
+    return await _ready(stub, scaled, arguments.wait)
 
 
-async def _delete(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Sequence[Any]:
-    await stub.DeleteModel(pb.DeleteModelRequest(name=arguments.name))
-    return []
+async def _delete(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Message:
+    reply: Message = await stub.DeleteModel(pb.DeleteModelRequest(name=arguments.name))
+    return reply
 
 
-async def _drain(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Sequence[Any]:
-    return [await stub.DrainAgent(pb.DrainAgentRequest(id=arguments.id, undo=arguments.undo))]
+async def _drain(stub: ControllerServiceStub, arguments: argparse.Namespace) -> Message:
+    reply: Message = await stub.DrainAgent(pb.DrainAgentRequest(id=arguments.id, undo=arguments.undo))
+    return reply
 
 
 _COMMANDS = {"models": _models, "agents": _agents, "apply": _apply, "scale": _scale, "delete": _delete, "drain": _drain}
+_OWN_COMMANDS = ("apply", "scale", "delete")  # what only a controller alone may be told, since the local cluster of an `up` has Models
 
 
 async def _ready(stub: ControllerServiceStub, model: pb.MeshModel, wait_s: float) -> pb.MeshModel:
@@ -104,7 +136,7 @@ async def _ready(stub: ControllerServiceStub, model: pb.MeshModel, wait_s: float
         if model.status.observed_generation >= model.generation:
             if conditions["Ready"].status == pb.CONDITION_STATUS_TRUE:
                 break
-            if conditions["Degraded"].reason == "ConfigurationError":
+            if failed_for_good(model):
                 raise CommandError(conditions["Degraded"].message)
         if time.monotonic() > deadline_s:
             raise CommandError(f"{model.spec.name} was not ready within {wait_s:g} s: {mesh_condition(model)}", Exit.UNAVAILABLE)
@@ -112,17 +144,23 @@ async def _ready(stub: ControllerServiceStub, model: pb.MeshModel, wait_s: float
     return model
 
 
-def _model_row(model: pb.MeshModel) -> list[object]:
-    status, spec = model.status, model.spec
-    return [spec.name, status.ready, spec.replicas, status.slots, status.busy, model.generation, spec.source, mesh_condition(model)]
+_AGENT_COLUMNS = (
+    "ID",
+    "STATE",
+    Column("SLOTS", right=True),
+    Column("FREE", right=True),
+    "ADDRESS",
+    Column("ZONE", spare=True),
+    Column("VERSION", wide=True),
+    Column("MEMORY", right=True, wide=True),
+    Column("MEMORY-AT", wide=True),
+    "MODELS",
+)
 
 
 def _agent_row(agent: pb.Agent) -> list[object]:
     models = ", ".join(f"{m.name} ({pb.AgentModelState.Name(m.state).removeprefix('AGENT_MODEL_STATE_').lower()})" for m in agent.models)
-    state = pb.AgentState.Name(agent.state).removeprefix("AGENT_STATE_").lower()
+    state = pb.AgentState.Name(agent.state).removeprefix("AGENT_STATE_").capitalize()
     busy = f"{sum(m.busy for m in agent.models)}/{sum(m.slots for m in agent.models)}"
-    return [agent.id, state, agent.address, agent.zone, models or "none", busy, agent.memory_free_bytes >> 20]
-
-
-def _dict(message: Message) -> dict[str, Any]:
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    free, memory = size_of(agent.memory_free_bytes), size_of(agent.memory_bytes)
+    return [agent.id, state, busy, free, agent.address, agent.zone, agent.version, memory, agent.memory.address, models]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 
-from google.protobuf.json_format import MessageToDict
 from grpc import aio
 
-from echorator.cli.output.tables import print_table
+from echorator.cli.output.model_tables import models_table, served_line
+from echorator.cli.output.rendering import document_of, show
 from echorator.host.connection import connected
 from echorator.host.exits import Exit
 from echorator.host.failure import of_status
@@ -18,28 +17,21 @@ from echorator.host.server_roles import Needed
 from echorator.ports import DEFAULT_AGENT
 from echorator.rpc.v1 import model_pb2 as pb
 
-COLUMNS = ("name", "state", "architecture", "parameters", "quantisation", "slots", "context_tokens", "kv_layout", "path")
-
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the loaded models and return the exit code. Raises CommandError."""
-    models = asyncio.run(_models(gateway_of(arguments.server) or DEFAULT_AGENT))
-    if arguments.output == "json":
-        rows = [MessageToDict(m, preserving_proto_field_name=True, always_print_fields_with_no_presence=True) for m in models]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
-    else:
-        print_table([c.removesuffix("_tokens") for c in COLUMNS], [_row(model) for model in models])
+    server = gateway_of(arguments.server) or DEFAULT_AGENT
+    reply = asyncio.run(_models(server))
+    tables = [models_table([served_line(model) for model in reply.models], arguments.output == "wide")] if reply.models else []
+    nothing = f"no model is loaded at {server}; echorator apply -f FILE, or echorator serve SOURCE"
+    show(arguments.output, document_of(reply), [model.name for model in reply.models], *tables, nothing=nothing)
     return Exit.OK
 
 
-async def _models(server: str) -> list[pb.Model]:
+async def _models(server: str) -> pb.ListModelsResponse:
     async with connected(server) as stub:
         try:
-            return list((await stub.ListModels(pb.ListModelsRequest())).models)
+            reply: pb.ListModelsResponse = await stub.ListModels(pb.ListModelsRequest())
         except aio.AioRpcError as error:
             raise await of_status(error, server, Needed.MODELS) from error
-
-
-def _row(model: pb.Model) -> list[str]:
-    state = pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
-    return [state if c == "state" else str(getattr(model, c)) for c in COLUMNS]
+    return reply

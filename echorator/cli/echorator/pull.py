@@ -14,11 +14,17 @@ from pathlib import Path
 
 import uvicorn
 
-from echorator.errors import EchoratorError, ErrorClass, ResourceError, class_of
+from echorator.agent.loading.embedded import embedded_model
+from echorator.cli.output.model_tables import size_of
+from echorator.cli.output.rendering import show
+from echorator.cli.output.tables import Column, Table
+from echorator.errors import EchoratorError, ResourceError
 from echorator.host.addresses import host_port_of
-from echorator.host.exits import CommandError, Exit
+from echorator.host.exits import CommandError, Exit, exit_of
 from echorator.host.model_store import puller_of
-from echorator.model_files.puller import Image, OnProgress, Progress, Puller
+from echorator.model_files.first_look import first_look
+from echorator.model_files.puller import Image, OnProgress, Progress, Puller, meant
+from echorator.model_files.reference import File
 from echorator.model_files.store_server import READY, store_app
 
 SHOWN = 24  # characters of a source that are shown, so that a bar fits 80 columns
@@ -31,16 +37,35 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.serve:
             return asyncio.run(_serve(puller, arguments))
+        pulled = []
         for source in arguments.sources:
             with progress_shown(source) as on_progress:
-                image = puller.pull(source, on_progress)
-            print(copied(image, arguments.into) if arguments.into is not None else image.path)
+                image = _checked(source, puller.pull(source, on_progress))
+            path = copied(image, arguments.into) if arguments.into is not None else image.path
+            pulled.append({"source": image.source, "digest": image.digest, "sizeBytes": str(image.size_bytes), "path": str(path)})
+            if arguments.output == "name":
+                print(path, flush=True)  # at once, as the next pull may fail
     except EchoratorError as error:
-        raise CommandError(str(error), _CODES.get(class_of(error), Exit.FAILURE)) from error
+        raise CommandError(str(error), exit_of(error)) from error
+    if arguments.output != "name":
+        rows = [(row["source"], size_of(int(row["sizeBytes"])), row["digest"], row["path"]) for row in pulled]
+        columns = ("SOURCE", Column("SIZE", right=True), Column("DIGEST", wide=True), "PATH")
+        show(arguments.output, {"models": pulled}, (), Table(columns, rows, arguments.output == "wide"))
     return Exit.OK
 
 
-_CODES = {ErrorClass.TRANSIENT: Exit.UNAVAILABLE, ErrorClass.RESOURCE: Exit.RESOURCE}
+def _checked(source: str, image: Image) -> Image:
+    """Return the image; where nothing was pulled, after a look at the file. Raises ModelFileError for a file that is no model."""
+    reference = meant(source)
+    if not isinstance(reference, File):
+        return image
+    path = embedded_model() if reference.embedded else image.path
+    size_bytes = path.stat().st_size
+    check = first_look(str(path), size_bytes)
+    with path.open("rb") as file:
+        while check(lambda view, offset: os.preadv(file.fileno(), [view], offset), size_bytes):
+            pass
+    return replace(image, path=path, size_bytes=image.size_bytes or size_bytes)
 
 
 async def _serve(puller: Puller, arguments: argparse.Namespace) -> int:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import difflib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from grpc import aio
+from rich.console import RenderableType
+from rich.text import Text
 
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.numbers import replicas
 from echorator.cli.output.model_standing import age, standing_of
+from echorator.cli.output.model_tables import document_line, models_table
 from echorator.cli.output.phase_lines import PhaseLines
-from echorator.cli.output.tables import print_table
-from echorator.cli.output.yaml_text import WithoutAnchors
+from echorator.cli.output.rendering import show, show_one_of_many, yaml_of
+from echorator.cli.output.tables import Column, Table
 from echorator.cluster.messages import document_of_message, kind_from, message_of_wish
 from echorator.cluster.resources import Key, Kind
 from echorator.errors import InvalidRequestError
@@ -65,8 +67,8 @@ async def _scale(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
         if not names and last[:1].isalpha():  # the number was forgotten, and the name took its place
             raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE) from error
         raise CommandError(f"{error}; write echorator scale model NAME N", Exit.USAGE) from error
-    keys, rest = _named(arguments.kind, names)
-    if rest or len(keys) != 1:
+    keys = _named(arguments.kind, names, "scale", str(number))
+    if len(keys) != 1:
         raise CommandError("say which and how many: echorator scale model NAME N", Exit.USAGE)
     await stub.Scale(pb.ScaleRequest(kind=keys[0].kind.value, name=keys[0].name, replicas=number), timeout=CALL_S)
     print(f"{keys[0]} scaled to {number}", flush=True)
@@ -76,7 +78,7 @@ async def _scale(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
 async def _delete(stub: ClusterServiceStub, arguments: argparse.Namespace) -> None:
     keys = [wish.key for wish in wishes_of(arguments.file)]
     if arguments.kind:
-        keys += _named(arguments.kind, arguments.name)[0]
+        keys += _named(arguments.kind, arguments.name, "delete")
     if not keys:
         raise CommandError("say what to delete: echorator delete model NAME, or -f FILE", Exit.USAGE)
     for key in keys:
@@ -96,7 +98,7 @@ async def _get(stub: ClusterServiceStub, arguments: argparse.Namespace) -> None:
     else:
         request = pb.ListResourcesRequest(kind=kind.value if kind is not None else "", labels=_labels(arguments.selector))
         found = list((await stub.List(request, timeout=CALL_S)).resources)
-    _show(found, arguments.output, single=bool(name))
+    _show(found, arguments, kind, single=bool(name))
 
 
 async def _watch(stub: ClusterServiceStub, arguments: argparse.Namespace) -> None:
@@ -104,15 +106,9 @@ async def _watch(stub: ClusterServiceStub, arguments: argparse.Namespace) -> Non
     async for event in _events(stub, kind):
         if event.change == "SYNCED" or (name and event.resource.metadata.name != name):
             continue
-        if arguments.output == "json":
-            print(json.dumps({"type": event.change, "object": document_of_message(event.resource)}, ensure_ascii=False), flush=True)
-        elif arguments.output == "yaml":
-            print(f"---\n{_yaml(document_of_message(event.resource))}", end="", flush=True)
-        elif arguments.output == "name":
-            print(_key(event.resource), flush=True)
-        else:
-            said = _summary(document_of_message(event.resource))
-            print(f"{event.change.lower():<9} {_key(event.resource)!s:<32} {said}", flush=True)
+        document, key = _document(event.resource), _key(event.resource)
+        line = f"{event.change.lower():<9} {key!s:<32} {_summary(document)}"
+        show_one_of_many(arguments.output, {"type": event.change, "object": document}, key, line)
 
 
 async def _describe(stub: ClusterServiceStub, arguments: argparse.Namespace) -> None:
@@ -122,19 +118,18 @@ async def _describe(stub: ClusterServiceStub, arguments: argparse.Namespace) -> 
     if kind is None or not name:
         raise CommandError("say which: echorator describe model NAME", Exit.USAGE)
     found = await stub.Get(pb.GetResourceRequest(kind=kind.value, name=name), timeout=CALL_S)
-    document = document_of_message(found)
-    conditions = document["status"].pop("conditions", [])
-    document.pop("apiVersion")
-    print(_yaml(document), end="")
-    if conditions:
-        print("conditions:")
-        print_table(
-            ("type", "status", "reason", "since", "message"),
-            [[c["type"], c["status"], c["reason"], c["lastTransitionTime"], c.get("message", "")] for c in conditions],
-        )
-    print("history:")
-    rows = [[h.at.ToDatetime(UTC).astimezone().strftime("%H:%M:%S"), h.resource, h.text] for h in found.history]
-    print_table(("at", "resource", "what"), rows)
+    document = _document(found)
+    history = [{"at": h.at.ToJsonString(), "resource": h.resource, "text": h.text} for h in found.history]
+    whole = {**document, "history": history}
+    told = {key: value for key, value in document.items() if key != "apiVersion"}
+    told["status"] = {key: value for key, value in document["status"].items() if key != "conditions"}
+    parts: list[RenderableType] = [Text(yaml_of(told).rstrip())]
+    if conditions := document["status"].get("conditions"):
+        rows = [[c["type"], c["status"], c["reason"], c["lastTransitionTime"], c.get("message", "")] for c in conditions]
+        parts += [Text(), Table(("CONDITION", "STATUS", "REASON", Column("SINCE", spare=True), "MESSAGE"), rows)]
+    happened = [[h.at.ToDatetime(UTC).astimezone().strftime("%H:%M:%S"), h.resource, h.text] for h in found.history]
+    parts += [Text(), Table(("AT", "RESOURCE", "WHAT"), happened)]
+    show(arguments.output, whole, [_key(found)], *parts)
 
 
 _COMMANDS: dict[str, Callable[[ClusterServiceStub, argparse.Namespace], Awaitable[None]]] = {
@@ -155,20 +150,41 @@ def _key(resource: pb.Resource) -> Key:
 
 
 def _kind_and_name(kind: str, name: str | None) -> tuple[Kind | None, str]:
-    """Return kind and name of "models", "model nano", "model/nano" or "all"; None and "" if not given. Raises InvalidRequestError."""
+    """Return kind and name of "models", "model nano", "model/nano", "nano" (a model) or "all"; None and "" if not given.
+
+    Raises InvalidRequestError.
+    """
     first, _, second = kind.partition("/")
-    return None if first == "all" else kind_from(first), second or name or ""
+    if first == "all":
+        return None, second or name or ""
+    if not second and not name and _names_no_kind(first):
+        return Kind.MODEL, first
+    return kind_from(first), second or name or ""
 
 
-def _named(kind: str, names: Sequence[str]) -> tuple[list[Key], Sequence[str]]:
-    """Return the keys in "model a b" or "model/a", and the words that are left. Raises InvalidRequestError, CommandError."""
+def _named(kind: str, names: Sequence[str], verb: str, number: str = "") -> list[Key]:
+    """Return the keys in "model a b", "model/a" or "a b", which are models. Raises InvalidRequestError, CommandError."""
     first, _, second = (kind or "").partition("/")
+    if first == "all":
+        raise CommandError(f"one kind at a time: echorator {f'{verb} model NAME {number}'.rstrip()}", Exit.USAGE)
+    if not second and _names_no_kind(first):
+        return [Key(Kind.MODEL, name) for name in (first, *names)]
     known = kind_from(first)
     if second:
-        return [Key(known, second)], names
+        return [Key(known, second), *(Key(known, name) for name in names)]
     if not names:
-        raise CommandError(f"say which {known.value.lower()}", Exit.USAGE)
-    return [Key(known, name) for name in names], ()
+        low = known.value.lower()
+        raise CommandError(f"say which {low}: echorator {f'{verb} {low} NAME {number}'.rstrip()}", Exit.USAGE)
+    return [Key(known, name) for name in names]
+
+
+def _names_no_kind(word: str) -> bool:
+    """Return whether a word is neither a kind nor nearly one, so that it is taken for the name of a model."""
+    try:
+        kind_from(word)
+    except InvalidRequestError:
+        return not difflib.get_close_matches(word.lower(), [kind.value.lower() for kind in Kind], n=1, cutoff=0.75)
+    return False
 
 
 def _labels(selector: str) -> dict[str, str]:
@@ -204,25 +220,26 @@ async def _until(
     if not wait_s:
         return
     synced = False
+
     try:
         async with asyncio.timeout(wait_s):
             async for event in _events(stub):
                 synced = synced or event.change == "SYNCED"
                 if event.HasField("resource") and _key(event.resource) in left:
                     left[_key(event.resource)] = None if event.change == "DELETED" else event.resource
-                    tell(document_of_message(event.resource))
+                    tell(_document(event.resource))
                 if synced:
                     left = {key: found for key, found in left.items() if not holds(found)}
                 if synced and not left:
                     return
     except TimeoutError:
-        said = [f"{key}: {_summary(document_of_message(found)) if found is not None else 'not there'}" for key, found in left.items()]
+        said = [f"{key}: {_summary(_document(found)) if found is not None else 'not there'}" for key, found in left.items()]
         raise CommandError(f"not {what} within {wait_s:g} s: {'; '.join(said)}", Exit.UNAVAILABLE) from None
 
 
 async def _until_ready(stub: ClusterServiceStub, keys: Iterable[Key], wait_s: float) -> None:
     with PhaseLines() as lines:
-        await _until(stub, keys, wait_s, lambda found: found is not None and _ready(document_of_message(found)), "ready", lines.tell)
+        await _until(stub, keys, wait_s, lambda found: found is not None and _ready(_document(found)), "ready", lines.tell)
 
 
 def _ready(document: dict[str, Any]) -> bool:
@@ -245,25 +262,38 @@ def _ready(document: dict[str, Any]) -> bool:
 # Showing resources
 
 
-def _show(found: list[pb.Resource], output: str, single: bool) -> None:
-    documents = [document_of_message(resource) for resource in found]
-    if output == "json":
-        print(json.dumps(documents[0] if single else documents, ensure_ascii=False, indent=2))
-    elif output == "yaml":
-        print("---\n".join(_yaml(document) for document in documents), end="")
-    elif output == "name":
-        for resource in found:
-            print(_key(resource))
-    elif not found:
-        print("there are none")
-    else:
-        now = datetime.now(UTC)
-        rows = [[str(_key(r)), _summary(d), age(r.metadata.created.ToDatetime(UTC), now)] for r, d in zip(found, documents, strict=True)]
-        print_table(("resource", "status", "age"), rows)
+def _show(found: list[pb.Resource], arguments: argparse.Namespace, kind: Kind | None, single: bool) -> None:
+    """Print resources: Models as every command prints models, others with their labels and their state."""
+    documents = [_document(resource) for resource in found]
+    whole = documents[0] if single else {"apiVersion": "v1", "kind": "List", "items": documents}
+    now, wide = datetime.now(UTC), arguments.output == "wide"
+    tables: list[RenderableType] = []
+    if found and kind is Kind.MODEL:
+        tables = [models_table([document_line(document, now) for document in documents], wide)]
+    elif found:
+        rows = [
+            [_key(r), age(r.metadata.created.ToDatetime(UTC), now), _labelled(d), d["metadata"].get("owner", ""), _summary(d)]
+            for r, d in zip(found, documents, strict=True)
+        ]
+        columns = ("NAME", Column("AGE", right=True), Column("LABELS", wide=True), Column("OWNER", wide=True), "STATUS")
+        tables = [Table(columns, rows, wide)]
+    show(arguments.output, whole, [_key(resource) for resource in found], *tables, nothing="there are none")
 
 
-def _yaml(document: dict[str, Any]) -> str:
-    return yaml.dump(document, Dumper=WithoutAnchors, sort_keys=False, allow_unicode=True, width=120)
+def _document(resource: pb.Resource) -> dict[str, Any]:
+    """Return a resource for YAML and JSON, always with its fields in one order; a message has them in any."""
+    whole = document_of_message(resource)
+    return {**whole, "spec": _ordered(whole["spec"]), "status": _ordered(whole["status"])}
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
+
+
+def _labelled(document: dict[str, Any]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(document["metadata"].get("labels", {}).items()))
 
 
 def _summary(document: dict[str, Any]) -> str:

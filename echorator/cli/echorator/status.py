@@ -12,7 +12,8 @@ from rich.live import Live
 
 from echorator.cli.output.consoles import Console
 from echorator.cli.output.mesh_status import MeshStatus, read_status
-from echorator.cli.output.status_view import changes, view_of
+from echorator.cli.output.rendering import show as show_once
+from echorator.cli.output.status_view import changes, document_of_status, view_of
 from echorator.host.connection import channel_to
 from echorator.host.exits import CommandError, Exit
 from echorator.host.failure import of_status
@@ -40,7 +41,9 @@ async def _run(arguments: argparse.Namespace) -> int:
             if arguments.command == "top":
                 await show(channel, running, arguments.interval, sys.stdout.isatty())
             else:
-                Console(soft_wrap=not sys.stdout.isatty()).print(view_of(await _read(channel, running), running))
+                now, form = await _read(channel, running), arguments.output
+                document = document_of_status(now, running)
+                show_once(form, document, [m.name for m in now.models], view_of(now, running, form == "wide"))
         except aio.AioRpcError as error:
             raise await of_status(error, server, Needed.MESH) from error
     return Exit.OK
@@ -88,7 +91,7 @@ async def show(channel: aio.Channel, running: Running | None, interval_s: float,
                 say(line)
             before = now
             await asyncio.sleep(interval_s)
-    with Live(console=Console(), auto_refresh=False) as screen:  # the output of workers goes above the view
+    with Live(console=Console(highlight=False), auto_refresh=False) as screen:  # the output of workers goes above the view
         while True:
             screen.update(view_of(await _read(channel, running), running), refresh=True)
             await asyncio.sleep(interval_s)

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
-from echorator.cli.output.tables import print_table
+from rich.console import RenderableType
+from rich.text import Text
+
+from echorator.cli.output.model_standing import age
+from echorator.cli.output.model_tables import ModelLine, models_table, size_of
+from echorator.cli.output.rendering import show
+from echorator.cli.output.tables import Column, Table
 from echorator.errors import ModelFileError
 from echorator.host.exits import CommandError, Exit
 from echorator.host.model_store import stores_of
 from echorator.model_files import gguf_header
 from echorator.model_files.partial import discard
 from echorator.model_files.puller import meant
-from echorator.model_files.reference import File
+from echorator.model_files.reference import File, parse, short_name
 from echorator.model_files.registry import is_model
 from echorator.model_files.store import Store, Stored
 from echorator.model_files.transfer import claim
 
 HEADER_BYTES = 64 << 20
+LONGEST_VALUE = 200  # characters of a value of the file's metadata that is shown
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,31 +39,34 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(own: Store, others: list[Store], arguments: argparse.Namespace) -> int:
     models = [stored for store in (own, *others) for stored in store.all()]
-    if arguments.output == "json":
-        print(json.dumps([_row(stored) for stored in models], ensure_ascii=False, indent=2))
-    elif not models:
-        print(f"no model is in {own.folder}; echorator pull gets one")
-    else:
-        columns = ("source", "MiB", "pulled", "digest", "store")
-        print_table(columns, [[s.source, s.manifest.size_bytes >> 20, _pulled(s), s.manifest.digest[7:19], _where(s, own)] for s in models])
+    tables = [models_table([_line(stored, own) for stored in models], arguments.output == "wide")] if models else []
+    nothing = f"no model is in {own.folder}; echorator pull gets one"
+    document = {"models": [_row(stored) for stored in models]}
+    show(arguments.output, document, [stored.source for stored in models], *tables, nothing=nothing)
     return Exit.OK
 
 
-def _pulled(stored: Stored) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.changed_s))
-
-
-def _where(stored: Stored, own: Store) -> str:
-    return "own" if stored.folder == own.folder else str(stored.folder)
+def _line(stored: Stored, own: Store) -> ModelLine:
+    manifest, pulled = stored.manifest, datetime.fromtimestamp(stored.changed_s, UTC)
+    reference = parse(stored.source)
+    return ModelLine(
+        name=stored.source if isinstance(reference, File) else short_name(reference),
+        size=size_of(manifest.size_bytes),
+        age=age(pulled, datetime.now(UTC)),
+        source=stored.source,
+        digest=manifest.digest,
+        store="own" if stored.folder == own.folder else str(stored.folder),
+    )
 
 
 def _row(stored: Stored) -> dict[str, Any]:
-    manifest = stored.manifest
+    """Return a stored model for programs; numbers of bytes are texts, as in the JSON of the API's messages."""
+    manifest, pulled = stored.manifest, datetime.fromtimestamp(int(stored.changed_s), UTC)
     return {
         "source": stored.source,
         "digest": manifest.digest,
-        "size_bytes": manifest.size_bytes,
-        "pulled": _pulled(stored),
+        "sizeBytes": str(manifest.size_bytes),
+        "pulled": f"{pulled:%Y-%m-%dT%H:%M:%SZ}",
         "store": str(stored.folder),
     }
 
@@ -65,14 +74,20 @@ def _row(stored: Stored) -> dict[str, Any]:
 def _show(own: Store, others: list[Store], arguments: argparse.Namespace) -> int:
     stored = _find([own, *others], arguments.source)
     store = Store(stored.folder)
-    layers = [{"type": layer.media_type, "digest": layer.digest, "size_bytes": layer.size_bytes} for layer in stored.manifest.layers]
+    layers = [{"type": layer.media_type, "digest": layer.digest, "sizeBytes": str(layer.size_bytes)} for layer in stored.manifest.layers]
     metadata: dict[str, Any] = {}
     for layer in stored.manifest.layers:
         if is_model(layer) and store.has(layer):
             with store.blob(layer.digest).open("rb") as file, suppress(gguf_header.NeedMore, ModelFileError):
                 metadata = gguf_header.parse(file.read(HEADER_BYTES)).values
-    kept = {key: value for key, value in metadata.items() if not isinstance(value, list) and len(str(value)) <= 200}
-    print(json.dumps({**_row(stored), "layers": layers, "metadata": kept}, ensure_ascii=False, indent=2))
+    kept = {key: value for key, value in metadata.items() if not isinstance(value, list) and len(str(value)) <= LONGEST_VALUE}
+    wide = arguments.output == "wide"
+    rows = [[layer.media_type, size_of(layer.size_bytes), layer.digest] for layer in stored.manifest.layers]
+    parts: list[RenderableType] = [models_table([_line(stored, own)], wide), Text()]
+    parts.append(Table(("LAYER", Column("SIZE", right=True), "DIGEST"), rows, wide))
+    if kept:
+        parts += [Text(), Table(("METADATA", "VALUE"), list(kept.items()), wide)]
+    show(arguments.output, {**_row(stored), "layers": layers, "metadata": kept}, [stored.source], *parts)
     return Exit.OK
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from echorator.cli.options.kollama import program
-from echorator.cli.output.kube_objects import yaml_of
+from echorator.cli.output.rendering import yaml_of
 from echorator.cli.text_input import text_of_file, text_of_stdin
 from echorator.errors import InvalidRequestError
 from echorator.host.exits import CommandError, Exit
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     documents = [_document(thing, mistakes) for thing in _documents(arguments.file) if thing is not None]
     if mistakes:
         raise CommandError("\n".join(mistakes), Exit.USAGE)
-    sys.stdout.write(yaml_of(documents))
+    sys.stdout.write(yaml_of(*documents))
     return Exit.OK
 
 

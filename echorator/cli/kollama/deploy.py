@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import sys
 from typing import Any
 
 from echorator.cli.kollama.cluster import MANAGER, cluster
 from echorator.cli.options.kollama import program
-from echorator.cli.output.kube_objects import changes, print_object
+from echorator.cli.output.kube_objects import changes, name_of, shown
+from echorator.cli.output.rendering import show
 from echorator.host.exits import CommandError, Exit
 from echorator.kube.api.client import AbsentError, Client, ConflictError
 from echorator.kube.api.differences import quantity
@@ -52,7 +54,7 @@ async def _deploy(arguments: argparse.Namespace, model: Object) -> int:
         if arguments.wait:
             from echorator.cli.kollama.wait import is_ready, wait_for
 
-            await wait_for(client, applied, is_ready, "ready", arguments.timeout)
+            await wait_for(client, applied, is_ready, "ready", arguments.timeout, arguments.output != "table")
     return Exit.OK
 
 
@@ -218,7 +220,5 @@ def _at(thing: Any, field: str) -> Any:
 
 
 def _tell(arguments: argparse.Namespace, model: Object, outcome: str) -> None:
-    if arguments.output:
-        print_object(model, arguments.output)
-    else:
-        print(f"model/{model['metadata']['name']} {outcome}", flush=True)
+    show(arguments.output, shown(model), [name_of(model)], f"{name_of(model)} {outcome}")
+    sys.stdout.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from echorator.errors import EchoratorError, InvalidRequestError
-from echorator.host.exits import CommandError, Exit
+from echorator.host.exits import CommandError, Exit, exit_of
 from echorator.kube.api.client import AbsentError, ApiError, ForbiddenError, QuotaError, UnreachableError
 from echorator.kube.api.resources import GROUP, MODEL
 
@@ -41,7 +41,7 @@ def of_error(error: EchoratorError) -> CommandError:
             return CommandError("the API server does not know who you are; renew the credentials of your kubeconfig")
         case InvalidRequestError():
             return CommandError(said, Exit.USAGE)
-    return CommandError(said)
+    return CommandError(said, exit_of(error))
 
 
 def _forbidden(said: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
@@ -14,9 +13,10 @@ from rich.live import Live
 from echorator.cli.kollama.cluster import cluster, listed, model_of, states
 from echorator.cli.options.kollama import program
 from echorator.cli.output.consoles import Console
-from echorator.cli.output.kube_models import LIST_COLUMNS, Standing, list_row, view_of
-from echorator.cli.output.kube_objects import print_object, shown, yaml_of
-from echorator.cli.output.tables import FILE_WIDTH, print_table
+from echorator.cli.output.kube_models import Standing, view_of
+from echorator.cli.output.kube_objects import name_of, shown
+from echorator.cli.output.model_tables import document_line, models_table
+from echorator.cli.output.rendering import show
 from echorator.errors import EchoratorError
 from echorator.host.exits import CommandError, Exit
 from echorator.kube.api.client import Client
@@ -36,47 +36,31 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _list(arguments: argparse.Namespace) -> int:
+    everywhere = arguments.all_namespaces
     async with cluster(arguments) as (client, namespace):
-        models, _ = await client.list(MODEL, "" if arguments.all_namespaces else namespace)
+        models, _ = await client.list(MODEL, "" if everywhere else namespace)
     models.sort(key=lambda model: (model["metadata"]["namespace"], model["metadata"]["name"]))
-    if arguments.output == "name":
-        for model in models:
-            print_object(model, "name")
-    elif arguments.output == "table":
-        _print_list(models, arguments.all_namespaces, namespace)
-    else:
-        whole = {"apiVersion": "v1", "kind": "List", "items": [shown(model) for model in models]}
-        sys.stdout.write(yaml_of([whole]) if arguments.output == "yaml" else f"{json.dumps(whole, indent=2, ensure_ascii=False)}\n")
-    return Exit.OK
-
-
-def _print_list(models: list[Object], everywhere: bool, namespace: str) -> None:
-    if not models:
-        print(f"no models{'' if everywhere else f' in namespace {namespace}'}; {program()} deploy NAME makes one", file=sys.stderr)
-        return
     now = datetime.now(UTC)
-    if everywhere:
-        rows = [(model["metadata"]["namespace"], *list_row(model, now)) for model in models]
-        print_table(("NAMESPACE", *LIST_COLUMNS), rows)
-    else:
-        print_table(LIST_COLUMNS, [list_row(model, now) for model in models])
+    lines = [document_line(model, now, everywhere) for model in models]
+    document = {"apiVersion": "v1", "kind": "List", "items": [shown(model) for model in models]}
+    tables = [models_table(lines, arguments.output == "wide")] if lines else []
+    nothing = f"no models{'' if everywhere else f' in namespace {namespace}'}; {program()} deploy NAME makes one"
+    show(arguments.output, document, [name_of(model) for model in models], *tables, nothing=nothing)
+    return Exit.OK
 
 
 async def _status(arguments: argparse.Namespace) -> int:
     async with cluster(arguments) as (client, namespace):
         model = await model_of(client, namespace, arguments.name)
         if not arguments.watch:
-            _console().print(view_of(await _standing(client, model)))
+            whole = await _standing(client, model)
+            document = {**shown(model), "pods": [shown(pod) for pod in whole.pods], "events": [shown(event) for event in whole.events]}
+            show(arguments.output, document, [name_of(model)], view_of(whole))
         elif sys.stdout.isatty():
             await _watch(client, namespace, arguments.name)
         else:
             await _lines(client, namespace, arguments.name)
     return Exit.OK
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else FILE_WIDTH
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, width=width)
 
 
 async def _watch(client: Client, namespace: str, name: str) -> None:
@@ -93,7 +77,7 @@ async def _watch(client: Client, namespace: str, name: str) -> None:
     following = asyncio.create_task(follow())
     following.add_done_callback(lambda _: changed.set())
     try:
-        with Live(console=_console(), auto_refresh=False, redirect_stdout=False) as screen:
+        with Live(console=Console(highlight=False), auto_refresh=False, redirect_stdout=False) as screen:
             while not following.done():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(REDRAW_S):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack, aclosing
 from types import TracebackType
@@ -20,15 +21,17 @@ from echorator.model_resource.phase import Phase
 Done = Callable[[Object], bool]
 
 
-async def wait_for(client: Client, model: Object, done: Done, what: str, timeout_s: float) -> Object:
+async def wait_for(client: Client, model: Object, done: Done, what: str, timeout_s: float, phases_to_stderr: bool = False) -> Object:
     """Wait until `done` holds for the status of this generation of the spec, and return the Model.
+
+    Its phases are printed to stdout; to stderr where stdout is a document for programs.
 
     Raises:
         CommandError: the Model failed, was deleted, or is not `what` within `timeout_s`.
     """
     metadata = model["metadata"]
     latest = model
-    with PhaseLines() as lines:
+    with PhaseLines(phases_to_stderr) as lines:
         try:
             async with asyncio.timeout(timeout_s), aclosing(states(client, metadata["namespace"], metadata["name"])) as seen:
                 async for state in seen:
@@ -114,9 +117,10 @@ def _look_at_operator() -> str:
 
 
 class PhaseLines:
-    """A printer of phases to stdout, each once, and of a download's progress to stderr."""
+    """A printer of phases, each once, and of a download's progress to stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, to_stderr: bool = False) -> None:
+        self._to_stderr = to_stderr
         self._phase = ""
         self._bar = ExitStack()
         self._shown: OnProgress | None = None
@@ -136,7 +140,7 @@ class PhaseLines:
             self._bar.close()
             self._shown = None
             self._phase = phase
-            print(f"model/{model['metadata']['name']} {phase}", flush=True)
+            print(f"model/{model['metadata']['name']} {phase}", file=sys.stderr if self._to_stderr else sys.stdout, flush=True)
         if download and phase == Phase.IMAGE_PULLING.value:
             if self._shown is None:
                 self._shown = self._bar.enter_context(progress_shown(str(model["spec"]["image"])))

@@ -11,6 +11,7 @@ from echorator.cli.options.http import add_http_options, add_ports
 from echorator.cli.options.memory import EMBEDDER_HELP
 from echorator.cli.options.mesh import add_prefix_scope
 from echorator.cli.options.numbers import seconds
+from echorator.cli.options.output import add_output
 from echorator.cli.options.store import add_store_options
 from echorator.cli.options.telemetry import add_telemetry_options
 from echorator.ports import CONTROLLER_PORT, DEFAULT_CONTROLLER
@@ -50,6 +51,7 @@ def add_cluster_commands(command: Command) -> None:
     status.add_argument(
         "--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for `up` and all its models to get ready [do not wait]"
     )
+    add_output(status)
     top = command("top", "show models, agents and queues, until Ctrl-C", "")
     _add_server(top)
     top.set_defaults(module="status")
@@ -112,10 +114,6 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     server.setting = "controller"  # ECHORATOR_SERVER names a server of models
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=("table", "json", "yaml", "name"), default="table", help="format of the output [table]")
-
-
 def _add_resource_commands(command: Command) -> None:
     def resource(name: str, text: str) -> argparse.ArgumentParser:
         made = command(name, text, APPLY_EXAMPLES)
@@ -145,9 +143,10 @@ def _add_resource_commands(command: Command) -> None:
     get = resource("get", "list resources, or show one")
     target(get, "?")
     get.add_argument("-l", "--selector", default="", metavar="KEY=VALUE,...", help="list only resources with these labels")
-    _add_output(get)
+    add_output(get)
     describe = resource("describe", "show the spec, the status and the history of a resource")
     target(describe, "?")
+    add_output(describe)
     delete = resource("delete", "delete resources")
     target(delete, "*")
     delete.add_argument(
@@ -162,7 +161,7 @@ def _add_resource_commands(command: Command) -> None:
     scale.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="time for the replicas to get ready [do not wait]")
     watch = resource("watch", "print every change until Ctrl-C")
     target(watch, "?")
-    _add_output(watch)
+    add_output(watch)
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
@@ -193,4 +192,5 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     send.add_argument("value", metavar="JSON", help="value to send, such as 5, '\"text\"' or '{\"add\": [2, 3]}'")
     send.add_argument("--container", action="store_true", help="NAME is a container")
     send.add_argument("--no-reply", action="store_true", help="do not wait for a reply")
+    add_output(send, ("json", "yaml"))
     send.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="time for the reply [60]")

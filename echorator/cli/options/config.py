@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from echorator.cli.options.output import RESULTS, add_output
+
 CONFIG_EXAMPLES = """\
 examples:
   echorator config                          what is configured, and where
@@ -24,6 +26,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         default="list",
         help="list: what is configured; path: of the file; template: a file with every option as a comment [list]",
     )
+    add_output(parser, RESULTS, text="format of the list")
 
 
 COMPLETION_EXAMPLES = """\

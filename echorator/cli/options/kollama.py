@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from echorator.cli.options.numbers import MOST_INT32, MOST_UINT32, replicas, seconds, whole
+from echorator.cli.options.output import add_output
 from echorator.cli.parsing import Parser
 from echorator.kube.installation import SYSTEM_NAMESPACE
 
@@ -102,10 +103,11 @@ def parser() -> Parser:
     _add_changes(command)
     listing = command("list", "show", "list the models")
     listing.add_argument("-A", "--all-namespaces", action="store_true", help="list the models of all namespaces [of one]")
-    listing.add_argument("-o", "--output", choices=("table", "json", "yaml", "name"), default="table", help="format of the output [table]")
+    add_output(listing)
     status = command("status", "show", "show the state of a model and its reasons")
     status.add_argument("name", metavar="NAME", help="name of the model")
     status.add_argument("--watch", action="store_true", help="show the model until Ctrl-C; without a terminal print a line for each change")
+    add_output(status)
     logs = command("logs", "logs", "print what the pods of a model log")
     logs.add_argument("name", metavar="NAME", help="name of the model")
     logs.add_argument("-f", "--follow", action="store_true", help="go on with new lines, also those of new pods")
@@ -187,9 +189,7 @@ def _add_deploy(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--dry-run", choices=("none", "client", "server"), default="none", help="only check the model; client: without a cluster [none]"
     )
-    made.add_argument(
-        "-o", "--output", choices=("yaml", "json", "name"), help="print the object in this format [a line that says what happened]"
-    )
+    add_output(made, text="print the object in this format; table: a line that says what happened")
 
 
 def _add_pull(made: argparse.ArgumentParser) -> None:

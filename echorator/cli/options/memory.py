@@ -7,34 +7,39 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from echorator.cli.options.numbers import MOST_INT32, memory_id, whole
+from echorator.cli.options.output import LISTS, RESULTS, add_output
 
 KINDS = ("episodic", "semantic", "procedural")
 ACTS = ("tells", "asks", "orders", "chats", "supposes", "quotes")
 MEMORY_HELP = "folder of the memory, redis://HOST:PORT/0 or postgresql://HOST/DATABASE [~/.local/share/echorator/memory]"
+NAMING = ("add", "search", "list", "show", "update", "stats", "graph", "watch")  # the actions whose results have ids or names
 FORMATS = ("all", "texts", "mem0", "langgraph", "letta")
 EMBEDDER_HELP = "model of the vectors: hashed (nothing to download), minilm, or an embedding .gguf file [hashed]"
 
 
-def add_memory_options(parser: argparse._ActionsContainer) -> None:
-    """Add the options that say where the memory is, and what makes its vectors."""
-    parser.add_argument("--memory", default="", metavar="DIR|URL", help=MEMORY_HELP)
-    parser.add_argument("--embedder", default="hashed", metavar="NAME", help=EMBEDDER_HELP)
+def add_memory_options(parser: argparse._ActionsContainer, inherited: bool = False) -> None:
+    """Add the options that say where the memory is, and what makes its vectors; `inherited` as in `options.output`."""
+    absent = argparse.SUPPRESS
+    parser.add_argument("--memory", default=absent if inherited else "", metavar="DIR|URL", help=MEMORY_HELP)
+    parser.add_argument("--embedder", default=absent if inherited else "hashed", metavar="NAME", help=EMBEDDER_HELP)
 
 
-def _scope(parser: argparse.ArgumentParser) -> None:
+def _scope(parser: argparse.ArgumentParser, inherited: bool, user: bool = True) -> None:
+    """Add the options that say whose memory it is and where; they may stand before and after the action, which takes precedence."""
+    absent = argparse.SUPPRESS if inherited else ""
     server: Any = parser.add_argument(
-        "--server", metavar="HOST:PORT", help="address of a server with a memory [the `up` that runs, else the folder of --memory]"
+        "--server",
+        default=absent,
+        metavar="HOST:PORT",
+        help="address of a server with a memory [the `up` that runs, else the folder of --memory]",
     )
     server.yields_to = ("memory",)
-    add_memory_options(parser)
-    parser.add_argument("--tenant", default="", metavar="NAME", help="tenant of the memory [default]")
-    parser.add_argument("--agent", default="", metavar="NAME", help="agent of the memory [default]")
-    parser.add_argument("--output", choices=("table", "json"), default="table", help="format of the output [table]")
-
-
-def _user(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--user", required=True, metavar="NAME", help="user whose memory it is")
-    parser.add_argument("--session", default="", metavar="NAME", help="name of one conversation")
+    add_memory_options(parser, inherited)
+    parser.add_argument("--tenant", default=absent, metavar="NAME", help="tenant of the memory [default]")
+    parser.add_argument("--agent", default=absent, metavar="NAME", help="agent of the memory [default]")
+    if user:
+        parser.add_argument("--user", default=absent, metavar="NAME", help="user whose memory it is")
+        parser.add_argument("--session", default=absent, metavar="NAME", help="name of one conversation")
 
 
 def _filter(parser: argparse.ArgumentParser) -> None:
@@ -59,13 +64,15 @@ class _Action(Protocol):
 
 def add_memory_commands(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `echorator memory`."""
+    _scope(parser, inherited=False)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     def action(name: str, text: str, user: bool = True) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        _scope(made)
-        if user:
-            _user(made)
+        _scope(made, True, user)
+        made.set_defaults(needs_user=user)
+        if name not in ("export", "map"):  # they write a file
+            add_output(made, LISTS if name in NAMING else RESULTS)
         return made
 
     _add_memories(action)
@@ -181,8 +188,7 @@ def _add_upkeep(action: _Action) -> None:
     goals.add_argument("--clear", action="store_true", help="remove all goals")
 
     watch = action("watch", "print each change as it happens, after those that have been", user=False)
-    watch.add_argument("--user", default="", metavar="NAME", help="user whose memory it is [all of the tenant]")
-    watch.add_argument("--session", default="", help=argparse.SUPPRESS)
+    watch.add_argument("--user", default=argparse.SUPPRESS, metavar="NAME", help="user whose memory it is [all of the tenant]")
     watch.add_argument("--after", metavar="CURSOR", help="begin after the change with this cursor, as --output json prints it")
     watch.add_argument("--new", action="store_true", help="leave out what has been")
     watch.add_argument("--post", metavar="URL", help="post each change there as JSON, until it has arrived, in place of printing it")
@@ -190,7 +196,8 @@ def _add_upkeep(action: _Action) -> None:
     watch.add_argument("--cursor-file", type=Path, metavar="FILE", help="file that keeps how far the URL was told; begin after it")
 
     drawn = action("map", "draw the memory map")
-    drawn.add_argument("-o", "--out", required=True, metavar="FILE", help="file to draw: .svg, .html or .png")
+    drawn.add_argument("file", nargs="?", type=Path, metavar="FILE", help="file to draw: .svg, .html or .png")
+    drawn.add_argument("-o", "--out", type=Path, help=argparse.SUPPRESS)  # the form of before
     drawn.add_argument(
         "--limit", type=whole(1, 100_000, "limit"), default=5000, metavar="N", help="number of memories, the latest ones [5000]"
     )

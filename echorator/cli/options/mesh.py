@@ -8,6 +8,7 @@ from pathlib import Path
 
 from echorator.cli.options.http import add_http_options, add_ports
 from echorator.cli.options.numbers import replicas, seconds, whole
+from echorator.cli.options.output import add_output
 from echorator.cli.options.telemetry import add_metrics_port, add_telemetry_options
 from echorator.controller.settings import ControllerSettings
 from echorator.gateway.settings import GatewaySettings
@@ -173,12 +174,14 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         command.add_argument(
+            "--server",
             "--controller",
+            dest="server",
             default="",
             metavar="HOST:PORT",
             help=f"address of the controller [the `up` that runs, else {DEFAULT_CONTROLLER}]",
         )
-        command.add_argument("--output", choices=("table", "json"), default="table", help="format of the output [table]")
+        add_output(command)
         return command
 
     add("models", "list the applied models and their state")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from echorator.cli.options.output import add_output
+
 
 def add_store_options(parser: argparse.ArgumentParser) -> None:
     """Add --models, for every command that names models."""
@@ -23,9 +25,15 @@ def add_stored_models_commands(parser: argparse.ArgumentParser) -> None:
         add_store_options(command)
         return command
 
-    listing = add("list", "list the pulled models, Ollama's too")
-    listing.add_argument("--output", choices=("table", "json"), default="table", help="format of the output [table]")
-    add("show", "show a model's files and metadata").add_argument("source", metavar="SOURCE")
+    add_output(add("list", "list the pulled models, Ollama's too"), inherited=True)
+    show = add("show", "show a model's files and metadata")
+    show.add_argument("source", metavar="SOURCE")
+    add_output(show, inherited=True)
     add("remove", "remove models from the store; `prune` frees their space").add_argument("sources", nargs="+", metavar="SOURCE")
     add("prune", "delete the files that no model needs")
     add("verify", "compare files with their digests").add_argument("sources", nargs="*", metavar="SOURCE", help="models to verify [all]")
+    suggest = add("suggest", "name models that fit into this machine's memory")
+    suggest.set_defaults(module="suggested_models")
+    suggest.add_argument("--for", dest="purpose", choices=("chat", "code", "embeddings"), default="", help="only those for this [all]")
+    suggest.add_argument("--all", action="store_true", help="larger ones too")
+    add_output(suggest, inherited=True)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from echorator.cli.options.numbers import MOST_INT32, whole
+from echorator.cli.options.output import add_output
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -59,7 +60,7 @@ def add_logs_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="folder of the `up` [of the `up` that runs, else ~/.local/share/echorator]"
     )
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="format of the list [table]")
+    add_output(parser, text="format of the list")
 
 
 @contextmanager

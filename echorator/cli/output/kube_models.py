@@ -1,4 +1,4 @@
-"""The state of Models as tables and lines, for `kollama list` and `kollama status`. Pure."""
+"""The state of one Model as tables and lines, for `kollama status`. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from echorator.cli.output.model_standing import age, standing_of
+from echorator.cli.output.tables import Table, coloured
 from echorator.kube.api.resources import PART_LABEL, Object
 
-LIST_COLUMNS = ("NAME", "PHASE", "READY", "IMAGE", "ENDPOINT", "AGE")
 LAST_EVENTS = 10
 _BAR = 30
-_COLOURS = {"Ready": "green", "True": "green", "Running": "green", "Failed": "red", "Warning": "red", "Terminating": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -33,27 +31,13 @@ def _age(stamp: str | None, now: datetime) -> str:
     return age(datetime.fromisoformat(stamp), now) if stamp else ""
 
 
-def list_row(model: Object, now: datetime) -> tuple[str, ...]:
-    """Return the cells of a Model for LIST_COLUMNS."""
-    status = model.get("status") or {}
-    standing = standing_of(model)
-    return (
-        model["metadata"]["name"],
-        standing.phase,
-        standing.share,
-        model["spec"]["image"],
-        status.get("endpoint", ""),
-        _age(model["metadata"].get("creationTimestamp"), now),
-    )
-
-
 def view_of(standing: Standing, now: datetime | None = None) -> RenderableType:
     """Return the view of one Model: facts, conditions, pods and the latest events."""
     now = now or datetime.now(UTC)
     model, status = standing.model, standing.model.get("status") or {}
     metadata = model["metadata"]
     stands = standing_of(model)
-    head = Text.assemble((f"model/{metadata['name']}", "bold"), "  ", _coloured(stands.phase), f"  {stands.share} ready")
+    head = Text.assemble((f"model/{metadata['name']}", "bold"), "  ", coloured(stands.phase), f"  {stands.share} ready")
     parts: list[RenderableType] = [head]
     facts = (
         ("namespace", metadata["namespace"]),
@@ -94,16 +78,7 @@ def _bar(download: Object) -> str:
 def _section(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> list[RenderableType]:
     if not rows:
         return [Text(), Text(nothing, "dim")]
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(Text(str(row[0])), *(_coloured(str(cell)) for cell in row[1:]))
-    return [Text(), table]
-
-
-def _coloured(word: str) -> Text:
-    return Text(word, _COLOURS.get(word, ""))
+    return [Text(), Table(columns, rows)]
 
 
 def _pod_row(pod: Object, now: datetime) -> list[object]:

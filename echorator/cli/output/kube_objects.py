@@ -1,15 +1,11 @@
-"""Prints objects of a cluster for `kollama`, and lists the differences of two objects. Pure but for the printing."""
+"""Objects of a cluster as `kollama` shows them, and the differences of two objects. Pure."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
-from echorator.cli.output.yaml_text import WithoutAnchors
 from echorator.kube.api.resources import Object
 
 
@@ -38,16 +34,6 @@ def shown(thing: Object) -> Object:
     return {**thing, "metadata": metadata}
 
 
-def print_object(thing: Object, output: str) -> None:
-    """Print an object to stdout; `output` is yaml, json or name."""
-    if output == "name":
-        print(f"model/{thing['metadata']['name']}")
-    elif output == "json":
-        print(json.dumps(shown(thing), indent=2, ensure_ascii=False))
-    else:
-        sys.stdout.write(yaml_of([shown(thing)]))
-
-
-def yaml_of(documents: Sequence[Any]) -> str:
-    """Return the documents as one YAML text."""
-    return "---\n".join(yaml.dump(thing, Dumper=WithoutAnchors, sort_keys=False, width=140, allow_unicode=True) for thing in documents)
+def name_of(thing: Object) -> str:
+    """Return an object's name as `-o name` prints it, with its kind: "model/phi"."""
+    return f"{str(thing['kind']).lower()}/{thing['metadata']['name']}"

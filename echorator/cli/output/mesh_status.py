@@ -37,17 +37,22 @@ class ModelLine:
 
 @dataclass(frozen=True)
 class AgentLine:
-    """The state of one agent. `says` is its last error while it is not ready."""
+    """The state of one agent. `served` names its models; `says` is its last error while it is not ready."""
 
     name: str
     state: str
-    models: str
+    served: tuple[str, ...]
     busy: int
     slots: int
     queued: int
     tokens_per_s: float
     restarts: int
     says: str
+
+    @property
+    def models(self) -> str:
+        """Return the names of its models in words."""
+        return ", ".join(self.served) or "-"
 
 
 @dataclass(frozen=True)
@@ -123,15 +128,14 @@ def _agent(name: str, agent: controller_pb2.Agent | None, container: dict[str, A
     status = container["status"] if container is not None else {}
     says = str(status.get("lastError", "")) if not status.get("ready") else ""
     if agent is None:
-        return AgentLine(
-            name, _short(str(status.get("phase", ""))), container["spec"]["agent"]["model"] if container else "", 0, 0, 0, 0.0, 0, says
-        )
+        served = (str(container["spec"]["agent"]["model"]),) if container else ()
+        return AgentLine(name, _short(str(status.get("phase", ""))), served, 0, 0, 0, 0.0, 0, says)
     state = controller_pb2.AgentState.Name(agent.state).removeprefix("AGENT_STATE_").capitalize()
     models = agent.models
     return AgentLine(
         name,
         state,
-        ", ".join(m.name for m in models) or "-",
+        tuple(m.name for m in models),
         sum(m.busy for m in models),
         sum(m.slots for m in models),
         sum(m.queued for m in models),

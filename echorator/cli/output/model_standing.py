@@ -12,6 +12,7 @@ from typing import Any
 
 from echorator.rpc.v1 import controller_pb2
 
+CONFIGURATION = "ConfigurationError"  # the controller's reason of a failure that only a change of the model ends
 _STEPS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "m"))
 
 
@@ -65,7 +66,13 @@ def standing_in_mesh(model: controller_pb2.MeshModel) -> ModelStanding:
     """Return how a model stands that was applied to a controller alone."""
     ready, replicas = model.status.ready, model.spec.replicas
     serves = any(c.type == "Ready" and c.status == controller_pb2.CONDITION_STATUS_TRUE for c in model.status.conditions)
-    return ModelStanding("Ready" if ready >= replicas else "Loading", ready, replicas, "" if serves else mesh_condition(model))
+    phase = "Failed" if failed_for_good(model) else "Ready" if ready >= replicas else "Loading"
+    return ModelStanding(phase, ready, replicas, "" if serves else mesh_condition(model))
+
+
+def failed_for_good(model: controller_pb2.MeshModel) -> bool:
+    """Return whether what the spec asks for is not tried again until somebody changes it; agents may serve an earlier spec meanwhile."""
+    return any(c.type == "Degraded" and c.reason == CONFIGURATION for c in model.status.conditions)
 
 
 def mesh_condition(model: controller_pb2.MeshModel) -> str:

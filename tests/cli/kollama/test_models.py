@@ -44,9 +44,11 @@ def test_from_deploy_to_undeploy(k: Kollama) -> None:
     assert k("list", "-o", "name") == "model/phi\nmodel/qwen\n"
     k.tell("phi", Observed(fetched=True, replicas=3, running=3, workload_made=True, registered=True, serving=3, cognition_ready=True))
     rows = [re.split(r" {2,}", line.strip()) for line in k("list").splitlines()]
-    assert rows[0] == ["NAME", "PHASE", "READY", "IMAGE", "ENDPOINT", "AGE"]
-    assert rows[1][:5] == ["phi", "Ready", "3/3", "phi", f"model-phi.{k.namespace}.svc:50051"]
-    assert rows[2][:4] == ["qwen", "Pending", "0/1", "hf://Qwen/Qwen2.5-7B-Instruct-GGUF:Q4_K_M"]
+    assert rows[0] == ["NAME", "PHASE", "READY", "SIZE", "AGE", "SOURCE", "SAYS"]
+    assert rows[1][:3] == ["phi", "Ready", "3/3"]
+    assert f"model-phi.{k.namespace}.svc:50051" in k("list", "-o", "wide")
+    assert rows[2][:3] == ["qwen", "Pending", "0/1"]
+    assert "hf://Qwen/Qwen2.5-7B-Instruct-GGUF:Q4_K_M" in rows[2]
     everywhere = [line.split() for line in k("list", "-A").splitlines()]
     assert everywhere[0][:2] == ["NAMESPACE", "NAME"]
     assert [k.namespace, "qwen"] in [row[:2] for row in everywhere]
