@@ -122,14 +122,17 @@ class AsyncClient:
     ) -> Answer:
         """Answer with functions, async ones too, that the model may call: they are run, until the model answers in words.
 
-        Raises ToolError after so many `rounds` without an answer in words, and whatever a function raises.
+        A `tool_choice` holds for the first round. Raises ToolError after so many `rounds` without an answer in words,
+        and whatever a function raises.
         """
         known = tools.functions_of(functions)
+        options["tools"] = functions
         spoken = requests.conversation(messages, options.pop("system", ""))
         for _ in range(rounds):
-            answer = await self.chat(spoken, **{**options, "tools": functions})
+            answer = await self.chat(spoken, **options)
             if not answer.tool_calls:
                 return answer
+            options.pop("tool_choice", "")  # a choice that held on would never let the model answer
             spoken = [*answer.messages]
             for call in answer.tool_calls:
                 value = tools.called(known, call)

@@ -123,14 +123,17 @@ class Client:
     ) -> Answer:
         """Answer with functions that the model may call: they are run and their results sent, until the model answers in words.
 
-        Raises ToolError after so many `rounds` without an answer in words, and whatever a function raises.
+        A `tool_choice` holds for the first round. Raises ToolError after so many `rounds` without an answer in words,
+        and whatever a function raises.
         """
         known = tools.functions_of(functions)
+        options["tools"] = functions
         spoken = requests.conversation(messages, options.pop("system", ""))
         for _ in range(rounds):
-            answer = self.chat(spoken, **{**options, "tools": functions})
+            answer = self.chat(spoken, **options)
             if not answer.tool_calls:
                 return answer
+            options.pop("tool_choice", "")  # a choice that held on would never let the model answer
             spoken = [*answer.messages, *(tools.result_of(call, tools.called(known, call)) for call in answer.tool_calls)]
         raise ToolError(f"the model still calls tools after {rounds} rounds: raise rounds, or say in the prompt when to answer")
 

@@ -84,7 +84,7 @@ _KINDS: dict[grpc.StatusCode, type[Error]] = {
 }
 _HINTS: dict[type[Error], str] = {
     Unavailable: f"; is it a gRPC port of Echorator (that of `echorator up` is 50052, not 8080)? Else {START_ONE}",
-    Unsupported: "; is it the port of a gateway or an agent, and of this version?",
+    Unsupported: "; is it the port of a gateway, and of this version? An agent that xDS leads to may have no memory",
     Unauthenticated: "; give a token by Client(token=...) or ECHORATOR_TOKEN",
     DeadlineExceeded: "; give it more time by timeout=SECONDS",
 }

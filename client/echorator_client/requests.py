@@ -13,7 +13,7 @@ from echorator_client.rpc.v1 import model_pb2 as pb
 from echorator_client.tools import Tool, tool_of
 
 Messages = str | Sequence[Message | dict[str, Any]]
-_KINDS: dict[str, cognition_pb2.Kind] = {name.removeprefix("KIND_").lower(): number for name, number in cognition_pb2.Kind.items()}
+_KINDS = {"episodic": cognition_pb2.KIND_EPISODIC, "semantic": cognition_pb2.KIND_SEMANTIC, "procedural": cognition_pb2.KIND_PROCEDURAL}
 _MODES = {"auto": pb.ToolChoice.MODE_AUTO, "none": pb.ToolChoice.MODE_NONE, "required": pb.ToolChoice.MODE_REQUIRED}
 
 

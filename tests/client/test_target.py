@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from echorator_client import AddressError, target
 
 from echorator.host import running_file
+from echorator_client import AddressError, target
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:50052", "[::1]:50052", "gateway.example:1", "dns:///host:50052", "unix:/run/echo", "xds:///m"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:50052", "[::1]:50052", "gateway.example:1", "dns:///host:50052", "unix:/run/echo", "xds:///m"]
+)
 def test_addresses_of_grpc_are_taken(address: str) -> None:
     assert target.checked(address) == address
 

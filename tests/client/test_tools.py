@@ -6,6 +6,7 @@ import json
 from typing import Any, Literal
 
 import pytest
+
 from echorator_client import InvalidRequest, Message, ToolCall, ToolError
 from echorator_client.requests import chat, message_of, remember, scope
 from echorator_client.tools import called, functions_of, result_of, schema_of, tool_of
@@ -64,7 +65,8 @@ def test_calls_run_functions_and_say_which_are_there() -> None:
 def test_messages_are_records_or_dicts() -> None:
     call = ToolCall("c1", "book", '{"city": "Rome"}')
     theirs = {"id": "c1", "type": "function", "function": {"name": "book", "arguments": '{"city": "Rome"}'}}
-    assert message_of(Message("assistant", tool_calls=(call,))) == message_of({"role": "assistant", "content": None, "tool_calls": [theirs]})
+    said = {"role": "assistant", "content": None, "tool_calls": [theirs]}
+    assert message_of(Message("assistant", tool_calls=(call,))) == message_of(said)
     assert json.loads(message_of({"role": "user", "content": "x", "name": "ann"}).fields_json) == {"name": "ann"}
     with pytest.raises(InvalidRequest, match="texts as role and content"):
         message_of({"role": "user", "content": ["x"]})
