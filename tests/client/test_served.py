@@ -85,3 +85,12 @@ def test_without_a_server_the_error_says_how_to_start_one(tmp_path: Path) -> Non
     done = typed(blocks()["chat"], {"XDG_DATA_HOME": str(tmp_path)})
     assert done.returncode == 1
     assert "start one with `echorator up`" in done.stderr.splitlines()[-1]
+
+
+def test_the_guide_chats(environments: dict[str, dict[str, str]]) -> None:
+    page = (ROOT / "docs" / "guides" / "client.md").read_text("utf-8")
+    _, _, rest = page.partition("<!-- run: client-chat -->\n```python\n")
+    block = rest.partition("```")[0].replace("127.0.0.1:50052", environments["gateway"]["ECHORATOR_SERVER"])
+    done = typed(block, {})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) >= 2
