@@ -83,7 +83,6 @@ _KINDS: dict[grpc.StatusCode, type[Error]] = {
     grpc.StatusCode.CANCELLED: Cancelled,
 }
 _HINTS: dict[type[Error], str] = {
-    Unavailable: f"; is it a gRPC port of Echorator (that of `echorator up` is 50052, not 8080)? Else {START_ONE}",
     Unsupported: "; is it the port of a gateway, and of this version? An agent that xDS leads to may have no memory",
     Unauthenticated: "; give a token by Client(token=...) or ECHORATOR_TOKEN",
     DeadlineExceeded: "; give it more time by timeout=SECONDS",
@@ -103,4 +102,9 @@ def error_of(error: grpc.RpcError, server: str) -> Error:
     """Return the typed error for one of gRPC, with the server's words and what to do."""
     found: Any = error
     kind = _KINDS.get(found.code(), ServerFault)
-    return kind(f"{server}: {found.details() or found.code().name}{_HINTS.get(kind, '')}", retry_after_s(error))
+    said = found.details() or found.code().name
+    if kind is Unavailable and "http1.x" in said:  # gRPC's own words for what an HTTP server answers
+        said = "this port speaks HTTP, not gRPC: name the gRPC port, which is 50052 for `echorator up`"
+    elif kind is Unavailable and "failed to connect" in said:
+        said = f"no server answers there ({said.rpartition(': ')[2]}): {START_ONE}"
+    return kind(f"{server}: {said}{_HINTS.get(kind, '')}", retry_after_s(error))

@@ -38,7 +38,10 @@ def _name(function: Callable[..., Any]) -> str:
 def schema_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the JSON schema of a function's parameters. Raises ToolError for a parameter that a JSON object cannot give."""
     name = _name(function)
-    hints = typing.get_type_hints(function)
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as error:
+        raise ToolError(f"{name}: {error}; its parameters' types must be names of its module") from error
     properties: dict[str, Any] = {}
     required = []
     for parameter in inspect.signature(function).parameters.values():

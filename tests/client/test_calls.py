@@ -44,7 +44,7 @@ class Server(ModelServiceServicer, CognitionServiceServicer):
             code, text, trailers = self.failures.pop(0)
             await context.abort(code, text, trailers)
 
-    async def Chat(self, request: pb.ChatRequest, context: Any) -> AsyncIterator[pb.ChatResponse]:  # type: ignore[override]
+    async def Chat(self, request: pb.ChatRequest, context: Any) -> AsyncIterator[pb.ChatResponse]:
         await self._fail(context)
         try:
             for _ in range(self.before):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -94,3 +95,14 @@ def test_the_guide_chats(environments: dict[str, dict[str, str]]) -> None:
     done = typed(block, {})
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) >= 2
+
+
+def test_a_port_of_http_and_one_where_nobody_listens_are_told_apart(environments: dict[str, dict[str, str]], tmp_path: Path) -> None:
+    said = json.loads((Path(environments["up"]["XDG_DATA_HOME"]) / "echorator" / "up.json").read_text("utf-8"))
+    for address, words in (
+        (said["http"], "this port speaks HTTP, not gRPC: name the gRPC port"),
+        (f"127.0.0.1:{free_port()}", "no server answers there (Connection refused): start one with `echorator up`"),
+    ):
+        done = typed(blocks()["chat"], {"XDG_DATA_HOME": str(tmp_path), "ECHORATOR_SERVER": address.removeprefix("http://")})
+        assert done.returncode == 1
+        assert f"{address.removeprefix('http://')}: {words}" in done.stderr.splitlines()[-1]

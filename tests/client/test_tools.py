@@ -45,6 +45,12 @@ def test_what_json_cannot_give_is_refused() -> None:
 
     def odd(at: bytes) -> None: ...
 
+    class Place: ...
+
+    def local(place: Place) -> None: ...
+
+    with pytest.raises(ToolError, match="local: name 'Place' is not defined"):
+        schema_of(local)
     with pytest.raises(ToolError, match="several: the parameter texts"):
         schema_of(several)
     with pytest.raises(ToolError, match="odd: at has the type"):
