@@ -1,4 +1,6 @@
-"""Generate `echorator/rpc/` from the .proto files beside this script; `v1/comments.py` has the comments, for the OpenAPI document.
+"""Generate `echorator/rpc/`, and the stubs of `client/`, from the .proto files beside this script.
+
+`v1/comments.py` has the comments, for the OpenAPI document.
 
 The public package `echorator.v1` becomes the Python package `echorator.rpc.v1`, the private `echorator.mesh.v1` becomes
 `echorator.rpc.mesh.v1`, so the imports that protoc writes are rewritten on the way. Output depends on the version of
@@ -25,6 +27,8 @@ from grpc_tools import protoc
 
 PROTOS = Path(__file__).resolve().parent
 TARGET = PROTOS.parent / "echorator" / "rpc"
+CLIENT = PROTOS.parent / "client" / "echorator_client" / "rpc"  # the stubs of the package echorator-client, which does not have this one
+OF_CLIENT = re.compile(r"v1/(?:cognition|common|model)_pb2")
 _LOOSE = '# mypy: disable-error-code="type-arg"\n'  # protoc writes a bare Mapping
 OVER_HTTP = {f"echorator/v1/{name}.proto" for name in ("cognition", "common", "model")}  # whose messages the OpenAPI document describes
 _IMPORT = re.compile(r"^from echorator\.((?:mesh\.)?v1) import ", re.MULTILINE)
@@ -108,6 +112,14 @@ def service_types(file: FileDescriptorProto) -> str:
     return "\n".join(lines) + "\n"
 
 
+def for_client(texts: dict[str, str]) -> dict[str, str]:
+    """Return those texts that the client package has, as modules of its own. The descriptors in them stay equal, byte for byte.
+
+    protobuf takes a file twice in one process as long as both are equal, so a process may import both packages.
+    """
+    return {name: text.replace("echorator.rpc.", "echorator_client.rpc.") for name, text in texts.items() if OF_CLIENT.match(name)}
+
+
 def differences(texts: dict[str, str], target: Path) -> list[str]:
     """Unified diff lines from what lies in `target` to `texts`; empty where they are equal."""
     found = [*(p for p in target.rglob("*_pb2*.py*") if p.suffix in (".py", ".pyi")), *target.rglob("comments.py")]
@@ -128,11 +140,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         texts = generate(Path(folder))
     if check:
-        lines = differences(texts, TARGET)
+        lines = differences(texts, TARGET) + differences(for_client(texts), CLIENT)
         sys.stdout.writelines(lines)
         return 1 if lines else 0
-    for name, text in texts.items():
-        (TARGET / name).write_text(text, "utf-8")
+    for target, files_ in ((TARGET, texts), (CLIENT, for_client(texts))):
+        for name, text in files_.items():
+            (target / name).write_text(text, "utf-8")
     return 0
 
 

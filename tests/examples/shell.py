@@ -20,6 +20,9 @@ from tests.examples.pages import EXAMPLES
 TIMEOUT_S = 150
 _SET_UP = {"node": ("node", "node_modules"), "go": ("go-example", "ask")}  # what clients/build.sh made by the commands of the README
 ADAPTERS = ("langchain", "llama-index")  # what adapters.sh made by the commands of the README
+_PATH = os.pathsep.join(
+    filter(None, (os.environ.get("PYTHONPATH"), str(EXAMPLES.parent / "client")))
+)  # as if echorator-client was installed
 _ECHORATOR = """\
 #!/bin/sh
 [ "$1" != bootstrap ] || set -- "$@" --controller "$CONTROLLER"
@@ -40,7 +43,13 @@ class Shell:
             (bin_folder / name).write_text(script, "utf-8")
             (bin_folder / name).chmod(0o755)
         (folder / "protos").symlink_to(PROTOS)
-        self._environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "COLUMNS": "100", **environment}
+        self._environment = {
+            **os.environ,
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "COLUMNS": "100",
+            "PYTHONPATH": _PATH,
+            **environment,
+        }
 
     def run(self, name: str, commands: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run shell commands in the folder of an example, until one of them fails; `environment` is added for them alone."""

@@ -14,7 +14,7 @@ from tests.support.ports import free_port
 from tests.support.processes import Process
 
 NEEDS = {"grpcurl": ("grpcurl",), "node": ("xDS client in node",), "go": ("example in go",)} | {name: ("adapters",) for name in ADAPTERS}
-PROGRAMS = ("python", "grpcurl", "node", "go", "openai", "memory", *ADAPTERS)
+PROGRAMS = ("python", "client", "grpcurl", "node", "go", "openai", "memory", *ADAPTERS)
 THERE = [pytest.param(name, marks=[pytest.mark.needs(*NEEDS[name])] if name in NEEDS else []) for name in PROGRAMS]
 
 
@@ -101,6 +101,7 @@ def test_it_says_in_one_line_that_grpcurl_is_missing(alone: Shell) -> None:
     [
         ("python", "ECHORATOR_SERVER", "--server"),
         ("memory", "ECHORATOR_SERVER", "--server"),
+        ("client", "ECHORATOR_SERVER", "--server"),
         ("openai", "OPENAI_BASE_URL", "--url"),
         *(pytest.param(name, "OPENAI_BASE_URL", "--url", marks=pytest.mark.needs("adapters")) for name in ADAPTERS),
         pytest.param("grpcurl", "ECHORATOR_SERVER", "", marks=pytest.mark.needs("grpcurl")),

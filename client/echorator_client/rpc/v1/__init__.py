@@ -1,0 +1,1 @@
+"""The package echorator.v1."""
