@@ -1,6 +1,6 @@
 """Builds the objects of OpenAI's chat and text completions: one whole object, or the events of a stream.
 
-Fed by `api` with the messages of agents; `translation` converts them to OpenAI's fields, `generating.streaming` sends the events.
+Fed by `api` with the messages of agents; `answer_fields` converts them to OpenAI's fields, `streaming` sends the events.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from echorator import __version__
 from echorator.errors import EchoratorError
-from echorator.gateway.http import translation
+from echorator.gateway.http.generating import answer_fields
 from echorator.gateway.http.generating.streaming import COMMENT, Replies, Reply
 from echorator.gateway.http.llama_server.completions import timings_of
 from echorator.rpc.v1 import model_pb2 as pb
@@ -38,7 +38,7 @@ class Answer:
 
     def whole(self, choices: list[dict[str, Any]], usages: Sequence[pb.Usage]) -> Response:
         """Return the response of an answer that is not streamed, with all choices, the summed usage, and the times of the first answer."""
-        counted = {"usage": translation.usage_of(usages), "timings": timings_of(usages[0])}
+        counted = {"usage": answer_fields.usage_of(usages), "timings": timings_of(usages[0])}
         return JSONResponse({**self._head, "object": self._kind, "choices": choices, **counted})
 
     def chunk(self, choices: list[dict[str, Any]], **further: Any) -> bytes:
@@ -62,7 +62,7 @@ class Whole:
     def add(self, reply: Reply) -> None:
         """Append the next message of the answer."""
         self.texts.append(reply.text)
-        self.positions.extend(translation.positions_of(reply))
+        self.positions.extend(answer_fields.positions_of(reply))
         self.prompt.extend(reply.prompt_logprobs)
         if isinstance(reply, pb.ChatResponse):
             self.thoughts.append(reply.reasoning)
@@ -79,7 +79,7 @@ class Whole:
     @property
     def reason(self) -> str:
         """OpenAI's `finish_reason` of the answer: "stop", "length" or "tool_calls"."""
-        return translation.REASONS.get(self.finish.reason, "stop")
+        return answer_fields.REASONS.get(self.finish.reason, "stop")
 
     @property
     def message(self) -> dict[str, Any]:
@@ -159,12 +159,12 @@ class CompletionEvents:
             if self._opening is not None:
                 made.append({"index": index, "delta": self._opening(reply), "logprobs": None, "finish_reason": None})
         ends = reply.HasField("finish")
-        if reply.text or not ends or translation.positions_of(reply) or _further(reply):
+        if reply.text or not ends or answer_fields.positions_of(reply) or _further(reply):
             made += self._choices(index, reply, None, self._offsets[index])
             self._offsets[index] += len(reply.text)
         if ends:
             self._usages.append(reply.finish.usage)
-            reason = translation.REASONS.get(reply.finish.reason, "stop")
+            reason = answer_fields.REASONS.get(reply.finish.reason, "stop")
             *rest, last = self._choices(index, type(reply)(), reason, self._offsets[index])
             end = self._answer.chunk([last], timings=timings_of(reply.finish.usage))
             return b"".join(self._answer.chunk([choice]) for choice in [*made, *rest]) + end
@@ -172,7 +172,7 @@ class CompletionEvents:
 
     def end(self) -> bytes:
         """Return the usage, where it was asked for, and the mark of the end."""
-        return (self._answer.chunk([], usage=translation.usage_of(self._usages)) if self._wants_usage else b"") + b"data: [DONE]\n\n"
+        return (self._answer.chunk([], usage=answer_fields.usage_of(self._usages)) if self._wants_usage else b"") + b"data: [DONE]\n\n"
 
     def failure(self, error: dict[str, Any]) -> bytes:
         """Return the error as an event."""
@@ -199,7 +199,7 @@ def chat_choices(index: int, reply: Reply, reason: str | None, _offset: int) -> 
         deltas.append({"content": reply.text})
     if reply.tool_calls:
         deltas.append({"tool_calls": [_call_delta(delta) for delta in reply.tool_calls]})
-    logprobs = translation.chat_logprobs(translation.positions_of(reply))
+    logprobs = answer_fields.chat_logprobs(answer_fields.positions_of(reply))
     for delta in deltas or [{}]:
         yield {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         logprobs = None  # they are those of the whole message
@@ -214,5 +214,5 @@ def _call_delta(delta: pb.ToolCallDelta) -> dict[str, Any]:
 
 def text_choices(index: int, reply: Reply, reason: str | None, offset: int) -> Iterator[dict[str, Any]]:
     """Yield the choice of one event of a streamed text completion; `offset` is where its text begins, in characters."""
-    positions = translation.positions_of(reply)
-    yield {"index": index, "text": reply.text, "logprobs": translation.text_logprobs(positions, offset), "finish_reason": reason}
+    positions = answer_fields.positions_of(reply)
+    yield {"index": index, "text": reply.text, "logprobs": answer_fields.text_logprobs(positions, offset), "finish_reason": reason}

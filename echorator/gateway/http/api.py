@@ -29,6 +29,7 @@ from echorator.gateway.http.door import IGNORED
 from echorator.gateway.http.endpoints import ENDPOINTS, Endpoint
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.forms import form_of
+from echorator.gateway.http.generating import answer_fields
 from echorator.gateway.http.generating.calls import Calls, release
 from echorator.gateway.http.generating.paths import in_clients_words
 from echorator.gateway.http.generating.streaming import unless_gone
@@ -160,7 +161,7 @@ class Api:
         wholes = await unless_gone(request, gathered(calls.merged(request, body.model, opens), len(opens)))
         choices = []
         for index, whole in enumerate(wholes):
-            logprobs = translation.chat_logprobs(whole.positions)
+            logprobs = answer_fields.chat_logprobs(whole.positions)
             choice = {"index": index, "message": whole.message, "logprobs": logprobs, "finish_reason": whole.reason}
             choices.append(choice | _of_prompt(body, whole))
         return answer.whole(choices, [whole.finish.usage for whole in wholes])
@@ -183,10 +184,10 @@ class Api:
         wanted = body.logprobs is not None or bool(body.n_probs)
         for index, answer_index in enumerate(translation.chosen(body, [whole.positions for whole in wholes])):
             whole = wholes[answer_index]
-            before = (makes[answer_index]().prompt or translation.text_of(whole.prompt)) if body.echo else ""
-            logprobs = translation.text_logprobs(whole.positions, len(before)) if wanted else None
+            before = (makes[answer_index]().prompt or answer_fields.text_of(whole.prompt)) if body.echo else ""
+            logprobs = answer_fields.text_logprobs(whole.positions, len(before)) if wanted else None
             if body.echo and wanted:
-                logprobs = translation.echoed_logprobs(whole.prompt, whole.positions, before)
+                logprobs = answer_fields.echoed_logprobs(whole.prompt, whole.positions, before)
             choice = {"index": index, "text": before + whole.text, "logprobs": logprobs, "finish_reason": whole.reason}
             choices.append(choice | _of_prompt(body, whole))
         return answer.whole(choices, [whole.finish.usage for whole in wholes])
@@ -253,7 +254,7 @@ def _check_streamed(body: Generation) -> None:
 
 
 def _of_prompt(body: Generation, whole: Whole) -> dict[str, Any]:
-    return {"prompt_logprobs": translation.prompt_logprobs(whole.prompt)} if body.prompt_logprobs is not None else {}
+    return {"prompt_logprobs": answer_fields.prompt_logprobs(whole.prompt)} if body.prompt_logprobs is not None else {}
 
 
 def _wants_usage(body: Generation) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.answer_fields import positions_of
 from echorator.gateway.http.generating.streaming import COMMENT, Reply, event
 from echorator.gateway.http.llama_server.bodies import Infill
-from echorator.gateway.http.translation import generate_requests, positions_of
+from echorator.gateway.http.translation import generate_requests
 from echorator.rpc.v1 import model_pb2 as pb
 
 
