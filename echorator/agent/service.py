@@ -29,6 +29,7 @@ from echorator.agent.loading.served_model import ServedModel
 from echorator.agent.memory import ChatMemory, MemoryFailedError, MemoryUnavailableError, Turn, cache_scope_of
 from echorator.agent.mesh.callers import Callers
 from echorator.agent.mesh.load_report import LoadReport
+from echorator.agent.prefill import Prefill
 from echorator.agent.stream import Stream
 from echorator.agent.tools import Offer, offer_of
 from echorator.errors import (
@@ -206,9 +207,10 @@ class ModelService(Calls, ModelServiceServicer):
     ) -> None:
         write = context.write
         begun_s, began = time.monotonic(), False
+        following = Prefill(served.engine, stream, reply, write).next if stream.reports and served.engine is not None else stream.next
         try:
             while True:
-                event = await stream.next()
+                event = await following()
                 if event.tokens and not began:
                     began = True
                     served.first_tokens.add(time.monotonic() - begun_s)

@@ -25,10 +25,12 @@ def merged(events: list[Event]) -> Event:
 class Stream:
     """The events of one request, for one reader. `finished` is true once the last event has arrived."""
 
-    __slots__ = ("_events", "_loop", "_waiter", "finished", "request")
+    __slots__ = ("_events", "_loop", "_waiter", "finished", "reports", "request")
 
-    def __init__(self, request: int, loop: AbstractEventLoop) -> None:
+    def __init__(self, request: int, loop: AbstractEventLoop, reports: bool = False) -> None:
+        """Begin without events; `reports`: the client wants to know how much of its prompt is computed."""
         self.request = request
+        self.reports = reports
         self.finished = False
         self._events: list[Event] = []
         self._loop = loop

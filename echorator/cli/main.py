@@ -155,7 +155,7 @@ def _add_chat(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="text of the user's turn [a dialogue on a terminal, else stdin]")
     _add_target(parser)
     parser.add_argument("--system", default="", metavar="TEXT", help="the system message")
-    parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..2; 0 is greedy [0.8]")
+    parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..100; 0 is greedy [0.8]")
     parser.add_argument(
         "--top-k", type=whole(0, 1 << 20, "top_k"), metavar="N", help="only the N most likely tokens are candidates; 0 is off [40]"
     )

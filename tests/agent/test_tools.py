@@ -15,7 +15,7 @@ import pytest_asyncio
 from echorator.agent.loading.embedded import embedded_model
 from echorator.rpc.v1 import model_pb2 as pb
 from tests.support.agents import Agent, refused, serving
-from tests.support.conversations import TEMPLATE, model_with_tools
+from tests.support.conversations import TEMPLATE, THINKS, model_with_tools
 from tests.support.models.gguf_files import rewritten
 from tests.support.rounds import rounds
 
@@ -31,9 +31,6 @@ UNIT = {"type": "object", "properties": {"unit": {"enum": ["km", "mile"]}, "exac
 SCHEMAS = {"weather": CITY, "convert": UNIT, "now": {"type": "object", "properties": {}}}
 TOOLS = [pb.Tool(name=name, parameters_json=json.dumps(schema)) for name, schema in SCHEMAS.items()]
 SAID_CALLS = TEMPLATE.replace("<call>", "I will ").replace("</call>", "")  # what echo-nano says, and so begins a call by itself
-THINKS = TEMPLATE.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}").replace(
-    "{{ m.content or '' }}", "{% if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n{% endif %}{{ m.content or '' }}"
-)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")

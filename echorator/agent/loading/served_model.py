@@ -32,7 +32,7 @@ from echorator.agent.stream import Stream
 from echorator.engine.digest import file_digest, identity
 from echorator.engine.embed_queue import EmbedQueue
 from echorator.engine.weights_file import opened
-from echorator.errors import DrainingError, InvalidRequestError, ModelFileError, ResourceError
+from echorator.errors import ContextOverflowError, DrainingError, InvalidRequestError, ModelFileError, ResourceError
 from echorator.prompting.control_tokens import ControlTokens
 from echorator.prompting.dialects.declared import dialect_of
 from echorator.prompting.dialects.dialect import Dialect
@@ -204,22 +204,25 @@ class ServedModel:
         """
         if self.engine is None:
             raise InvalidRequestError(f"{self.name} is an encoder ({self.info.architecture}) and only embeds")
-        request = self.engine.submit(
-            prompt,
-            sampling,
-            max_tokens=limits.max_tokens,
-            stop=limits.stop,
-            ignore_eos=limits.ignore_eos,
-            priority=limits.priority,
-            deadline_s=deadline_s,
-            logprobs=limits.logprobs,
-            prompt_logprobs=limits.prompt_logprobs,
-            use_cache=limits.use_cache,
-            scope=scope,
-            grammar=grammar,
-            watch=watch,
-        )
-        stream = self._streams[request] = Stream(request, self._loop)
+        try:
+            request = self.engine.submit(
+                prompt,
+                sampling,
+                max_tokens=limits.max_tokens,
+                stop=limits.stop,
+                ignore_eos=limits.ignore_eos,
+                priority=limits.priority,
+                deadline_s=deadline_s,
+                logprobs=limits.logprobs,
+                prompt_logprobs=limits.prompt_logprobs,
+                use_cache=limits.use_cache,
+                scope=scope,
+                grammar=grammar,
+                watch=watch,
+            )
+        except ContextOverflowError as error:
+            raise ContextOverflowError(str(error), len(prompt), self.context_tokens) from error
+        stream = self._streams[request] = Stream(request, self._loop, limits.report_progress)
         self._idle.clear()
         return stream
 

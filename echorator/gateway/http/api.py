@@ -23,7 +23,7 @@ from starlette.routing import Match, Route
 from echorator.errors import EchoratorError
 from echorator.gateway.front_end import FrontEnd
 from echorator.gateway.http import embeddings, translation
-from echorator.gateway.http.answers import Answer, CompletionEvents, Whole, chat_choices, chat_opening, gathered, text_choices
+from echorator.gateway.http.answers import CHAT_OPENING, Answer, CompletionEvents, Whole, chat_choices, gathered, text_choices
 from echorator.gateway.http.bodies import ChatCompletion, Completion, Embeddings, Generation
 from echorator.gateway.http.door import IGNORED
 from echorator.gateway.http.endpoints import ENDPOINTS, Endpoint
@@ -42,7 +42,6 @@ from echorator.gateway.http.reading import Bodies
 from echorator.gateway.http.reranking.handlers import Reranking
 from echorator.gateway.http.responses.api import ResponsesApi
 from echorator.gateway.http.settings import HttpSettings
-from echorator.gateway.request_keys import Destination
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving import caller
 from echorator.serving.life import Life
@@ -156,7 +155,7 @@ class Api:
         answer = Answer("chatcmpl", "chat.completion", calls.name(body.model))
         if body.stream:
             _check_streamed(body)
-            events = CompletionEvents(answer, chat_choices, chat_opening, _wants_usage(body))
+            events = CompletionEvents(answer, chat_choices, CHAT_OPENING, body)
             return await calls.streamed(request, events, calls.merged(request, body.model, opens))
         wholes = await unless_gone(request, gathered(calls.merged(request, body.model, opens), len(opens)))
         choices = []
@@ -177,7 +176,7 @@ class Api:
             if body.echo:
                 raise BodyError("echo is not streamed", "echo")
             _check_streamed(body)
-            events = CompletionEvents(answer, text_choices, None, _wants_usage(body))
+            events = CompletionEvents(answer, text_choices, None, body)
             return await calls.streamed(request, events, calls.merged(request, body.model, opens))
         wholes = await unless_gone(request, gathered(calls.merged(request, body.model, opens), len(opens)))
         choices = []
@@ -196,10 +195,7 @@ class Api:
 
     async def _embed(self, request: Request) -> Response:
         body = await self._calls.body(request, Embeddings)
-        call = self._calls.call("Embed", embeddings.embed_request(body), Destination(body.model), False)
-        with self._front.measured(call.path, body.model):
-            raw = await unless_gone(request, self._front.forwarding.unary(call))
-        reply = pb.EmbedResponse.FromString(raw)
+        reply = pb.EmbedResponse.FromString(await self._calls.unary(request, "Embed", embeddings.embed_request(body), body.model))
         content = await embeddings.answer_of(reply, self._calls.name(body.model), body.encoding_format)
         return Response(content, media_type="application/json")
 
@@ -255,10 +251,6 @@ def _check_streamed(body: Generation) -> None:
 
 def _of_prompt(body: Generation, whole: Whole) -> dict[str, Any]:
     return {"prompt_logprobs": answer_fields.prompt_logprobs(whole.prompt)} if body.prompt_logprobs is not None else {}
-
-
-def _wants_usage(body: Generation) -> bool:
-    return body.stream_options is not None and body.stream_options.include_usage
 
 
 async def _not_served(request: Request, error: Exception) -> Response:

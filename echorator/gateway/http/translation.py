@@ -6,10 +6,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
-from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Conversation, Generation, Sampled, stops_of
+from echorator.gateway.http.bodies import (
+    MOST_PARTS,
+    MOST_PROMPTS,
+    ChatCompletion,
+    ChatMessage,
+    Completion,
+    Conversation,
+    Generation,
+    Sampled,
+    stops_of,
+)
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating import tools
 from echorator.gateway.http.generating.paths import CHAT, TEXT, Names, Paths
@@ -20,6 +31,7 @@ from echorator.settings import Sampling
 
 INT32 = 1 << 31
 UINT32 = 1 << 32
+_Prompt = list[str | list[int]]  # its parts
 MOST_PROMPT_BYTES = 16 << 20  # of all answers to one request together: its prompts times n
 _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name not in ("seed", "logit_bias", "dry_sequence_breakers"))  # sent as they are
 
@@ -79,6 +91,7 @@ def _fill_generation(
     fill(body, sampling, limits, max_tokens, stops_of(body.stop), answer, called)
     if body.prompt_logprobs is not None:
         set_field(limits, "prompt_logprobs", body.prompt_logprobs)
+    limits.report_progress = body.stream and (body.return_progress or body.timings_per_token)
 
 
 def set_field(message: pb.Sampling | pb.Limits | pb.Reasoning, name: str, value: object, called: str = "") -> None:
@@ -227,7 +240,8 @@ def generate_requests(body: Completion) -> list[Callable[[], pb.GenerateRequest]
     prompts = _prompts(body)
     if body.suffix and body.echo:
         raise BodyError("echo and suffix exclude each other: the prompt is one side of a gap", "suffix")
-    size_bytes = sum(len(p.encode()) if isinstance(p, str) else 4 * len(p) for p in prompts) + len(prompts) * len(body.suffix.encode())
+    size_bytes = sum(len(p.encode()) if isinstance(p, str) else 4 * len(p) for prompt in prompts for p in prompt)
+    size_bytes += len(prompts) * len(body.suffix.encode())
     _check_work(len(prompts), size_bytes, answers)
     first = _generate_request(body, prompts[0], 0)
     later = [partial(_generate_request, body, prompt, answer) for prompt in prompts for answer in range(answers)]
@@ -271,31 +285,50 @@ def _check_work(prompts: int, size_bytes: int, n: int) -> None:
         raise BodyError(f"the prompts times n = {n} have {size_bytes * n} bytes, at most {MOST_PROMPT_BYTES} are taken", "prompt")
 
 
-def _prompts(body: Completion) -> list[str | list[int]]:
-    if isinstance(body.prompt, str):
-        return [body.prompt]
-    if not body.prompt:
+def _prompts(body: Completion) -> list[_Prompt]:
+    """Return the prompts. A list with a number in it is one prompt, as in llama-server. Raises BodyError."""
+    given = body.prompt
+    if isinstance(given, str):
+        return [[given]]
+    if not given:
         raise BodyError("prompt is empty", "prompt")
-    token_ids = [part for part in body.prompt if isinstance(part, int)]
-    prompts: list[str | list[int]] = [token_ids] if token_ids else [part for part in body.prompt if not isinstance(part, int)]
-    for ids in prompts:
-        if ids and isinstance(ids, list) and not -INT32 <= min(ids) <= max(ids) < INT32:
+    one = any(isinstance(part, int) for part in given)
+    return [_parts(given)] if one else [_parts([part] if isinstance(part, str) else part) for part in given if not isinstance(part, int)]
+
+
+def _parts(given: Sequence[str | int | Sequence[str | int]]) -> _Prompt:
+    """Return one prompt, its token ids that follow each other joined to one part. Raises BodyError."""
+    parts: _Prompt = []
+    for are_ids, run in groupby(given, lambda part: isinstance(part, int)):
+        members = list(run)
+        ids, texts = [part for part in members if isinstance(part, int)], [part for part in members if isinstance(part, str)]
+        if ids and not -INT32 <= min(ids) <= max(ids) < INT32:
             raise BodyError("prompt: token ids are whole numbers below 2^31", "prompt")
-    return prompts
+        parts += [ids] if are_ids else texts
+    if len(parts) > MOST_PARTS:
+        raise BodyError(f"prompt: at most {MOST_PARTS} texts and runs of token ids are taken in one prompt", "prompt")
+    return parts or [[]]
 
 
-def _generate_request(body: Completion, prompt: str | list[int], answer: int) -> pb.GenerateRequest:
+def _generate_request(body: Completion, prompt: _Prompt, answer: int) -> pb.GenerateRequest:
     request = pb.GenerateRequest(model=body.model)
     _fill_generation(body, request.sampling, request.limits, 16 if body.max_tokens is None else body.max_tokens, answer)
     logprobs = body.logprobs if body.logprobs is not None else body.n_probs or None  # n_probs 0 means none in llama.cpp
     if logprobs is not None or _answers(body) > body.n:
         set_field(request.limits, "logprobs", logprobs or 0)
-    if body.echo and (logprobs is not None or not isinstance(prompt, str)):  # the agent returns the prompt's tokens, whose text is echoed
+    whole_text = len(prompt) == 1 and isinstance(prompt[0], str)
+    if body.echo and (logprobs is not None or not whole_text):  # the agent returns the prompt's tokens, whose text is echoed
         set_field(request.limits, "prompt_logprobs", max(logprobs or 0, body.prompt_logprobs or 0))
-    if isinstance(prompt, str):
-        request.prompt = prompt
-    else:
-        request.tokens.ids.extend(prompt)
+    match prompt:
+        case [str(text)]:
+            request.prompt = text
+        case [list(ids)]:
+            request.tokens.ids.extend(ids)
+        case _:
+            for part in prompt:
+                request.parts.parts.append(
+                    pb.PromptPart(text=part) if isinstance(part, str) else pb.PromptPart(tokens=pb.TokenIds(ids=part))
+                )
     if body.suffix:
         request.suffix = body.suffix
     return request

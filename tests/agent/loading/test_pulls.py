@@ -87,7 +87,7 @@ async def test_what_a_model_brings_along_is_used_where_a_request_is_silent(regis
             assert last.finish.usage.prompt_tokens == generated.finish.usage.prompt_tokens, "the template is the prompt alone"
             assert last.finish.usage.completion_tokens == 3
             odd = stub.LoadModel(pb.LoadModelRequest(path=f"{registry.host}/ann/odd"))
-            await refused(odd, grpc.StatusCode.INVALID_ARGUMENT, "its parameters cannot be: temperature must be 0..2")
+            await refused(odd, grpc.StatusCode.INVALID_ARGUMENT, "its parameters cannot be: temperature must be 0..100")
     finally:
         await server.close()
 

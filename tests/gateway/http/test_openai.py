@@ -199,7 +199,13 @@ async def test_embeddings_of_a_model_that_generates(mesh: Setting) -> None:
         ("/v1/chat/completions", b'{"model":"echo","messages":"hello"}', 400, "messages", "messages"),
         ("/v1/chat/completions", b'{"model":"echo","messages":[]}', 400, "message", None),
         ("/v1/chat/completions", b'{"model":"none","messages":[]}', 404, "no model 'none' is served here", "model"),
-        ("/v1/chat/completions", b'{"model":"echo","messages":[{"role":"user","content":"a"}],"temperature":9}', 400, "temperature", None),
+        (
+            "/v1/chat/completions",
+            b'{"model":"echo","messages":[{"role":"user","content":"a"}],"temperature":109}',
+            400,
+            "temperature",
+            None,
+        ),
         ("/v1/chat/completions", b'{"model":"echo","messages":[{"role":"user","content":"a"}],"n":0}', 400, "n: Input should be", "n"),
         ("/v1/chat/completions", b'{"model":"echo","messages":[{"role":"user","content":"a"}],"n":200}', 400, "n: Input should be", "n"),
         (

@@ -114,8 +114,10 @@ class Calls:
         with self.front.measured(call.path, to.model) as watch:
             async with aclosing(self.front.forwarding.stream(call)) as messages:
                 async for reply in messages:
-                    watch.message()
-                    yield kind.FromString(reply)
+                    made = kind.FromString(reply)
+                    if not made.HasField("progress"):  # which comes before the first token
+                        watch.message()
+                    yield made
 
     def merged(self, request: Request, model: str, opens: Sequence[Open]) -> Replies:
         """Return the messages of all answers of a request, as they come."""
