@@ -217,7 +217,7 @@ class ModelService(Calls, ModelServiceServicer):
                 logprobs = replies.logprobs_of(event.logprobs, served.token_bytes) if event.logprobs else ()
                 of_prompt = replies.logprobs_of(event.prompt_logprobs, served.token_bytes) if event.prompt_logprobs else ()
                 message = reply(text=event.text, tokens=event.tokens, logprobs=logprobs, prompt_logprobs=of_prompt)
-                if reader is not None and isinstance(message, pb.ChatResponse) and not reader.read(message, bool(event.finish)):
+                if reader is not None and isinstance(message, pb.ChatResponse) and not reader.read(message, event):
                     continue
                 if turn is not None:
                     turn.answer.append(message.text)

@@ -12,7 +12,11 @@ import jsonschema
 import pytest
 import pytest_asyncio
 
+from echorator._native.engine import Event
+from echorator.agent.answering import AnswerReader
 from echorator.agent.loading.embedded import embedded_model
+from echorator.prompting.dialects.answer_parser import AnswerParser
+from echorator.prompting.dialects.dialect import Calls, Dialect, JsonCall, Tool
 from echorator.rpc.v1 import model_pb2 as pb
 from tests.support.agents import Agent, refused, serving
 from tests.support.conversations import TEMPLATE, THINKS, model_with_tools
@@ -94,6 +98,16 @@ async def test_a_forced_call_is_valid(agent: Agent, model: str, names: tuple[str
             assert call.name in (names or SCHEMAS)
             jsonschema.validate(json.loads(call.arguments_json), SCHEMAS[call.name])
         assert len({call.id for call in answer.calls}) == len(answer.calls)
+
+
+@pytest.mark.parametrize(("finish", "stop", "told"), [("length", "", "a"), ("stop", "ll>", "a"), ("stop", "", "a <ca")])
+async def test_a_marker_that_a_limit_or_a_stop_text_cuts_is_not_told(finish: str, stop: str, told: str) -> None:
+    dialect = Dialect(calls=Calls(JsonCall(), "<call>", "</call>"))
+    reader = AnswerReader(AnswerParser(dialect, [Tool("now", SCHEMAS["now"])]))
+    message = pb.ChatResponse(text="a <ca")
+    values = dict.fromkeys(Event._fields) | {"text": message.text, "finish": finish, "stop": stop}
+    assert reader.read(message, Event(**values))  # type: ignore[arg-type]
+    assert message.text == told
 
 
 async def test_a_call_that_the_model_begins_is_valid(agent: Agent) -> None:

@@ -44,6 +44,7 @@ class Source:
 
     def __init__(self, text: str = "", ended: bool = False) -> None:
         self.text, self.at, self.ended = text, 0, ended
+        self.cut = False  # the answer has ended before the model ended it
         self.limit = -1  # a reader that comes beyond this place looks for a call in vain; -1: no limit
 
     def more(self) -> Reading[None]:

@@ -92,6 +92,31 @@ def test_what_is_malformed_or_cut_short(text: str, deltas: list[Delta]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dialect", "text", "deltas"),
+    [
+        (HERMES, "a < b <tool", [Text("a < b")]),
+        (HERMES, "a\n<", [Text("a")]),
+        (HERMES, "a ", [Text("a ")]),
+        (HERMES, "\n", []),
+        (HERMES, "a <tool> b", [Text("a <tool> b")]),
+        (HERMES, "<think>\nhm\n</thi", [Thought("hm")]),
+        (HERMES, '<tool_call>\n{"name": "look", "arguments": {"at": "x"}}\n</tool', [Call(0, "look"), Arguments(0, '{"at": "x"}')]),
+        (CODER, "<tool_call>\n<function=look>\n<parameter=at>\nx\n</par", [Call(0, "look"), Arguments(0, '{"at": "x')]),
+        (BARE, '{"name": "lo', []),
+        (BARE, '{"na', []),
+        (BARE, '{"nation": "Oman', [Text('{"nation": "Oman')]),
+        (BARE, '{"name": "Ann", "age": ', [Text('{"name": "Ann", "age": ')]),
+        (Dialect(calls=Calls(JsonCall(""))), '{"look": ', [Call(0, "look")]),
+        (Dialect(calls=Calls(JsonCall(""))), '{"lo', []),
+    ],
+)
+def test_an_answer_that_is_cut_short_tells_no_marker(dialect: Dialect, text: str, deltas: list[Delta]) -> None:
+    whole, single = AnswerParser(dialect, TOOLS), AnswerParser(dialect, TOOLS)
+    assert joined(whole.feed(text) + whole.finish(cut=True)) == deltas
+    assert joined([delta for character in text for delta in single.feed(character)] + single.finish(cut=True)) == deltas
+
+
 def test_a_delta_comes_with_the_character_that_makes_it_certain() -> None:
     parser = AnswerParser(HERMES, TOOLS, "<|im_start|>assistant\n<think>\n")
     assert parser.feed("I ") == [Thought("I")]
