@@ -132,8 +132,8 @@ class Api:
             return await handler(request)
         except EchoratorError as error:
             life.fail(error)
-            error = in_clients_words(error, getattr(request.state, "paths", None), getattr(request.state, "renamed", {}))
             form = form_of(request.scope["path"])
+            error = in_clients_words(error, getattr(request.state, "paths", None), getattr(request.state, "renamed", {}), form.dotted)
             return form.response_of(error, self._front.code_of(error), getattr(error, "produced", ""))
         except ClientDisconnect:
             life.fail(asyncio.CancelledError())

@@ -150,7 +150,7 @@ async def _joined(reply: pb.EmbedResponse, entry: Callable[[pb.Embedding, int], 
 def _entry(embedding: pb.Embedding, index: int, encoding: str) -> dict[str, Any]:
     if not embedding.error:
         return {"object": "embedding", "index": index, "embedding": vector_of(embedding.values, encoding)}
-    error = {"message": embedding.error, "type": "invalid_request_error", "param": f"input.{index}", "code": "no_embedding"}
+    error = {"message": embedding.error, "type": "invalid_request_error", "param": f"input[{index}]", "code": "no_embedding"}
     return {"object": "embedding", "index": index, "embedding": [], "error": error}
 
 
