@@ -129,20 +129,6 @@ async def test_without_tools_nothing_is_a_call(agent: Agent) -> None:
     assert plain.finish.usage.prompt_tokens == none.finish.usage.prompt_tokens
 
 
-@pytest.mark.parametrize("model", ["tagged", "plain"])
-async def test_a_dialogue_with_results_goes_on_from_its_cached_prefix(agent: Agent, model: str) -> None:
-    messages = [pb.Message(role="user", content="What is the weather?")]
-    for turn in range(3):
-        asked = pb.ChatRequest(model=model, messages=messages, tools=TOOLS, tool_choice=forced("weather"), parallel_tool_calls=False)
-        asked.sampling.seed = turn
-        answer = await said(agent, asked)
-        usage = answer.finish.usage
-        if turn:
-            assert usage.cached_tokens >= 0.7 * usage.prompt_tokens
-        messages.append(pb.Message(role="assistant", tool_calls=answer.calls))
-        messages += [pb.Message(role="tool", tool_call_id=call.id, content="sunny") for call in answer.calls]
-
-
 async def test_a_thought_is_apart_and_has_a_budget(agent: Agent) -> None:
     free = await said(agent, request("thinks", "hello", tools=[]))
     assert free.text == ""  # it never ends its thought

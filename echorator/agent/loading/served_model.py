@@ -17,8 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from echorator._native.engine import Engine, Grammar, Model, Watch
+from echorator.agent.answered_texts import AnsweredTexts, Earlier, Heard
 from echorator.agent.answering import Answers, ChatForm
-from echorator.agent.chat_prompt import ChatPrompts, Vocabulary
+from echorator.agent.chat_prompt import ChatPrompts, Prompt, Vocabulary
 from echorator.agent.grammars import Grammars
 from echorator.agent.loading.chosen_template import ChosenTemplate, chosen
 from echorator.agent.loading.load_thread import on_own_thread
@@ -91,6 +92,8 @@ class ServedModel:
         self._request_templates = RequestTemplates(partial(self._opened, nice=NICE_OF_REQUESTS), settings.child_timeout_s)
         self._token_bytes: dict[int, bytes] = {}
         self._grammars = Grammars(model)
+        self._answered = AnsweredTexts()
+        self._control = ControlTokens(model.special_tokens())
         self._digest = on_own_thread(f"digest of {name}", partial(file_digest, settings.path))
         if engine is not None:
             special = (token.text for token in model.special_tokens())
@@ -318,7 +321,7 @@ class ServedModel:
             return await self.tokenize(text, False, True)
 
         spaced = self.model.metadata().get("tokenizer.ggml.model") in ("llama", "t5")
-        vocabulary = Vocabulary(ControlTokens(special), self.info.bos, self.info.add_bos, self.info.add_eos, spaced)
+        vocabulary = Vocabulary(self._control, self.info.bos, self.info.add_bos, self.info.add_eos, spaced)
         prompts = ChatPrompts(template.render, tokenize, lambda: template.source, vocabulary)
         return template, ChatForm(prompts, Answers(special, find, self.schemas.calls_of, self._grammars.compiled, marker))
 
@@ -333,8 +336,17 @@ class ServedModel:
             raw = self._token_bytes[token] = self.model.token_bytes(token, True)
         return raw
 
+    def earlier(self, scope: int) -> Earlier:
+        """Return what a request of a cache scope may take of earlier answers."""
+        return Earlier(self._answered, scope, self.context_tokens)
+
+    def heard(self, earlier: Earlier, prompt: Prompt) -> Heard | None:
+        """Return what remembers the answer to a prompt; None where messages spell out control tokens that are plain text."""
+        return Heard(earlier, prompt.text, prompt.tokens, self._control, self.token_bytes) if prompt.plain else None
+
     def forget_scope(self, scope: int) -> None:
-        """Drop all cached prefixes of a cache scope."""
+        """Drop all cached prefixes of a cache scope, and what is remembered of its answers."""
+        self._answered.forget(scope)
         if self.engine is not None:
             self.engine.forget_scope(scope)
 
