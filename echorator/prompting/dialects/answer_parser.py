@@ -164,7 +164,7 @@ class AnswerParser:
         """Read a call that nothing opens: an object at the beginning of a part. Return whether there is one."""
         assert self._reader is not None
         source = self._source
-        begin = source.at
+        begin, count = source.at, self._deltas.calls
         try:
             while (yield from source.peek()).isspace():
                 source.at += 1
@@ -173,7 +173,7 @@ class AnswerParser:
             yield from self._reader.section("")
         except (NoCallError, EndedError) as error:
             cut = isinstance(error, EndedError) and source.cut
-            if self._reader.in_call or (cut and self._reader.begins_object(source.text[begin:])):
+            if self._deltas.calls > count or (cut and self._reader.begins_object(source.text[begin:])):
                 raise
             source.at = begin
             self._fresh = False
