@@ -26,7 +26,15 @@ class InvalidRequestError(EchoratorError):
 
 
 class ContextOverflowError(InvalidRequestError):
-    """The prompt does not fit the context; the message has both lengths."""
+    """The prompt does not fit the context; the message has both lengths.
+
+    `prompt_tokens` are the tokens of the prompt, or the least that it can have, `context_tokens` how many fit; 0 where they are not known.
+    """
+
+    def __init__(self, message: str, prompt_tokens: int = 0, context_tokens: int = 0) -> None:
+        super().__init__(message)
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
 
 
 class TemplateError(InvalidRequestError):

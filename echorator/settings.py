@@ -49,12 +49,12 @@ ENGINE_CHOICES: Mapping[str, tuple[str, ...]] = {
 MOST_TENSOR_SPLITS = 16
 
 SAMPLING_RANGES: Mapping[str, Range] = {
-    "temperature": Range(0.0, 2.0),
+    "temperature": Range(0.0, 100.0),
     "top_p": Range(0.0, 1.0),
     "min_p": Range(0.0, 1.0),
     "typical_p": Range(0.0, 1.0),
-    "presence_penalty": Range(-2.0, 2.0),
-    "frequency_penalty": Range(-2.0, 2.0),
+    "presence_penalty": Range(-100.0, 100.0),
+    "frequency_penalty": Range(-100.0, 100.0),
     "repeat_penalty": Range(0.01, 10.0),
     "dry_multiplier": Range(0.0, 100.0),
     "dry_base": Range(1.0, 100.0),

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from echorator._native.engine import Grammar, SpecialToken, Watch
+from echorator._native.engine import Event, Grammar, SpecialToken, Watch
 from echorator.agent.chat_prompt import ChatPrompts
 from echorator.agent.tools import Offer
 from echorator.errors import InvalidRequestError
@@ -201,19 +201,20 @@ class AnswerReader:
         self._held = pb.ChatResponse()  # tokens and logprobs of text that is not certain yet
         self.called = False
 
-    def read(self, message: pb.ChatResponse, last: bool) -> bool:
+    def read(self, message: pb.ChatResponse, event: Event) -> bool:
         """Replace the text of a message by what is certain now: text, thought and parts of calls.
 
         Args:
             message: the next of the answer, as the model wrote it. It gets what was held back of the messages before.
-            last: whether the answer ends with it.
+            event: the event that the message was made of.
 
         Returns:
             False where nothing is certain and more comes: what the message has is held back for the next one.
         """
+        last = bool(event.finish)
         deltas = self._parser.feed(message.text)
         if last:
-            deltas += self._parser.finish()
+            deltas += self._parser.finish(cut=event.finish != "stop" or bool(event.stop))
         message.text = ""
         self._held.MergeFrom(message)
         if not last and not deltas and not message.prompt_logprobs:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+from echorator.agent.answered_texts import Earlier
 from echorator.errors import InvalidRequestError, TemplateError
 from echorator.prompting.control_tokens import ControlTokens, free_marks, mapped, texts_of
 from echorator.prompting.roles import TURNS, is_named, like
@@ -70,10 +71,14 @@ def opening_of(messages: Sequence[Mapping[str, Any]], continue_last: bool | None
 
 
 class Prompt(NamedTuple):
-    """The prompt of a conversation: its tokens, and the text that the template rendered."""
+    """The prompt of a conversation: its tokens, and the text that the template rendered.
+
+    `plain`: each control token that is written in the text is that token.
+    """
 
     tokens: list[int]
     text: str
+    plain: bool = True
 
 
 class ChatPrompts:
@@ -88,7 +93,12 @@ class ChatPrompts:
         self.probe = TemplateProbe(render)
 
     async def prompt(
-        self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], opening: Opening, control_in_messages: bool
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        arguments: Mapping[str, Any],
+        opening: Opening,
+        control_in_messages: bool,
+        earlier: Earlier | None = None,
     ) -> Prompt:
         """Return the prompt of a conversation.
 
@@ -97,6 +107,7 @@ class ChatPrompts:
             arguments: further variables of the chat template.
             opening: how the prompt ends.
             control_in_messages: whether control tokens that are written in messages and arguments are control tokens.
+            earlier: answers whose tokens are taken where the prompt has their text; None for none.
 
         Raises:
             TemplateError: the template fails or refuses.
@@ -124,18 +135,18 @@ class ChatPrompts:
             )
         control, mark = self._vocabulary.control, marks[1]
         if control_in_messages or not await _run(small, _any_may_hold, control, texts):
-            return Prompt(await self._read(text), text)
+            return Prompt(await self._read(text, earlier), text)
         marked = await _run(small, _marked, control, shaped_messages, shaped_arguments, mark, template)
         try:
             guarded = _cut(await self._render(*marked, opening.answer), end)
         except TemplateError:
             if await _run(small, _any_holds, control, texts):
                 raise
-            return Prompt(await self._read(text), text)
+            return Prompt(await self._read(text, earlier), text)
         own, found = await _run(small, control.pieces, text), await _run(small, control.pieces, guarded, mark)
         if own == found or (_ids(own) == _ids(found) and not await _run(small, _any_holds, control, texts)):
-            return Prompt(await self._read(text), text)
-        return Prompt(await self._assembled(found, guarded), text)
+            return Prompt(await self._read(text, earlier), text)
+        return Prompt(await self._assembled(found, guarded), text, plain=False)
 
     async def _shaped(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]
@@ -175,8 +186,13 @@ class ChatPrompts:
             raise InvalidRequestError(f"the chat template of the model {what}")
         return plain
 
-    async def _read(self, text: str) -> list[int]:
+    async def _read(self, text: str, earlier: Earlier | None) -> list[int]:
         """Tokenize a text; every control token that is written in it becomes that token."""
+        length, known = earlier.begins(text) if earlier is not None else (0, ())
+        if earlier is not None and length and not self._vocabulary.adds_eos and self._vocabulary.control.begins(text[length:]):
+            tokens = [*known, *await self._tokenize(text[length:], False, True)]
+            if len(tokens) < earlier.most_tokens:
+                return tokens
         twice = bool(self._vocabulary.bos) and text.startswith(self._vocabulary.bos)
         return await self._tokenize(text, not twice, True)
 

@@ -1,7 +1,8 @@
 """Answers Embed calls: reads the inputs as token ids, has them embedded and writes the vectors into the answer.
 
-An input is a text, token ids, or both in parts. An empty input fails alone; any other fault of an input fails the whole request
-before anything is computed. Fed by `service`, feeds the embedders of a `served_model`.
+An input is a text, token ids, or both in parts. An empty text has the vector of the tokens that the model puts around a text, where it does
+so; any other empty input fails alone. Any other fault of an input fails the whole request before anything is computed.
+Fed by `service`, feeds the embedders of a `served_model`.
 """
 
 from __future__ import annotations
@@ -40,10 +41,9 @@ class Input:
     parts: tuple[Part, ...]
     whole: bool = False
 
-    @property
-    def empty(self) -> bool:
-        """Return whether the input has nothing to embed."""
-        return not any(self.parts)
+    def empty(self, around: int) -> bool:
+        """Return whether the input has nothing to embed, where the model puts `around` tokens around a text."""
+        return not any(self.parts) and not (self.whole and around)
 
 
 def inputs_of(request: pb.EmbedRequest, vocabulary: int) -> list[Input]:
@@ -67,8 +67,6 @@ def inputs_of(request: pb.EmbedRequest, vocabulary: int) -> list[Input]:
             if isinstance(part, list):
                 check_tokens(part, vocabulary, called)
         made.append(Input(called, parts, kind == "text"))
-    if all(one.empty for one in made):
-        raise InvalidRequestError(f"{made[0].called} is empty; there is nothing to embed")
     return made
 
 
@@ -89,12 +87,15 @@ async def embed(served: ServedModel, request: pb.EmbedRequest) -> pb.EmbedRespon
         QueueFullError, ResourceError, DrainingError, EngineError: as the tokenizer and `EmbedQueue.embed` say.
     """
     inputs = inputs_of(request, served.info.vocabulary)
+    around = len(await served.tokenize("", True, False))
+    if all(one.empty(around) for one in inputs):
+        raise InvalidRequestError(f"{inputs[0].called} is empty; there is nothing to embed")
     pooling, dimensions = _POOLINGS[request.pooling], dimensions_of(request, served.info.embedding_length)
     normalize = request.normalize if request.HasField("normalize") else True
     tokens: list[list[int]] = []
     total = 0
     for one in inputs:
-        if one.empty:
+        if one.empty(around):
             continue
         tokens.append(await _tokens_of(served, one))
         total += len(tokens[-1])
@@ -103,7 +104,7 @@ async def embed(served: ServedModel, request: pb.EmbedRequest) -> pb.EmbedRespon
         await asyncio.sleep(0)  # short texts are tokenized without a pause: let other calls have their turn between them
     vectors, used = await served.embed(tokens, pooling, normalize, dimensions)
     answer = pb.EmbedResponse(prompt_tokens=total, pooling=_NUMBERS[used])
-    await _write(answer, inputs, vectors)
+    await _write(answer, [one.empty(around) for one in inputs], vectors)
     return answer
 
 
@@ -118,13 +119,13 @@ async def _tokens_of(served: ServedModel, one: Input) -> list[int]:
     return tokens
 
 
-async def _write(answer: pb.EmbedResponse, inputs: Sequence[Input], vectors: Vectors) -> None:
+async def _write(answer: pb.EmbedResponse, empty: Sequence[bool], vectors: Vectors) -> None:
     import numpy as np
 
     rows = iter(vectors)
     written = 0
-    for one in inputs:
-        row = None if one.empty else next(rows)
+    for nothing in empty:
+        row = None if nothing else next(rows)
         if row is None or not np.isfinite(row).all():
             answer.embeddings.add(error=EMPTY if row is None else NOT_FINITE)
             continue

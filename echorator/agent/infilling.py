@@ -32,8 +32,11 @@ async def prompt_tokens(served: ServedModel, request: pb.GenerateRequest) -> lis
         return await _around_gap(served, request)
     if request.files:
         raise InvalidRequestError("files are read only where a gap is filled; set suffix, or put them into the prompt")
-    prompt = requests.prompt_of(request, served.info.vocabulary)
-    return await served.tokenize(prompt, True, True, served.context_tokens, "the prompt") if isinstance(prompt, str) else prompt
+    tokens: list[int] = []
+    for number, part in enumerate(requests.prompt_of(request, served.info.vocabulary)):
+        whole = number == 0  # only a text at the beginning gets the token that begins a prompt
+        tokens += part if isinstance(part, list) else await served.tokenize(part, whole, True, served.context_tokens, "the prompt")
+    return tokens
 
 
 async def _around_gap(served: ServedModel, request: pb.GenerateRequest) -> list[int]:
@@ -44,7 +47,9 @@ async def _around_gap(served: ServedModel, request: pb.GenerateRequest) -> list[
             f"suffix: {served.name} cannot fill gaps, for its vocabulary has no fill-in-the-middle token of the {', '.join(missing)}; "
             "leave suffix out"
         )
-    if request.WhichOneof("input") == "tokens":
+    if request.HasField("parts"):
+        raise InvalidRequestError("parts are not taken where a gap is filled; set prompt to the text before it")
+    if request.HasField("tokens"):
         prefix = list(request.tokens.ids)
         requests.check_tokens(prefix, served.info.vocabulary, "tokens")
     else:
@@ -55,7 +60,9 @@ async def _around_gap(served: ServedModel, request: pb.GenerateRequest) -> list[
     tokens = [*begin, *files, marks.fim_prefix, *prefix, marks.fim_suffix, *suffix, marks.fim_middle]
     if len(tokens) > served.context_tokens:
         raise ContextOverflowError(
-            f"prompt, suffix and files have {len(tokens)} tokens, and the context has {served.context_tokens}; shorten them"
+            f"prompt, suffix and files have {len(tokens)} tokens, and the context has {served.context_tokens}; shorten them",
+            len(tokens),
+            served.context_tokens,
         )
     return tokens
 
@@ -70,5 +77,6 @@ async def _files(served: ServedModel, request: pb.GenerateRequest, marks: TokenM
         head = [marks.fim_file, *await read(f"{file.name or FILE}\n")] if marks.fim_file >= 0 else await read(_BETWEEN)
         tokens += [*head, *await read(file.text)]
         if len(tokens) > served.context_tokens:
-            raise ContextOverflowError(f"files have more than {served.context_tokens} tokens, which is the context; leave some out")
+            said = f"files have more than {served.context_tokens} tokens, which is the context; leave some out"
+            raise ContextOverflowError(said, len(tokens), served.context_tokens)
     return [*tokens, marks.fim_file, *await read(f"{FILE}\n")] if marks.fim_file >= 0 else tokens

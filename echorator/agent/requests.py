@@ -52,6 +52,7 @@ class Limits:
     logprobs: int = -1  # -1: none
     prompt_logprobs: int = -1  # -1: none
     use_cache: bool = True
+    report_progress: bool = False  # of the prompt, while it is computed
 
 
 def json_object_of(text: str, field: str) -> dict[str, Any]:
@@ -200,16 +201,20 @@ def check_tokens(tokens: Sequence[int], vocabulary: int, field: str) -> None:
         raise InvalidRequestError(f"{field}: token ids must be 0..{vocabulary - 1}, not {wrong}")
 
 
-def prompt_of(request: pb.GenerateRequest, vocabulary: int) -> str | list[int]:
-    """Return the prompt as text or as token ids. Raises InvalidRequestError when it is empty or an id is not in the vocabulary."""
-    if request.WhichOneof("input") == "tokens":
-        tokens = list(request.tokens.ids)
-        check_tokens(tokens, vocabulary, "tokens")
-        if tokens:
-            return tokens
-    elif request.prompt:
-        return request.prompt
-    raise InvalidRequestError("the prompt is empty; set `prompt` to a text or `tokens` to at least one token id")
+def prompt_of(request: pb.GenerateRequest, vocabulary: int) -> list[str | list[int]]:
+    """Return the parts of the prompt, texts and token ids. Raises InvalidRequestError where it is empty or an id is not known."""
+    kind = request.WhichOneof("input") or "prompt"
+    given: Sequence[pb.GenerateRequest | pb.PromptPart] = request.parts.parts if kind == "parts" else [request]
+    parts: list[str | list[int]] = []
+    for one in given:
+        if one.HasField("tokens"):
+            parts.append(list(one.tokens.ids))
+            check_tokens(one.tokens.ids, vocabulary, kind)
+        else:
+            parts.append(one.text if isinstance(one, pb.PromptPart) else one.prompt)
+    if any(parts):
+        return parts
+    raise InvalidRequestError("the prompt is empty; set `prompt` to a text, `tokens` to at least one token id, or `parts` to both")
 
 
 def messages_of(request: pb.ChatRequest) -> list[dict[str, Any]]:

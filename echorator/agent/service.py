@@ -19,6 +19,7 @@ import grpc
 
 from echorator._native.engine import Event
 from echorator.agent import embedding, infilling, replies, requests, reranking, token_lists
+from echorator.agent.answered_texts import Earlier, Heard
 from echorator.agent.answering import AnswerReader, ChatForm, Thinking, thinking_of
 from echorator.agent.chat_prompt import Opening, Prompt
 from echorator.agent.loading.embedded import is_foreign, with_embedded_threads
@@ -29,7 +30,7 @@ from echorator.agent.loading.served_model import ServedModel
 from echorator.agent.memory import ChatMemory, MemoryFailedError, MemoryUnavailableError, Turn, cache_scope_of
 from echorator.agent.mesh.callers import Callers
 from echorator.agent.mesh.load_report import LoadReport
-from echorator.agent.stream import Stream
+from echorator.agent.stream import Prefill, Stream
 from echorator.agent.tools import Offer, offer_of
 from echorator.errors import (
     DrainingError,
@@ -140,14 +141,16 @@ class ModelService(Calls, ModelServiceServicer):
             self._drop_erased(turn)
             if opening.continues:
                 turn.answer.append(messages[-1]["content"])  # so that the memory learns the whole answer
+        scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
+        earlier = served.earlier(scope) if limits.use_cache else None
         async with served.chat_form(request.chat_template) as form:
-            prompt = await self._prompt(request, served, form, messages, opening, offer, thinking)
+            prompt = await self._prompt(request, served, form, messages, opening, offer, thinking, earlier)
             plan = await form.answers.plan(offer, thinking, prompt.text, sampling.grammar)
+        heard = served.heard(earlier, prompt) if earlier is not None else None
         with self._counted(served, context):
-            scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
             limits = limits if plan.stops else replace(limits, stop=())
             stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)
-            await self._stream(served, stream, context, pb.ChatResponse, turn, plan.reader)
+            await self._stream(served, stream, context, pb.ChatResponse, turn, plan.reader, heard)
 
     @rpc
     async def ApplyTemplate(self, request: pb.ChatRequest, _context: Context) -> pb.ApplyTemplateResponse:
@@ -170,11 +173,12 @@ class ModelService(Calls, ModelServiceServicer):
         opening: Opening,
         offer: Offer,
         thinking: Thinking,
+        earlier: Earlier | None = None,
     ) -> Prompt:
         arguments, _ = requests.template_arguments_of(request)
         shown = await form.answers.conversation(messages, arguments, offer, thinking)
         control = request.control_tokens_in_messages if request.HasField("control_tokens_in_messages") else None
-        return await form.prompts.prompt(*shown, opening, served.reads_control_tokens(control))
+        return await form.prompts.prompt(*shown, opening, served.reads_control_tokens(control), earlier)
 
     @contextmanager
     def _counted(self, served: ServedModel, context: Context) -> Iterator[None]:
@@ -201,7 +205,7 @@ class ModelService(Calls, ModelServiceServicer):
         text = ""
         if message.WhichOneof("shape") == "json_schema":
             text = await served.schemas.grammar_of(requests.schema_of(message))
-        biases = await _text_biases(message, served)
+        biases = await served.texts.biases_of(message.logit_bias_texts)
         return requests.sampling_of(message, served.info.vocabulary, served.defaults.sampling, text, biases)
 
     async def _stream(
@@ -212,19 +216,23 @@ class ModelService(Calls, ModelServiceServicer):
         reply: type[pb.ChatResponse] | type[pb.GenerateResponse],
         turn: Turn | None = None,
         reader: AnswerReader | None = None,
+        heard: Heard | None = None,
     ) -> None:
         write = context.write
         begun_s, began = time.monotonic(), False
+        following = Prefill(served.engine, stream, reply, write).next if stream.reports and served.engine is not None else stream.next
         try:
             while True:
-                event = await stream.next()
+                event = await following()
+                if heard is not None:
+                    heard.add(event)
                 if event.tokens and not began:
                     began = True
                     served.first_tokens.add(time.monotonic() - begun_s)
                 logprobs = replies.logprobs_of(event.logprobs, served.token_bytes) if event.logprobs else ()
                 of_prompt = replies.logprobs_of(event.prompt_logprobs, served.token_bytes) if event.prompt_logprobs else ()
                 message = reply(text=event.text, tokens=event.tokens, logprobs=logprobs, prompt_logprobs=of_prompt)
-                if reader is not None and isinstance(message, pb.ChatResponse) and not reader.read(message, bool(event.finish)):
+                if reader is not None and isinstance(message, pb.ChatResponse) and not reader.read(message, event):
                     continue
                 if turn is not None:
                     turn.answer.append(message.text)
@@ -392,14 +400,3 @@ def _measure(model: str, event: Event, usage: pb.Usage) -> None:
     tracing.child("engine.queue", epoch_s + event.submitted_s, epoch_s + admitted_s)
     tracing.child("engine.prefill", epoch_s + admitted_s, epoch_s + first_s, **tokens)
     tracing.child("engine.decode", epoch_s + first_s, epoch_s + event.finished_s, gen_ai__usage__output_tokens=usage.completion_tokens)
-
-
-async def _text_biases(message: pb.Sampling, served: ServedModel) -> dict[int, float]:
-    """Return what `logit_bias_texts` adds to the logit of each token. Raises InvalidRequestError for an empty text."""
-    biases: dict[int, float] = {}
-    for text, bias in message.logit_bias_texts.items():
-        if not text:
-            raise InvalidRequestError("logit_bias_texts: a text is empty, and has no tokens")
-        for token in set(await served.tokenize(text, False, False)):
-            biases[token] = biases.get(token, 0.0) + bias
-    return biases

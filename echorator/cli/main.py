@@ -200,7 +200,7 @@ def _add_prompt(parser: argparse.ArgumentParser) -> None:
 def _add_dialogue(parser: argparse.ArgumentParser) -> None:
     add_store_options(parser)
     parser.add_argument("--system", default="", metavar="TEXT", help="the system message")
-    parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..2; 0 is greedy [0.8]")
+    parser.add_argument("--temperature", type=float, metavar="T", help="divisor of the logits, 0..100; 0 is greedy [0.8]")
     parser.add_argument(
         "--top-k", type=whole(0, 1 << 20, "top_k"), metavar="N", help="only the N most likely tokens are candidates; 0 is off [40]"
     )

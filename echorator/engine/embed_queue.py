@@ -236,4 +236,5 @@ class EmbedQueue:
 def check_length(tokens: int, longest: int, called: str) -> None:
     """Check an input's length. Raises ContextOverflowError, with both numbers."""
     if tokens > longest:
-        raise ContextOverflowError(f"{called} has {tokens} tokens and the model embeds at most {longest}; split or shorten it")
+        said = f"{called} has {tokens} tokens and the model embeds at most {longest}; split or shorten it"
+        raise ContextOverflowError(said, tokens, longest)

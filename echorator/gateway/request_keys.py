@@ -90,7 +90,10 @@ def chat_key(request: pb.ChatRequest) -> int | None:
 
 def prompt_key(request: pb.GenerateRequest) -> int | None:
     """Return the digest of the prompt's leading block; None for a shorter prompt, whose prefill costs as little as finding its cache."""
-    if request.WhichOneof("input") == "tokens":
+    if request.HasField("parts"):
+        leading_parts = request.parts.SerializeToString(deterministic=True)[:LEADING_CHARACTERS]
+        return hash64(leading_parts) if len(leading_parts) >= LEADING_CHARACTERS else None
+    if request.HasField("tokens"):
         ids = request.tokens.ids[: LEADING_CHARACTERS // 4]
         return hash64(b"".join(i.to_bytes(4, "little", signed=True) for i in ids)) if len(ids) >= LEADING_CHARACTERS // 4 else None
     leading = request.prompt[:LEADING_CHARACTERS]

@@ -81,7 +81,7 @@ class MemoryModels:
                 event = await stream.next()
                 part = pb.ChatResponse(text=event.text)
                 if plan.reader is not None:
-                    plan.reader.read(part, bool(event.finish))
+                    plan.reader.read(part, event)
                 said += part.text
                 if event.finish:
                     return said.strip()

@@ -1,6 +1,7 @@
-"""Tells the frames of stdin that are no message of JSON-RPC 2.0, and the error that each is answered with. Pure.
+"""Tells the frames, lines of stdin and bodies over HTTP, that are no message of JSON-RPC 2.0, and the error that answers each. Pure.
 
-The SDK drops such frames, so that a client which made a mistake would wait for an answer for ever. Fed and read by `transports`.
+The SDK drops such frames, so that a client which made a mistake would wait for an answer for ever.
+Fed and read by `transports` and `checked_bodies`.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ FRAME_BYTES = 8 << 20  # a longer line is dropped, so that a client without line
 
 
 def refusal_of(line: bytes) -> JSONRPCError | None:
-    """Return the error that answers a line, with the line's `id` where that can be used; None for a message that the SDK takes."""
+    """Return the error that answers a frame, with its `id` where that can be used; None for a message that the SDK takes."""
     try:
         message = json.loads(line.decode())
     except (ValueError, RecursionError):
-        return _error(PARSE_ERROR, f"a line must be JSON in UTF-8, of at most {FRAME_BYTES >> 20} MiB and not nested deeply", None)
+        return _error(PARSE_ERROR, f"a message must be JSON in UTF-8, of at most {FRAME_BYTES >> 20} MiB and not nested deeply", None)
     why = _mistake(message)
     if not why:
         try:
             jsonrpc_message_adapter.validate_json(line, by_name=False)
         except ValidationError:
-            why = "a line must be one request, notification or answer of JSON-RPC, without halves of surrogate pairs"
+            why = "a message must be one request, notification or answer of JSON-RPC, without halves of surrogate pairs"
     return _error(INVALID_REQUEST, why, _usable_id(message)) if why else None
 
 
 def _mistake(message: Any) -> str:
     """Return what is wrong with a message in general; "" where no more than its type's own rules can be."""
     if isinstance(message, list):
-        return "batches are not served: send each message on a line of its own"
+        return "batches are not served: send each message by itself"
     if not isinstance(message, dict):
         return "a message must be a JSON object"
     if message.get("jsonrpc") != "2.0":

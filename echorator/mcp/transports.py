@@ -22,6 +22,7 @@ from mcp.shared.message import SessionMessage
 
 from echorator.errors import ResourceError
 from echorator.host.exits import Exit
+from echorator.mcp.checked_bodies import CheckedBodies
 from echorator.mcp.frames import FRAME_BYTES, refusal_of
 
 PATH = "/mcp"
@@ -144,7 +145,13 @@ async def serve_http(server: Server[Any], host: str, port: int, allowed_hosts: l
     )
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security, host=host)
     config = uvicorn.Config(
-        app, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        CheckedBodies(app),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
     say(f"MCP at http://{bound}:{listening.getsockname()[1]}{PATH}")
     await _Uvicorn(config).serve(sockets=[listening])

@@ -87,6 +87,7 @@ class ControlTokens:
         self._signs = re.compile(f"[{''.join(map(re.escape, sorted(signs)))}]") if signs else re.compile(r"(?!)")
         self._all_signs = frozenset(signs)
         self._longest = max(map(len, self._tokens), default=0)
+        self._ids = frozenset(token.id for token in self._tokens.values())
 
     @cached_property
     def _markers(self) -> re.Pattern[str]:
@@ -166,6 +167,19 @@ class ControlTokens:
             begin, strip = match.end(), token.strips_right
         plain(len(text), False)
         return found
+
+    def ids_in(self, text: str) -> list[int]:
+        """Return the ids of the markers that are written in `text`."""
+        return [self._tokens[match[0]].id for match in self._found(text)]
+
+    def among(self, tokens: Iterable[int]) -> list[int]:
+        """Return the tokens that are markers."""
+        return [token for token in tokens if token in self._ids]
+
+    def begins(self, text: str) -> bool:
+        """Return whether `text` begins with a marker, at which the tokenizer would divide it from what stands before."""
+        found = self._markers.match(text)
+        return found is not None and not self._tokens[found[0]].strips_left
 
     def _found(self, text: str) -> Iterator[re.Match[str]]:
         at = 0

@@ -14,7 +14,7 @@ Of the valid values, the grammar admits these spellings only, so that small mode
   Multiples of a step have at most 18 digits where it divides a power of ten. A bounded number may be written as 1.5e-07.
 - maxLength, maxItems and maxProperties above 10,000 are written as 10,000.
 - A pattern with a maxLength that are large together has its repetitions cut so that its longest text fits.
-- White space is none, one space, or a line break with at most 24 spaces; constants are written as json.dumps writes them, without any.
+- White space is none, one space, or a line break with at most 24 spaces, and none in constants; or as json.dumps writes it.
 - Formats are written as all usual readers take them: see `schema/formats.py`.
 
 Not enforced:
@@ -36,14 +36,18 @@ from echorator.errors import InvalidRequestError
 from echorator.prompting.schema.converter import converted
 
 
-def grammar_of(schema: Mapping[str, Any]) -> str:
+def grammar_of(schema: Mapping[str, Any], as_dumps: bool = False) -> str:
     """Return GBNF text whose root rule admits only texts valid under `schema`; keys keep the order of the schema's JSON text.
+
+    Args:
+        schema: the schema.
+        as_dumps: white space stands where json.dumps puts it, and nowhere else.
 
     Raises:
         InvalidRequestError: the schema is malformed, too large, or asks for what no grammar here expresses.
     """
     try:
-        return converted(schema)
+        return converted(schema, as_dumps)
     except RecursionError as e:
         raise InvalidRequestError("json_schema: nested too deep; move inner parts to $defs") from e
 

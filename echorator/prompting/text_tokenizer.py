@@ -110,7 +110,9 @@ class TextTokenizer:
         least = self.least_tokens(len(data))
         if most_tokens and least > most_tokens:
             raise ContextOverflowError(
-                f"{called} has {len(data)} bytes and so at least {least} tokens, but at most {most_tokens} fit; shorten it"
+                f"{called} has {len(data)} bytes and so at least {least} tokens, but at most {most_tokens} fit; shorten it",
+                least,
+                most_tokens,
             )
         if len(text) <= self.reach.thread:
             loop = asyncio.get_running_loop()

@@ -47,6 +47,8 @@ BOUNDS: Mapping[str, Bound] = {
     "GenerateRequest.prompt": TEXT,
     "GenerateRequest.suffix": TEXT,
     "GenerateRequest.files": Bound(256),
+    "PromptParts.parts": Bound(1024),
+    "PromptPart.text": TEXT,
     "ContextFile.name": NAME,
     "ContextFile.text": TEXT,
     "TokenIds.ids": Bound(1 << 20),

@@ -8,12 +8,13 @@ from __future__ import annotations
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from echorator.errors import EchoratorError, QueueFullError
+from echorator.errors import ContextOverflowError, EchoratorError, QueueFullError
 
 DOMAIN = "echorator"
 MAX_MESSAGE_CHARS = 1500  # statuses travel in headers, and peers bound those (8 KiB with details)
 PUSHBACK = "grpc-retry-pushback-ms"
 DETAILS = "grpc-status-details-bin"
+LENGTHS = ("prompt_tokens", "context_tokens")  # what ErrorInfo says of a prompt that does not fit
 
 Trailers = tuple[tuple[str, str | bytes], ...]
 
@@ -32,19 +33,31 @@ def reason_of(error: EchoratorError) -> str:
 
 def reason_in(trailers: Trailers) -> str:
     """Return the reason that another server's trailers name, as `trailers_of` writes it; "" for none."""
+    return str(_info_in(trailers).reason)
+
+
+def lengths_in(trailers: Trailers) -> dict[str, int]:
+    """Return the `LENGTHS` of a CONTEXT_OVERFLOW that another server's trailers name; {} where they do not say both."""
+    known = _info_in(trailers).metadata
+    return {name: int(known[name]) for name in LENGTHS} if all(known.get(name, "").isdecimal() for name in LENGTHS) else {}
+
+
+def _info_in(trailers: Trailers) -> error_details_pb2.ErrorInfo:
+    info = error_details_pb2.ErrorInfo()
     for key, value in trailers:
         if key == DETAILS and isinstance(value, bytes):
             for detail in status_pb2.Status.FromString(value).details:
-                info = error_details_pb2.ErrorInfo()
                 if detail.Unpack(info):
-                    return str(info.reason)
-    return ""
+                    return info
+    return info
 
 
 def trailers_of(error: EchoratorError, code: int, message: str, trace_id: str = "") -> Trailers:
     """Return trailing metadata: google.rpc.Status with ErrorInfo and the trace id, and the time of a retry where the error has one."""
     status = status_pb2.Status(code=code, message=message)
     known = {"trace_id": trace_id} if trace_id else {}
+    if isinstance(error, ContextOverflowError) and error.context_tokens:
+        known |= {name: str(getattr(error, name)) for name in LENGTHS}
     _pack(status, error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN, metadata=known))
     if not isinstance(error, QueueFullError):
         return ((DETAILS, status.SerializeToString()),)

@@ -48,7 +48,7 @@ async def test_a_prompt_longer_than_the_context_names_both_numbers(agent: Agent)
         (pb.GenerateRequest(tokens=pb.TokenIds()), "the prompt is empty"),
         (pb.GenerateRequest(tokens=pb.TokenIds(ids=[1, 100_000])), "token ids must be 0..767, not 100000"),
         (pb.GenerateRequest(tokens=pb.TokenIds(ids=[-1])), "token ids must be"),
-        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(temperature=3)), "temperature must be 0..2, not 3"),
+        (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(temperature=101)), "temperature must be 0..100, not 101"),
         (pb.GenerateRequest(prompt="x", sampling=pb.Sampling(logit_bias={768: 1})), "logit_bias: token ids must be 0..767"),
         (pb.GenerateRequest(prompt="x", limits=pb.Limits(max_tokens=-1)), "max_tokens must be 0 or more"),
         (pb.GenerateRequest(prompt="x", limits=pb.Limits(logprobs=21)), "logprobs must be 0..20"),

@@ -46,16 +46,16 @@ def test_every_sampling_field_reaches_the_settings() -> None:
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        (pb.Sampling(temperature=-0.5), "temperature must be 0..2"),
-        (pb.Sampling(temperature=2.5), "temperature"),
+        (pb.Sampling(temperature=-0.5), "temperature must be 0..100"),
+        (pb.Sampling(temperature=100.5), "temperature"),
         (pb.Sampling(temperature=math.nan), "temperature"),
         (pb.Sampling(top_k=-1), "top_k"),
         (pb.Sampling(top_p=1.5), "top_p"),
         (pb.Sampling(min_p=-0.5), "min_p"),
         (pb.Sampling(typical_p=2.0), "typical_p"),
         (pb.Sampling(repeat_penalty=0.0), "repeat_penalty"),
-        (pb.Sampling(presence_penalty=2.5), "presence_penalty"),
-        (pb.Sampling(frequency_penalty=-2.5), "frequency_penalty"),
+        (pb.Sampling(presence_penalty=100.5), "presence_penalty"),
+        (pb.Sampling(frequency_penalty=-100.5), "frequency_penalty"),
         (pb.Sampling(penalty_last_n=-2), "penalty_last_n"),
         (pb.Sampling(dry_multiplier=-1.0), "dry_multiplier"),
         (pb.Sampling(dry_base=0.5), "dry_base"),
@@ -118,11 +118,26 @@ def test_limits() -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [pb.GenerateRequest(), pb.GenerateRequest(prompt=""), pb.GenerateRequest(tokens=pb.TokenIds())],
+    [
+        pb.GenerateRequest(),
+        pb.GenerateRequest(prompt=""),
+        pb.GenerateRequest(tokens=pb.TokenIds()),
+        pb.GenerateRequest(parts=pb.PromptParts()),
+        pb.GenerateRequest(parts=pb.PromptParts(parts=[pb.PromptPart(), pb.PromptPart(text=""), pb.PromptPart(tokens=pb.TokenIds())])),
+    ],
 )
 def test_empty_prompt(request_: pb.GenerateRequest) -> None:
     with pytest.raises(InvalidRequestError, match="the prompt is empty"):
         requests.prompt_of(request_, VOCABULARY)
+
+
+def test_a_prompt_of_parts() -> None:
+    parts = [pb.PromptPart(text="a"), pb.PromptPart(tokens=pb.TokenIds(ids=[1, 2])), pb.PromptPart(text="b")]
+    request = pb.GenerateRequest(parts=pb.PromptParts(parts=parts))
+    assert requests.prompt_of(request, VOCABULARY) == ["a", [1, 2], "b"]
+    request.parts.parts[1].tokens.ids.append(VOCABULARY)
+    with pytest.raises(InvalidRequestError, match=rf"parts: token ids must be 0..{VOCABULARY - 1}, not {VOCABULARY}"):
+        requests.prompt_of(request, VOCABULARY)
 
 
 def test_json_text_keeps_order_and_whole_numbers() -> None:

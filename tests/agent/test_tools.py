@@ -12,10 +12,14 @@ import jsonschema
 import pytest
 import pytest_asyncio
 
+from echorator._native.engine import Event
+from echorator.agent.answering import AnswerReader
 from echorator.agent.loading.embedded import embedded_model
+from echorator.prompting.dialects.answer_parser import AnswerParser
+from echorator.prompting.dialects.dialect import Calls, Dialect, JsonCall, Tool
 from echorator.rpc.v1 import model_pb2 as pb
 from tests.support.agents import Agent, refused, serving
-from tests.support.conversations import TEMPLATE, model_with_tools
+from tests.support.conversations import TEMPLATE, THINKS, model_with_tools
 from tests.support.models.gguf_files import rewritten
 from tests.support.rounds import rounds
 
@@ -31,9 +35,6 @@ UNIT = {"type": "object", "properties": {"unit": {"enum": ["km", "mile"]}, "exac
 SCHEMAS = {"weather": CITY, "convert": UNIT, "now": {"type": "object", "properties": {}}}
 TOOLS = [pb.Tool(name=name, parameters_json=json.dumps(schema)) for name, schema in SCHEMAS.items()]
 SAID_CALLS = TEMPLATE.replace("<call>", "I will ").replace("</call>", "")  # what echo-nano says, and so begins a call by itself
-THINKS = TEMPLATE.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}").replace(
-    "{{ m.content or '' }}", "{% if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n{% endif %}{{ m.content or '' }}"
-)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
@@ -99,6 +100,16 @@ async def test_a_forced_call_is_valid(agent: Agent, model: str, names: tuple[str
         assert len({call.id for call in answer.calls}) == len(answer.calls)
 
 
+@pytest.mark.parametrize(("finish", "stop", "told"), [("length", "", "a"), ("stop", "ll>", "a"), ("stop", "", "a <ca")])
+async def test_a_marker_that_a_limit_or_a_stop_text_cuts_is_not_told(finish: str, stop: str, told: str) -> None:
+    dialect = Dialect(calls=Calls(JsonCall(), "<call>", "</call>"))
+    reader = AnswerReader(AnswerParser(dialect, [Tool("now", SCHEMAS["now"])]))
+    message = pb.ChatResponse(text="a <ca")
+    values = dict.fromkeys(Event._fields) | {"text": message.text, "finish": finish, "stop": stop}
+    assert reader.read(message, Event(**values))  # type: ignore[arg-type]
+    assert message.text == told
+
+
 async def test_a_call_that_the_model_begins_is_valid(agent: Agent) -> None:
     for seed in range(5):
         answer = await said(agent, request("says", "My dog's name is Rex.", seed=seed, tools=TOOLS[:2]))
@@ -116,20 +127,6 @@ async def test_without_tools_nothing_is_a_call(agent: Agent) -> None:
     assert plain.text == none.text
     assert not plain.calls + none.calls
     assert plain.finish.usage.prompt_tokens == none.finish.usage.prompt_tokens
-
-
-@pytest.mark.parametrize("model", ["tagged", "plain"])
-async def test_a_dialogue_with_results_goes_on_from_its_cached_prefix(agent: Agent, model: str) -> None:
-    messages = [pb.Message(role="user", content="What is the weather?")]
-    for turn in range(3):
-        asked = pb.ChatRequest(model=model, messages=messages, tools=TOOLS, tool_choice=forced("weather"), parallel_tool_calls=False)
-        asked.sampling.seed = turn
-        answer = await said(agent, asked)
-        usage = answer.finish.usage
-        if turn:
-            assert usage.cached_tokens >= 0.7 * usage.prompt_tokens
-        messages.append(pb.Message(role="assistant", tool_calls=answer.calls))
-        messages += [pb.Message(role="tool", tool_call_id=call.id, content="sunny") for call in answer.calls]
 
 
 async def test_a_thought_is_apart_and_has_a_budget(agent: Agent) -> None:

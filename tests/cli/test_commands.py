@@ -45,7 +45,7 @@ def test_chat_options_reach_the_server(address: str) -> None:
     sampling = ("--temperature", "2", "--top-k", "0", "--top-p", "1", "--min-p", "0")
     stories = [echorator("chat", "--server", address, *sampling, "--seed", seed, "Tell me a story.").stdout for seed in "556"]
     assert stories[0] == stories[1] != stories[2]
-    failed(echorator(*arguments, "--temperature", "3", QUESTION), 2, "temperature must be 0..2, not 3")
+    failed(echorator(*arguments, "--temperature", "101", QUESTION), 2, "temperature must be 0..100, not 101")
     failed(echorator(*arguments, "--model", "nobody", QUESTION), 1, "no model 'nobody' is loaded; loaded: echo-nano")
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from mcp import Client
-from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
+from mcp_types import INVALID_REQUEST, PARSE_ERROR
 
 from echorator.host.exits import Exit
 from tests.mcp.conftest import over_http
@@ -103,10 +103,13 @@ def test_each_malformed_body_has_an_error_over_http(served: str, tmp_path: Path)
     with over_http(tmp_path / "log", "--user", "ann", "--server", served) as (_, url):
         session, _, _ = posted(url, INITIALIZE)
         assert session
-        for name, one in BAD.items():
+        for name, one in (BAD | BAD_IDS | {"too large": Bad(b"[" + b" " * (9 << 20) + b"]", PARSE_ERROR)}).items():
             _, status, body = posted(url, one.frame, **{"Mcp-Session-Id": session, "MCP-Protocol-Version": PROTOCOL})
             assert status == 400, name
-            assert json.loads(body)["error"]["code"] in (PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS), name
+            answer = json.loads(body)
+            assert (answer["id"], answer["error"]["code"]) == (one.id, one.code), name
+        _, status, body = posted(url, frame("ping", {}, 8), **{"Mcp-Session-Id": session, "MCP-Protocol-Version": PROTOCOL})
+        assert (status, b'"id":8' in body) == (200, True)
 
 
 @pytest.mark.parametrize(

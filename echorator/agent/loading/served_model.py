@@ -17,8 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from echorator._native.engine import Engine, Grammar, Model, Watch
+from echorator.agent.answered_texts import AnsweredTexts, Earlier, Heard
 from echorator.agent.answering import Answers, ChatForm
-from echorator.agent.chat_prompt import ChatPrompts, Vocabulary
+from echorator.agent.chat_prompt import ChatPrompts, Prompt, Vocabulary
 from echorator.agent.grammars import Grammars
 from echorator.agent.loading.chosen_template import ChosenTemplate, chosen
 from echorator.agent.loading.load_thread import on_own_thread
@@ -32,7 +33,7 @@ from echorator.agent.stream import Stream
 from echorator.engine.digest import file_digest, identity
 from echorator.engine.embed_queue import EmbedQueue
 from echorator.engine.weights_file import opened
-from echorator.errors import DrainingError, InvalidRequestError, ModelFileError, ResourceError
+from echorator.errors import ContextOverflowError, DrainingError, InvalidRequestError, ModelFileError, ResourceError
 from echorator.prompting.control_tokens import ControlTokens
 from echorator.prompting.dialects.declared import dialect_of
 from echorator.prompting.dialects.dialect import Dialect
@@ -91,6 +92,8 @@ class ServedModel:
         self._request_templates = RequestTemplates(partial(self._opened, nice=NICE_OF_REQUESTS), settings.child_timeout_s)
         self._token_bytes: dict[int, bytes] = {}
         self._grammars = Grammars(model)
+        self._answered = AnsweredTexts()
+        self._control = ControlTokens(model.special_tokens())
         self._digest = on_own_thread(f"digest of {name}", partial(file_digest, settings.path))
         if engine is not None:
             special = (token.text for token in model.special_tokens())
@@ -204,22 +207,25 @@ class ServedModel:
         """
         if self.engine is None:
             raise InvalidRequestError(f"{self.name} is an encoder ({self.info.architecture}) and only embeds")
-        request = self.engine.submit(
-            prompt,
-            sampling,
-            max_tokens=limits.max_tokens,
-            stop=limits.stop,
-            ignore_eos=limits.ignore_eos,
-            priority=limits.priority,
-            deadline_s=deadline_s,
-            logprobs=limits.logprobs,
-            prompt_logprobs=limits.prompt_logprobs,
-            use_cache=limits.use_cache,
-            scope=scope,
-            grammar=grammar,
-            watch=watch,
-        )
-        stream = self._streams[request] = Stream(request, self._loop)
+        try:
+            request = self.engine.submit(
+                prompt,
+                sampling,
+                max_tokens=limits.max_tokens,
+                stop=limits.stop,
+                ignore_eos=limits.ignore_eos,
+                priority=limits.priority,
+                deadline_s=deadline_s,
+                logprobs=limits.logprobs,
+                prompt_logprobs=limits.prompt_logprobs,
+                use_cache=limits.use_cache,
+                scope=scope,
+                grammar=grammar,
+                watch=watch,
+            )
+        except ContextOverflowError as error:
+            raise ContextOverflowError(str(error), len(prompt), self.context_tokens) from error
+        stream = self._streams[request] = Stream(request, self._loop, limits.report_progress)
         self._idle.clear()
         return stream
 
@@ -315,7 +321,7 @@ class ServedModel:
             return await self.tokenize(text, False, True)
 
         spaced = self.model.metadata().get("tokenizer.ggml.model") in ("llama", "t5")
-        vocabulary = Vocabulary(ControlTokens(special), self.info.bos, self.info.add_bos, self.info.add_eos, spaced)
+        vocabulary = Vocabulary(self._control, self.info.bos, self.info.add_bos, self.info.add_eos, spaced)
         prompts = ChatPrompts(template.render, tokenize, lambda: template.source, vocabulary)
         return template, ChatForm(prompts, Answers(special, find, self.schemas.calls_of, self._grammars.compiled, marker))
 
@@ -330,8 +336,17 @@ class ServedModel:
             raw = self._token_bytes[token] = self.model.token_bytes(token, True)
         return raw
 
+    def earlier(self, scope: int) -> Earlier:
+        """Return what a request of a cache scope may take of earlier answers."""
+        return Earlier(self._answered, scope, self.context_tokens)
+
+    def heard(self, earlier: Earlier, prompt: Prompt) -> Heard | None:
+        """Return what remembers the answer to a prompt; None where messages spell out control tokens that are plain text."""
+        return Heard(earlier, prompt.text, prompt.tokens, self._control, self.token_bytes) if prompt.plain else None
+
     def forget_scope(self, scope: int) -> None:
-        """Drop all cached prefixes of a cache scope."""
+        """Drop all cached prefixes of a cache scope, and what is remembered of its answers."""
+        self._answered.forget(scope)
         if self.engine is not None:
             self.engine.forget_scope(scope)
 

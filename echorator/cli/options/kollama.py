@@ -55,7 +55,7 @@ examples:
 Of the plugin, kubectl's own completion asks `kubectl_complete-echorator`, which is installed beside it.
 """
 CHAT_NUMBERS = (
-    ("--temperature", float, "T", "temperature of the sampling, 0..2; 0 is greedy"),
+    ("--temperature", float, "T", "temperature of the sampling, 0..100; 0 is greedy"),
     ("--max-tokens", whole(0, MOST_INT32, "max_tokens"), "N", "length of the answer"),
     ("--seed", whole(0, MOST_UINT32, "seed"), "N", "seed of the sampling"),
 )

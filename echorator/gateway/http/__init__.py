@@ -2,7 +2,7 @@
 
 It serves OpenAI's and Anthropic's APIs, and the memory.
 
-`bodies` declares the fields of a request, `translation` converts them to gRPC messages and answers to OpenAI objects (both pure), `api` has
+`bodies` declares the fields of a request, `translation` converts them to gRPC messages (both pure), `api` has
 the routes, `server` the listening socket, `failures` the errors and `forms` their form in each API. `responses` and `messages` are APIs of
 their own, `generating` is what all of them share.
 """

@@ -1,6 +1,6 @@
 """Builds the objects of OpenAI's chat and text completions: one whole object, or the events of a stream.
 
-Fed by `api` with the messages of agents; `translation` converts them to OpenAI's fields, `generating.streaming` sends the events.
+Fed by `api` with the messages of agents; `answer_fields` converts them to OpenAI's fields, `streaming` sends the events.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from starlette.responses import JSONResponse, Response
 
 from echorator import __version__
 from echorator.errors import EchoratorError
-from echorator.gateway.http import translation
+from echorator.gateway.http.bodies import Generation
+from echorator.gateway.http.generating import answer_fields
 from echorator.gateway.http.generating.streaming import COMMENT, Replies, Reply
-from echorator.gateway.http.llama_server.completions import timings_of
+from echorator.gateway.http.llama_server.timings import Reports, timings_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 Delta = dict[str, Any]
@@ -38,7 +39,7 @@ class Answer:
 
     def whole(self, choices: list[dict[str, Any]], usages: Sequence[pb.Usage]) -> Response:
         """Return the response of an answer that is not streamed, with all choices, the summed usage, and the times of the first answer."""
-        counted = {"usage": translation.usage_of(usages), "timings": timings_of(usages[0])}
+        counted = {"usage": answer_fields.usage_of(usages), "timings": timings_of(usages[0])}
         return JSONResponse({**self._head, "object": self._kind, "choices": choices, **counted})
 
     def chunk(self, choices: list[dict[str, Any]], **further: Any) -> bytes:
@@ -62,7 +63,7 @@ class Whole:
     def add(self, reply: Reply) -> None:
         """Append the next message of the answer."""
         self.texts.append(reply.text)
-        self.positions.extend(translation.positions_of(reply))
+        self.positions.extend(answer_fields.positions_of(reply))
         self.prompt.extend(reply.prompt_logprobs)
         if isinstance(reply, pb.ChatResponse):
             self.thoughts.append(reply.reasoning)
@@ -79,7 +80,7 @@ class Whole:
     @property
     def reason(self) -> str:
         """OpenAI's `finish_reason` of the answer: "stop", "length" or "tool_calls"."""
-        return translation.REASONS.get(self.finish.reason, "stop")
+        return answer_fields.REASONS.get(self.finish.reason, "stop")
 
     @property
     def message(self) -> dict[str, Any]:
@@ -128,8 +129,8 @@ class CompletionEvents:
         self,
         answer: Answer,
         choices: Callable[[int, Reply, str | None, int], Iterator[dict[str, Any]]],
-        opening: Callable[[Reply], Delta] | None,
-        wants_usage: bool,
+        opening: Delta | None,
+        body: Generation,
     ) -> None:
         """Create the events.
 
@@ -137,13 +138,14 @@ class CompletionEvents:
             answer: the shared fields.
             choices: yields the choice of each event, from the answer's index, a message, its `finish_reason` (None while it goes on)
                 and its text offset.
-            opening: returns the delta of an event that precedes each answer, from its first message; None for no such event.
-            wants_usage: send the usage in an event of its own at the end.
+            opening: the delta of an event that precedes each answer; None for no such event.
+            body: of the request; it says whether usage, times and the progress of the prompt are sent.
         """
         self._answer = answer
         self._choices = choices
         self._opening = opening
-        self._wants_usage = wants_usage
+        self._body = body
+        self._reports: dict[int, Reports] = {}  # by index of an answer that has begun
         self._offsets: dict[int, int] = {}  # by index of an answer that has begun: the length of its text so far
         self._usages: list[pb.Usage] = []
 
@@ -156,23 +158,31 @@ class CompletionEvents:
         made: list[dict[str, Any]] = []
         if index not in self._offsets:
             self._offsets[index] = 0
+            self._reports[index] = Reports.of(self._body)
             if self._opening is not None:
-                made.append({"index": index, "delta": self._opening(reply), "logprobs": None, "finish_reason": None})
-        ends = reply.HasField("finish")
-        if reply.text or not ends or translation.positions_of(reply) or _further(reply):
+                made.append({"index": index, "delta": self._opening, "logprobs": None, "finish_reason": None})
+        before, reports = b"".join(self._answer.chunk([choice]) for choice in made), self._reports[index]
+        if reply.HasField("progress"):
+            told = reports.progress(reply)
+            choices = self._choices(index, type(reply)(), None, 0) if told else ()
+            return before + b"".join(self._answer.chunk([choice], **told) for choice in choices)
+        ends, timed, made = reply.HasField("finish"), reports.timings(reply), []
+        if reply.text or not ends or answer_fields.positions_of(reply) or _further(reply):
             made += self._choices(index, reply, None, self._offsets[index])
             self._offsets[index] += len(reply.text)
         if ends:
             self._usages.append(reply.finish.usage)
-            reason = translation.REASONS.get(reply.finish.reason, "stop")
+            reason = answer_fields.REASONS.get(reply.finish.reason, "stop")
             *rest, last = self._choices(index, type(reply)(), reason, self._offsets[index])
             end = self._answer.chunk([last], timings=timings_of(reply.finish.usage))
-            return b"".join(self._answer.chunk([choice]) for choice in [*made, *rest]) + end
-        return b"".join(self._answer.chunk([choice]) for choice in made)
+            return before + b"".join(self._answer.chunk([choice], **timed) for choice in [*made, *rest]) + end
+        return before + b"".join(self._answer.chunk([choice], **timed) for choice in made)
 
     def end(self) -> bytes:
         """Return the usage, where it was asked for, and the mark of the end."""
-        return (self._answer.chunk([], usage=translation.usage_of(self._usages)) if self._wants_usage else b"") + b"data: [DONE]\n\n"
+        options = self._body.stream_options
+        wants_usage = options is not None and options.include_usage
+        return (self._answer.chunk([], usage=answer_fields.usage_of(self._usages)) if wants_usage else b"") + b"data: [DONE]\n\n"
 
     def failure(self, error: dict[str, Any]) -> bytes:
         """Return the error as an event."""
@@ -183,10 +193,8 @@ def _further(reply: Reply) -> bool:
     return isinstance(reply, pb.ChatResponse) and bool(reply.reasoning or reply.tool_calls)
 
 
-def chat_opening(reply: Reply) -> Delta:
-    """Return the delta that precedes a streamed chat whose first message is given."""
-    calls = isinstance(reply, pb.ChatResponse) and reply.tool_calls and not reply.text
-    return {"role": "assistant", "content": None if calls else "", "refusal": None}
+CHAT_OPENING: Delta = {"role": "assistant", "content": None, "refusal": None}
+"""The delta that precedes a streamed chat; its content is null, for nothing is known of what comes, which may be calls alone."""
 
 
 def chat_choices(index: int, reply: Reply, reason: str | None, _offset: int) -> Iterator[dict[str, Any]]:
@@ -199,7 +207,7 @@ def chat_choices(index: int, reply: Reply, reason: str | None, _offset: int) -> 
         deltas.append({"content": reply.text})
     if reply.tool_calls:
         deltas.append({"tool_calls": [_call_delta(delta) for delta in reply.tool_calls]})
-    logprobs = translation.chat_logprobs(translation.positions_of(reply))
+    logprobs = answer_fields.chat_logprobs(answer_fields.positions_of(reply))
     for delta in deltas or [{}]:
         yield {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         logprobs = None  # they are those of the whole message
@@ -214,5 +222,5 @@ def _call_delta(delta: pb.ToolCallDelta) -> dict[str, Any]:
 
 def text_choices(index: int, reply: Reply, reason: str | None, offset: int) -> Iterator[dict[str, Any]]:
     """Yield the choice of one event of a streamed text completion; `offset` is where its text begins, in characters."""
-    positions = translation.positions_of(reply)
-    yield {"index": index, "text": reply.text, "logprobs": translation.text_logprobs(positions, offset), "finish_reason": reason}
+    positions = answer_fields.positions_of(reply)
+    yield {"index": index, "text": reply.text, "logprobs": answer_fields.text_logprobs(positions, offset), "finish_reason": reason}

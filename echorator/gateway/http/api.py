@@ -22,12 +22,13 @@ from starlette.routing import Match, Route
 from echorator.errors import EchoratorError
 from echorator.gateway.front_end import FrontEnd
 from echorator.gateway.http import embeddings, translation
-from echorator.gateway.http.answers import Answer, CompletionEvents, Whole, chat_choices, chat_opening, gathered, text_choices
+from echorator.gateway.http.answers import CHAT_OPENING, Answer, CompletionEvents, Whole, chat_choices, gathered, text_choices
 from echorator.gateway.http.bodies import ChatCompletion, Completion, Embeddings, Generation
 from echorator.gateway.http.door import IGNORED
 from echorator.gateway.http.endpoints import ENDPOINTS, Endpoint
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.forms import form_of
+from echorator.gateway.http.generating import answer_fields
 from echorator.gateway.http.generating.calls import Calls, release
 from echorator.gateway.http.generating.paths import in_clients_words
 from echorator.gateway.http.generating.streaming import unless_gone
@@ -41,7 +42,6 @@ from echorator.gateway.http.refusals import nowhere
 from echorator.gateway.http.reranking.handlers import Reranking
 from echorator.gateway.http.responses.api import ResponsesApi
 from echorator.gateway.http.settings import HttpSettings
-from echorator.gateway.request_keys import Destination
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.serving import caller
 from echorator.serving.called import HttpRoute
@@ -141,8 +141,8 @@ class Api:
             return await handler(request)
         except EchoratorError as error:
             life.fail(error)
-            error = in_clients_words(error, getattr(request.state, "paths", None), getattr(request.state, "renamed", {}))
             form = form_of(request.scope["path"])
+            error = in_clients_words(error, getattr(request.state, "paths", None), getattr(request.state, "renamed", {}), form.dotted)
             return form.response_of(error, self._front.code_of(error), getattr(error, "produced", ""))
         except ClientDisconnect:
             life.fail(asyncio.CancelledError())
@@ -163,12 +163,12 @@ class Api:
         answer = Answer("chatcmpl", "chat.completion", calls.name(body.model))
         if body.stream:
             _check_streamed(body)
-            events = CompletionEvents(answer, chat_choices, chat_opening, _wants_usage(body))
+            events = CompletionEvents(answer, chat_choices, CHAT_OPENING, body)
             return await calls.streamed(request, events, calls.merged(request, body.model, opens))
         wholes = await unless_gone(request, gathered(calls.merged(request, body.model, opens), len(opens)))
         choices = []
         for index, whole in enumerate(wholes):
-            logprobs = translation.chat_logprobs(whole.positions)
+            logprobs = answer_fields.chat_logprobs(whole.positions)
             choice = {"index": index, "message": whole.message, "logprobs": logprobs, "finish_reason": whole.reason}
             choices.append(choice | _of_prompt(body, whole))
         return answer.whole(choices, [whole.finish.usage for whole in wholes])
@@ -184,17 +184,17 @@ class Api:
             if body.echo:
                 raise BodyError("echo is not streamed", "echo")
             _check_streamed(body)
-            events = CompletionEvents(answer, text_choices, None, _wants_usage(body))
+            events = CompletionEvents(answer, text_choices, None, body)
             return await calls.streamed(request, events, calls.merged(request, body.model, opens))
         wholes = await unless_gone(request, gathered(calls.merged(request, body.model, opens), len(opens)))
         choices = []
         wanted = body.logprobs is not None or bool(body.n_probs)
         for index, answer_index in enumerate(translation.chosen(body, [whole.positions for whole in wholes])):
             whole = wholes[answer_index]
-            before = (makes[answer_index]().prompt or translation.text_of(whole.prompt)) if body.echo else ""
-            logprobs = translation.text_logprobs(whole.positions, len(before)) if wanted else None
+            before = (makes[answer_index]().prompt or answer_fields.text_of(whole.prompt)) if body.echo else ""
+            logprobs = answer_fields.text_logprobs(whole.positions, len(before)) if wanted else None
             if body.echo and wanted:
-                logprobs = translation.echoed_logprobs(whole.prompt, whole.positions, before)
+                logprobs = answer_fields.echoed_logprobs(whole.prompt, whole.positions, before)
             choice = {"index": index, "text": before + whole.text, "logprobs": logprobs, "finish_reason": whole.reason}
             choices.append(choice | _of_prompt(body, whole))
         return answer.whole(choices, [whole.finish.usage for whole in wholes])
@@ -203,10 +203,7 @@ class Api:
 
     async def _embed(self, request: Request) -> Response:
         body = await self._calls.body(request, Embeddings)
-        call = self._calls.call("Embed", embeddings.embed_request(body), Destination(body.model), False)
-        with self._front.measured(call):
-            raw = await unless_gone(request, self._front.forwarding.unary(call))
-        reply = pb.EmbedResponse.FromString(raw)
+        reply = pb.EmbedResponse.FromString(await self._calls.unary(request, "Embed", embeddings.embed_request(body), body.model))
         content = await embeddings.answer_of(reply, self._calls.name(body.model), body.encoding_format)
         return Response(content, media_type="application/json")
 
@@ -272,11 +269,7 @@ def _check_streamed(body: Generation) -> None:
 
 
 def _of_prompt(body: Generation, whole: Whole) -> dict[str, Any]:
-    return {"prompt_logprobs": translation.prompt_logprobs(whole.prompt)} if body.prompt_logprobs is not None else {}
-
-
-def _wants_usage(body: Generation) -> bool:
-    return body.stream_options is not None and body.stream_options.include_usage
+    return {"prompt_logprobs": answer_fields.prompt_logprobs(whole.prompt)} if body.prompt_logprobs is not None else {}
 
 
 def _refusal_of_path(request: Request, status: int) -> Response:

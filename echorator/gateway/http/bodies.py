@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 from typing_extensions import TypeAliasType
 
 from echorator.gateway.http.fields import without_nulls
@@ -217,10 +217,15 @@ class Generation(Sampled):
     n: int = Field(default=1, ge=1, le=MOST_ANSWERS)
     # vLLM's
     prompt_logprobs: int | None = None
+    # llama.cpp's, for streams
+    return_progress: bool = False
+    timings_per_token: bool = False
 
     def ignored(self) -> list[str]:
         """Return the names of fields that were accepted but have no effect."""
-        return [*(self.stream_options.ignored() if self.stream_options is not None else ()), *empty_stops(self.stop, "stop")]
+        unstreamed = [name for name in ("return_progress", "timings_per_token") if getattr(self, name) and not self.stream]
+        options = self.stream_options.ignored() if self.stream_options is not None else ()
+        return [*options, *empty_stops(self.stop, "stop"), *unstreamed]
 
 
 class Conversation(Sampled):
@@ -265,13 +270,21 @@ class ChatCompletion(Conversation, Generation):
         return [*super().ignored(), *sorted(within), *tools.ignored_in(self.tools or ())]
 
 
-Prompts = TypeAliasType("Prompts", Annotated[list[str | TokenIds], FailFast(), Field(max_length=MOST_PROMPTS)])
+def _mixed(parts: list[int | str]) -> list[int | str]:
+    """Return the parts of one prompt, which have a token id among them: a list of texts alone is a list of prompts."""
+    if not any(isinstance(part, int) for part in parts):
+        raise ValueError("texts and token ids are expected")
+    return parts
+
+
+Mixed = TypeAliasType("Mixed", Annotated[list[int | str], FailFast(), AfterValidator(_mixed)])
+Prompts = TypeAliasType("Prompts", Annotated[list[str | TokenIds | Mixed], FailFast(), Field(max_length=MOST_PROMPTS)])
 
 
 class Completion(Generation):
     """The body of POST /v1/completions."""
 
-    prompt: Annotated[str | TokenIds | Prompts, Field(union_mode="left_to_right")]
+    prompt: Annotated[str | TokenIds | Prompts | Mixed, Field(union_mode="left_to_right")]
     logprobs: int | None = None
     n_probs: int | None = None  # llama.cpp's name of logprobs
     echo: bool = False

@@ -1,6 +1,6 @@
-"""POST /v1/embeddings: converts an OpenAI or llama.cpp body to an agent's request, and the agent's vectors to the answer.
+"""POST /v1/embeddings and /embedding: converts an OpenAI or llama.cpp body to an agent's request, and the agent's vectors to the answer.
 
-Pure, except that `answer_of` yields to the event loop. `input` is one input or a list of them. One input is a text, token ids, a list of
+Pure, but that `answer_of` and `list_of` yield to the event loop. `input` is one input or a list. One input is a text, token ids, a list of
 texts and token ids that are joined, or llama-server's object with a text. An empty input among others gets no vector; its entry has an
 `error`, and the other inputs get their vectors. Fed by `api`.
 """
@@ -11,7 +11,7 @@ import asyncio
 import base64
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from echorator.gateway.http.bodies import Embeddings
@@ -116,25 +116,41 @@ def _text_of(value: dict[str, Any], where: str) -> str:
 
 
 async def answer_of(reply: pb.EmbedResponse, model: str, encoding: str) -> bytes:
-    """Return the answer as JSON; yields to the event loop after every `BREATH` values, so that a long answer delays no other request."""
+    """Return the answer of /v1/embeddings as JSON."""
+    entries = await _joined(reply, lambda embedding, index: _entry(embedding, index, encoding))
+    usage = {"prompt_tokens": reply.prompt_tokens, "total_tokens": reply.prompt_tokens}
+    pooling = next((name for name, number in POOLINGS.items() if number == reply.pooling), None)
+    rest = json.dumps({"model": model, "usage": usage, "pooling": pooling}, separators=(",", ":"))
+    return f'{{"object":"list","data":[{entries}],{rest[1:]}'.encode()
+
+
+async def list_of(reply: pb.EmbedResponse, encoding: str) -> bytes:
+    """Return the answer of llama-server's own /embedding as JSON: a list, whose entries have a list of one vector."""
+
+    def entry(embedding: pb.Embedding, index: int) -> dict[str, Any]:
+        known = _entry(embedding, index, encoding)
+        return {name: [value] if name == "embedding" else value for name, value in known.items() if name != "object"}
+
+    return f"[{await _joined(reply, entry)}]".encode()
+
+
+async def _joined(reply: pb.EmbedResponse, entry: Callable[[pb.Embedding, int], dict[str, Any]]) -> str:
+    """Return the JSON of all entries; yields to the event loop after every `BREATH` values, so that many delay no other request."""
     entries = []
     values = 0
     for index, embedding in enumerate(reply.embeddings):
-        entries.append(json.dumps(_entry(embedding, index, encoding), separators=(",", ":")))
+        entries.append(json.dumps(entry(embedding, index), separators=(",", ":")))
         values += len(embedding.values)
         if values >= BREATH:
             values = 0
             await asyncio.sleep(0)
-    usage = {"prompt_tokens": reply.prompt_tokens, "total_tokens": reply.prompt_tokens}
-    pooling = next((name for name, number in POOLINGS.items() if number == reply.pooling), None)
-    rest = json.dumps({"model": model, "usage": usage, "pooling": pooling}, separators=(",", ":"))
-    return f'{{"object":"list","data":[{",".join(entries)}],{rest[1:]}'.encode()
+    return ",".join(entries)
 
 
 def _entry(embedding: pb.Embedding, index: int, encoding: str) -> dict[str, Any]:
     if not embedding.error:
         return {"object": "embedding", "index": index, "embedding": vector_of(embedding.values, encoding)}
-    error = {"message": embedding.error, "type": "invalid_request_error", "param": f"input.{index}", "code": "no_embedding"}
+    error = {"message": embedding.error, "type": "invalid_request_error", "param": f"input[{index}]", "code": "no_embedding"}
     return {"object": "embedding", "index": index, "embedding": [], "error": error}
 
 

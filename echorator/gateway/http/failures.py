@@ -15,7 +15,7 @@ import grpc
 
 from echorator.errors import EchoratorError, InvalidRequestError, ModelNotFoundError, QueueFullError
 from echorator.gateway.forwarding import StatusError
-from echorator.serving.statuses import PUSHBACK, reason_in
+from echorator.serving.statuses import PUSHBACK, lengths_in, reason_in
 from echorator.telemetry import tracing
 
 _STATUSES = {
@@ -76,7 +76,10 @@ def body_of(error: EchoratorError, code: grpc.StatusCode, produced: str = "") ->
     if isinstance(error, StatusError):
         found["param"] = error.param or None
     if isinstance(error, StatusError) and reason_in(error.trailers) == "CONTEXT_OVERFLOW":
-        found["code"] = "context_length_exceeded"  # by which clients know that a shorter prompt helps
+        # By its code OpenAI's clients know that a shorter prompt helps, by its type and its numbers llama-server's.
+        found["code"], found["type"] = "context_length_exceeded", "exceed_context_size_error"
+        lengths = lengths_in(error.trailers)
+        found |= {"n_prompt_tokens": lengths["prompt_tokens"], "n_ctx": lengths["context_tokens"]} if lengths else {}
     if produced:
         found["produced"] = produced
     trace_id = tracing.current_id()

@@ -56,6 +56,7 @@ class Form:
     body_of: ErrorBody
     refusal_of: RefusalBody
     overloaded: int = 503  # the HTTP status of a server that cannot take the request now
+    dotted: bool = False  # places in lists are written as "messages.0", not as "messages[0]"
 
     def status_of(self, status: int) -> int:
         """Return the HTTP status of this API that stands for `status`."""
@@ -113,7 +114,7 @@ def _ollama_refusal(status: int, message: str, code: str = "", request_id: str =
 
 
 OPENAI = Form(failures.body_of, failures.refusal_of)
-ANTHROPIC = Form(_anthropic_body, _anthropic_refusal, OVERLOADED)
+ANTHROPIC = Form(_anthropic_body, _anthropic_refusal, OVERLOADED, dotted=True)
 OLLAMA = Form(_ollama_body, _ollama_refusal)
 
 

@@ -1,29 +1,38 @@
-"""Converts OpenAI's objects to gRPC messages and back, so that agents need no HTTP. Pure; fed by `api` and `answers`."""
+"""Converts OpenAI's requests to gRPC messages, so that agents need no HTTP. Pure; fed by `api`. `answer_fields` is the way back."""
 
 from __future__ import annotations
 
-import codecs
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
-from echorator.gateway.http.bodies import MOST_PROMPTS, ChatCompletion, ChatMessage, Completion, Conversation, Generation, Sampled, stops_of
+from echorator.gateway.http.bodies import (
+    MOST_PARTS,
+    MOST_PROMPTS,
+    ChatCompletion,
+    ChatMessage,
+    Completion,
+    Conversation,
+    Generation,
+    Sampled,
+    stops_of,
+)
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating import tools
 from echorator.gateway.http.generating.paths import CHAT, TEXT, Names, Paths
 from echorator.gateway.http.generating.tools import json_text
-from echorator.gateway.http.transcoding import json_of as json_object
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.rpc.v1.common_pb2 import Scope
 from echorator.settings import Sampling
 
 INT32 = 1 << 31
 UINT32 = 1 << 32
+_Prompt = list[str | list[int]]  # its parts
 MOST_PROMPT_BYTES = 16 << 20  # of all answers to one request together: its prompts times n
-REASONS = {pb.FINISH_REASON_STOP: "stop", pb.FINISH_REASON_LENGTH: "length", pb.FINISH_REASON_TOOL_CALLS: "tool_calls"}
 _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name not in ("seed", "logit_bias", "dry_sequence_breakers"))  # sent as they are
 
 
@@ -82,6 +91,7 @@ def _fill_generation(
     fill(body, sampling, limits, max_tokens, stops_of(body.stop), answer, called)
     if body.prompt_logprobs is not None:
         set_field(limits, "prompt_logprobs", body.prompt_logprobs)
+    limits.report_progress = body.stream and (body.return_progress or body.timings_per_token)
 
 
 def set_field(message: pb.Sampling | pb.Limits | pb.Reasoning, name: str, value: object, called: str = "") -> None:
@@ -230,7 +240,8 @@ def generate_requests(body: Completion) -> list[Callable[[], pb.GenerateRequest]
     prompts = _prompts(body)
     if body.suffix and body.echo:
         raise BodyError("echo and suffix exclude each other: the prompt is one side of a gap", "suffix")
-    size_bytes = sum(len(p.encode()) if isinstance(p, str) else 4 * len(p) for p in prompts) + len(prompts) * len(body.suffix.encode())
+    size_bytes = sum(len(p.encode()) if isinstance(p, str) else 4 * len(p) for prompt in prompts for p in prompt)
+    size_bytes += len(prompts) * len(body.suffix.encode())
     _check_work(len(prompts), size_bytes, answers)
     first = _generate_request(body, prompts[0], 0)
     later = [partial(_generate_request, body, prompt, answer) for prompt in prompts for answer in range(answers)]
@@ -274,124 +285,50 @@ def _check_work(prompts: int, size_bytes: int, n: int) -> None:
         raise BodyError(f"the prompts times n = {n} have {size_bytes * n} bytes, at most {MOST_PROMPT_BYTES} are taken", "prompt")
 
 
-def _prompts(body: Completion) -> list[str | list[int]]:
-    if isinstance(body.prompt, str):
-        return [body.prompt]
-    if not body.prompt:
+def _prompts(body: Completion) -> list[_Prompt]:
+    """Return the prompts. A list with a number in it is one prompt, as in llama-server. Raises BodyError."""
+    given = body.prompt
+    if isinstance(given, str):
+        return [[given]]
+    if not given:
         raise BodyError("prompt is empty", "prompt")
-    token_ids = [part for part in body.prompt if isinstance(part, int)]
-    prompts: list[str | list[int]] = [token_ids] if token_ids else [part for part in body.prompt if not isinstance(part, int)]
-    for ids in prompts:
-        if ids and isinstance(ids, list) and not -INT32 <= min(ids) <= max(ids) < INT32:
+    one = any(isinstance(part, int) for part in given)
+    return [_parts(given)] if one else [_parts([part] if isinstance(part, str) else part) for part in given if not isinstance(part, int)]
+
+
+def _parts(given: Sequence[str | int | Sequence[str | int]]) -> _Prompt:
+    """Return one prompt, its token ids that follow each other joined to one part. Raises BodyError."""
+    parts: _Prompt = []
+    for are_ids, run in groupby(given, lambda part: isinstance(part, int)):
+        members = list(run)
+        ids, texts = [part for part in members if isinstance(part, int)], [part for part in members if isinstance(part, str)]
+        if ids and not -INT32 <= min(ids) <= max(ids) < INT32:
             raise BodyError("prompt: token ids are whole numbers below 2^31", "prompt")
-    return prompts
+        parts += [ids] if are_ids else texts
+    if len(parts) > MOST_PARTS:
+        raise BodyError(f"prompt: at most {MOST_PARTS} texts and runs of token ids are taken in one prompt", "prompt")
+    return parts or [[]]
 
 
-def _generate_request(body: Completion, prompt: str | list[int], answer: int) -> pb.GenerateRequest:
+def _generate_request(body: Completion, prompt: _Prompt, answer: int) -> pb.GenerateRequest:
     request = pb.GenerateRequest(model=body.model)
     _fill_generation(body, request.sampling, request.limits, 16 if body.max_tokens is None else body.max_tokens, answer)
     logprobs = body.logprobs if body.logprobs is not None else body.n_probs or None  # n_probs 0 means none in llama.cpp
     if logprobs is not None or _answers(body) > body.n:
         set_field(request.limits, "logprobs", logprobs or 0)
-    if body.echo and (logprobs is not None or not isinstance(prompt, str)):  # the agent returns the prompt's tokens, whose text is echoed
+    whole_text = len(prompt) == 1 and isinstance(prompt[0], str)
+    if body.echo and (logprobs is not None or not whole_text):  # the agent returns the prompt's tokens, whose text is echoed
         set_field(request.limits, "prompt_logprobs", max(logprobs or 0, body.prompt_logprobs or 0))
-    if isinstance(prompt, str):
-        request.prompt = prompt
-    else:
-        request.tokens.ids.extend(prompt)
+    match prompt:
+        case [str(text)]:
+            request.prompt = text
+        case [list(ids)]:
+            request.tokens.ids.extend(ids)
+        case _:
+            for part in prompt:
+                request.parts.parts.append(
+                    pb.PromptPart(text=part) if isinstance(part, str) else pb.PromptPart(tokens=pb.TokenIds(ids=part))
+                )
     if body.suffix:
         request.suffix = body.suffix
     return request
-
-
-# Answers
-
-
-def usage_of(usages: Sequence[pb.Usage]) -> dict[str, Any]:
-    """Return the summed token counts of the answers to one request, and what its memory did, to which only the first answer writes."""
-    prompt, completion = sum(u.prompt_tokens for u in usages), sum(u.completion_tokens for u in usages)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": sum(u.cached_tokens for u in usages)},
-        "completion_tokens_details": {"reasoning_tokens": sum(u.reasoning_tokens for u in usages)},
-    } | ({"memory": json_object(usages[0].memory)} if usages and usages[0].HasField("memory") else {})
-
-
-def positions_of(reply: pb.ChatResponse | pb.GenerateResponse) -> list[pb.PositionLogprobs]:
-    """Return the positions of a message's text, without the token that ends the answer, which OpenAI's clients do not expect."""
-    return list(reply.logprobs[:-1] if reply.finish.HasField("end_token") else reply.logprobs)
-
-
-def chat_logprobs(positions: Sequence[pb.PositionLogprobs]) -> dict[str, Any] | None:
-    """Return the logprobs in the form of chat completions; None for no positions."""
-    if not positions:
-        return None
-    return {"content": [{**_token(p.chosen), "top_logprobs": [_token(t) for t in p.top]} for p in positions], "refusal": None}
-
-
-def _token(token: pb.TokenLogprob) -> dict[str, Any]:
-    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.raw)}
-
-
-def text_logprobs(positions: Sequence[pb.PositionLogprobs], offset: int) -> dict[str, Any] | None:
-    """Return the logprobs in the form of text completions; `offset` is where the first token begins in the text, in characters."""
-    if not positions:
-        return None
-    return {
-        "tokens": [_spelled(p.chosen) for p in positions],
-        "token_logprobs": [p.chosen.logprob for p in positions],
-        "top_logprobs": [{_spelled(t): t.logprob for t in p.top} for p in positions],
-        "text_offset": list(_offsets((p.chosen.raw for p in positions), offset)),
-    }
-
-
-def echoed_logprobs(prompt: Sequence[pb.PositionLogprobs], answer: Sequence[pb.PositionLogprobs], text: str) -> dict[str, Any]:
-    """Return the logprobs of a prompt that is echoed as `text`, and of the answer after it.
-
-    The first token has nothing before it, and so no probability. A begin-of-text token that the model wants before the prompt is the first
-    token, and takes no part of the text.
-    """
-    raws = [p.chosen.raw for p in prompt]
-    if raws and b"".join(raws[1:]).strip() == text.encode().strip():
-        raws[0] = b""
-    known = text_logprobs([*prompt, *answer], len(text))
-    made: dict[str, Any] = known if known is not None else {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
-    within = [min(offset, len(text)) for offset in _offsets(raws, 0)]
-    made["text_offset"] = [*within, *_offsets((p.chosen.raw for p in answer), len(text))]
-    if prompt:
-        made["token_logprobs"][0] = made["top_logprobs"][0] = None
-    return made
-
-
-def prompt_logprobs(positions: Sequence[pb.PositionLogprobs]) -> list[dict[str, dict[str, Any]] | None]:
-    """Return vLLM's form of the prompt's logprobs: by token id, the chosen token first; None for the first token of the prompt."""
-
-    def ranked(position: pb.PositionLogprobs) -> dict[str, dict[str, Any]]:
-        tokens = {t.token: t for t in (position.chosen, *position.top)}
-        ranks = {t.token: rank for rank, t in enumerate(position.top, 1)}
-        return {str(token): {"logprob": t.logprob, "rank": ranks.get(token), "decoded_token": _spelled(t)} for token, t in tokens.items()}
-
-    return [ranked(position) if index else None for index, position in enumerate(positions)]
-
-
-def text_of(positions: Sequence[pb.PositionLogprobs]) -> str:
-    """Return the text that the chosen tokens spell together."""
-    return b"".join(p.chosen.raw for p in positions).decode("utf-8", "replace")
-
-
-def _spelled(token: pb.TokenLogprob) -> str:
-    """Return a token's text; a part of a character is spelled as OpenAI does, so that no two tokens look the same."""
-    try:
-        return token.raw.decode()
-    except UnicodeDecodeError:
-        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token.raw)
-
-
-def _offsets(raws: Iterable[bytes], begin: int) -> Iterator[int]:
-    """Yield where each token begins, in characters; a character counts at the token with its last byte."""
-    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-    for raw in raws:
-        yield begin
-        begin += len(decoder.decode(raw))

@@ -70,9 +70,13 @@ class AnswerParser:
         self._step()
         return self._deltas.taken()
 
-    def finish(self) -> list[Delta]:
-        """Return what the end of the answer makes certain. A call that has no name yet is dropped."""
-        self._source.ended = True
+    def finish(self, cut: bool = False) -> list[Delta]:
+        """Return what the end of the answer makes certain. A call that has no name yet is dropped.
+
+        `cut`: a limit or a stop text cut the answer short. Then what may be the beginning of a marker is dropped too, for the model was
+        perhaps about to write the rest of it. At an end that the model chose it is text.
+        """
+        self._source.ended, self._source.cut = True, cut
         self._resting = False
         self._step()
         return self._deltas.taken()
@@ -160,15 +164,16 @@ class AnswerParser:
         """Read a call that nothing opens: an object at the beginning of a part. Return whether there is one."""
         assert self._reader is not None
         source = self._source
-        begin = source.at
+        begin, count = source.at, self._deltas.calls
         try:
             while (yield from source.peek()).isspace():
                 source.at += 1
             if source.text[source.at] != "{":
                 raise NoCallError  # noqa: TRY301
             yield from self._reader.section("")
-        except (NoCallError, EndedError):
-            if self._reader.in_call:
+        except (NoCallError, EndedError) as error:
+            cut = isinstance(error, EndedError) and source.cut
+            if self._deltas.calls > count or (cut and self._reader.begins_object(source.text[begin:])):
                 raise
             source.at = begin
             self._fresh = False
@@ -203,6 +208,8 @@ class AnswerParser:
         source = self._source
         if source.ended:
             rest, source.at = source.text[source.at :], len(source.text)
+            if source.cut and (rest or self._fresh):
+                raise EndedError  # the beginning of a marker, or white space that stands around one
             if not (self._called and self._fresh):
                 assert callable(write)
                 told = self._space + rest
@@ -227,7 +234,7 @@ class _Marks:
         """Return the first marker, "" where there is none, and the place up to which no marker can begin."""
         found = self._pattern.search(source.text, source.at)
         end = found.start() if found else len(source.text)
-        if not source.ended:
+        if not source.ended or source.cut:
             for place in range(max(source.at, len(source.text) - self._longest + 1), min(end + 1, len(source.text))):
                 rest = source.text[place:]
                 if any(len(mark) > len(rest) and mark.startswith(rest) for mark in self._marks):

@@ -216,10 +216,14 @@ class _Rules:
         return "\n".join([f"root ::= {root}", *(f"{name} ::= {body}" for name, body in self._rules.items())]) + "\n"
 
     def schema(self, prefix: str, schema: Mapping[str, Any]) -> str:
-        """Add the rules of a JSON schema under names of their own, and return the name of the first."""
+        """Add the rules of a JSON schema under names of their own, and return the name of the first.
+
+        White space is that of json.dumps, as templates write the arguments of earlier calls: so the tokens of a call are the same when
+        it comes back in the next prompt, and are taken from the prefix cache.
+        """
         name = f"{prefix}-root"
         if name not in self._rules:
-            for line in grammar_of(dict(schema) or {"type": "object"}).splitlines():
+            for line in grammar_of(dict(schema) or {"type": "object"}, as_dumps=True).splitlines():
                 rule, _, body = line.partition(" ::= ")
                 self._rules[f"{prefix}-{rule}"] = _prefixed(body, prefix)
         return name

@@ -144,6 +144,14 @@ class CallReader:
         if not waiting:
             self._deltas.arguments("{}")
 
+    def begins_object(self, text: str) -> bool:
+        """Return whether a text is the beginning of a call that is an object: as far as it goes, its first key is one of a call's."""
+        form = self._calls.form
+        assert isinstance(form, JsonCall)
+        keys = {form.name, form.arguments, form.id} - {""} if form.name else set(self._tools)
+        written = "".join(text.split())
+        return any(f'{{"{key}"'.startswith(written) or written.startswith(f'{{"{key}"') for key in keys)
+
     def _known(self, name: str) -> str:
         if name not in self._tools:
             raise NoCallError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -42,39 +42,37 @@ class Deltas:
     """The deltas that wait to be taken. Neighbours of one kind are joined."""
 
     def __init__(self) -> None:
-        self._made: list[Delta] = []
+        self._made: list[tuple[Delta, list[str]]] = []  # each with the parts of its text, which are joined when it is taken
         self.calls = 0
 
     def text(self, text: str) -> None:
         """Add a part of the text."""
-        if text and self._made and isinstance(last := self._made[-1], Text):
-            self._made[-1] = Text(last.text + text)
-        elif text:
-            self._made.append(Text(text))
+        self._add(Text(""), text)
 
     def thought(self, text: str) -> None:
         """Add a part of the thought."""
-        if text and self._made and isinstance(last := self._made[-1], Thought):
-            self._made[-1] = Thought(last.text + text)
-        elif text:
-            self._made.append(Thought(text))
+        self._add(Thought(""), text)
 
     def call(self, name: str) -> None:
         """Begin a call."""
-        self._made.append(Call(self.calls, name))
+        self._made.append((Call(self.calls, name), []))
         self.calls += 1
 
     def arguments(self, text: str) -> None:
         """Add a part of the arguments of the last call."""
-        if text and self._made and isinstance(last := self._made[-1], Arguments):
-            self._made[-1] = Arguments(last.index, last.text + text)
-        elif text:
-            self._made.append(Arguments(self.calls - 1, text))
+        self._add(Arguments(self.calls - 1, ""), text)
+
+    def _add(self, empty: Delta, text: str) -> None:
+        if not text:
+            return
+        if not self._made or self._made[-1][0] != empty:
+            self._made.append((empty, []))
+        self._made[-1][1].append(text)
 
     def taken(self) -> list[Delta]:
         """Return the deltas, and forget them."""
         made, self._made = self._made, []
-        return made
+        return [delta if isinstance(delta, Call) else replace(delta, text="".join(parts)) for delta, parts in made]
 
 
 def joined(deltas: list[Delta]) -> list[Delta]:

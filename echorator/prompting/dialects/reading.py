@@ -16,6 +16,7 @@ from echorator.prompting.dialects.dialect import ID, NUMBER
 T = TypeVar("T")
 Reading = Generator[None, None, T]
 
+MOST_READ = 256  # characters behind the reader that are kept
 DEEPEST = 100  # brackets within each other in a value
 _HOLES = {ID: re.compile(r"[\w.-]*"), NUMBER: re.compile(r"\d*")}
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
@@ -44,6 +45,7 @@ class Source:
 
     def __init__(self, text: str = "", ended: bool = False) -> None:
         self.text, self.at, self.ended = text, 0, ended
+        self.cut = False  # the answer has ended before the model ended it
         self.limit = -1  # a reader that comes beyond this place looks for a call in vain; -1: no limit
 
     def more(self) -> Reading[None]:
@@ -52,6 +54,14 @@ class Source:
         if self.ended:
             raise EndedError
         yield
+
+    def forget(self) -> None:
+        """Drop what has been read, where that is much: else each further chunk of a long call would copy all that came before.
+
+        Only within a call, behind its name: before that, whoever looks for a call may go back to where it began. The caller holds no place.
+        """
+        if self.limit < 0 and self.at > MOST_READ:
+            self.text, self.at = self.text[self.at :], 0
 
     def check(self) -> None:
         """Raise NoCallError where the limit is passed."""
@@ -177,6 +187,7 @@ class ValueReader:
         self._write("{")
         separator = ""
         while (yield from self._source.space()) != end:
+            self._source.forget()
             self._write(separator)
             yield from self._key(colon)
             if (yield from self._source.space()) != colon:
@@ -205,6 +216,7 @@ class ValueReader:
         self._write("[")
         separator = ""
         while (yield from self._source.space()) != "]":
+            self._source.forget()
             self._write(separator)
             yield from self.value(depth + 1)
             separator = ", "
@@ -233,6 +245,7 @@ class ValueReader:
         self._source.at += 1
         self._write('"')
         while True:
+            self._source.forget()
             begin = self._source.at
             found = (_PLAIN if first == '"' else _PLAIN_SINGLE).match(self._source.text, begin)
             self._source.at = found.end() if found else begin
@@ -286,6 +299,7 @@ class ValueReader:
         held = dropped + end
         while True:
             source = self._source
+            source.forget()
             place = source.text.find(end, source.at)
             if place >= 0:
                 text = source.text[source.at : place]

@@ -23,29 +23,33 @@ _WORDLESS = frozenset(("title", "description", "default", "examples", "$comment"
 _HEX = ("set", ((0x30, 0x39), (0x41, 0x46), (0x61, 0x66)))
 
 
-def converted(schema: Mapping[str, Any]) -> str:
-    """Return GBNF text whose root admits values that are valid under `schema`.
+def converted(schema: Mapping[str, Any], as_dumps: bool = False) -> str:
+    """Return GBNF text whose root admits values that are valid under `schema`; `as_dumps`: with white space as json.dumps writes it only.
 
     Raises:
         InvalidRequestError: the schema is malformed, too large, or asks what no grammar here expresses.
     """
-    return Converter(Document(schema)).text()
+    return Converter(Document(schema), as_dumps).text()
 
 
 class Converter:
     """The grammar of one document while it is built."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, as_dumps: bool) -> None:
         self.document = document
         self.grammar = g.Grammar()
         self.instances = Instances(document)
         self.alternatives = Alternatives(document)
         self._known: dict[Any, g.Node] = {}
         self._waiting: list[tuple[str, list[Schema]]] = []
-        # White space is bounded everywhere, because models may otherwise write it endlessly.
-        self.space = self.grammar.new(g.opt(g.alt(g.lit(" "), g.seq(g.lit("\n"), g.rep(("set", ((0x20, 0x20),)), 0, 24)))))
-        self.comma = g.seq(g.lit(","), self.space)
-        self.colon = g.seq(g.lit(":"), g.opt(g.lit(" ")))
+        self._separators = (", ", ": ") if as_dumps else (",", ":")  # of constants
+        if as_dumps:
+            self.space, self.comma, self.colon = g.EMPTY, g.lit(", "), g.lit(": ")
+        else:
+            # White space is bounded everywhere, because models may otherwise write it endlessly.
+            self.space = self.grammar.new(g.opt(g.alt(g.lit(" "), g.seq(g.lit("\n"), g.rep(("set", ((0x20, 0x20),)), 0, 24)))))
+            self.comma = g.seq(g.lit(","), self.space)
+            self.colon = g.seq(g.lit(":"), g.opt(g.lit(" ")))
 
     def text(self) -> str:
         """Return the whole grammar as GBNF text."""
@@ -83,7 +87,7 @@ class Converter:
             if branch.facts.values is None and branch.facts.kinds != {"boolean"}:
                 return None
             for value in self._taken(branch) if branch.facts.values is not None else (True, False):
-                found.setdefault(identity(value), _compact(value))
+                found.setdefault(identity(value), self._written(value))
         return list(found.values())
 
     def names_of(self, schema: Schema) -> list[str] | None:
@@ -98,6 +102,9 @@ class Converter:
             return None
         return [value for value in schema.get("enum", [schema.get("const")]) if isinstance(value, str)]
 
+    def _written(self, value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, separators=self._separators)
+
     # The kinds of values
 
     def _values(self, branch: Branch) -> g.Node:
@@ -105,7 +112,7 @@ class Converter:
         self.document.step()
         check_unevaluated(self.document, branch)
         if facts.values is not None:
-            return g.words([_compact(value) for value in self._taken(branch)])
+            return g.words([self._written(value) for value in self._taken(branch)])
         kinds = facts.kinds if facts.typed or not facts.implied else facts.kinds & facts.implied
         excluded = [value for schema in schemas for value in schema.get(EXCLUDED, ())]
         for value in excluded:
@@ -233,10 +240,6 @@ class Converter:
     def _anything(self) -> g.Node:
         literals = map(g.lit, ("true", "false", "null"))
         return g.alt(object_node(self, []), array_node(self, []), self.free_string, self._number([], Numbers()), *literals)
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _character() -> g.Node:

@@ -65,7 +65,7 @@ async def test_what_a_model_brings_along_is_used_where_a_request_is_silent(regis
     params = b'{"temperature": 0, "stop": ["Pixel"], "num_predict": 30, "num_ctx": 4096}'
     registry.ollama("ann/echo", model, system=system, params=params)
     registry.ollama("ann/shout", model, template=b"{{ .Prompt }}", params=b'{"temperature": 0, "num_predict": 3}')
-    registry.ollama("ann/odd", model, params=b'{"temperature": 9}')
+    registry.ollama("ann/odd", model, params=b'{"temperature": 109}')
     puller = Puller(Store(tmp_path / "models"))
     server = AgentServer(ServerSettings(port=0), EngineSettings(embedded_model()), puller)
     await server.start()
@@ -87,7 +87,7 @@ async def test_what_a_model_brings_along_is_used_where_a_request_is_silent(regis
             assert last.finish.usage.prompt_tokens == generated.finish.usage.prompt_tokens, "the template is the prompt alone"
             assert last.finish.usage.completion_tokens == 3
             odd = stub.LoadModel(pb.LoadModelRequest(path=f"{registry.host}/ann/odd"))
-            await refused(odd, grpc.StatusCode.INVALID_ARGUMENT, "its parameters cannot be: temperature must be 0..2")
+            await refused(odd, grpc.StatusCode.INVALID_ARGUMENT, "its parameters cannot be: temperature must be 0..100")
     finally:
         await server.close()
 

@@ -84,7 +84,7 @@ async def test_official_clients_read_over_the_comments(tmp_path: Path, monkeypat
         back_end.go.set()
         found = [chunk async for chunk in stream]
         assert [(c.choices[0].delta.role, c.choices[0].delta.content, c.choices[0].finish_reason) for c in found] == [
-            ("assistant", "", None),
+            ("assistant", None, None),
             (None, "last", None),
             (None, None, "stop"),
         ]
@@ -108,7 +108,7 @@ async def test_the_last_text_comes_before_the_reason(tmp_path: Path) -> None:
         body = STREAM[:-1] + b',"stream_options":{"include_usage":true}}'
         chunks = chunks_of((await http(gateway.url, "POST", "/v1/chat/completions", body)).body)
         assert [(c["choices"][0]["delta"], c["choices"][0]["finish_reason"]) for c in chunks[:-1]] == [
-            ({"role": "assistant", "content": "", "refusal": None}, None),
+            ({"role": "assistant", "content": None, "refusal": None}, None),
             ({"content": "first"}, None),
             ({"content": "last"}, None),
             ({}, "stop"),

@@ -68,7 +68,7 @@ async def test_the_deltas_of_a_stream(scripted: Scripted) -> None:
     stream = await scripted.openai.chat.completions.create(model="m", messages=ASKED, tools=FUNCTIONS, stream=True)
     deltas = [chunk.choices[0].delta.model_dump(exclude_unset=True) async for chunk in stream]
     assert deltas == [
-        {"role": "assistant", "content": "", "refusal": None},
+        {"role": "assistant", "content": None, "refusal": None},
         {"reasoning_content": "I need "},
         {"reasoning_content": "both."},
         {"content": "One moment."},

@@ -70,7 +70,7 @@ BROKEN_ITEM = {"type": "function_call", "call_id": "a", "name": "f", "arguments"
         (MESSAGES, {"tools": [{"name": "f", "description": LONG}]}, "tools.0.description"),
         (OLLAMA, {"options": {"stop": MANY}}, "options.stop"),
         (OLLAMA, {"options": {"num_predict": -5}}, "options.num_predict"),
-        (OLLAMA, {"options": {"temperature": 9}}, "options.temperature"),
+        (OLLAMA, {"options": {"temperature": 109}}, "options.temperature"),
         (OLLAMA, {"options": {"repeat_last_n": -9}}, "options.repeat_last_n"),
         (OLLAMA, {"tools": functions(parameters=ARRAY)}, "tools[0].function.parameters"),
     ],

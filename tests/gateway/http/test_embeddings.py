@@ -135,7 +135,7 @@ async def test_an_answer_with_an_entry_that_failed() -> None:
     usage = {"prompt_tokens": 3, "total_tokens": 3}
     assert answer == {"object": "list", "model": "m", "usage": usage, "pooling": "cls"}
     assert first == {"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}
-    assert (second["index"], second["embedding"], second["error"]["param"]) == (1, [], "input.1")
+    assert (second["index"], second["embedding"], second["error"]["param"]) == (1, [], "input[1]")
     assert second["error"]["message"] == "the input is empty; there is nothing to embed"
     packed = json.loads(await answer_of(reply, "m", "base64"))["data"]
     assert [entry["embedding"] for entry in packed] == ["AAAAPwAAgL4=", []]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from echorator.gateway.http.bodies import MOST_PROMPTS, Body, ChatCompletion, Completion, names_of
+from echorator.gateway.http.bodies import MOST_PARTS, MOST_PROMPTS, Body, ChatCompletion, Completion, names_of
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.fields import IGNORED, ONLY, RENAMED, served
 from echorator.gateway.http.translation import MOST_PROMPT_BYTES, chat_request, chat_requests, generate_requests
@@ -238,7 +238,15 @@ def test_prompts_of_both_kinds() -> None:
     body, _ = read(Completion, {"prompt": [[1, 2], "a"]})
     first, second = (make() for make in generate_requests(body))
     assert (list(first.tokens.ids), second.prompt) == ([1, 2], "a")
-    for wrong in ([1, "a", 2], [[1, "a"]], {"a": 1}, [["a"]], 5, [True]):
+    body, _ = read(Completion, {"prompt": [1, 2, "a", 3]})  # llama-server's
+    (mixed,) = (make() for make in generate_requests(body))
+    assert [part.text or list(part.tokens.ids) for part in mixed.parts.parts] == [[1, 2], "a", [3]]
+    body, _ = read(Completion, {"prompt": [[1, "a"], "b"]})
+    assert [make().WhichOneof("input") for make in generate_requests(body)] == ["parts", "prompt"]
+    body, _ = read(Completion, {"prompt": [1, "a"] * (MOST_PARTS // 2 + 1)})
+    with pytest.raises(BodyError, match=f"at most {MOST_PARTS} texts"):
+        generate_requests(body)
+    for wrong in ([1, "a", [2]], [[1, ["a"]]], {"a": 1}, [["a"]], 5, [True], [1, True]):
         with pytest.raises(ValidationError):
             read(Completion, {"prompt": wrong})
     with pytest.raises(ValidationError, match="at most 2048"):

@@ -109,7 +109,7 @@ async def test_each_prompt_has_its_best() -> None:
         return [pb.PositionLogprobs(chosen=pb.TokenLogprob(logprob=logprob)) for logprob in logprobs]
 
     positions = [answer(-1.0, -3.0), answer(), answer(-1.5), answer(-0.1), answer(-math.inf), answer(-0.1, 0.0)]
-    two: list[str | list[int]] = ["a", "b"]
+    two: list[str | list[int] | list[int | str]] = ["a", "b"]
     assert chosen(Completion(prompt=two, n=1, best_of=3), positions) == [2, 5]
     assert chosen(Completion(prompt=two, n=2, best_of=3), positions) == [2, 0, 5, 3]
     assert chosen(Completion(prompt="a", n=6), positions) == [0, 1, 2, 3, 4, 5]

@@ -185,9 +185,35 @@ async def test_what_is_refused(mesh: Setting, status: int, said: str, path: str,
     assert (await asked(mesh, "/tokenize", content="x"))["tokens"]
 
 
-async def test_slots_are_an_agents(mesh: Setting) -> None:
-    answer = await mesh.get("/slots")
-    assert (answer.status, "ListSlots" in json.loads(answer.body)["error"]["message"]) == (501, True)
+async def test_the_slots_of_all_agents(mesh: Setting) -> None:
+    listed = json.loads((await mesh.get("/slots?model=echo&fail_on_no_slot=1")).body)
+    assert [slot["id"] for slot in listed] == list(range(len(listed)))
+    assert {(slot["agent"], slot["is_processing"]) for slot in listed} == {("agent", False)}
+    assert (await mesh.get("/slots")).status == 404, "the model must be named where several are served"
+
+
+async def test_the_events_of_a_completion_in_llama_servers_form(mesh: Setting) -> None:
+    body = {"model": "echo", "prompt": "My dog", "n_predict": 4, "temperature": 0, "stream": True, "response_fields": ["content", "stop"]}
+    body |= {"return_progress": True, "timings_per_token": True}
+    streamed = await mesh.post("/completion", json.dumps(body).encode())
+    events = [json.loads(line[6:]) for line in streamed.body.splitlines() if line.startswith(b"data: ")]
+    told, *texts, last = events
+    assert told["prompt_progress"]["processed"] == told["prompt_progress"]["total"] > 0
+    assert [event["timings"]["predicted_n"] for event in texts][-1] == 4
+    assert all("prompt_progress" not in event and event["timings"]["prompt_n"] for event in texts)
+    assert last == {"content": "", "stop": True}
+    body["stream"] = False
+    answer = await mesh.post("/completion", json.dumps(body | {"response_fields": []}).encode())
+    assert answer.headers["x-echorator-ignored"] == "return_progress, timings_per_token"
+    whole = json.loads(answer.body)
+    assert (whole["prompt"], whole["content"]) == ("My dog", "".join(event["content"] for event in texts))
+    assert whole["generation_settings"] == {"temperature": 0.0, "n_predict": 4, "max_tokens": 4, "stop": [], "stream": False}
+
+
+async def test_embeddings_in_llama_servers_form(mesh: Setting) -> None:
+    (entry,) = await asked(mesh, "/embedding", model="embed", content="a fox")
+    own = (await asked(mesh, "/v1/embeddings", model="embed", input="a fox"))["data"][0]["embedding"]
+    assert (entry["index"], entry["embedding"]) == (0, [own])
 
 
 async def test_the_openapi_document_has_the_bodies_that_are_read(mesh: Setting) -> None:
@@ -217,4 +243,4 @@ async def test_the_openapi_document_has_the_bodies_that_are_read(mesh: Setting) 
         assert (await mesh.post(path, json.dumps(broken).encode())).status == 400
     for path, verbs in document["paths"].items():
         if "get" in verbs and not path.startswith("/v1/memories") and "{" not in path:
-            assert (await mesh.get(f"{path}?model=echo" if path == "/props" else path)).status == 200
+            assert (await mesh.get(f"{path}?model=echo" if path in ("/props", "/slots", "/lora-adapters") else path)).status == 200

@@ -105,8 +105,7 @@ async def test_embeddings(served: OllamaSetting) -> None:
     old = (await served.client.embeddings("embed", "a fox")).embedding
     length = sum(x * x for x in old) ** 0.5
     assert [x / length for x in old] == pytest.approx(list(answer.embeddings[0]), abs=1e-4)
-    with pytest.raises(ollama.ResponseError, match=r"input\.1: "):
-        await served.client.embed("embed", ["a", ""])
+    assert len((await served.client.embed("embed", ["a", ""])).embeddings) == 2
 
 
 async def test_models(served: OllamaSetting) -> None:
@@ -146,7 +145,7 @@ async def test_loading_and_unloading_are_accepted(served: OllamaSetting) -> None
         (404, "no model 'none'", "/api/show", b'{"model":"none"}'),
         (404, "no model 'none'", "/api/pull", b'{"model":"none"}'),
         (400, "messages: Input should be a valid list", "/api/chat", b'{"model":"echo","messages":"x"}'),
-        (400, "messages.0.role: Field required", "/api/chat", b'{"model":"echo","messages":[{"content":"x"}]}'),
+        (400, "messages[0].role: Field required", "/api/chat", b'{"model":"echo","messages":[{"content":"x"}]}'),
         (400, "images are not read here", "/api/chat", b'{"model":"echo","messages":[{"role":"user","content":"x","images":["aGk="]}]}'),
         (400, "images are not read here", "/api/generate", b'{"model":"echo","prompt":"x","images":["aGk="]}'),
         (400, "suffix: echo cannot fill gaps", "/api/generate", b'{"model":"echo","prompt":"x","suffix":"y"}'),
@@ -154,16 +153,16 @@ async def test_loading_and_unloading_are_accepted(served: OllamaSetting) -> None
         (400, "template of a request", "/api/generate", b'{"model":"echo","prompt":"x","template":"y"}'),
         (400, "context is not kept here", "/api/generate", b'{"model":"echo","prompt":"x","context":[1,2]}'),
         (400, "options.top_k", "/api/generate", b'{"model":"echo","prompt":"x","options":{"top_k":"many"}}'),
-        (400, "temperature must be 0..2", "/api/generate", b'{"model":"echo","prompt":"x","options":{"temperature":9}}'),
+        (400, "temperature must be 0..100", "/api/generate", b'{"model":"echo","prompt":"x","options":{"temperature":109}}'),
         (400, "options.num_predict must be", "/api/generate", b'{"model":"echo","prompt":"x","options":{"num_predict":99999999999}}'),
         (400, 'format must be "json" or a JSON schema', "/api/generate", b'{"model":"echo","prompt":"x","format":"xml"}'),
         (
             400,
-            "tools.0.function.name",
+            "tools[0].function.name",
             "/api/chat",
             b'{"model":"echo","messages":[{"role":"user","content":"x"}],"tools":[{"function":{}}]}',
         ),
-        (400, "tools.0.type", "/api/chat", b'{"model":"echo","messages":[{"role":"user","content":"x"}],"tools":[{"type":"web"}]}'),
+        (400, "tools[0].type", "/api/chat", b'{"model":"echo","messages":[{"role":"user","content":"x"}],"tools":[{"type":"web"}]}'),
         (400, "embed is an encoder", "/api/generate", b'{"model":"embed","prompt":"x","raw":true}'),
         (400, "input: Input should be a valid", "/api/embed", b'{"model":"embed","input":5}'),
         (501, "`echorator mesh apply`", "/api/create", b'{"model":"x"}'),

@@ -23,7 +23,7 @@ from tests.support.http_client import http
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PART = "messages.0.content.0.type"
+PART = "messages[0].content[0].type"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -199,15 +199,21 @@ async def test_embeddings_of_a_model_that_generates(mesh: Setting) -> None:
         ("/v1/chat/completions", b'{"model":"echo","messages":"hello"}', 400, "messages", "messages"),
         ("/v1/chat/completions", b'{"model":"echo","messages":[]}', 400, "message", None),
         ("/v1/chat/completions", b'{"model":"none","messages":[]}', 404, "no model 'none' is served here", "model"),
-        ("/v1/chat/completions", b'{"model":"echo","messages":[{"role":"user","content":"a"}],"temperature":9}', 400, "temperature", None),
+        (
+            "/v1/chat/completions",
+            b'{"model":"echo","messages":[{"role":"user","content":"a"}],"temperature":109}',
+            400,
+            "temperature",
+            None,
+        ),
         ("/v1/chat/completions", b'{"model":"echo","messages":[{"role":"user","content":"a"}],"n":0}', 400, "n: Input should be", "n"),
         ("/v1/chat/completions", b'{"model":"echo","messages":[{"role":"user","content":"a"}],"n":200}', 400, "n: Input should be", "n"),
         (
             "/v1/chat/completions",
             b'{"model":"echo","messages":[{"role":"user","content":[{"type":"image_url"}]}]}',
             400,
-            "messages.0.content.0.type",
-            "messages.0.content.0.type",
+            "messages[0].content[0].type",
+            "messages[0].content[0].type",
         ),
         ("/v1/chat/completions", b'{"model":"echo","messages":[{"role":"user","content":"\\ud800"}]}', 400, "JSON", None),
         (
@@ -228,7 +234,7 @@ async def test_embeddings_of_a_model_that_generates(mesh: Setting) -> None:
             "/v1/completions",
             b'{"model":"echo","prompt":[' + b"9" * 5000 + b"]}",
             400,
-            "prompt.0 is a whole number of 5000 digits",
+            "prompt[0] is a whole number of 5000 digits",
             "prompt",
         ),
         ("/v1/completions", b'{"model":"echo","prompt":[]}', 400, "prompt is empty", "prompt"),

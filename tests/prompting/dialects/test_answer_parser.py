@@ -92,6 +92,66 @@ def test_what_is_malformed_or_cut_short(text: str, deltas: list[Delta]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dialect", "text", "deltas"),
+    [
+        (HERMES, "a < b <tool", [Text("a < b")]),
+        (HERMES, "a\n<", [Text("a")]),
+        (HERMES, "a ", [Text("a ")]),
+        (HERMES, "\n", []),
+        (HERMES, "a <tool> b", [Text("a <tool> b")]),
+        (HERMES, "<think>\nhm\n</thi", [Thought("hm")]),
+        (HERMES, '<tool_call>\n{"name": "look", "arguments": {"at": "x"}}\n</tool', [Call(0, "look"), Arguments(0, '{"at": "x"}')]),
+        (CODER, "<tool_call>\n<function=look>\n<parameter=at>\nx\n</par", [Call(0, "look"), Arguments(0, '{"at": "x')]),
+        (BARE, '{"name": "lo', []),
+        (BARE, '{"na', []),
+        (BARE, '{"nation": "Oman', [Text('{"nation": "Oman')]),
+        (BARE, '{"name": "Ann", "age": ', [Text('{"name": "Ann", "age": ')]),
+        (Dialect(calls=Calls(JsonCall(""))), '{"look": ', [Call(0, "look")]),
+        (Dialect(calls=Calls(JsonCall(""))), '{"lo', []),
+    ],
+)
+def test_an_answer_that_is_cut_short_tells_no_marker(dialect: Dialect, text: str, deltas: list[Delta]) -> None:
+    whole, single = AnswerParser(dialect, TOOLS), AnswerParser(dialect, TOOLS)
+    assert joined(whole.feed(text) + whole.finish(cut=True)) == deltas
+    assert joined([delta for character in text for delta in single.feed(character)] + single.finish(cut=True)) == deltas
+
+
+class Counted(str):
+    """A chunk that counts the characters that are copied when it is put behind a text."""
+
+    __slots__ = ()
+    copied = 0
+
+    def __radd__(self, other: str) -> str:
+        Counted.copied += len(other) + len(self)
+        return "".join((other, self))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "begin", "part", "end"),
+    [
+        (HERMES, '<tool_call>\n{"name": "look", "arguments": {"at": "', "some text ", '"}}\n</tool_call>'),
+        (HERMES, '<tool_call>\n{"name": "look", "arguments": {"tags": [', '"x", ', '"y"]}}\n</tool_call>'),
+        (HERMES, '<tool_call>\n{"name": "look", "arguments": {"options": {', '"x": 123, ', '"y": 4}}}\n</tool_call>'),
+        (CODER, "<tool_call>\n<function=look>\n<parameter=at>\n", "some <text> ", "\n</parameter>\n</function>\n</tool_call>"),
+    ],
+)
+def test_the_work_of_a_long_call_grows_as_its_length_does(dialect: Dialect, begin: str, part: str, end: str) -> None:
+    work = []
+    for times in (1000, 8000):
+        text, Counted.copied = begin + part * times + end, 0
+        parser = AnswerParser(dialect, TOOLS)
+        deltas = joined([d for at in range(0, len(text), 4) for d in parser.feed(Counted(text[at : at + 4]))] + parser.finish())
+        assert [type(delta) for delta in deltas] == [Call, Arguments]
+        assert isinstance(deltas[1], Arguments)
+        assert json.loads(deltas[1].text)
+        assert len(deltas[1].text) > len(part) * (times - 1)
+        work.append(Counted.copied / len(text))
+    assert work[1] < 1.2 * work[0]
+    assert work[1] < 60
+
+
 def test_a_delta_comes_with_the_character_that_makes_it_certain() -> None:
     parser = AnswerParser(HERMES, TOOLS, "<|im_start|>assistant\n<think>\n")
     assert parser.feed("I ") == [Thought("I")]

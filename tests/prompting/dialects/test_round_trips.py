@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.prompting.dialects.turns import CASES, comparable, known, parsed, turn
+from tests.prompting.dialects.turns import CASES, begins, comparable, known, parsed, turn
 from tests.prompting.sdist_templates import names, sdist_templates
 
 OPEN_THOUGHT = "the template writes <think> before the content of every message, and only the content closes it"
@@ -52,6 +52,20 @@ def test_any_split_gives_the_same(name: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(0, len(made.answer)), max_size=12)) | {0, len(made.answer)})
     assert parsed(dialect, made.opening, [made.answer[a:b] for a, b in pairwise(cuts)]) == whole
     assert parsed(dialect, made.opening, list(made.answer)) == whole
+
+
+@pytest.mark.parametrize("name", names())
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_an_answer_that_is_cut_short_tells_no_marker(name: str, data: st.DataObject) -> None:
+    """What is told of an answer that a limit or a stop text cuts anywhere is the beginning of what is told of the whole one."""
+    made = turn(name, data.draw(st.sampled_from(list(CASES))))
+    if made is None:
+        return
+    dialect, answer = known(name).dialect, made.answer[: data.draw(st.integers(0, len(made.answer) - 1))]
+    whole = parsed(dialect, made.opening, [made.answer])
+    assert begins(parsed(dialect, made.opening, [answer], cut=True), whole)
+    assert parsed(dialect, made.opening, list(answer), cut=True) == parsed(dialect, made.opening, [answer], cut=True)
 
 
 @pytest.mark.parametrize("name", names())

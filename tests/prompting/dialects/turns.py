@@ -177,11 +177,23 @@ def _without_end(answer: str) -> str:
     return answer[: min(ends)] if ends else answer.rstrip()
 
 
-def parsed(dialect: Dialect, opening: str, chunks: list[str]) -> list[Delta]:
-    """Return the joined deltas of an answer that comes in chunks."""
+def parsed(dialect: Dialect, opening: str, chunks: list[str], cut: bool = False) -> list[Delta]:
+    """Return the joined deltas of an answer that comes in chunks, and that may be `cut` short."""
     parser = AnswerParser(dialect, TOOLS, opening)
     deltas = [delta for chunk in chunks for delta in parser.feed(chunk)]
-    return joined(deltas + parser.finish())
+    return joined(deltas + parser.finish(cut))
+
+
+def begins(deltas: list[Delta], whole: list[Delta]) -> bool:
+    """Return whether deltas are the beginning of others, but for white space at their end."""
+    if not deltas:
+        return True
+    *before, last = deltas
+    if before != whole[: len(before)] or len(deltas) > len(whole) or type(last) is not type(there := whole[len(before)]):
+        return False
+    if isinstance(last, Call) or isinstance(there, Call):
+        return last == there
+    return there.text.startswith(last.text if isinstance(last, Arguments) else last.text.rstrip())
 
 
 def comparable(deltas: list[Delta]) -> list[Any]:

@@ -28,10 +28,13 @@ _ENDPOINTS: tuple[tuple[str, str, str, type[Body] | None, str], ...] = (
     ("post", "/detokenize", LLAMA_SERVER, llama_server.Detokenize, "Turn token ids into a text."),
     ("post", "/apply-template", LLAMA_SERVER, bodies.ChatCompletion, "Return the prompt of a conversation."),
     ("post", "/v1/chat/completions/input_tokens", LLAMA_SERVER, bodies.ChatCompletion, "Count the tokens of a conversation's prompt."),
-    ("post", "/completion", LLAMA_SERVER, bodies.Completion, "Complete a prompt, answered in llama-server's form."),
+    ("post", "/embedding", LLAMA_SERVER, bodies.Embeddings, "Turn inputs into vectors, answered in llama-server's form: a list."),
+    ("post", "/completion", LLAMA_SERVER, llama_server.OwnCompletion, "Complete a prompt, answered in llama-server's form."),
     ("post", "/infill", LLAMA_SERVER, llama_server.Infill, "Fill the gap between two texts, answered in llama-server's form."),
     ("post", "/v1/rerank", RERANKING, Rerank, "Order documents by their relevance to a query; a list where the body has `texts`."),
     ("get", "/props", LLAMA_SERVER, None, "Return the properties of a model."),
+    ("get", "/slots", LLAMA_SERVER, None, "List the slots of all agents of a model, as these reported them last."),
+    ("get", "/lora-adapters", LLAMA_SERVER, None, "List the adapters of a model."),
 )
 
 
@@ -42,6 +45,8 @@ def add_to(paths: dict[str, dict[str, Any]], schemas: dict[str, dict[str, Any]])
         error = "OllamaError" if api == OLLAMA else "Error"
         failed = {"description": "the request is refused, or failed", "content": {JSON: {"schema": _reference(error)}}}
         done: dict[str, Any] = {"description": "done", "content": {JSON: {"schema": {"type": "object"}}}}
+        if path in ("/embedding", "/slots", "/lora-adapters"):
+            done["content"] = {JSON: {"schema": {"type": "array", "items": {"type": "object"}}}}
         if kind is Rerank:
             done["content"] = {JSON: {"schema": {"anyOf": [{"type": "object"}, {"type": "array"}]}}}
         if kind is not None and "stream" in kind.model_fields and api == OLLAMA:
@@ -53,7 +58,7 @@ def add_to(paths: dict[str, dict[str, Any]], schemas: dict[str, dict[str, Any]])
         }
         if kind is not None:
             operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _of_body(kind, api, schemas)}}}
-        if path == "/props":
+        if api == LLAMA_SERVER and verb == "get":
             operation["parameters"] = [
                 {"name": "model", "in": "query", "schema": {"type": "string"}, "description": "of several, which one"}
             ]

@@ -116,11 +116,12 @@ class Calls:
         with self.front.measured(call) as watch:
             async with aclosing(self.front.forwarding.stream(call)) as messages:
                 async for reply in messages:
-                    watch.message()
-                    said = kind.FromString(reply)
-                    if said.HasField("finish"):
-                        watch.used(said.finish.usage)
-                    yield said
+                    made = kind.FromString(reply)
+                    if not made.HasField("progress"):  # which comes before the first token
+                        watch.message()
+                    if made.HasField("finish"):
+                        watch.used(made.finish.usage)
+                    yield made
 
     def merged(self, request: Request, model: str, opens: Sequence[Open]) -> Replies:
         """Return the messages of all answers of a request, as they come."""

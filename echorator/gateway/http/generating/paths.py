@@ -91,6 +91,8 @@ OLLAMA = Names(
 _KINDS = (pb.ChatRequest, pb.GenerateRequest, pb.Sampling, pb.Limits)
 _FIELDS = frozenset(field.name for kind in _KINDS for field in kind.DESCRIPTOR.fields)
 _PATH = re.compile(r"[a-z_]+(\[[^\]]*\])?(\.[a-z_]+(\[[^\]]*\])?)*")
+_NUMBER = re.compile(r"\.(\d+)(?=\.|\Z)")
+_DOTTED = re.compile(r"\A[a-z_]+(\.\w+)+")  # the place that an error begins with
 _MESSAGE = re.compile(r"messages\[(\d+)\]\.?(.*)")
 _TOOL = re.compile(r"tools\[(\d+)\]\.?(.*)")
 _CALL = re.compile(r"tool_calls\[(\d+)\]\.?(?:function\.)?(.*)")
@@ -159,20 +161,25 @@ def _joined(at: str, inside: str) -> str:
     return f"{at}.{inside}" if inside else at
 
 
-def in_clients_words(error: EchoratorError, paths: Paths | None, renamed: Mapping[str, str]) -> EchoratorError:
+def in_clients_words(error: EchoratorError, paths: Paths | None, renamed: Mapping[str, str], dotted: bool) -> EchoratorError:
     """Return the error after it was told to name the field as the client does, where it names one.
 
     Args:
         error: of an agent, or of a body.
         paths: of the request; None where it has not been made.
         renamed: the names under which the client sent fields that have another name here.
+        dotted: the API writes places in lists as "messages.0", as Anthropic's does; the others write "messages[0]".
     """
     if isinstance(error, StatusError) and error.code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE):
         found = _PATH.match(str(error))
         if paths is not None and found is not None and found[0].partition(".")[0].partition("[")[0] in (*_FIELDS, "limits", "sampling"):
             _rename(error, found[0], _replaced(paths.of(found[0]), renamed))
-    elif isinstance(error, BodyError) and error.param:
-        _rename(error, error.param, _replaced(error.param, renamed))
+    elif isinstance(error, BodyError):
+        if error.param:
+            _rename(error, error.param, _replaced(error.param, renamed))
+        if not dotted:
+            error.param = _NUMBER.sub(r"[\1]", error.param)
+            error.args = (_DOTTED.sub(lambda path: _NUMBER.sub(r"[\1]", path[0]), str(error), count=1),)
     return error
 
 

@@ -113,7 +113,7 @@ class Streamed:
     async def response(self, request: Request, replies: Replies) -> Response:
         """Return the streaming response, which ends the call's life. Raises ClientDisconnect, and early exceptions of `replies`."""
         paths, renamed = getattr(request.state, "paths", None), getattr(request.state, "renamed", {})
-        self._told = lambda error: in_clients_words(error, paths, renamed)
+        self._told = lambda error: in_clients_words(error, paths, renamed, self._form.dotted)
         first = asyncio.ensure_future(anext(replies, None))
         try:
             await unless_gone(request, _within(first, HEADERS_WITHIN_S))

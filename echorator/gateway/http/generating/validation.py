@@ -10,7 +10,7 @@ from echorator.gateway.http.bodies import Body
 from echorator.gateway.http.failures import BodyError
 
 B = TypeVar("B", bound=Body)
-_UNION_MEMBERS = ("str", "Texts", "TextParts", "TokenIds", "Prompts", "Calls", "Items", "Blocks", "Parts", "Tools")
+_UNION_MEMBERS = ("str", "Texts", "TextParts", "TokenIds", "Prompts", "Mixed", "Calls", "Items", "Blocks", "Parts", "Tools")
 
 
 def validated(kind: type[B], value: Any, where: str = "") -> B:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import FailFast, Field
 from typing_extensions import TypeAliasType
 
-from echorator.gateway.http.bodies import Body, Completion, TokenIds
+from echorator.gateway.http.bodies import Body, Completion, Texts, TokenIds
 
 MOST_FILES = 256  # beside the one with the gap
 
@@ -39,7 +39,13 @@ class ExtraFile(Body):
 ExtraFiles = TypeAliasType("ExtraFiles", Annotated[list[ExtraFile], FailFast(), Field(max_length=MOST_FILES)])
 
 
-class Infill(Completion):
+class OwnCompletion(Completion):
+    """The body of POST /completion: that of /v1/completions, and which fields of the answer are wanted."""
+
+    response_fields: Texts = Field(default_factory=list)
+
+
+class Infill(OwnCompletion):
     """The body of POST /infill: the gap is between `input_prefix`, behind which `prompt` stands, and `input_suffix`."""
 
     prompt: str = ""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
+from echorator.gateway.http.bodies import Generation, stops_of
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.answer_fields import positions_of
 from echorator.gateway.http.generating.streaming import COMMENT, Reply, event
 from echorator.gateway.http.llama_server.bodies import Infill
-from echorator.gateway.http.translation import generate_requests, positions_of
+from echorator.gateway.http.llama_server.timings import Reports, timings_of
+from echorator.gateway.http.translation import generate_requests
 from echorator.rpc.v1 import model_pb2 as pb
+from echorator.settings import Sampling
+
+_SETTINGS = [field.name for field in fields(Sampling) if field.name != "logit_bias"]
 
 
 class Completion:
@@ -16,9 +24,21 @@ class Completion:
 
     ping = COMMENT
 
-    def __init__(self, model: str, streams: bool) -> None:
+    def __init__(self, model: str, body: Generation, prompt: Any, paths: Sequence[str]) -> None:
+        """Begin an answer.
+
+        Args:
+            model: the name of the model.
+            body: of the request.
+            prompt: the prompt as the client sent it.
+            paths: the places of what the whole object has, such as "timings/predicted_n"; without any it has everything.
+        """
         self._model = model
-        self._streams = streams
+        self._prompt = prompt
+        self._paths = paths
+        self._streams = body.stream
+        self._settings = settings_of(body)
+        self._reports = Reports.of(body)
         self._texts: list[str] = []
         self._tokens: list[int] = []
         self._probabilities: list[dict[str, Any]] = []
@@ -43,6 +63,8 @@ class Completion:
             "id_slot": -1,
             "stop": True,
             "model": self._model,
+            "prompt": self._prompt,
+            "generation_settings": self._settings,
             "tokens_predicted": usage.completion_tokens,
             "tokens_evaluated": usage.prompt_tokens,
             "tokens_cached": usage.cached_tokens,
@@ -51,7 +73,8 @@ class Completion:
             "stopping_word": finish.stop,
             "timings": timings_of(usage),
         }
-        return made | ({"completion_probabilities": self._probabilities} if self._probabilities and not self._streams else {})
+        made |= {"completion_probabilities": self._probabilities} if self._probabilities and not self._streams else {}
+        return {path: value for path in self._paths for value in _at(made, path)} if self._paths else made
 
     # The events of a stream
 
@@ -61,10 +84,15 @@ class Completion:
 
     def message(self, index: int, reply: Reply) -> bytes:
         """Return the event of one message; the end of the answer has one of its own."""
+        head: dict[str, Any] = {"index": index, "id_slot": -1, "stop": False}
+        if reply.HasField("progress"):
+            told = self._reports.progress(reply)
+            return event("", head | {"content": "", "tokens": [], **told}) if told else b""
         self.add(reply)
+        timed = self._reports.timings(reply)
         if not reply.text and not reply.tokens:
             return b""
-        part: dict[str, Any] = {"index": index, "content": reply.text, "tokens": list(reply.tokens), "stop": False, "id_slot": -1}
+        part = head | {"content": reply.text, "tokens": list(reply.tokens), **timed}
         found = [_probability(position) for position in positions_of(reply)]
         return event("", part | ({"completion_probabilities": found} if found else {}))
 
@@ -77,15 +105,20 @@ class Completion:
         return event("", error)
 
 
-def timings_of(usage: pb.Usage) -> dict[str, Any]:
-    """Return llama-server's `timings` of an answer: counts of tokens, milliseconds, and tokens per second."""
-    return {
-        "cache_n": usage.cached_tokens,
-        "prompt_n": usage.prompt_tokens - usage.cached_tokens,
-        "prompt_ms": 1000 * max(usage.time_to_first_token_s - usage.queue_s, 0.0),
-        "predicted_n": usage.completion_tokens,
-        "predicted_per_second": usage.tokens_per_s,
-    }
+def settings_of(body: Generation) -> dict[str, Any]:
+    """Return llama-server's `generation_settings`: what the request sets, under llama-server's names; the rest is the model's own."""
+    given = {name: value for name in _SETTINGS if (value := getattr(body, name)) is not None}
+    limit = -1 if body.max_tokens is None else body.max_tokens
+    return given | {"n_predict": limit, "max_tokens": limit, "stop": stops_of(body.stop), "stream": body.stream}
+
+
+def _at(whole: Any, path: str) -> list[Any]:
+    """Return the value at a path such as "timings/predicted_n" in a list, an empty one where there is none."""
+    for name in path.split("/"):
+        if not isinstance(whole, dict) or name not in whole:
+            return []
+        whole = whole[name]
+    return [whole]
 
 
 def _probability(position: pb.PositionLogprobs) -> dict[str, Any]:

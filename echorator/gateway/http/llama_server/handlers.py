@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict
+from pathlib import PurePath
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from echorator import __version__
-from echorator.gateway.http import bodies, translation
+from echorator.gateway.http import bodies, embeddings, translation
 from echorator.gateway.http.failures import BodyError
 from echorator.gateway.http.generating.calls import Calls
 from echorator.gateway.http.generating.paths import INFILL, TEXT, Names
 from echorator.gateway.http.generating.streaming import Replies, unless_gone
 from echorator.gateway.http.llama_server import tokens
-from echorator.gateway.http.llama_server.bodies import Detokenize, Infill, Tokenize
+from echorator.gateway.http.llama_server.bodies import Detokenize, Infill, OwnCompletion, Tokenize
 from echorator.gateway.http.llama_server.completions import Completion, check_one, infill_request
 from echorator.rpc.v1 import model_pb2 as pb
 from echorator.settings import Sampling
@@ -24,10 +26,8 @@ from echorator.settings import Sampling
 Handler = Callable[[Request], Awaitable[Response]]
 
 NOT_HERE = {
-    ("GET", "/slots"): "slots belong to one agent; ask it by gRPC (ListSlots), `echorator mesh agents` lists them",
     ("POST", "/slots/{id}"): "prefixes are kept and shared by the engine; no slot is saved, restored or erased",
     ("POST", "/props"): "the properties of a model are set by its spec: `echorator mesh apply`",
-    ("GET", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora; `echorator mesh get` shows it",
     ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora: `echorator mesh apply`",
     ("POST", "/models/load"): "agents load the models of the mesh's specs: `echorator mesh apply`",
     ("POST", "/models/unload"): "agents unload a model when its spec is deleted: `echorator mesh delete`",
@@ -51,7 +51,10 @@ class LlamaServer:
             ("POST", "/chat/completions/input_tokens", "chat.input_tokens", self.count_tokens),
             ("POST", "/completion", "completion", self.complete),
             ("POST", "/infill", "infill", self.infill),
+            ("POST", "/embedding", "embedding", self.embed),
             ("GET", "/props", "props", self.props),
+            ("GET", "/slots", "slots", self.slots),
+            ("GET", "/lora-adapters", "lora_adapters", self.lora_adapters),
             *((verb, path, "refused", self._refusing(why)) for (verb, path), why in NOT_HERE.items()),
         ]
 
@@ -93,7 +96,7 @@ class LlamaServer:
 
     async def complete(self, request: Request) -> Response:
         """Answer POST /completion, llama-server's own form; an answer goes on to the end of the context unless it has a limit."""
-        body = await self._calls.body(request, bodies.Completion)
+        body = await self._calls.body(request, OwnCompletion)
         if body.max_tokens is None:
             body.max_tokens = -1
         makes = translation.generate_requests(body)
@@ -108,9 +111,15 @@ class LlamaServer:
         message = infill_request(body)
         return await self._completed(request, body, lambda: message, INFILL)
 
-    async def _completed(self, request: Request, body: bodies.Completion, make: Callable[[], pb.GenerateRequest], names: Names) -> Response:
+    async def embed(self, request: Request) -> Response:
+        """Answer POST /embedding, llama-server's own form of /v1/embeddings."""
+        body = await self._calls.body(request, bodies.Embeddings)
+        reply = pb.EmbedResponse.FromString(await self._calls.unary(request, "Embed", embeddings.embed_request(body), body.model))
+        return Response(await embeddings.list_of(reply, body.encoding_format), media_type="application/json")
+
+    async def _completed(self, request: Request, body: OwnCompletion, make: Callable[[], pb.GenerateRequest], names: Names) -> Response:
         request.state.paths = translation.text_paths(body, names)
-        made = Completion(self._calls.name(body.model), body.stream)
+        made = Completion(self._calls.name(body.model), body, body.prompt, body.response_fields)
         replies = self._calls.merged(request, body.model, self._calls.opens(request, body, body.session, [make]))
         if body.stream:
             return await self._calls.streamed(request, made, replies)
@@ -119,8 +128,7 @@ class LlamaServer:
 
     async def props(self, request: Request) -> Response:
         """Answer GET /props, for the model of the parameter `model`, else the only one."""
-        name = self._calls.name(request.query_params.get("model", ""))
-        model = next(model for model in (await self._calls.front.models()).models if model.name == name)
+        model = await self._calls.front.described(self._calls.name(request.query_params.get("model", "")))
         defaults = {name: value for name, value in asdict(Sampling()).items() if name not in ("logit_bias", "grammar")}
         return JSONResponse(
             {
@@ -135,6 +143,24 @@ class LlamaServer:
                 "warnings": list(model.warnings),
             }
         )
+
+    async def slots(self, request: Request) -> Response:
+        """Answer GET /slots: of all agents of a model, as these reported them last; with `fail_on_no_slot`, 503 where none is idle."""
+        name = self._calls.name(request.query_params.get("model", ""))
+        context = (await self._calls.front.described(name)).context_tokens
+        listed: list[dict[str, Any]] = []
+        for place in self._calls.front.fleet.find(name).places.values():
+            for number in range(place.slots):
+                known = {"id": len(listed), "n_ctx": context, "speculative": False, "is_processing": number < place.taken}
+                listed.append(known | {"agent": place.name})
+        if request.query_params.get("fail_on_no_slot") and all(slot["is_processing"] for slot in listed):
+            raise BodyError("no slot is idle", status=503)
+        return JSONResponse(listed)
+
+    async def lora_adapters(self, request: Request) -> Response:
+        """Answer GET /lora-adapters, for the model of the parameter `model`, else the only one."""
+        model = await self._calls.front.described(self._calls.name(request.query_params.get("model", "")))
+        return JSONResponse([{"id": i, "path": PurePath(lora.source).name, "scale": lora.scale} for i, lora in enumerate(model.lora)])
 
     def _refusing(self, why: str) -> Handler:
         async def refuse(_request: Request) -> Response:

@@ -130,7 +130,7 @@ class Ollama:
         reply = pb.EmbedResponse.FromString(await self._calls.unary(request, "Embed", message, message.model))
         for number, one in enumerate(reply.embeddings):
             if one.error:
-                raise BodyError(f"{field}.{number}: {one.error}", field)
+                raise BodyError(f"{field}[{number}]: {one.error}", field)
         return reply
 
     async def tags(self, _request: Request) -> Response:

@@ -9,11 +9,12 @@ from typing import Any
 
 from echorator.gateway.http.bodies import stops_of
 from echorator.gateway.http.failures import BodyError
+from echorator.gateway.http.generating.answer_fields import chat_logprobs, positions_of
 from echorator.gateway.http.generating.paths import OLLAMA, Paths, Place
 from echorator.gateway.http.generating.streaming import Reply
 from echorator.gateway.http.generating.tools import json_text
 from echorator.gateway.http.ollama.bodies import Chat, Embed, Embeddings, Generate, Generation, Message, Tool
-from echorator.gateway.http.translation import INT32, UINT32, chat_logprobs, positions_of
+from echorator.gateway.http.translation import INT32, UINT32
 from echorator.rpc.v1 import model_pb2 as pb
 
 NS = 1_000_000_000

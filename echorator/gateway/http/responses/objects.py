@@ -7,10 +7,10 @@ import time
 import uuid
 from typing import Any
 
+from echorator.gateway.http.generating.answer_fields import chat_logprobs
 from echorator.gateway.http.generating.segments import Kind, Segment, Segments
 from echorator.gateway.http.responses.bodies import ResponseBody
 from echorator.gateway.http.transcoding import json_of as json_object
-from echorator.gateway.http.translation import chat_logprobs
 from echorator.rpc.v1 import model_pb2 as pb
 
 _PREFIXES = {Kind.THOUGHT: "rs", Kind.TEXT: "msg", Kind.CALL: "fc"}

@@ -9,6 +9,7 @@ from tests.gateway.http.peer_cases.case import Answer, Body, Case, anything, ref
 
 CHAT = "/v1/chat/completions"
 BOOK: Any = [{"role": "system", "content": "Book"}, {"role": "user", "content": "What is the best book"}]
+LONG: Any = [{"role": "user", "content": "What is the best book? " * 80}]
 HELLO: Any = [{"role": "user", "content": "Say hello"}]
 TOOL: Any = {
     "type": "function",
@@ -77,7 +78,8 @@ def no_call(answer: Answer) -> bool:
 def streamed_call(answer: Answer) -> bool:
     deltas = [call for event in answer.events for choice in event["choices"] for call in choice["delta"].get("tool_calls") or []]
     arguments = "".join(delta["function"].get("arguments") or "" for delta in deltas if delta["index"] == 0)
-    return bool(deltas[0]["function"]["name"] == "test") and bool(json.loads(arguments) == {"success": True})
+    named = deltas[0]["function"]["name"] == "get_current_weather" and bool(deltas[0]["id"])
+    return bool(named) and isinstance(json.loads(arguments)["location"], str)
 
 
 def json_text(expected: Any) -> Any:
@@ -95,7 +97,8 @@ def streamed_log_probabilities(answer: Answer) -> bool:
 
 
 def first_delta_has_the_role(answer: Answer) -> bool:
-    return bool(answer.events[0]["choices"][0]["delta"]["role"] == "assistant")  # its content is "" as OpenAI's is, not null
+    delta = answer.events[0]["choices"][0]["delta"]
+    return bool(delta["role"] == "assistant" and delta["content"] is None)
 
 
 def last_delta_is_empty(answer: Answer) -> bool:
@@ -108,7 +111,39 @@ def one_id(answer: Answer) -> bool:
 
 
 def too_long(answer: Answer) -> bool:
-    return bool(answer.body["error"]["code"] == "context_length_exceeded")  # OpenAI's name of llama-server's exceed_context_size_error
+    error = answer.body["error"]
+    kinds = (error["type"], error["code"])  # llama-server's, and OpenAI's
+    return kinds == ("exceed_context_size_error", "context_length_exceeded") and error["n_prompt_tokens"] > error["n_ctx"] > 0
+
+
+def timed_tokens(answer: Answer) -> bool:
+    first, *others = [event for event in answer.events if event["choices"]]
+    going_on = [event for event in others if event["choices"][0]["finish_reason"] is None]
+    counts = [event["timings"]["predicted_n"] for event in going_on]
+    rates = all({"prompt_per_second", "predicted_per_second"} <= set(event["timings"]) for event in going_on)
+    return "timings" not in first and rates and counts == sorted(counts) and 0 < counts[0] <= counts[-1] <= 8
+
+
+def told_progress(answer: Answer) -> bool:
+    """Return whether the progress of the prompt comes before the text, grows, and ends with the whole prompt."""
+    told = [event["prompt_progress"] for event in answer.events if "prompt_progress" in event]
+    first_text = next(i for i, e in enumerate(answer.events) if e["choices"] and e["choices"][0]["delta"].get("content"))
+    last_told = max(i for i, e in enumerate(answer.events) if "prompt_progress" in e)
+    steps = [one["processed"] for one in told]
+    same = len({(one["total"], one["cache"]) for one in told if one["processed"]}) == 1
+    return same and steps == sorted(set(steps)) and steps[-1] == told[-1]["total"] > 0 and last_told < first_text
+
+
+def weather_called(answer: Answer) -> bool:
+    call = answer.message["tool_calls"][0]
+    arguments = json.loads(call["function"]["arguments"])
+    named = call["function"]["name"] == "get_current_weather" and isinstance(arguments["location"], str)
+    return bool(named and answer.message["content"] is None and answer.body["choices"][0]["finish_reason"] == "tool_calls")
+
+
+def thought_apart(answer: Answer) -> bool:
+    message = answer.message
+    return bool(message["reasoning_content"]) and not any(mark in str(message) for mark in ("<think>", "</think>"))
 
 
 def continued(answer: Answer) -> bool:
@@ -151,7 +186,11 @@ FIELDS: list[Body] = [
     {"top_k": -1},
     {"stop": []},
     {"stop": ""},
+    {"temperature": 2.5},
+    {"frequency_penalty": 3},
 ]
+TWO_ANSWERS: Any = [{"role": "user", "content": "test"}, {"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}]
+WEATHER_NAMED: Any = {"type": "function", "function": {"name": "get_current_weather"}}
 
 CHAT_CASES = [
     Case("chat_completion::path /chat/completions", "/chat/completions", chat(), basic),
@@ -166,7 +205,10 @@ CHAT_CASES = [
         chat(messages=[{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]),
         basic,
     ),
-    Case("chat_stream::the first chunk has the role", CHAT, chat(stream=True), first_delta_has_the_role),
+    Case("chat_stream::first chunk delta content null", CHAT, chat(stream=True), first_delta_has_the_role),
+    Case("chat_stream::[DONE]", CHAT, chat(stream=True), lambda a: a.done),
+    Case("timings_per_token", CHAT, chat(stream=True, timings_per_token=True), timed_tokens),
+    Case("return_progress", CHAT, chat(stream=True, return_progress=True, messages=LONG), told_progress),
     Case("chat_stream::last delta has no content", CHAT, chat(stream=True), last_delta_is_empty),
     Case("chat_stream::same id, finish_reason", CHAT, chat(stream=True), one_id),
     Case(
@@ -223,13 +265,16 @@ CHAT_CASES = [
     ),
     Case("multiple_choices n=2", CHAT, chat(n=2), two_choices),
     *[Case(f"chat field {json.dumps(field)}", CHAT, chat(**field), anything) for field in FIELDS],
+    Case("invalid_chat_req two messages of the assistant at the end", CHAT, chat(messages=TWO_ANSWERS), refused, 400),
     Case('required_tool "required"', CHAT, chat(max_tokens=250, tools=[TOOL], tool_choice="required"), called),
     Case('required_tool "none"', CHAT, chat(max_tokens=250, tools=[TOOL], tool_choice="none"), no_call),
     Case('required_tool "auto"', CHAT, chat(max_tokens=250, tools=[TOOL], tool_choice="auto"), anything),
     Case("required_tool null", CHAT, chat(max_tokens=250, tools=[TOOL], tool_choice=None), anything),
     Case("required_tool named", CHAT, chat(max_tokens=250, tools=[TOOL, WEATHER], tool_choice=NAMED), called),
     Case("required_tool allowed_tools", CHAT, chat(max_tokens=250, tools=[TOOL, WEATHER], tool_choice=ALLOWED), called),
-    Case("required_tool streamed", CHAT, chat(max_tokens=250, tools=[TOOL], tool_choice="required", stream=True), streamed_call),
+    Case("weather: model writes <tool_call>", CHAT, chat(max_tokens=250, tools=[WEATHER], tool_choice=WEATHER_NAMED), weather_called),
+    Case("weather streamed", CHAT, chat(max_tokens=250, tools=[WEATHER], tool_choice=WEATHER_NAMED, stream=True), streamed_call),
+    Case("thoughts: <think>..</think> split off", CHAT, chat(model="thinks", max_tokens=40, reasoning_budget=5), thought_apart),
     Case(
         "calc_result: history with tool_calls and role tool",
         CHAT,

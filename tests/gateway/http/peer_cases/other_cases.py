@@ -12,6 +12,8 @@ from tests.gateway.http.peer_cases.chat_cases import BOOK, HELLO, chat, too_long
 MEANING = "I believe the meaning of life is"
 DOCUMENTS = ["A machine is a system.", "Learning is a process.", "Machine learning is a field.", "Paris is a city."]
 GAP: Body = {"model": "filler", "input_prefix": "int main() {\n", "prompt": "    int n = llama_", "input_suffix": "}\n", "n_predict": 4}
+ONE_CALL: Any = {"type": "any", "disable_parallel_tool_use": True}  # of random weights, several calls go on to the limit
+FIELDS = ["content", "generation_settings/n_predict", "prompt"]
 ORIGIN = {"origin": "http://localhost:3000"}
 ANTHROPIC_TOOL: Any = {
     "name": "get_weather",
@@ -46,6 +48,24 @@ def result(**fields: Any) -> Any:
 
 def of_its_own_form(answer: Answer) -> bool:
     return {"content", "timings", "truncated", "tokens", "stop"} <= set(answer.body)
+
+
+def chosen_fields(answer: Answer) -> bool:
+    body = answer.body
+    return set(body) == set(FIELDS) and body["generation_settings/n_predict"] == 8 and body["prompt"] == MEANING and bool(body["content"])
+
+
+def whole_object(answer: Answer) -> bool:
+    return bool(answer.body["content"]) and answer.body["generation_settings"]["n_predict"] == 8
+
+
+def vectors_of_its_own_form(answer: Answer) -> bool:
+    (entry,) = answer.body
+    return entry["index"] == 0 and len(entry["embedding"]) == 1 and all(isinstance(x, float) for x in entry["embedding"][0])
+
+
+def idle_slots(answer: Answer) -> bool:
+    return bool(answer.body) and all(slot["n_ctx"] > 0 and not slot["is_processing"] for slot in answer.body)
 
 
 def vectors(count: int) -> Any:
@@ -149,6 +169,15 @@ OTHER_CASES = [
         lambda a: len(a.body["choices"]) == 2,
     ),
     Case(
+        "completion_with_tokens_input [int,str,int]",
+        "/v1/completions",
+        completion(prompt=[5, "the", 6]),
+        lambda a: len(a.body["choices"]) == 1,
+    ),
+    Case("completion_response_fields", "/completion", own(response_fields=FIELDS), chosen_fields),
+    Case("completion_response_fields []", "/completion", own(response_fields=[]), whole_object, further=True),
+    Case("completion_parallel_slots GET /slots", "/slots?model=echo", None, idle_slots, method="GET"),
+    Case(
         "n_probs", "/completion", own(n_probs=10), lambda a: all(len(p["top_logprobs"]) == 10 for p in a.body["completion_probabilities"])
     ),
     Case(
@@ -177,14 +206,18 @@ OTHER_CASES = [
         "/infill",
         GAP | {"input_extra": [{"filename": "llama.h", "text": "int n();"}]},
         lambda a: isinstance(a.body["content"], str),
+        further=True,
     ),
     *[
-        Case(f"invalid_input_extra_req {extra}", "/infill", GAP | {"input_extra": [extra]}, refused, 400)
+        Case(f"invalid_input_extra_req {extra}", "/infill", GAP | {"input_extra": [extra]}, refused, 400, further=True)
         for extra in ({}, {"filename": "ok"}, {"filename": 123}, {"filename": 123, "text": "abc"}, {"filename": 123, "text": 456})
     ],
     Case("infill via /v1/completions suffix", "/v1/completions", completion(model="filler", suffix="}\n"), anything),
     Case("embedding_single (normalised)", "/v1/embeddings", embed("I believe"), unit),
     Case("embedding_multiple", "/v1/embeddings", embed(["a", "b", "c", "d"]), vectors(4)),
+    Case("embedding_multiple_with_fa", "/v1/embeddings", embed(["a", "b", "c", "d"]), vectors(4)),
+    Case("POST /embedding", "/embedding", {"model": "embed", "content": "x"}, vectors_of_its_own_form),
+    Case('embedding_mixed_input ""', "/v1/embeddings", embed(""), vectors(1)),
     Case('embedding_mixed_input "string"', "/v1/embeddings", embed("string"), vectors(1)),
     Case("embedding_mixed_input [12, 34, 56]", "/v1/embeddings", embed([12, 34, 56]), vectors(1)),
     Case('embedding_mixed_input [12, 34, "string", 56, 58]', "/v1/embeddings", embed([12, 34, "string", 56, 58]), vectors(1)),
@@ -225,13 +258,20 @@ OTHER_CASES = [
     ),
     Case("embd_normalize", "/v1/embeddings", embed("a fox", embd_normalize=2), unit),
     Case("chat to an embedding model", "/v1/chat/completions", chat(model="embed"), refused, 400),
-    Case("embedding path /embeddings", "/embeddings", embed("a fox"), vectors(1)),
+    Case("embedding path /embeddings", "/embeddings", embed("a fox"), vectors(1), further=True),
     Case("rerank /rerank", "/rerank", {"model": "rank", "query": "a", "documents": DOCUMENTS}, ranked(4)),
     Case("rerank /v1/rerank", "/v1/rerank", {"model": "rank", "query": "a", "documents": DOCUMENTS}, ranked(4)),
     Case("rerank /v1/reranking", "/v1/reranking", {"model": "rank", "query": "a", "documents": DOCUMENTS}, ranked(4)),
-    Case("rerank_tei_format", "/rerank", {"model": "rank", "query": "a", "texts": DOCUMENTS}, ranked_tei(4)),
+    Case("rerank_tei_format", "/rerank", {"model": "rank", "query": "a", "texts": DOCUMENTS}, ranked_tei(4), further=True),
     *[
-        Case(f"invalid_rerank_req {d}", "/rerank", {"model": "rank", "query": "a", "documents": d}, lambda a: "error" in a.body, 400)
+        Case(
+            f"invalid_rerank_req {d}",
+            "/rerank",
+            {"model": "rank", "query": "a", "documents": d},
+            lambda a: "error" in a.body,
+            400,
+            further=True,
+        )
         for d in ([], None, 123, [1, 2, 3])
     ],
     Case(
@@ -239,13 +279,26 @@ OTHER_CASES = [
         "/rerank",
         {"model": "rank", "query": "a", "documents": DOCUMENTS},
         lambda a: a.body["usage"]["prompt_tokens"] == a.body["usage"]["total_tokens"] > 0,
+        further=True,
     ),
     *[
-        Case(f"rerank_top_n {n}", "/rerank", {"model": "rank", "query": "a", "documents": DOCUMENTS, "top_n": n}, ranked(min(n, 4)))
+        Case(
+            f"rerank_top_n {n}",
+            "/rerank",
+            {"model": "rank", "query": "a", "documents": DOCUMENTS, "top_n": n},
+            ranked(min(n, 4)),
+            further=True,
+        )
         for n in (2, 4, 99)
     ],
     *[
-        Case(f"rerank_tei_top_n {n}", "/rerank", {"model": "rank", "query": "a", "texts": DOCUMENTS, "top_n": n}, ranked_tei(min(n, 4)))
+        Case(
+            f"rerank_tei_top_n {n}",
+            "/rerank",
+            {"model": "rank", "query": "a", "texts": DOCUMENTS, "top_n": n},
+            ranked_tei(min(n, 4)),
+            further=True,
+        )
         for n in (2, 4, 99)
     ],
     Case("tokenize", "/tokenize", {"model": "echo", "content": "What?"}, lambda a: len(a.body["tokens"]) > 0),
@@ -254,6 +307,7 @@ OTHER_CASES = [
         "/tokenize",
         {"model": "echo", "content": "媽 🤗", "with_pieces": True},
         lambda a: all({"id", "piece"} == set(t) for t in a.body["tokens"]),
+        further=True,
     ),
     Case("detokenize", "/detokenize", {"model": "echo", "tokens": [300, 301]}, lambda a: isinstance(a.body["content"], str)),
     Case(
@@ -268,6 +322,7 @@ OTHER_CASES = [
     Case("v1/models created", "/v1/models", None, lambda a: all(m["created"] > 0 for m in a.body["data"]), method="GET"),
     Case("GET /v1/health", "/v1/health", None, anything, method="GET"),
     Case("GET /health", "/health", None, anything, method="GET"),
+    Case("lora GET /lora-adapters", "/lora-adapters?model=echo", None, lambda a: a.body == [], method="GET"),
     Case("speculative fields", "/v1/chat/completions", chat(**{"speculative.p_min": 0.5}), anything),
     Case(
         "responses basic",
@@ -286,38 +341,55 @@ OTHER_CASES = [
         "/v1/responses",
         {"model": "echo", "input": BOOK, "max_output_tokens": 16, "stream": True},
         lambda a: a.events[-1]["type"] in ("response.completed", "response.incomplete"),
+        further=True,
     ),
     Case("anthropic_messages_basic", "/v1/messages", told(), a_message),
-    Case("anthropic_messages_with_system", "/v1/messages", told(system="You are helpful."), a_message),
+    Case("anthropic_messages_with_system", "/v1/messages", told(system="You are helpful."), a_message, further=True),
     Case(
         "anthropic_messages_multipart_content",
         "/v1/messages",
         told(messages=[{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]),
         a_message,
+        further=True,
     ),
     Case(
         "anthropic_messages_conversation",
         "/v1/messages",
         told(messages=[*HELLO, {"role": "assistant", "content": "Hi"}, *HELLO]),
         a_message,
+        further=True,
     ),
-    Case("anthropic_messages_streaming", "/v1/messages", told(stream=True), message_events),
-    Case("anthropic_streaming_content_block_indices", "/v1/messages", told(stream=True, max_tokens=40), message_events),
+    Case("anthropic_messages_streaming", "/v1/messages", told(stream=True), message_events, further=True),
+    Case("anthropic_streaming_content_block_indices", "/v1/messages", told(stream=True, max_tokens=40), message_events, further=True),
     Case("anthropic_count_tokens", "/v1/messages/count_tokens", told(), lambda a: a.body["input_tokens"] > 0),
     Case(
         "anthropic_count_tokens_with_system",
         "/v1/messages/count_tokens",
         told(system="You are helpful."),
         lambda a: a.body["input_tokens"] > 0,
+        further=True,
     ),
     Case(
         "anthropic_count_tokens_no_max_tokens",
         "/v1/messages/count_tokens",
         {"model": "echo", "messages": HELLO},
         lambda a: a.body["input_tokens"] > 0,
+        further=True,
     ),
-    Case("anthropic_tool_use_basic", "/v1/messages", told(max_tokens=250, tools=[ANTHROPIC_TOOL], tool_choice={"type": "any"}), tool_used),
-    Case("anthropic_tool_result", "/v1/messages", told(messages=result(), tools=[ANTHROPIC_TOOL], tool_choice={"type": "none"}), a_message),
+    Case(
+        "anthropic_tool_use_basic",
+        "/v1/messages",
+        told(max_tokens=250, tools=[ANTHROPIC_TOOL], tool_choice=ONE_CALL),
+        tool_used,
+        further=True,
+    ),
+    Case(
+        "anthropic_tool_result",
+        "/v1/messages",
+        told(messages=result(), tools=[ANTHROPIC_TOOL], tool_choice={"type": "none"}),
+        a_message,
+        further=True,
+    ),
     Case(
         "anthropic_tool_result_with_text",
         "/v1/messages",
@@ -333,18 +405,21 @@ OTHER_CASES = [
             tool_choice={"type": "none"},
         ),
         a_message,
+        further=True,
     ),
     Case(
         "anthropic_tool_result_error",
         "/v1/messages",
         told(messages=result(is_error=True), tools=[ANTHROPIC_TOOL], tool_choice={"type": "none"}),
         a_message,
+        further=True,
     ),
     Case(
         "anthropic_tool_streaming",
         "/v1/messages",
-        told(max_tokens=250, tools=[ANTHROPIC_TOOL], tool_choice={"type": "any"}, stream=True),
+        told(max_tokens=250, tools=[ANTHROPIC_TOOL], tool_choice=ONE_CALL, stream=True),
         tool_streamed,
+        further=True,
     ),
     Case(
         "anthropic_vision_format_accepted",
@@ -359,15 +434,22 @@ OTHER_CASES = [
         ),
         anthropic_error,
         400,
+        further=True,
     ),
-    Case("anthropic_stop_sequences", "/v1/messages", told(stop_sequences=["END"]), a_message),
+    Case("anthropic_stop_sequences", "/v1/messages", told(stop_sequences=["END"]), a_message, further=True),
     *[
-        Case(f"anthropic {field}", "/v1/messages", told(**field), a_message)
+        Case(f"anthropic {field}", "/v1/messages", told(**field), a_message, further=True)
         for field in ({"temperature": 0.5}, {"top_p": 0.9}, {"top_k": 40}, {"metadata": {"user_id": "u"}})
     ],
-    Case("anthropic_missing_messages", "/v1/messages", {"model": "echo", "max_tokens": 16}, anthropic_error, 400),
-    Case("anthropic_empty_messages", "/v1/messages", told(messages=[]), anthropic_error, 400),
-    Case("anthropic_thinking", "/v1/messages", told(thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000), anything),
+    Case("anthropic_missing_messages", "/v1/messages", {"model": "echo", "max_tokens": 16}, anthropic_error, 400, further=True),
+    Case("anthropic_empty_messages", "/v1/messages", told(messages=[]), anthropic_error, 400, further=True),
+    Case(
+        "anthropic_thinking",
+        "/v1/messages",
+        told(thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000),
+        anything,
+        further=True,
+    ),
     Case("cors_origins_localhost_reflects", "/v1/models", None, allows_the_origin, method="GET", headers=ORIGIN),
     Case(
         "cors_options",

@@ -6,14 +6,13 @@ from typing import Any
 
 from tests.gateway.http.peer_cases.case import Body, Unserved
 from tests.gateway.http.peer_cases.chat_cases import CHAT, TOOL, chat
-from tests.gateway.http.peer_cases.other_cases import completion, embed, own
+from tests.gateway.http.peer_cases.other_cases import embed, own
 
 EMBED = "/v1/embeddings"
 IMAGE: Any = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
 SOUND: Any = [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}]
 OF_THE_SPEC = "adapters, slots and models of a mesh are set by specs, for all agents alike"
 NAMED = "a mesh serves several models, so a wrong name is never answered by another model"
-RANGE = "the range is that of OpenAI's API"
 NO_VISION = "the models here take texts"
 
 
@@ -24,29 +23,14 @@ def asked(content: Any) -> Body:
 UNSERVED = [
     Unserved("chat_completion::unknown model name gpt-3.5-turbo", CHAT, chat(model="gpt-3.5-turbo"), 404, NAMED),
     Unserved("chat_completion::unknown model name davinci-002", CHAT, chat(model="davinci-002"), 404, NAMED),
-    Unserved("timings_per_token", CHAT, chat(stream=True, timings_per_token=True), 200, "the times come with the last event only"),
-    Unserved("return_progress", CHAT, chat(stream=True, return_progress=True), 200, "the engine reports no progress of a prefill"),
-    Unserved("chat field temperature 2.5", CHAT, chat(temperature=2.5), 400, RANGE),
-    Unserved("chat field frequency_penalty 3", CHAT, chat(frequency_penalty=3), 400, RANGE),
     Unserved("legacy functions", CHAT, chat(functions=[TOOL["function"]]), 400, "OpenAI has replaced them with tools"),
     Unserved("completion::POST /completions", "/completions", own(), 200, "the form is OpenAI's; llama-server's own is /completion"),
-    Unserved(
-        "completion_with_tokens_input [int,str,int]",
-        "/v1/completions",
-        completion(prompt=[5, "the", 6]),
-        400,
-        "a prompt is a text or tokens",
-    ),
-    Unserved("completion_response_fields", "/completion", own(response_fields=["content"]), 200, "the answer has all its fields"),
     Unserved(
         "n_probs_post_sampling", "/completion", own(n_probs=2, post_sampling_probs=True), 200, "log probabilities are the model's own"
     ),
     Unserved("ctx_shift_enabled", "/completion", own(n_predict=2000, ignore_eos=True), 200, "an answer ends where the context does"),
-    Unserved("completion_parallel_slots", "/slots", None, 501, "slots belong to one agent of the mesh", method="GET"),
-    Unserved('embedding_mixed_input ""', EMBED, embed(""), 400, "nothing has no vector"),
-    Unserved("POST /embedding", "/embedding", {"model": "embed", "content": "x"}, 404, "the form is OpenAI's: /embeddings"),
+    Unserved("embedding_pooling_none", EMBED, embed("a b c", pooling="none"), 400, "a vector for each token is not served"),
     Unserved("webui GET /", "/", None, 200, "one line of text; there is no web page", method="GET"),
-    Unserved("lora GET /lora-adapters", "/lora-adapters", None, 501, OF_THE_SPEC, method="GET"),
     Unserved("lora POST /lora-adapters", "/lora-adapters", {}, 501, OF_THE_SPEC),
     Unserved("lora_per_request", CHAT, chat(lora=[{"id": 0, "scale": 1.0}]), 400, OF_THE_SPEC),
     *[Unserved(f"slot_{what}", f"/slots/0?action={what}", {}, 501, OF_THE_SPEC) for what in ("save", "restore", "erase")],
