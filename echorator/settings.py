@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ KV_LAYOUTS = ("auto", "unified", "separate")
 CHAT_TEMPLATES = ("chatml", "llama2", "llama3", "mistral", "gemma", "phi3", "zephyr", "vicuna", "alpaca", "plain")  # named_templates.py
 LONGEST_TEMPLATE = 256 * 1024  # characters of a chat template
 MOST_ADAPTERS = 16
+ADAPTER_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # a pattern; without a colon, so that MODEL:NAME ends with the name
 MOST_REPLICAS = 1000  # of a model or a replica set, in a mesh, the local cluster and Kubernetes alike
 LEAST_PRIORITY, MOST_PRIORITY = -100, 100  # of a request; the higher is served first
 MOST_LOGPROBS = 20  # most likely tokens of each position that a request may ask for
@@ -87,10 +89,13 @@ class Lora:
 
     path: Path  # the adapter's GGUF file
     scale: float = 1.0  # factor of the adapter's change to the weights
+    name: str = ""  # only requests for MODEL:NAME have the adapter; "": every request has it
 
     def __post_init__(self) -> None:
-        """Check the scale. Raises InvalidRequestError where it is out of range."""
+        """Check scale and name. Raises InvalidRequestError where one is not allowed."""
         within(self.scale, -100.0, 100.0, "lora: a scale")
+        said = f"lora: a name must be 1..64 letters, digits or any of _.- and no sign first, not {self.name[:80]!r}"
+        _check(not self.name or re.fullmatch(ADAPTER_NAME, self.name) is not None, said)
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,14 @@ class EngineSettings:
         )
         check_template(self.chat_template, "chat_template")
         _check(len(self.lora) <= MOST_ADAPTERS, f"lora: at most {MOST_ADAPTERS} adapters, not {len(self.lora)}")
+        names = self.adapter_names
+        twice = next((name for name in names if names.count(name) > 1), "")
+        _check(not twice, f"lora: two adapters have the name {twice!r}; give each its own")
+
+    @property
+    def adapter_names(self) -> tuple[str, ...]:
+        """Return the names by which requests choose adapters, in the order of `lora`."""
+        return tuple(lora.name for lora in self.lora if lora.name)
 
 
 @dataclass(frozen=True)
