@@ -83,6 +83,13 @@ def check_template(template: str, field: str) -> None:
     _check(known, f"{field} must be a Jinja template or one of {', '.join(CHAT_TEMPLATES)}, not {template[:80]!r}")
 
 
+def check_adapter_name(name: str, field: str) -> None:
+    """Check the name by which requests choose an adapter. Raises InvalidRequestError that names the field."""
+    fits = re.fullmatch(ADAPTER_NAME, name) is not None
+    _check(fits, f"{field} must be 1..64 letters, digits or any of _.- and a letter or digit first, not {name[:80]!r}")
+    _check(name != "latest", f"{field} must not be 'latest': clients of Ollama write MODEL:latest for the model without it")
+
+
 @dataclass(frozen=True)
 class Lora:
     """A LoRA adapter on top of a model's weights: W + scale · (alpha / rank) · B·A, as llama.cpp computes it."""
@@ -94,8 +101,8 @@ class Lora:
     def __post_init__(self) -> None:
         """Check scale and name. Raises InvalidRequestError where one is not allowed."""
         within(self.scale, -100.0, 100.0, "lora: a scale")
-        said = f"lora: a name must be 1..64 letters, digits or any of _.- and no sign first, not {self.name[:80]!r}"
-        _check(not self.name or re.fullmatch(ADAPTER_NAME, self.name) is not None, said)
+        if self.name:
+            check_adapter_name(self.name, "lora: a name")
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ class EngineSettings:
     kv_layout: str = "auto"  # unified: slots share all cells; separate: each has its part; auto: see `engine.hpp`
     prefix_cache: bool = True  # share and keep the KV cells of common prompt prefixes
     cache_sequences: int = -1  # finished sequences kept beside those of the slots; -1: as many as slots
-    lora: tuple[Lora, ...] = ()  # adapters on top of the weights; their changes add up
+    lora: tuple[Lora, ...] = ()  # adapters on top of the weights; the changes of those that a request has add up
     swa_full: bool = False  # keep the whole context of sliding-window layers, so that sequences can be cut anywhere
     gpu_layers: int = -1  # layers on the GPU, where there is one; -1: all
     split_mode: str = "layer"  # how several GPUs share the model: by whole layers, by rows or by tensors; none: one GPU computes it

@@ -103,7 +103,7 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
         """Stream the completion of a prompt."""
-        served = self.registry.get(request.model)
+        served, adapter = self.registry.adapted(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
@@ -111,12 +111,13 @@ class ModelService(Calls, ModelServiceServicer):
         tokens = await infilling.prompt_tokens(served, request)
         with self._counted(served, context):
             scope = cache_scope_of(self._scope(context))
-            await self._stream(served, served.start(tokens, sampling, limits, deadline_s, scope, grammar), context, pb.GenerateResponse)
+            stream = served.start(tokens, sampling, limits, deadline_s, scope, grammar, adapter=adapter)
+            await self._stream(served, stream, context, pb.GenerateResponse)
 
     @rpc
     async def Chat(self, request: pb.ChatRequest, context: Context) -> None:
         """Stream the assistant's answer to a conversation, with recalled memories where the request names a memory scope."""
-        served = self.registry.get(request.model)
+        served, adapter = self.registry.adapted(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
@@ -137,7 +138,7 @@ class ModelService(Calls, ModelServiceServicer):
         with self._counted(served, context):
             scope = turn.cache_scope if turn is not None else cache_scope_of(self._scope(context))
             limits = limits if plan.stops else replace(limits, stop=())
-            stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)
+            stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch, adapter)
             await self._stream(served, stream, context, pb.ChatResponse, turn, plan.reader)
 
     @rpc
@@ -247,16 +248,16 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Return one vector for each input, in the inputs' order."""
-        served = self.registry.get(request.model)
+        served, adapter = self.registry.adapted(request.model)
         with self._counted(served, context):
-            return await embedding.embed(served, request)
+            return await embedding.embed(served, request, adapter)
 
     @rpc
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
         """Return the documents, the most relevant to the query first."""
-        served = self.registry.get(request.model)
+        served, adapter = self.registry.adapted(request.model)
         with self._counted(served, context):
-            return await reranking.rerank(served, request)
+            return await reranking.rerank(served, request, adapter)
 
     @rpc
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
@@ -281,7 +282,7 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def GetModel(self, request: pb.GetModelRequest, _context: Context) -> pb.Model:
         """Return one model, with its digest."""
-        entry = self.registry.entry(request.model)
+        entry, _ = self.registry.asked(request.model)
         return replies.model_of(entry, await entry.served.digest() if entry.served else "")
 
     @rpc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -95,13 +96,13 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
             else:
                 group.add_argument(flag, type=type(default), default=default, metavar="N", help=shown)
 
-    adapters = parser.add_argument_group("LoRA adapters; their changes add up")
+    adapters = parser.add_argument_group("LoRA adapters; with NAME= for requests that name MODEL:NAME, else for all; their changes add up")
     adapters.add_argument(
         "--lora",
         dest="lora",
         action="append",
         default=[],
-        metavar="SOURCE",
+        metavar="[NAME=]SOURCE",
         help="adapter for the model, as a file or a source; may be repeated",
     )
     adapters.add_argument(
@@ -109,23 +110,31 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         dest="lora",
         action="append",
         nargs=2,
-        metavar=("SOURCE", "SCALE"),
+        metavar=("[NAME=]SOURCE", "SCALE"),
         help="adapter whose changes are multiplied by SCALE; may be repeated",
     )
 
 
 def adapters_of(arguments: argparse.Namespace) -> list[tuple[str, Lora]]:
     """Return the adapters' sources in order, each with its Lora, whose path is set once the file is found. Raises CommandError."""
-    adapters = []
+    adapters: list[tuple[str, Lora]] = []
     for given in arguments.lora:
-        source, scale = (given, "1") if isinstance(given, str) else given
+        text, scale = (given, "1") if isinstance(given, str) else given
+        name, source = _named(text)
         try:
-            adapters.append((source, Lora(Path(), float(scale))))
+            adapters.append((source, Lora(Path(), float(scale), name)))
+            EngineSettings(Path(), lora=tuple(lora for _, lora in adapters))
         except ValueError as error:
-            raise CommandError(f"--lora-scaled {source} {scale}: the scale must be a number", Exit.USAGE) from error
+            raise CommandError(f"--lora-scaled {text} {scale}: the scale must be a number", Exit.USAGE) from error
         except InvalidRequestError as error:
             raise CommandError(str(error), Exit.USAGE) from error
     return adapters
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Return the name, "" for none, and the source of [NAME=]SOURCE. A file of that whole name has none, nor has a path or a URL."""
+    name, sign, source = text.partition("=")
+    return (name, source) if name and sign and not re.search("[/:]", name) and not Path(text).exists() else ("", text)
 
 
 def _spelled(default: object) -> str:

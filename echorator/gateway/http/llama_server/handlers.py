@@ -119,8 +119,7 @@ class LlamaServer:
 
     async def props(self, request: Request) -> Response:
         """Answer GET /props, for the model of the parameter `model`, else the only one."""
-        name = self._calls.name(request.query_params.get("model", ""))
-        model = next(model for model in (await self._calls.front.models()).models if model.name == name)
+        model = await self._calls.front.model(request.query_params.get("model", ""))
         defaults = {name: value for name, value in asdict(Sampling()).items() if name not in ("logit_bias", "grammar")}
         return JSONResponse(
             {
