@@ -78,8 +78,8 @@ def test_adapters_without_a_name_are_in_every_request(start: Start, tmp_path: Pa
 
 
 def same(one: Answer, other: Answer) -> bool:
-    probabilities = [[[p for _, p in row] for row in answer.logprobs] for answer in (one, other)]
-    return one.tokens == other.tokens and bool(np.allclose(*probabilities, atol=1e-3))
+    mine, others = ([[p for _, p in row] for row in answer.logprobs] for answer in (one, other))
+    return one.tokens == other.tokens and bool(np.allclose(mine, others, atol=1e-3))
 
 
 def test_embeddings_have_the_adapter_that_is_named(tmp_path: Path) -> None:

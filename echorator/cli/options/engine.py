@@ -96,14 +96,14 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
             else:
                 group.add_argument(flag, type=type(default), default=default, metavar="N", help=shown)
 
-    adapters = parser.add_argument_group("LoRA adapters; with NAME= for requests that name MODEL:NAME, else for all; their changes add up")
+    adapters = parser.add_argument_group("LoRA adapters; their changes add up")
     adapters.add_argument(
         "--lora",
         dest="lora",
         action="append",
         default=[],
         metavar="[NAME=]SOURCE",
-        help="adapter for the model, as a file or a source; may be repeated",
+        help="adapter for the model, as a file or a source; with NAME= only for requests that ask for MODEL:NAME; may be repeated",
     )
     adapters.add_argument(
         "--lora-scaled",

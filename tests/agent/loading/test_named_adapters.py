@@ -50,8 +50,8 @@ async def load(agent: Agent, folder: Path, name: str) -> pb.Model:
 LIMITS = pb.Limits(max_tokens=16, ignore_eos=True)
 
 
-async def generated(agent: Agent, model: str, prompt: str, **fields: str) -> str:
-    request = pb.GenerateRequest(model=model, prompt=prompt, sampling=GREEDY, limits=LIMITS, **fields)
+async def generated(agent: Agent, model: str, prompt: str, suffix: str | None = None) -> str:
+    request = pb.GenerateRequest(model=model, prompt=prompt, sampling=GREEDY, limits=LIMITS, suffix=suffix)
     return (await collected(agent.stub.Generate(request)))[0]
 
 

@@ -27,8 +27,11 @@ NOT_HERE = {
     ("GET", "/slots"): "slots belong to one agent; ask it by gRPC (ListSlots), `echorator mesh agents` lists them",
     ("POST", "/slots/{id}"): "prefixes are kept and shared by the engine; no slot is saved, restored or erased",
     ("POST", "/props"): "the properties of a model are set by its spec: `echorator mesh apply`",
-    ("GET", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora; `echorator mesh get` shows it",
-    ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora: `echorator mesh apply`",
+    (
+        "GET",
+        "/lora-adapters",
+    ): "adapters are set by the spec of a model, spec.engine.lora; GET /v1/models lists what a request may name",
+    ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora; a request names one in model: MODEL:NAME",
     ("POST", "/models/load"): "agents load the models of the mesh's specs: `echorator mesh apply`",
     ("POST", "/models/unload"): "agents unload a model when its spec is deleted: `echorator mesh delete`",
     ("GET", "/models/sse"): "`echorator mesh get --watch` follows the models of the mesh",
