@@ -132,6 +132,10 @@ class Fleet:
         """Return the names of all models that a request may name, sorted."""
         return sorted(self._pools)
 
+    def label(self, name: str) -> str:
+        """Return the name under which calls are counted: the model's without an adapter, since clients may make up adapters."""
+        return parts_of(name, self._pools)[0]
+
     def find(self, name: str) -> Pool:
         """Return the pool of a model, which is named alone or as MODEL:ADAPTER, for "" the only pool.
 

@@ -69,7 +69,7 @@ class FrontEnd(Calls):
     @contextmanager
     def measured(self, path: str, model: str) -> Iterator[Stopwatch]:
         """Measure the block as one call in the metrics of its method and model; an exception in the block gives the call its status."""
-        watch = Stopwatch(path, model)
+        watch = Stopwatch(path, self.fleet.label(model))
         try:
             yield watch
         except BaseException as error:

@@ -47,6 +47,8 @@ def test_an_adapter_with_a_name_is_for_requests_that_give_it(lora: Path, tmp_pat
         (model,) = json.loads(echorator("models", "--server", address, "--output", "json").stdout)
         answers = [echorator("chat", "--server", address, "--model", name, *asked).stdout for name in ("echo-nano", *model["aliases"])]
         failed(echorator("chat", "--server", address, "--model", "echo-nano:none", *asked), 1, "its adapters: style, half")
+        rows = echorator("models", "--server", address).stdout.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["echo-nano", *model["aliases"]]
     assert model["aliases"] == ["echo-nano:style", "echo-nano:half"]
     assert answers[0] != answers[1] != ""
     with server("--lora", str(odd)) as (_, address):

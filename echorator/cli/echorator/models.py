@@ -1,4 +1,4 @@
-"""`echorator models`: prints the models that a server has loaded."""
+"""`echorator models`: prints the models that a server has loaded, once for each name by which requests choose them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the loaded models and return the exit code. Raises CommandError."""
     models = asyncio.run(_models(gateway_of(arguments.server) or DEFAULT_AGENT))
     if arguments.output == "json":
-        rows = [MessageToDict(m, preserving_proto_field_name=True, always_print_fields_with_no_presence=True) for m in models]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        whole = [MessageToDict(m, preserving_proto_field_name=True, always_print_fields_with_no_presence=True) for m in models]
+        print(json.dumps(whole, ensure_ascii=False, indent=2))
     else:
-        print_table([c.removesuffix("_tokens") for c in COLUMNS], [_row(model) for model in models])
+        print_table(
+            [c.removesuffix("_tokens") for c in COLUMNS], [_row(model, name) for model in models for name in (model.name, *model.aliases)]
+        )
     return Exit.OK
 
 
@@ -40,6 +42,6 @@ async def _models(server: str) -> list[pb.Model]:
             raise await of_status(error, server, Needed.MODELS) from error
 
 
-def _row(model: pb.Model) -> list[str]:
-    state = pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
-    return [state if c == "state" else str(getattr(model, c)) for c in COLUMNS]
+def _row(model: pb.Model, name: str) -> list[str]:
+    special = {"name": name, "state": pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()}
+    return [special.get(c) or str(getattr(model, c)) for c in COLUMNS]
