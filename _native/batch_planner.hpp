@@ -13,6 +13,11 @@
 // out, cached sequences go first (least recently used), then the youngest running request of the lowest priority gives
 // up its cells and is computed again later, so that no request fails for a full cache.
 //
+// All rows of a step have the same set of LoRA adapters, since llama.cpp applies them to a whole batch. Where requests of several sets
+// run, the sets take turns, in the order of their numbers: `turn_steps` steps each, since a change of adapters costs llama.cpp a new
+// reservation of its graph, and a turn ends with a step that has a prefill, since such a step is long. So of n sets that run, each has
+// a step within (n - 1) * turn_steps + 1 steps, as long as there are cells for it. Slots are given without regard to sets.
+//
 // A memory with `whole_state` (sliding window, recurrent, hybrid) cannot be cut: a sequence can be continued only from
 // exactly where it stands. There the planner keeps checkpoints: cached copies at the end of a prompt and at positions
 // where two prompts were seen to part.
@@ -27,6 +32,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -43,7 +49,8 @@ public:
         assert(config.sequences >= config.slots && config.sequences <= kMaxSequences);
     }
 
-    SubmitResult submit(RequestId id, std::vector<Token> prompt, int priority = 0, bool use_cache = true, uint64_t scope = 0, bool scored = false) {
+    SubmitResult submit(RequestId id, std::vector<Token> prompt, int priority = 0, bool use_cache = true, uint64_t scope = 0, bool scored = false,
+                        int adapter_set = 0) {
         if (prompt.empty()) return SubmitResult::empty_prompt;
         if (static_cast<int>(prompt.size()) >= config_.request_tokens) return SubmitResult::too_long;
         if (static_cast<int>(queue_.size()) >= config_.queue_limit) return SubmitResult::queue_full;
@@ -55,6 +62,7 @@ public:
         r->use_cache = use_cache && config_.prefix_cache;
         r->scope = scope;
         r->scored = scored;
+        r->adapter_set = adapter_set;
         r->arrival = next_arrival_++;
         enqueue(r.get());
         requests_.emplace(id, std::move(r));
@@ -105,17 +113,16 @@ public:
         step_++;
         for (auto & s : sequences_) s.ready = s.computed;
         keep_checkpoints(plan);
-        plan_decode(plan);
-        const int left = config_.budget_tokens - static_cast<int>(plan.rows.size());
         scored_left_ = config_.scored_rows;
-        budget_ = plan.decode_rows > 0 ? std::min(left, prefill_budget) : left;
-        plan_running_prefills(plan);
+        plan_running(plan, prefill_budget);
         while (plan.rows.empty() && running_.size() > 1) {  // prefills hold each other's cells
             preempt(victim());
-            plan_running_prefills(plan);
+            plan_running(plan, prefill_budget);
         }
         admit(plan);
         take_pending(plan);
+        plan.adapter_set = turn_;
+        turn_left_ = static_cast<int>(plan.rows.size()) > plan.decode_rows ? 0 : turn_left_ - 1;
         for (const Row & row : plan.rows) requests_.at(row.request)->planned = false;
         return plan;
     }
@@ -189,6 +196,7 @@ private:
         int computed = 0;    // tokens with cells, this step's rows included; computed == ledger_.length(seq), 0 where it is free
         int ready = 0;       // those of earlier steps: what others may copy now; 0 <= ready <= computed
         uint64_t scope = 0;  // of the request that computed it; cells never pass into another scope
+        int adapter_set = 0;  // likewise
         uint64_t used = 0;   // step of the last use; used <= step_
     };
 
@@ -263,13 +271,43 @@ private:
         r->planned = true;
     }
 
+    // --- turns of the sets of adapters --------------------------------------------------------------------------
+    void begin_turn(int adapter_set) {
+        turn_ = adapter_set;
+        turn_left_ = config_.turn_steps;
+    }
+
+    // The lowest set above the one whose turn it is that has a running request, else the lowest of all. Some request runs.
+    int next_set() const {
+        const auto later = [this](const Request * a, const Request * b) {
+            return std::make_pair(a->adapter_set <= turn_, a->adapter_set) < std::make_pair(b->adapter_set <= turn_, b->adapter_set);
+        };
+        return (*std::min_element(running_.begin(), running_.end(), later))->adapter_set;
+    }
+
+    // The rows of running requests: of the set whose turn it is, or of the next one that gets a row at all.
+    void plan_running(Plan & plan, int prefill_budget) {
+        budget_ = config_.budget_tokens;
+        const auto runs = [this](const Request * r) { return r->adapter_set == turn_; };
+        std::set<int> tried;
+        while (plan.rows.empty() && !running_.empty()) {
+            if (turn_left_ <= 0 || !tried.empty() || std::none_of(running_.begin(), running_.end(), runs)) begin_turn(next_set());
+            if (!tried.insert(turn_).second) return;
+            plan_decode(plan);
+            const int left = config_.budget_tokens - static_cast<int>(plan.rows.size());
+            const bool streams = std::any_of(running_.begin(), running_.end(), [this](const Request * r) { return r->planned || remaining(r) == 1; });
+            budget_ = streams ? std::min(left, prefill_budget) : left;
+            plan_running_prefills(plan);
+        }
+    }
+
     // The logits of this position tell how likely the next token of the prompt was.
     static bool scores(const Request * r, int position) { return r->scored && position + 1 < r->prompt_tokens; }
 
     void plan_decode(Plan & plan) {
         std::vector<Request *> streams;
         for (Request * r : running_) {
-            if (remaining(r) == 1) streams.push_back(r);
+            if (r->adapter_set == turn_ && remaining(r) == 1) streams.push_back(r);
         }
         std::sort(streams.begin(), streams.end(), before);  // so that those that may give way come last
         for (Request * r : streams) {
@@ -282,7 +320,7 @@ private:
 
     void plan_running_prefills(Plan & plan) {
         for (Request * r : running_) {
-            if (!r->planned && remaining(r) > 1) plan_prefill(plan, r);
+            if (r->adapter_set == turn_ && !r->planned && remaining(r) > 1) plan_prefill(plan, r);
         }
     }
 
@@ -331,7 +369,7 @@ private:
             const int shared = std::min(static_cast<int>(matched), limit);
             for (Seq i = 0; i < config_.sequences; i++) {
                 const Sequence & s = sequences_[i];
-                if (!holders.test(i) || s.scope != r->scope || (s.owner && !s.owner->use_cache)) continue;
+                if (!holders.test(i) || s.scope != r->scope || s.adapter_set != r->adapter_set || (s.owner && !s.owner->use_cache)) continue;
                 best.parted = std::max(best.parted, shared);
                 int usable = std::min(shared, s.ready);
                 if (config_.whole_state && usable < s.ready) usable = 0;  // it stands elsewhere
@@ -416,7 +454,7 @@ private:
         if (parted >= least) add_cut(r, parted);
         if (last >= least) add_cut(r, last);
         for (const Request * other : queue_) {
-            if (!other->use_cache || other->scope != r->scope) continue;
+            if (!other->use_cache || other->scope != r->scope || other->adapter_set != r->adapter_set) continue;
             const size_t n = std::min(r->tokens.size(), other->tokens.size());
             const auto parting = std::mismatch(r->tokens.begin(), r->tokens.begin() + static_cast<ptrdiff_t>(n), other->tokens.begin());
             const int common = std::min(static_cast<int>(parting.first - r->tokens.begin()), last);
@@ -495,7 +533,7 @@ private:
                 sequences_[match.seq].used = step_;
             }
         }
-        s = Sequence{r, false, shared, shared, r->scope, step_};
+        s = Sequence{r, false, shared, shared, r->scope, r->adapter_set, step_};
         if (r->use_cache) tree_.insert(seq, r->tokens.data(), r->tokens.size());
         r->seq = seq;
         r->state = Request::State::running;
@@ -508,7 +546,8 @@ private:
         }
         stats_.admitted++;
         running_.push_back(r);
-        plan_prefill(plan, r);
+        if (plan.rows.empty()) begin_turn(r->adapter_set);
+        if (r->adapter_set == turn_) plan_prefill(plan, r);
         return true;
     }
 
@@ -541,7 +580,7 @@ private:
             plan.ops.push_back({MemoryOp::copy, spare, r->seq, s.computed});
             ledger_.share(r->seq, spare, s.computed);
             tree_.insert(spare, r->tokens.data(), static_cast<size_t>(s.computed));
-            sequences_[spare] = Sequence{nullptr, true, s.computed, s.computed, s.scope, step_};
+            sequences_[spare] = Sequence{nullptr, true, s.computed, s.computed, s.scope, s.adapter_set, step_};
             stats_.checkpoints++;
         }
     }
@@ -560,6 +599,7 @@ private:
     RequestId promoted_ = 0;  // 0, or a request in queue_ that is starved
     bool last_was_promoted_ = false;  // the last admission was that of one
     uint64_t step_ = 0;
+    int turn_ = 0, turn_left_ = 0;  // the set of adapters of the last plan, and how many more steps it has before others
     int budget_ = 0, scored_left_ = 0;  // rows that the plan being made may still have; meaningless between two calls
 };
 

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "adapters.hpp"
@@ -27,7 +28,8 @@ namespace echorator {
 class Embedder {
 public:
     // `params` as `settled` made them, and with the threads of the caller.
-    Embedder(llama_model * model, llama_context_params params, Adapters adapters, bool per_token = false) : per_token_(per_token) {
+    Embedder(llama_model * model, llama_context_params params, Adapters adapters, bool per_token = false)
+        : adapters_(std::move(adapters)), per_token_(per_token) {
         const bool ranks = params.pooling_type == LLAMA_POOLING_TYPE_RANK;
         if (ranks && llama_model_n_cls_out(model) > static_cast<uint32_t>(llama_model_n_embd(model))) {
             throw std::invalid_argument("this model's classification head has more labels than its vectors have values");
@@ -50,7 +52,7 @@ public:
                 "this model ranks texts (Rerank, /v1/rerank) and has no pooling of its own for vectors: ask for mean, cls or last");
         }
         try {
-            adapters.apply(context_);
+            adapters_.apply(context_, 0);
         } catch (...) {
             llama_free(context_);
             throw;
@@ -79,9 +81,10 @@ public:
     int max_tokens() const { return limit_; }
 
     // `out`: inputs.size() x length(), row-major. Every input has 1..max_tokens() tokens. `signs`, of an embedder per token: a row of
-    // sign_width() numbers for each token of all inputs, one after the other.
-    void embed(const std::vector<std::vector<int32_t>> & inputs, bool normalize, float * out, uint64_t * signs = nullptr) {
+    // sign_width() numbers for each token of all inputs, one after the other. `adapter_set`: as in adapters.hpp.
+    void embed(const std::vector<std::vector<int32_t>> & inputs, bool normalize, float * out, uint64_t * signs = nullptr, int adapter_set = 0) {
         std::lock_guard<std::mutex> lock(mutex_);
+        adapters_.apply(context_, adapter_set);
         size_t first = 0;
         while (first < inputs.size()) {
             size_t last = first;
@@ -167,6 +170,7 @@ private:
     }
 
     llama_context * context_ = nullptr;
+    Adapters adapters_;
     int length_ = 0, limit_ = 0;
     bool encoder_ = false, per_token_ = false;
     enum llama_pooling_type pooling_ = LLAMA_POOLING_TYPE_UNSPECIFIED;

@@ -60,7 +60,7 @@ public:
             throw std::invalid_argument("this model has no memory to generate with; it only embeds");
         }
         try {
-            options_.adapters.apply(context_);
+            options_.adapters.apply(context_, applied_set_);
         } catch (...) {
             llama_free(context_);
             throw;
@@ -175,7 +175,8 @@ private:
     struct Job {
         Job(Sampler s, TextStream t, const SubmitArgs & args)
             : sampler(std::move(s)), text(std::move(t)), max_tokens(args.max_tokens), prompt_logprobs(args.prompt_logprobs), priority(args.priority),
-              deadline_s(args.deadline_s), ignore_eos(args.ignore_eos), use_cache(args.use_cache), scope(args.scope), logprobs(args.sampling.logprobs >= 0) {}
+              deadline_s(args.deadline_s), ignore_eos(args.ignore_eos), use_cache(args.use_cache), scope(args.scope),
+              adapter_set(args.adapter_set), logprobs(args.sampling.logprobs >= 0) {}
         Sampler sampler;
         TextStream text;
         int max_tokens, prompt_logprobs, priority;
@@ -183,6 +184,7 @@ private:
         double deadline_s;
         bool ignore_eos, use_cache;
         uint64_t scope;
+        int adapter_set;
         bool logprobs;
         std::vector<Token> prompt;
         Event event;        // what waits to be handed over
@@ -281,7 +283,8 @@ private:
         for (uint64_t scope : scopes) planner_->forget_scope(scope);
         for (auto & job : arrived) {
             const RequestId id = job->event.request;
-            planner_->submit(id, std::move(job->prompt), job->priority, job->use_cache, job->scope, job->prompt_logprobs >= 0);
+            planner_->submit(id, std::move(job->prompt), job->priority, job->use_cache, job->scope, job->prompt_logprobs >= 0,
+                             job->adapter_set);
             requests_++;
             prompt_tokens_ += static_cast<uint64_t>(job->event.prompt_tokens);
             jobs_.emplace(id, std::move(job));
@@ -366,6 +369,11 @@ private:
         batch.seq_id = row_sequence_pointers_.data();
         batch.logits = row_logits_.data();
         const double start = now_s();
+        const bool changes = plan.adapter_set != applied_set_;
+        if (changes) {
+            options_.adapters.apply(context_, plan.adapter_set);
+            applied_set_ = plan.adapter_set;
+        }
         const int code = llama_decode(context_, batch);
         if (code == 0) llama_synchronize(context_);
         const double end_of_decode = now_s();
@@ -373,7 +381,7 @@ private:
         computed_rows_ += static_cast<uint64_t>(n);
         if (code == 1 && planner_->roll_back(plan)) return;
         if (code != 0) throw std::runtime_error("llama.cpp failed to compute the batch (code " + std::to_string(code) + ")");
-        pace_->observe(plan.decode_rows, n - plan.decode_rows, decode_s_);
+        if (!changes) pace_->observe(plan.decode_rows, n - plan.decode_rows, decode_s_);  // a change of adapters takes time of its own
         sample(plan);
         for (Draw & draw : draws_) {
             if (draw.scored >= 0) {
@@ -568,6 +576,7 @@ private:
     llama_memory_t memory_ = nullptr;
     bool whole_state_ = false;
     int sequences_ = 1, request_tokens_ = 0;
+    int applied_set_ = 0;  // the set of adapters that the context computes with now
     std::unique_ptr<Planner> planner_;
     std::unique_ptr<StepPace> pace_;
     std::vector<Token> end_tokens_;

@@ -141,6 +141,7 @@ cdef class Model:
     cdef llama.llama_model * model
     cdef const llama.llama_vocab * vocab
     cdef Adapters adapters
+    cdef dict _adapter_sets  # by the name of an adapter; "": the adapters of every request
     cdef readonly object info
     cdef dict _metadata
     cdef dict _tries  # by the control tokens that have a text in them; each is made for the first grammar that needs it
@@ -148,6 +149,7 @@ cdef class Model:
     def __cinit__(self, settings, on_progress=None, bint vocabulary_only=False, bint empty=False):
         cdef llama.llama_model_params params = llama.llama_model_default_params()
         self._tries = {}
+        self._adapter_sets = {"": 0}
         cdef vector[float] split = settings.tensor_split
         cdef bytes path = str(settings.path).encode()
         cdef const char * c_path = path
@@ -214,8 +216,17 @@ cdef class Model:
             raise ModelFileError(f"{lora.path} is no LoRA adapter of this model: {_llama_log() or 'no reason given'}")
         if llama.llama_adapter_get_alora_n_invocation_tokens(adapter):
             raise ModelFileError(f"{lora.path} is an activated LoRA (aLoRA), which works from a certain text on; only plain LoRA is taken")
-        self.adapters.loaded.push_back(adapter)
-        self.adapters.scales.push_back(lora.scale)
+        if lora.name:
+            self.adapters.add_set(adapter, lora.scale)
+            self._adapter_sets[lora.name] = self.adapters.sets() - 1
+        else:
+            self.adapters.add(adapter, lora.scale)
+
+    cdef int adapter_set(self, str name) except -1:
+        if name not in self._adapter_sets:
+            known = ", ".join(filter(None, self._adapter_sets)) or "none"
+            raise InvalidRequestError(f"no adapter {name[:64]!r} is loaded; loaded: {known}")
+        return self._adapter_sets[name]
 
     cdef shared_ptr[const CTokenTrie] tokens(self, tuple spelled) except *:
         cdef _Trie trie = self._tries.get(spelled)
@@ -526,7 +537,7 @@ cdef class Engine:
 
     def submit(self, prompt, sampling, *, int max_tokens=-1, stop=(), bint ignore_eos=False, int priority=0,
                double deadline_s=0.0, int logprobs=-1, int prompt_logprobs=-1, bint use_cache=True, uint64_t scope=0, Grammar grammar=None,
-               watch=None):
+               watch=None, str adapter=""):
         cdef SubmitArgs args
         cdef SubmitResult code = SubmitResult.ok
         cdef uint64_t request = 0
@@ -558,6 +569,7 @@ cdef class Engine:
         args.deadline_s = deadline_s
         args.use_cache = use_cache
         args.scope = scope
+        args.adapter_set = self.model.adapter_set(adapter)
         size = args.prompt.size()
         try:
             with nogil:
@@ -674,23 +686,24 @@ cdef class Embedder:
         self.max_tokens = self.embedder.get().max_tokens()
         self.pooling = {value: name for name, value in _POOLINGS.items()}[<int> self.embedder.get().pooling()]
 
-    def embed(self, inputs, bint normalize=True):
-        return self._computed(inputs, normalize, False)[0]
+    def embed(self, inputs, bint normalize=True, str adapter=""):
+        return self._computed(inputs, normalize, False, adapter)[0]
 
     def read(self, inputs):
         if not self.per_token:
             raise EngineError("this embedder pools its tokens: make one per token")
-        vectors, signs = self._computed(inputs, False, True)
+        vectors, signs = self._computed(inputs, False, True, "")
         parts, start = [], 0
         for tokens in inputs:
             parts.append(signs[start : start + len(tokens)])
             start += len(tokens)
         return vectors, parts
 
-    cdef tuple _computed(self, inputs, bint normalize, bint with_signs):
+    cdef tuple _computed(self, inputs, bint normalize, bint with_signs, str adapter):
         """Vectors (n, length), and the signs of all tokens, one after the other."""
         cdef vector[vector[int32_t]] c_inputs
         cdef size_t tokens = 0
+        cdef int adapter_set = self.model.adapter_set(adapter)
         for i, ids in enumerate(inputs):
             if not ids:
                 raise InvalidRequestError(f"input {i} is empty; give at least one token")
@@ -712,7 +725,7 @@ cdef class Embedder:
         cdef uint64_t * signs = &bits[0, 0] if with_signs else NULL
         try:
             with nogil:
-                self.embedder.get().embed(c_inputs, normalize, data, signs)
+                self.embedder.get().embed(c_inputs, normalize, data, signs, adapter_set)
         except (RuntimeError, ValueError) as e:
             raise EngineError(str(e)) from e
         return out, found

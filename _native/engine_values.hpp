@@ -38,6 +38,7 @@ struct SubmitArgs {
     double deadline_s = 0;
     bool use_cache = true;
     uint64_t scope = 0;  // of the prefix cache
+    int adapter_set = 0;  // 0 <= adapter_set < EngineOptions::adapters.sets()
 };
 
 enum class Finish { none, stop, length, cancelled, deadline, error, refused };  // refused: by what the request itself asks

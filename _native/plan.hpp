@@ -26,6 +26,7 @@ struct PlannerConfig {
     int worth_waiting = 16;     // tokens: so much more must come to wait for another's prefill
     int worth_keeping = 64;     // tokens: a checkpoint must save this many (whole_state)
     int starvation_limit = 64;  // admissions that may overtake a request before it goes first
+    int turn_steps = 4;         // steps in a row of one set of adapters at most, while requests of another one run
 };
 
 enum class SubmitResult { ok, queue_full, empty_prompt, too_long };
@@ -50,7 +51,8 @@ struct Row {
 struct Plan {
     std::vector<MemoryOp> ops;  // to be performed in this order, before the rows are decoded
     std::vector<Row> rows;      // size() <= budget_tokens; rows of one sequence have consecutive positions
-    int decode_rows = 0;        // the first of `rows`: one of each running stream. 0 <= decode_rows <= rows.size()
+    int decode_rows = 0;        // the first of `rows`: one of each running stream of the set. 0 <= decode_rows <= rows.size()
+    int adapter_set = 0;        // that all rows are computed with (adapters.hpp)
     bool empty() const { return ops.empty() && rows.empty(); }
 };
 
@@ -67,6 +69,7 @@ struct Request {
     bool use_cache = true;
     bool scored = false;  // the logits of every position of the prompt are wanted, so that all of it is computed
     uint64_t scope = 0;  // cells are shared within one scope only: a tenant never gets another's
+    int adapter_set = 0;  // cells are shared within one set only: another one computes other values
     uint64_t arrival = 0;
     State state = State::queued;
     Seq seq = -1;            // seq >= 0 exactly where state is running

@@ -85,6 +85,7 @@ cdef _plan(CPlan & plan):
         "ops": [(("remove", "copy")[op.kind], op.seq, op.source, op.position) for op in plan.ops],
         "rows": [(r.request, r.seq, r.token, r.position, r.logits) for r in plan.rows],
         "decode_rows": plan.decode_rows,
+        "adapter_set": plan.adapter_set,
     }
 
 
@@ -94,18 +95,19 @@ cdef class Planner:
 
     def __init__(self, *, int slots, int sequences, int cells, int request_tokens, int budget_tokens, int queue_limit=1000,
                  str layout="unified", bint whole_state=False, bint prefix_cache=True, int worth_sharing=1, int worth_waiting=4,
-                 int worth_keeping=4, int starvation_limit=64):
+                 int worth_keeping=4, int starvation_limit=64, int turn_steps=4):
         cdef PlannerConfig c
         c.slots, c.sequences, c.cells, c.request_tokens = slots, sequences, cells, request_tokens
         c.budget_tokens, c.queue_limit = budget_tokens, queue_limit
         c.layout = Layout.unified if layout == "unified" else Layout.separate
         c.whole_state, c.prefix_cache = whole_state, prefix_cache
         c.worth_sharing, c.worth_waiting, c.worth_keeping = worth_sharing, worth_waiting, worth_keeping
-        c.starvation_limit = starvation_limit
+        c.starvation_limit, c.turn_steps = starvation_limit, turn_steps
         self.planner.reset(new CPlanner(c))
 
-    def submit(self, uint64_t request, prompt, int priority=0, bint use_cache=True, uint64_t scope=0):
-        return ("ok", "queue_full", "empty_prompt", "too_long")[<int> self.planner.get().submit(request, prompt, priority, use_cache, scope)]
+    def submit(self, uint64_t request, prompt, int priority=0, bint use_cache=True, uint64_t scope=0, int adapter_set=0):
+        code = self.planner.get().submit(request, prompt, priority, use_cache, scope, False, adapter_set)
+        return ("ok", "queue_full", "empty_prompt", "too_long")[<int> code]
 
     def forget_scope(self, uint64_t scope):
         self.planner.get().forget_scope(scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ KV_LAYOUTS = ("auto", "unified", "separate")
 CHAT_TEMPLATES = ("chatml", "llama2", "llama3", "mistral", "gemma", "phi3", "zephyr", "vicuna", "alpaca", "plain")  # named_templates.py
 LONGEST_TEMPLATE = 256 * 1024  # characters of a chat template
 MOST_ADAPTERS = 16
+ADAPTER_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # a pattern; without a colon, so that MODEL:NAME ends with the name
 MOST_REPLICAS = 1000  # of a model or a replica set, in a mesh, the local cluster and Kubernetes alike
 LEAST_PRIORITY, MOST_PRIORITY = -100, 100  # of a request; the higher is served first
 MOST_LOGPROBS = 20  # most likely tokens of each position that a request may ask for
@@ -81,16 +83,26 @@ def check_template(template: str, field: str) -> None:
     _check(known, f"{field} must be a Jinja template or one of {', '.join(CHAT_TEMPLATES)}, not {template[:80]!r}")
 
 
+def check_adapter_name(name: str, field: str) -> None:
+    """Check the name by which requests choose an adapter. Raises InvalidRequestError that names the field."""
+    fits = re.fullmatch(ADAPTER_NAME, name) is not None
+    _check(fits, f"{field} must be 1..64 letters, digits or any of _.- and a letter or digit first, not {name[:80]!r}")
+    _check(name != "latest", f"{field} must not be 'latest': clients of Ollama write MODEL:latest for the model without it")
+
+
 @dataclass(frozen=True)
 class Lora:
     """A LoRA adapter on top of a model's weights: W + scale · (alpha / rank) · B·A, as llama.cpp computes it."""
 
     path: Path  # the adapter's GGUF file
     scale: float = 1.0  # factor of the adapter's change to the weights
+    name: str = ""  # only requests for MODEL:NAME have the adapter; "": every request has it
 
     def __post_init__(self) -> None:
-        """Check the scale. Raises InvalidRequestError where it is out of range."""
+        """Check scale and name. Raises InvalidRequestError where one is not allowed."""
         within(self.scale, -100.0, 100.0, "lora: a scale")
+        if self.name:
+            check_adapter_name(self.name, "lora: a name")
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,7 @@ class EngineSettings:
     kv_layout: str = "auto"  # unified: slots share all cells; separate: each has its part; auto: see `engine.hpp`
     prefix_cache: bool = True  # share and keep the KV cells of common prompt prefixes
     cache_sequences: int = -1  # finished sequences kept beside those of the slots; -1: as many as slots
-    lora: tuple[Lora, ...] = ()  # adapters on top of the weights; their changes add up
+    lora: tuple[Lora, ...] = ()  # adapters on top of the weights; the changes of those that a request has add up
     swa_full: bool = False  # keep the whole context of sliding-window layers, so that sequences can be cut anywhere
     gpu_layers: int = -1  # layers on the GPU, where there is one; -1: all
     split_mode: str = "layer"  # how several GPUs share the model: by whole layers, by rows or by tensors; none: one GPU computes it
@@ -142,6 +154,14 @@ class EngineSettings:
         )
         check_template(self.chat_template, "chat_template")
         _check(len(self.lora) <= MOST_ADAPTERS, f"lora: at most {MOST_ADAPTERS} adapters, not {len(self.lora)}")
+        names = self.adapter_names
+        twice = next((name for name in names if names.count(name) > 1), "")
+        _check(not twice, f"lora: two adapters have the name {twice!r}; give each its own")
+
+    @property
+    def adapter_names(self) -> tuple[str, ...]:
+        """Return the names by which requests choose adapters, in the order of `lora`."""
+        return tuple(lora.name for lora in self.lora if lora.name)
 
 
 @dataclass(frozen=True)

@@ -144,10 +144,10 @@ def test_a_model_resource_sets_an_option_of_the_agent(name: str) -> None:
 
 
 def test_a_model_resource_sets_adapters_of_the_agent() -> None:
-    spec = check(ModelSpec, {"image": "m", "engine": {"lora": [{"image": "a", "scale": 0.5}]}})
+    spec = check(ModelSpec, {"image": "m", "engine": {"lora": [{"image": "a", "scale": 0.5, "name": "n"}]}})
     options = mesh_spec("m", "m", spec).options
     assert [lora.source for lora in options.lora] == ["a"]
-    assert engine_settings_of(options, DEFAULTS).lora == (Lora(Path(), 0.5),)
+    assert engine_settings_of(options, DEFAULTS).lora == (Lora(Path(), 0.5, "n"),)
 
 
 def test_the_crd_has_the_ranges_and_choices_of_the_settings() -> None:

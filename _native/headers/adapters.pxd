@@ -1,9 +1,8 @@
-from libcpp.vector cimport vector
-
 cimport llama
 
 
 cdef extern from "adapters.hpp" namespace "echorator" nogil:
     cdef cppclass Adapters:
-        vector[llama.llama_adapter_lora *] loaded
-        vector[float] scales
+        int sets()
+        void add(llama.llama_adapter_lora * adapter, float scale) except +
+        void add_set(llama.llama_adapter_lora * adapter, float scale) except +

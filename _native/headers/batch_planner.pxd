@@ -8,7 +8,7 @@ from headers.plan cimport MemoryOp, Plan, PlannerConfig, PlannerStats, Request, 
 cdef extern from "batch_planner.hpp" namespace "echorator" nogil:
     cdef cppclass Planner:
         Planner(const PlannerConfig & config)
-        SubmitResult submit(uint64_t id, vector[int32_t] prompt, int priority, cbool use_cache, uint64_t scope)
+        SubmitResult submit(uint64_t id, vector[int32_t] prompt, int priority, cbool use_cache, uint64_t scope, cbool scored, int adapter_set)
         void forget_scope(uint64_t scope)
         cbool promote(uint64_t id)
         void end(uint64_t id)

@@ -15,4 +15,4 @@ cdef extern from "embedder.hpp" namespace "echorator" nogil:
         int max_tokens()
         llama.llama_pooling_type pooling()
         size_t sign_width()
-        void embed(const vector[vector[int32_t]] & inputs, cbool normalize, float * out, uint64_t * signs) except +
+        void embed(const vector[vector[int32_t]] & inputs, cbool normalize, float * out, uint64_t * signs, int adapter_set) except +

@@ -32,6 +32,7 @@ cdef extern from "engine_values.hpp" namespace "echorator" nogil:
         double deadline_s
         cbool use_cache
         uint64_t scope
+        int adapter_set
 
     cdef enum class Finish:
         none

@@ -10,7 +10,7 @@ cdef extern from "plan.hpp" namespace "echorator" nogil:
         int slots, sequences, cells, request_tokens, budget_tokens, queue_limit
         Layout layout
         cbool whole_state, prefix_cache
-        int worth_sharing, worth_waiting, worth_keeping, starvation_limit
+        int worth_sharing, worth_waiting, worth_keeping, starvation_limit, turn_steps
 
     cdef enum class SubmitResult:
         ok
@@ -32,7 +32,7 @@ cdef extern from "plan.hpp" namespace "echorator" nogil:
     cdef cppclass Plan:
         vector[MemoryOp] ops
         vector[Row] rows
-        int decode_rows
+        int decode_rows, adapter_set
 
     cdef cppclass PlannerStats:
         uint64_t admitted, preemptions, evictions, cached_tokens, checkpoints

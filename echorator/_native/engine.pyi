@@ -198,8 +198,9 @@ class Engine:
         scope: int = 0,
         grammar: Grammar | None = None,  # the compiled grammar of `sampling`; None: it is compiled here
         watch: Watch | None = None,  # what to look for in the answer; a grammar with triggers sleeps until then
+        adapter: str = "",  # the name of the adapter that is applied beside those without a name; "": only these
     ) -> int:
-        """Queue a request and return its id; KV cells are shared only with requests of the same `scope`.
+        """Queue a request and return its id; KV cells are shared only with requests of the same `scope` and `adapter`.
 
         Raises InvalidRequestError, ContextOverflowError, QueueFullError, DrainingError.
         """
@@ -230,8 +231,11 @@ class Embedder:
         `pooling` "" is the model's own, or the mean where it has none; "rank" makes the vectors of a reranker, whose length is 1: the
         scores. Raises InvalidRequestError, ResourceError.
         """
-    def embed(self, inputs: Sequence[Sequence[int]], normalize: bool = True) -> npt.NDArray[np.float32]:
-        """Return the vectors, (n, length) float32, in order, without the GIL. Raises InvalidRequestError, ContextOverflowError."""
+    def embed(self, inputs: Sequence[Sequence[int]], normalize: bool = True, adapter: str = "") -> npt.NDArray[np.float32]:
+        """Return the vectors, (n, length) float32, in order, without the GIL; `adapter` is as in `Engine.submit`.
+
+        Raises InvalidRequestError, ContextOverflowError.
+        """
     def read(self, inputs: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.float32], list[npt.NDArray[np.uint64]]]:
         """Return the vectors, not normalised, and for each input the signs of its tokens, (tokens, (length + 63) // 64).
 

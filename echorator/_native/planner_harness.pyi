@@ -8,6 +8,7 @@ class Plan(TypedDict):
     ops: list[tuple[str, int, int, int]]  # kind, sequence, source, position
     rows: list[tuple[int, int, int, int, bool]]  # request, sequence, token, position, wants logits
     decode_rows: int
+    adapter_set: int
 
 class State(TypedDict):
     idle: bool
@@ -50,8 +51,11 @@ class Planner:
         worth_waiting: int = 4,
         worth_keeping: int = 4,
         starvation_limit: int = 64,
+        turn_steps: int = 4,
     ) -> None: ...
-    def submit(self, request: int, prompt: Sequence[int], priority: int = 0, use_cache: bool = True, scope: int = 0) -> str: ...
+    def submit(
+        self, request: int, prompt: Sequence[int], priority: int = 0, use_cache: bool = True, scope: int = 0, adapter_set: int = 0
+    ) -> str: ...
     def forget_scope(self, scope: int) -> None: ...
     def promote(self, request: int) -> bool: ...
     def end(self, request: int) -> None: ...

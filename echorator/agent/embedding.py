@@ -79,8 +79,8 @@ def dimensions_of(request: pb.EmbedRequest, length: int) -> int:
     return request.dimensions
 
 
-async def embed(served: ServedModel, request: pb.EmbedRequest) -> pb.EmbedResponse:
-    """Embed the inputs of a call and return the answer.
+async def embed(served: ServedModel, request: pb.EmbedRequest, adapter: str = "") -> pb.EmbedResponse:
+    """Embed the inputs of a call, with the adapter of that name, and return the answer.
 
     Raises:
         InvalidRequestError, ContextOverflowError: the request is wrong, or asks for too much; the message names the input.
@@ -102,7 +102,7 @@ async def embed(served: ServedModel, request: pb.EmbedRequest) -> pb.EmbedRespon
         if total > MOST_TOKENS:
             raise InvalidRequestError(f"the inputs have more than {MOST_TOKENS} tokens together, which is the most of one call; split it")
         await asyncio.sleep(0)  # short texts are tokenized without a pause: let other calls have their turn between them
-    vectors, used = await served.embed(tokens, pooling, normalize, dimensions)
+    vectors, used = await served.embed(tokens, pooling, normalize, dimensions, adapter)
     answer = pb.EmbedResponse(prompt_tokens=total, pooling=_NUMBERS[used])
     await _write(answer, [one.empty(around) for one in inputs], vectors)
     return answer

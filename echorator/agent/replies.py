@@ -8,6 +8,7 @@ from echorator._native.engine import Event
 from echorator.agent.loading.chosen_template import Origin
 from echorator.agent.loading.registry import Entry, State
 from echorator.model_files.puller import Image, Progress
+from echorator.model_names import aliases_of
 from echorator.rpc.v1 import model_pb2 as pb
 
 _REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
@@ -82,7 +83,8 @@ def model_of(entry: Entry, digest: str) -> pb.Model:
     message.embedding_length = info.embedding_length
     message.generates = info.generates
     message.digest = digest
-    message.lora.extend(pb.Lora(source=str(lora.path), scale=lora.scale) for lora in entry.settings.lora)
+    message.lora.extend(pb.Lora(source=str(lora.path), scale=lora.scale, name=lora.name) for lora in entry.settings.lora)
+    message.aliases.extend(aliases_of(entry.name, entry.settings.adapter_names))
     if engine is not None:
         message.context_tokens = engine.context_tokens
         message.slots = engine.slots

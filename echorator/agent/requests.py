@@ -298,7 +298,8 @@ def sources_of(path: str, options: pb.EngineOptions) -> list[str]:
 def engine_settings_of(options: pb.EngineOptions, defaults: EngineSettings) -> EngineSettings:
     """Return the server's defaults with a message's options, all but files. Raises InvalidRequestError, naming the option."""
     chosen: dict[str, Any] = {f.name: tuple(v) if f.name == "tensor_split" else v for f, v in options.ListFields() if f.name != "lora"}
-    return replace(defaults, lora=tuple(Lora(Path(), lora.scale if lora.HasField("scale") else 1.0) for lora in options.lora), **chosen)
+    lora = tuple(Lora(Path(), one.scale if one.HasField("scale") else 1.0, one.name) for one in options.lora)
+    return replace(defaults, lora=lora, **chosen)
 
 
 def with_files(settings: EngineSettings, model: Image, *adapters: Image) -> EngineSettings:

@@ -33,8 +33,8 @@ def check(request: pb.RerankRequest) -> None:
         raise InvalidRequestError(f"top_n must be 1 or more, not {request.top_n}; leave it out for all documents")
 
 
-async def rerank(served: ServedModel, request: pb.RerankRequest) -> pb.RerankResponse:
-    """Score the documents of a call and return them, the most relevant first.
+async def rerank(served: ServedModel, request: pb.RerankRequest, adapter: str = "") -> pb.RerankResponse:
+    """Score the documents of a call, with the adapter of that name, and return them, the most relevant first.
 
     Raises:
         InvalidRequestError, ContextOverflowError: the model is no reranker, or the request is wrong or asks for too much.
@@ -56,7 +56,7 @@ async def rerank(served: ServedModel, request: pb.RerankRequest) -> pb.RerankRes
                 raise InvalidRequestError(
                     f"the documents, each with the query, have more than {MOST_TOKENS} tokens together, the most of one call; split it"
                 )
-    vectors, _ = await served.embed(pairs, "rank", False, 0)
+    vectors, _ = await served.embed(pairs, "rank", False, 0, adapter)
     scores = [float(score) for score in vectors[:, 0]]
     if not np.isfinite(scores).all():
         raise EngineError("the model computed scores that are no numbers")

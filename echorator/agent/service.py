@@ -103,17 +103,20 @@ class ModelService(Calls, ModelServiceServicer):
         self.for_model = ""  # the model of a mesh that alone is served here; then only the controller loads
         self._loads: dict[str, LoadReport] = {}
 
-    def _served(self, name: str) -> ServedModel:
-        """Return the loaded model of a name and note it for the call's log line. Raises what `Registry.get` raises."""
-        served = self.registry.get(name)
+    def _adapted(self, name: str) -> tuple[ServedModel, str]:
+        """Return the loaded model of a name and the adapter in it, and note the model for the call's log line. Raises as `Registry.get`."""
+        served, adapter = self.registry.adapted(name)
         if (life := current()) is not None:
             life.model = served.name
-        return served
+        return served, adapter
+
+    def _served(self, name: str) -> ServedModel:
+        return self._adapted(name)[0]
 
     @rpc
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
         """Stream the completion of a prompt."""
-        served = self._served(request.model)
+        served, adapter = self._adapted(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
@@ -121,12 +124,13 @@ class ModelService(Calls, ModelServiceServicer):
         tokens = await infilling.prompt_tokens(served, request)
         with self._counted(served, context):
             scope = cache_scope_of(self._scope(context))
-            await self._stream(served, served.start(tokens, sampling, limits, deadline_s, scope, grammar), context, pb.GenerateResponse)
+            stream = served.start(tokens, sampling, limits, deadline_s, scope, grammar, adapter=adapter)
+            await self._stream(served, stream, context, pb.GenerateResponse)
 
     @rpc
     async def Chat(self, request: pb.ChatRequest, context: Context) -> None:
         """Stream the assistant's answer to a conversation, with recalled memories where the request names a memory scope."""
-        served = self._served(request.model)
+        served, adapter = self._adapted(request.model)
         deadline_s = deadline_of(context)
         limits = served.defaults.limits(requests.limits_of(request.limits))
         sampling = await self._sampling(request.sampling, served)
@@ -149,7 +153,7 @@ class ModelService(Calls, ModelServiceServicer):
         heard = served.heard(earlier, prompt) if earlier is not None else None
         with self._counted(served, context):
             limits = limits if plan.stops else replace(limits, stop=())
-            stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch)
+            stream = served.start(prompt.tokens, sampling, limits, deadline_s, scope, plan.grammar, plan.watch, adapter)
             await self._stream(served, stream, context, pb.ChatResponse, turn, plan.reader, heard)
 
     @rpc
@@ -264,16 +268,16 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Return one vector for each input, in the inputs' order."""
-        served = self._served(request.model)
+        served, adapter = self._adapted(request.model)
         with self._counted(served, context):
-            return await embedding.embed(served, request)
+            return await embedding.embed(served, request, adapter)
 
     @rpc
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
         """Return the documents, the most relevant to the query first."""
-        served = self._served(request.model)
+        served, adapter = self._adapted(request.model)
         with self._counted(served, context):
-            return await reranking.rerank(served, request)
+            return await reranking.rerank(served, request, adapter)
 
     @rpc
     async def Tokenize(self, request: pb.TokenizeRequest, _context: Context) -> pb.TokenizeResponse:
@@ -298,7 +302,7 @@ class ModelService(Calls, ModelServiceServicer):
     @rpc
     async def GetModel(self, request: pb.GetModelRequest, _context: Context) -> pb.Model:
         """Return one model, with its digest."""
-        entry = self.registry.entry(request.model)
+        entry, _ = self.registry.asked(request.model)
         return replies.model_of(entry, await entry.served.digest() if entry.served else "")
 
     @rpc

@@ -47,6 +47,7 @@ class _Call:
     out: Vectors  # (inputs, dimensions)
     result: asyncio.Future[Vectors]
     signs: list[Signs]  # of each input that was computed; only where the queue is per token
+    adapter: str = ""
     taken: int = 0
     computed: int = 0
 
@@ -78,22 +79,24 @@ class EmbedQueue:
         """Return the pooling in use, mean, cls or last; before the first call, the pooling that was asked for."""
         return self._embedder.pooling if self._embedder is not None else self._pooling
 
-    async def embed(self, inputs: Sequence[Sequence[int]], normalize: bool, dimensions: int = 0) -> Vectors:
+    async def embed(self, inputs: Sequence[Sequence[int]], normalize: bool, dimensions: int = 0, adapter: str = "") -> Vectors:
         """Return (n, `dimensions`) float32: the first values of each vector (0: all), scaled to length 1 if `normalize`.
+
+        `adapter` is the name of the adapter that is applied beside those without a name; "": only these.
 
         Raises:
             ContextOverflowError, InvalidRequestError: an input is too long or empty; other calls are not affected.
             QueueFullError: `queue_limit` calls wait, or calls with MOST_WAITING_TOKENS tokens.
             ResourceError: there is no memory for an input of such a length.
         """
-        return (await self._computed(inputs, normalize, dimensions)).out
+        return (await self._computed(inputs, normalize, dimensions, adapter)).out
 
     async def read(self, inputs: Sequence[Sequence[int]]) -> tuple[Vectors, list[Signs]]:
         """Return normalised vectors, and the signs of the tokens of each input, as `Embedder.read` does. Raises as `embed` does."""
         call = await self._computed(inputs, True, 0)
         return call.out, call.signs
 
-    async def _computed(self, inputs: Sequence[Sequence[int]], normalize: bool, dimensions: int) -> _Call:
+    async def _computed(self, inputs: Sequence[Sequence[int]], normalize: bool, dimensions: int, adapter: str = "") -> _Call:
         """Queue the inputs and return their call when all are computed."""
         loop = asyncio.get_running_loop()
         if self._closed:
@@ -111,7 +114,7 @@ class EmbedQueue:
         import numpy as np
 
         out = np.zeros((len(inputs), dimensions or self._embedder.length), np.float32)
-        call = _Call(inputs, normalize, out, loop.create_future(), [])
+        call = _Call(inputs, normalize, out, loop.create_future(), [], adapter=adapter)
         if not inputs:
             return call
         self._calls.append(call)
@@ -158,14 +161,21 @@ class EmbedQueue:
             check_length(len(tokens), self.longest, f"inputs[{i}]")
 
     def _next_step(self, room: int) -> list[tuple[_Call, int]]:
-        """Return the next batch as (call, index of its input): inputs of at most `room` tokens together, or one longer input alone."""
+        """Return the next batch as (call, index of its input): inputs of at most `room` tokens together, or one longer input alone.
+
+        All have the adapter of the call that is first. Calls with another one keep their order and are first in the next batch.
+        """
         step: list[tuple[_Call, int]] = []
+        others: list[_Call] = []
         tokens = 0
         while self._calls and len(step) < STEP_INPUTS:
             call = self._calls[0]
             if call.result.done():  # the client has gone, or the call failed
                 self._calls.popleft()
                 self._waiting_tokens -= sum(map(len, call.inputs[call.taken :]))
+                continue
+            if step and call.adapter != step[0][0].adapter:
+                others.append(self._calls.popleft())
                 continue
             size = len(call.inputs[call.taken])
             if step and tokens + size > room:
@@ -177,6 +187,7 @@ class EmbedQueue:
             self._calls.popleft()
             if call.taken < len(call.inputs):
                 self._calls.append(call)
+        self._calls.extendleft(reversed(others))
         return step
 
     async def _work(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -204,7 +215,7 @@ class EmbedQueue:
 
         inputs = [call.inputs[i] for call, i in step]
         embedder = self._embedder_for(max(map(len, inputs)))
-        vectors, signs = embedder.read(inputs) if self._per_token else (embedder.embed(inputs, False), [])
+        vectors, signs = embedder.read(inputs) if self._per_token else (embedder.embed(inputs, False, step[0][0].adapter), [])
         for (call, _), rows in zip(step, signs, strict=False):
             call.signs.append(rows)
         for (call, i), vector in zip(step, vectors, strict=True):

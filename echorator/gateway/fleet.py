@@ -15,6 +15,7 @@ from echorator.gateway.balancing.circuit_breaker import State
 from echorator.gateway.balancing.pool import Pool
 from echorator.gateway.settings import GatewaySettings
 from echorator.gateway.waking import Waking
+from echorator.model_names import no_adapter, parts_of
 from echorator.rpc.v1 import controller_pb2 as pb
 from echorator.telemetry import gateway_metrics as metrics
 
@@ -132,9 +133,16 @@ class Fleet:
         return sorted(self._pools)
 
     def find(self, name: str) -> Pool:
-        """Return the pool of a model, for "" the only pool. Raises ModelNotFoundError with the known names (at most 20)."""
-        pool = self._pools.get(name)
+        """Return the pool of a model, which is named alone or as MODEL:ADAPTER, for "" the only pool.
+
+        Raises:
+            ModelNotFoundError: there is none, or the model's spec does not have the adapter; the message has the known names (at most 20).
+        """
+        model, adapter = parts_of(name, self._pools)
+        pool = self._pools.get(model)
         if pool is not None:
+            if adapter and pool.wanted is not None and adapter not in pool.adapters:
+                raise ModelNotFoundError(no_adapter(model, adapter, pool.adapters))
             return pool
         if not name and len(self._pools) == 1:
             return next(iter(self._pools.values()))

@@ -22,6 +22,7 @@ from echorator.gateway.forwarding import AgentLostError, Call, Forwarding, Statu
 from echorator.gateway.memory_route import MemoryRoute, NoMemoryError
 from echorator.gateway.request_keys import Destination
 from echorator.gateway.stopwatch import Measured, Stopwatch
+from echorator.model_names import aliases_of, no_adapter
 from echorator.rpc.v1 import model_pb2
 from echorator.serving.calls import Calls, Codes, DeadlineError
 from echorator.serving.statuses import Trailers
@@ -78,15 +79,32 @@ class FrontEnd(Calls):
             watch.end()
 
     async def models(self) -> model_pb2.ListModelsResponse:
-        """Return one entry a model, as an agent describes it; a model that no agent serves now has its name only."""
+        """Return one entry a model, as an agent describes it; a model that no agent serves now has its names only."""
         described = [self.described(name) for name in self.fleet.models()]
         return model_pb2.ListModelsResponse(models=await asyncio.gather(*described))
 
+    async def asked_for(self) -> list[model_pb2.Model]:
+        """Return one entry for each name that a request may give: as `models`, and for each alias its model under that name."""
+        models = (await self.models()).models
+        own = {model.name for model in models}
+        return [one for model in models for one in (model, *(_named(model, alias) for alias in model.aliases if alias not in own))]
+
+    async def model(self, name: str) -> model_pb2.Model:
+        """Return the model that a request means by `name`, under that name; "" stands for the only one. Raises ModelNotFoundError."""
+        pool = self.fleet.find(name)
+        model = await self.described(pool.name)
+        if name in ("", pool.name):
+            return model
+        if model.state and name not in model.aliases:  # else no agent could describe it, and `find` has seen its spec
+            adapters = [alias.removeprefix(f"{pool.name}:") for alias in model.aliases]
+            raise ModelNotFoundError(no_adapter(pool.name, name.removeprefix(f"{pool.name}:"), adapters))
+        return _named(model, name)
+
     async def described(self, name: str) -> model_pb2.Model:
-        """Return a model as an agent describes it; its name only where none does in time."""
+        """Return a model as an agent describes it; its names only where none does in time."""
         pool = self.fleet.find(name)
         slots = sum(place.slots for place in pool.places.values() if place.open)
-        model = model_pb2.Model(name=name)
+        model = model_pb2.Model(name=name, aliases=aliases_of(name, pool.adapters))
         if slots:
             body = model_pb2.GetModelRequest(model=name).SerializeToString()
             deadline_s = time.monotonic() + DESCRIBED_WITHIN_S
@@ -94,7 +112,14 @@ class FrontEnd(Calls):
             try:
                 model = model_pb2.Model.FromString(await self.forwarding.unary(call))
             except EchoratorError:
-                return model  # no agent could describe the model in time: its name alone is still true
+                return model  # no agent could describe the model in time: its names alone are still true
             model.slots = slots
             model.ClearField("path")
         return model
+
+
+def _named(model: model_pb2.Model, name: str) -> model_pb2.Model:
+    made = model_pb2.Model()
+    made.CopyFrom(model)
+    made.name = name
+    return made

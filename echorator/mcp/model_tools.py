@@ -123,13 +123,14 @@ class ModelTools:
             served = await server.ListModels(pb.ListModelsRequest())
         models = [
             ServedModel(
-                name=one.name,
+                name=name,
                 description=one.description,
                 state=_STATES.get(one.state, "unknown"),
                 generates=one.generates,
                 context_tokens=one.context_tokens,
             )
             for one in served.models
+            for name in (one.name, *one.aliases)
         ]
         lines = [f"{one.name}: {one.description}, {one.state}, {'chat and embed' if one.generates else 'embed only'}" for one in models]
         return Answer("\n".join(lines) or "No model is served.", ServedModels(models=models))

@@ -17,7 +17,7 @@ def mesh_spec(name: str, source: str, spec: ModelSpec) -> pb.ModelSpec:
     for field in EngineSpec.model_fields:
         value = getattr(spec.engine, field)
         if field == "lora":
-            made.options.lora.extend(Lora(source=lora.image, scale=lora.scale) for lora in value or ())
+            made.options.lora.extend(Lora(source=lora.image, scale=lora.scale, name=lora.name or "") for lora in value or ())
         elif field == "tensor_split":
             made.options.tensor_split.extend(value or ())
         elif value is not None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_valida
 from echorator.errors import InvalidRequestError
 from echorator.model_resource.schema import Spec
 from echorator.settings import (
+    ADAPTER_NAME,
     CHAT_TEMPLATES,
     ENGINE_CHOICES,
     ENGINE_RANGES,
@@ -18,6 +19,7 @@ from echorator.settings import (
     MOST_REPLICAS,
     MOST_TENSOR_SPLITS,
     EngineSettings,
+    check_adapter_name,
 )
 
 
@@ -41,7 +43,16 @@ def _without_nul(value: str) -> str:
     return value
 
 
+def _adapter_name(value: str) -> str:
+    try:
+        check_adapter_name(value, "")
+    except InvalidRequestError as error:
+        raise ValueError(str(error).strip()) from error
+    return value
+
+
 SourceText = Annotated[str, AfterValidator(_without_nul)]
+AdapterName = Annotated[str, AfterValidator(_adapter_name)]
 
 
 class LoraSpec(Spec):
@@ -51,6 +62,11 @@ class LoraSpec(Spec):
         min_length=1, max_length=4096, description="The source of the adapter: hf://ORG/REPOSITORY/FILE.gguf, oci://..., https://..."
     )
     scale: float = Field(1.0, ge=-100, le=100, description="Factor of the adapter's change to the weights.")
+    name: AdapterName | None = Field(
+        None,
+        description="Only requests for MODEL:NAME have the adapter; unset: all requests have it.",
+        json_schema_extra={"pattern": f"^{ADAPTER_NAME}$", "maxLength": 64},
+    )
 
 
 class EngineSpec(Spec):
@@ -75,7 +91,9 @@ class EngineSpec(Spec):
         f"A Jinja chat template in place of the model's own, or a name: {', '.join(CHAT_TEMPLATES)}.", maxLength=LONGEST_TEMPLATE
     )
     request_templates: bool | None = _option("Whether a request may bring a chat template of its own.")
-    lora: Annotated[tuple[LoraSpec, ...] | None, Strict(False)] = _option("The adapters; their changes add up.", maxItems=MOST_ADAPTERS)
+    lora: Annotated[tuple[LoraSpec, ...] | None, Strict(False)] = _option(
+        "The adapters; the changes of those that a request has add up.", maxItems=MOST_ADAPTERS
+    )
 
     @field_validator("*")
     @classmethod

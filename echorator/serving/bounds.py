@@ -107,6 +107,7 @@ BOUNDS: Mapping[str, Bound] = {
     "EngineOptions.lora": Bound(16),
     "EngineOptions.chat_template": Bound(length=256 << 10),
     "Lora.source": Bound(length=4096),
+    "Lora.name": Bound(length=64),
     "UnloadModelRequest.model": NAME,
     "ListSlotsRequest.model": NAME,
     "WatchStatsRequest.model": NAME,

@@ -17,7 +17,8 @@ from echorator.engine.digest import identity
 from echorator.engine.embed_queue import EmbedQueue
 from echorator.engine.memory_needs import DevicePart, Needs, check_embed_room
 from echorator.errors import ContextOverflowError, DrainingError, InvalidRequestError, ModelFileError, QueueFullError, ResourceError
-from echorator.settings import EngineSettings
+from echorator.settings import EngineSettings, Lora
+from tests.support.models.lora_files import merge_lora, write_lora
 from tests.support.models.random_gguf import Shape, write
 from tests.support.waiting import eventually
 
@@ -149,4 +150,28 @@ async def test_the_largest_context_length_embeds_what_is_asked_for(tmp_path: Pat
     queue = queue_of(write(tmp_path / "vast.gguf", Shape(context=2**31 - 1)))
     assert queue.longest == 32768
     assert (await queue.embed([[5] * 10], True)).shape == (1, 64)
+    await queue.close()
+
+
+async def test_calls_of_several_adapters_take_turns_and_none_has_anothers(tmp_path: Path) -> None:
+    base = write(tmp_path / "base.gguf", Shape())
+    lora = {name: write_lora(tmp_path / f"{name}.gguf", base, seed=ord(name)) for name in "ab"}
+    settings = EngineSettings(base, threads=1, lora=tuple(Lora(path, name=name) for name, path in lora.items()), flash_attention="off")
+    queue = EmbedQueue(Model(settings), settings, "mean", identity(base))
+    inputs = [[5 + i % 50, 6, 7 + i % 3] for i in range(640)]
+    expected = {}
+    for name, path in (("", base), *((name, merge_lora(tmp_path / f"with-{name}.gguf", base, path)) for name, path in lora.items())):
+        own = EngineSettings(path, threads=1, flash_attention="off")
+        alone = EmbedQueue(Model(own), own, "mean", identity(path))
+        expected[name] = await alone.embed(inputs, True)
+        await alone.close()
+    assert not np.allclose(expected["a"], expected["b"], atol=1e-3)
+    done: list[tuple[str, int]] = []
+
+    async def embed(name: str, count: int) -> None:
+        assert np.allclose(await queue.embed(inputs[:count], True, adapter=name), expected[name][:count], atol=1e-3), (name, count)
+        done.append((name, count))
+
+    await asyncio.gather(embed("a", 640), embed("a", 320), embed("b", 1), embed("", 2), embed("b", 640), embed("a", 1))
+    assert {name for name, _ in done[:3]} == {"", "a", "b"}, "a long call of one adapter holds up the short ones of others"
     await queue.close()

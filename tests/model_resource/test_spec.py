@@ -25,6 +25,13 @@ def test_a_model_and_its_adapters_are_what_it_needs() -> None:
     assert document(spec)["engine"]["lora"] == [{"image": "a", "scale": 0.5}, {"image": "b", "scale": 1.0}]
     options = mesh_spec("m", "x", spec).options
     assert [(lora.source, lora.scale) for lora in options.lora] == [("a", 0.5), ("b", 1.0)]
+    assert [lora.name for lora in options.lora] == ["", ""]
+
+
+def test_an_adapter_may_have_a_name() -> None:
+    spec = check(ModelSpec, {"image": "x", "engine": {"lora": [{"image": "a", "name": "style"}, {"image": "b"}]}})
+    assert document(spec)["engine"]["lora"] == [{"image": "a", "scale": 1.0, "name": "style"}, {"image": "b", "scale": 1.0}]
+    assert [lora.name for lora in mesh_spec("m", "x", spec).options.lora] == ["style", ""]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +55,12 @@ def test_a_model_and_its_adapters_are_what_it_needs() -> None:
         ({"image": "x", "engine": {"lora": [{"image": "a\0b"}]}}, "spec.engine.lora[0].image: must not contain NUL"),
         ({"image": "x", "engine": {"lora": [{"image": "a", "scale": 101}]}}, "spec.engine.lora[0].scale: must be at most 100, not 101"),
         ({"image": "x", "engine": {"lora": [{"image": "a"}] * 17}}, "spec.engine.lora: lora: at most 16 adapters, not 17"),
+        ({"image": "x", "engine": {"lora": [{"image": "a", "name": "a b"}]}}, "spec.engine.lora[0].name: must be 1..64 letters"),
+        ({"image": "x", "engine": {"lora": [{"image": "a", "name": "latest"}]}}, "spec.engine.lora[0].name: must not be 'latest'"),
+        (
+            {"image": "x", "engine": {"lora": [{"image": "a", "name": "n"}] * 2}},
+            "spec.engine.lora: lora: two adapters have the name 'n'",
+        ),
         ({"image": "x", "engine": []}, "spec.engine: must be a mapping, not a list"),
         (
             {"image": "x", "routing": {"loadBalancing": "session"}},

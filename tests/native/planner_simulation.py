@@ -1,7 +1,8 @@
 """A simulated memory that obeys llama.cpp's rules, for the planner to plan for.
 
 The simulated model samples a token that depends on all tokens before it, so a request whose cells were shared,
-copied, evicted, preempted or rolled back wrongly would answer differently from the same request alone.
+copied, evicted, preempted or rolled back wrongly would answer differently from the same request alone. Each cell also knows the
+set of adapters that it was computed with, and each step checks that nothing of another set is in it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def alone(prompt: list[int], max_tokens: int, request_tokens: int) -> list[int]:
 class Job:
     prompt: list[int]
     max_tokens: int
+    adapter_set: int = 0
     out: list[int] = field(default_factory=list)
 
 
@@ -48,15 +50,18 @@ class Simulation:
         self.separate = config.get("layout") == "separate"
         self.tokens: dict[int, list[int]] = {}
         self.cells: dict[int, list[int]] = {}
-        self.next_cell = 0
+        self.set_of: list[int] = []  # by cell
+        self.waited: dict[int, int] = {}  # steps in a row without a row, by the set of some running request
         self.jobs: dict[int, Job] = {}
         self.done: dict[int, Job] = {}
         self.steps = 0
 
-    def submit(self, request: int, prompt: list[int], max_tokens: int, priority: int = 0, use_cache: bool = True) -> str:
-        result = self.planner.submit(request, prompt, priority, use_cache)
+    def submit(
+        self, request: int, prompt: list[int], max_tokens: int, priority: int = 0, use_cache: bool = True, adapter_set: int = 0
+    ) -> str:
+        result = self.planner.submit(request, prompt, priority, use_cache, 0, adapter_set)
         if result == "ok":
-            self.jobs[request] = Job(prompt, max_tokens)
+            self.jobs[request] = Job(prompt, max_tokens, adapter_set)
         return result
 
     def cancel(self, request: int) -> None:
@@ -76,18 +81,20 @@ class Simulation:
                 self.tokens[seq] = self.tokens[source][:position]
                 self.cells[seq] = self.cells[source][:position]
                 if self.separate:
-                    self.cells[seq] = [self.new_cell() for _ in self.cells[seq]]
+                    self.cells[seq] = [self.new_cell(self.set_of[cell]) for cell in self.cells[seq]]
 
-    def new_cell(self) -> int:
-        self.next_cell += 1
-        return self.next_cell
+    def new_cell(self, adapter_set: int) -> int:
+        self.set_of.append(adapter_set)
+        return len(self.set_of) - 1
 
     def used(self) -> int:
         return len({c for cells in self.cells.values() for c in cells})
 
     def step(self, prefill_budget: int = 1 << 30, fails: bool = False) -> None:
         self.steps += 1
+        running = {self.jobs[request].adapter_set for request in self.planner.state()["running"]}
         plan = self.planner.plan(prefill_budget)
+        self.waited = {one: self.waited.get(one, 0) + 1 for one in running if one != plan["adapter_set"] or not plan["rows"]}
         self.perform(plan["ops"])
         rows = plan["rows"]
         assert len(rows) <= self.config["budget_tokens"], "the token budget was exceeded"
@@ -100,10 +107,12 @@ class Simulation:
             return
         wants = {}
         for request, seq, token, position, logits in rows:
+            assert self.jobs[request].adapter_set == plan["adapter_set"], "a request was computed with adapters that are not its own"
             held = self.tokens.setdefault(seq, [])
             assert len(held) == position, "a row does not continue its sequence"
             held.append(token)
-            self.cells.setdefault(seq, []).append(self.new_cell())
+            self.cells.setdefault(seq, []).append(self.new_cell(plan["adapter_set"]))
+            assert {self.set_of[cell] for cell in self.cells[seq]} == {plan["adapter_set"]}, "cells of other adapters are read"
             if logits:
                 wants[request] = held
         if self.separate:

@@ -22,6 +22,7 @@ configs = st.fixed_dictionaries(
         "worth_sharing": st.integers(1, 6),
         "worth_waiting": st.integers(1, 6),
         "starvation_limit": st.integers(1, 8),
+        "turn_steps": st.integers(1, 5),
     }
 )
 
@@ -47,17 +48,18 @@ class PlannerMachine(RuleBasedStateMachine):
         max_tokens=st.integers(1, 12),
         priority=st.integers(-1, 1),
         use_cache=st.booleans(),
+        adapter_set=st.integers(0, 2),
     )
-    def submit(self, prompt: list[int], max_tokens: int, priority: int, use_cache: bool) -> None:
-        result = self.sim.submit(self.next_id, prompt, max_tokens, priority, use_cache)
+    def submit(self, prompt: list[int], max_tokens: int, priority: int, use_cache: bool, adapter_set: int) -> None:
+        result = self.sim.submit(self.next_id, prompt, max_tokens, priority, use_cache, adapter_set)
         assert result == ("ok" if len(prompt) < self.sim.config["request_tokens"] else "too_long")
         self.next_id += 1
 
     # Many prompts that share a long prefix and arrive at once.
-    @rule(prefix=st.lists(st.integers(1, 2), min_size=6, max_size=10), count=st.integers(2, 6))
-    def burst(self, prefix: list[int], count: int) -> None:
+    @rule(prefix=st.lists(st.integers(1, 2), min_size=6, max_size=10), count=st.integers(2, 6), sets=st.integers(1, 3))
+    def burst(self, prefix: list[int], count: int, sets: int) -> None:
         for i in range(count):
-            self.submit([*prefix, 1 + i % 4], 3, 0, True)
+            self.submit([*prefix, 1 + i % 4], 3, 0, True, i % sets)
 
     @precondition(lambda self: self.sim.jobs)
     @rule(data=st.data())

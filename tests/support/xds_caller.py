@@ -1,7 +1,8 @@
 """Calls a model through xDS until its stdin ends, then prints how many calls there were and what failed. A process of its own, for
 gRPC reads the bootstrap once a process.
 
-    python -m tests.support.xds_caller TARGET [--session KEY] [--message TEXT] [--calls N] [--wait-for-ready]
+    python -m tests.support.xds_caller TARGET [--model NAME] [--session KEY] [--message TEXT] [--max-tokens N] [--calls N]
+        [--wait-for-ready]
 """
 
 from __future__ import annotations
@@ -27,16 +28,19 @@ def _stop_at_end_of_stdin(stop: threading.Event) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("target")
+    parser.add_argument("--model", default="", help="what the request names [as the target]")
     parser.add_argument("--session", default="")
     parser.add_argument("--message", default="Hello!")
+    parser.add_argument("--max-tokens", type=int)
     parser.add_argument("--calls", type=int, default=1 << 30)
     parser.add_argument("--wait-for-ready", action="store_true")
     arguments = parser.parse_args()
     stop = threading.Event()
     threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
-    model = arguments.target.removeprefix("xds:///")
+    model = arguments.model or arguments.target.removeprefix("xds:///")
     messages = [pb.Message(role="user", content=arguments.message)]
-    request = pb.ChatRequest(model=model, messages=messages, sampling=pb.Sampling(temperature=0.0))
+    limits = pb.Limits(max_tokens=arguments.max_tokens)
+    request = pb.ChatRequest(model=model, messages=messages, sampling=pb.Sampling(temperature=0.0), limits=limits)
     metadata = (("x-echorator-session", arguments.session),) if arguments.session else ()
     answers: dict[str, int] = {}
     failures: list[str] = []

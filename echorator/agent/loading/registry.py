@@ -26,6 +26,7 @@ from echorator.engine.llama_log import forward_log
 from echorator.engine.memory_needs import Needs, check_room, mapped_by, measured
 from echorator.errors import DrainingError, EchoratorError, ModelNotFoundError, ResourceError
 from echorator.model_files.vetting import Room, vet
+from echorator.model_names import no_adapter, parts_of
 from echorator.serving.loops import kept_up
 from echorator.settings import EngineSettings
 
@@ -131,16 +132,32 @@ class Registry:
             raise ModelNotFoundError(f"several models are loaded, name one of them: {known}")
         raise ModelNotFoundError("no model is loaded; load one with LoadModel")
 
+    def asked(self, name: str) -> tuple[Entry, str]:
+        """Return the entry that a request means, and the name of its adapter, "" for none; `name` is MODEL or MODEL:ADAPTER.
+
+        Raises:
+            ModelNotFoundError: no such model, or it has no such adapter; the message lists those that there are.
+        """
+        model, adapter = parts_of(name, self._entries)
+        entry = self.entry(model)
+        if adapter and adapter not in entry.settings.adapter_names:
+            raise ModelNotFoundError(no_adapter(model, adapter, entry.settings.adapter_names))
+        return entry, adapter
+
     def get(self, name: str) -> ServedModel:
-        """Return a model that serves. Raises ModelNotFoundError, ModelNotReadyError, DrainingError."""
-        entry = self.entry(name)
+        """Return a model that serves, by a name that `asked` takes. Raises ModelNotFoundError, ModelNotReadyError, DrainingError."""
+        return self.adapted(name)[0]
+
+    def adapted(self, name: str) -> tuple[ServedModel, str]:
+        """Return what `get` does, and the name of the adapter, "" for none. Raises as `get` does."""
+        entry, adapter = self.asked(name)
         if entry.served is None:
             raise ModelNotReadyError(f"{entry.name} is still being loaded; try again once it is ready")
         if entry.state is State.DRAINING:
             raise DrainingError(f"{entry.name} is being unloaded; try another server")
         if entry.state is State.STALLED:
             raise ModelNotReadyError(f"{entry.name} does not get on: its engine has not ended a step in time; try another server")
-        return entry.served
+        return entry.served, adapter
 
     async def load(
         self, name: str, settings: EngineSettings, on_progress: OnProgress, defaults: ModelDefaults = NO_DEFAULTS, *, checked: bool = True

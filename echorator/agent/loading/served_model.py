@@ -199,8 +199,9 @@ class ServedModel:
         scope: int = 0,
         grammar: Grammar | None = None,
         watch: Watch | None = None,
+        adapter: str = "",
     ) -> Stream:
-        """Queue a generation; its cached prefix is shared within `scope`. The caller must `end` the stream whatever happens.
+        """Queue a generation; its cached prefix is shared within `scope` and `adapter`. The caller must `end` the stream whatever happens.
 
         Raises:
             InvalidRequestError, ContextOverflowError, QueueFullError, DrainingError: as the engine says.
@@ -222,6 +223,7 @@ class ServedModel:
                 scope=scope,
                 grammar=grammar,
                 watch=watch,
+                adapter=adapter,
             )
         except ContextOverflowError as error:
             raise ContextOverflowError(str(error), len(prompt), self.context_tokens) from error
@@ -245,7 +247,9 @@ class ServedModel:
         """Return the number of tokens of the longest input that may be embedded."""
         return self._embed_queues[""].longest
 
-    async def embed(self, inputs: Sequence[Sequence[int]], pooling: str, normalize: bool, dimensions: int) -> tuple[Vectors, str]:
+    async def embed(
+        self, inputs: Sequence[Sequence[int]], pooling: str, normalize: bool, dimensions: int, adapter: str = ""
+    ) -> tuple[Vectors, str]:
         """Return (n, dimensions) float32 vectors in the inputs' order, and the pooling that was used. Raises as `EmbedQueue.embed`."""
         if self.closing.is_set():
             raise DrainingError(f"{self.name} is being unloaded; try another server")
@@ -253,7 +257,7 @@ class ServedModel:
         self._embedding += 1
         self._idle.clear()
         try:
-            return await queue.embed(inputs, normalize, dimensions), queue.pooling
+            return await queue.embed(inputs, normalize, dimensions, adapter), queue.pooling
         finally:
             self._embedding -= 1
             self._leave()

@@ -1,9 +1,10 @@
-"""`echorator models`: prints the models that a server has loaded."""
+"""`echorator models`: prints the models that a server has loaded, once for each name by which requests choose them."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 
 from grpc import aio
 
@@ -22,9 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the loaded models and return the exit code. Raises CommandError."""
     server = gateway_of(arguments.server) or DEFAULT_AGENT
     reply = asyncio.run(_models(server))
-    tables = [models_table([served_line(model) for model in reply.models], arguments.output == "wide")] if reply.models else []
+    lines = [replace(served_line(model), name=name) for model in reply.models for name in (model.name, *model.aliases)]
+    tables = [models_table(lines, arguments.output == "wide")] if lines else []
     nothing = f"no model is loaded at {server}; echorator apply -f FILE, or echorator serve SOURCE"
-    show(arguments.output, document_of(reply), [model.name for model in reply.models], *tables, nothing=nothing)
+    show(arguments.output, document_of(reply), [line.name for line in lines], *tables, nothing=nothing)
     return Exit.OK
 
 

@@ -175,7 +175,8 @@ async def _load(agent: AgentServer, arguments: argparse.Namespace, image: Image,
     room = f"{model.slots} slots, context {model.context_tokens}, KV cache {model.kv_layout}" if model.generates else "embeddings only"
     size = f"{_count(model.parameters)} parameters, {model.quantisation}"
     adapted = f", {len(model.lora)} LoRA" if model.lora else ""
-    say(f"loaded {model.name}: {model.architecture}, {size}{adapted}, {room}", sys.stderr)
+    aliases = f"; also as {', '.join(model.aliases)}" if model.aliases else ""
+    say(f"loaded {model.name}: {model.architecture}, {size}{adapted}, {room}{aliases}", sys.stderr)
 
 
 def _count(number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -101,31 +102,39 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         dest="lora",
         action="append",
         default=[],
-        metavar="SOURCE",
-        help="adapter for the model, as a file or a source; may be repeated",
+        metavar="[NAME=]SOURCE",
+        help="adapter for the model, as a file or a source; with NAME= only for requests that ask for MODEL:NAME; may be repeated",
     )
     adapters.add_argument(
         "--lora-scaled",
         dest="lora",
         action="append",
         nargs=2,
-        metavar=("SOURCE", "SCALE"),
+        metavar=("[NAME=]SOURCE", "SCALE"),
         help="adapter whose changes are multiplied by SCALE; may be repeated",
     )
 
 
 def adapters_of(arguments: argparse.Namespace) -> list[tuple[str, Lora]]:
     """Return the adapters' sources in order, each with its Lora, whose path is set once the file is found. Raises CommandError."""
-    adapters = []
+    adapters: list[tuple[str, Lora]] = []
     for given in arguments.lora:
-        source, scale = (given, "1") if isinstance(given, str) else given
+        text, scale = (given, "1") if isinstance(given, str) else given
+        name, source = _named(text)
         try:
-            adapters.append((source, Lora(Path(), float(scale))))
+            adapters.append((source, Lora(Path(), float(scale), name)))
+            EngineSettings(Path(), lora=tuple(lora for _, lora in adapters))
         except ValueError as error:
-            raise CommandError(f"--lora-scaled {source} {scale}: the scale must be a number", Exit.USAGE) from error
+            raise CommandError(f"--lora-scaled {text} {scale}: the scale must be a number", Exit.USAGE) from error
         except InvalidRequestError as error:
             raise CommandError(str(error), Exit.USAGE) from error
     return adapters
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Return the name, "" for none, and the source of [NAME=]SOURCE. A file of that whole name has none, nor has a path or a URL."""
+    name, sign, source = text.partition("=")
+    return (name, source) if name and sign and not re.search("[/:]", name) and not Path(text).exists() else ("", text)
 
 
 def _spelled(default: object) -> str:

@@ -42,6 +42,11 @@ class Pool:
         return bool(len(self.buffer) or self.light)
 
     @property
+    def adapters(self) -> list[str]:
+        """The names of the adapters that the model's spec has; none where only agents know the model."""
+        return [lora.name for lora in self.wanted.spec.options.lora if lora.name] if self.wanted is not None else []
+
+    @property
     def any_open(self) -> bool:
         """Whether at least one agent takes calls for the model."""
         return any(place.open for place in self.places.values())

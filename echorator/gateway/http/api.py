@@ -208,13 +208,12 @@ class Api:
         return Response(content, media_type="application/json")
 
     async def _models(self, _request: Request) -> Response:
-        data = [_model(m) for m in (await self._front.models()).models]
+        data = [_model(m) for m in await self._front.asked_for()]
         ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
         return JSONResponse({"object": "list", "data": data, "has_more": False, **ends})
 
     async def _model(self, request: Request) -> Response:
-        name = self._calls.name(request.path_params["model"])
-        return JSONResponse(next(_model(m) for m in (await self._front.models()).models if m.name == name))
+        return JSONResponse(_model(await self._front.model(request.path_params["model"])))
 
     async def _not_served(self, request: Request, error: Exception) -> Response:
         """Answer a request for a path or a method that is not served."""

@@ -60,6 +60,11 @@ _RULES = (
         "spec.engine.lora: a model on a claim and its adapters are on the same claim, or none is",
     ),
     (
+        "!has(self.engine.lora) || self.engine.lora.all(l, !has(l.name) || "
+        "self.engine.lora.exists_one(o, has(o.name) && o.name == l.name))",
+        "spec.engine.lora: two adapters have the same name; give each its own",
+    ),
+    (
         "!self.image.startsWith('pvc://') || !(has(self.storage.size) || has(self.storage.className) || has(self.storage.existingClaim))",
         "spec.storage is of no use with a pvc:// image, whose claim is there already; remove it",
     ),

@@ -591,7 +591,7 @@ class DetokenizeResponse(_message.Message):
     def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "path", "architecture", "description", "parameters", "size_bytes", "context_tokens", "trained_context_tokens", "quantisation", "chat_template", "digest", "slots", "embedding_length", "state", "kv_layout", "generates", "lora", "chat_template_origin", "warnings", "file_changed_at_s", "ranks")
+    __slots__ = ("name", "path", "architecture", "description", "parameters", "size_bytes", "context_tokens", "trained_context_tokens", "quantisation", "chat_template", "digest", "slots", "embedding_length", "state", "kv_layout", "generates", "lora", "chat_template_origin", "warnings", "file_changed_at_s", "ranks", "aliases")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
@@ -613,6 +613,7 @@ class Model(_message.Message):
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     FILE_CHANGED_AT_S_FIELD_NUMBER: _ClassVar[int]
     RANKS_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
     name: str
     path: str
     architecture: str
@@ -634,7 +635,8 @@ class Model(_message.Message):
     warnings: _containers.RepeatedScalarFieldContainer[str]
     file_changed_at_s: float
     ranks: bool
-    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., architecture: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[int] = ..., size_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., trained_context_tokens: _Optional[int] = ..., quantisation: _Optional[str] = ..., chat_template: _Optional[str] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., embedding_length: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., kv_layout: _Optional[str] = ..., generates: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., chat_template_origin: _Optional[_Union[ChatTemplateOrigin, str]] = ..., warnings: _Optional[_Iterable[str]] = ..., file_changed_at_s: _Optional[float] = ..., ranks: bool = ...) -> None: ...
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., architecture: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[int] = ..., size_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., trained_context_tokens: _Optional[int] = ..., quantisation: _Optional[str] = ..., chat_template: _Optional[str] = ..., digest: _Optional[str] = ..., slots: _Optional[int] = ..., embedding_length: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., kv_layout: _Optional[str] = ..., generates: bool = ..., lora: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., chat_template_origin: _Optional[_Union[ChatTemplateOrigin, str]] = ..., warnings: _Optional[_Iterable[str]] = ..., file_changed_at_s: _Optional[float] = ..., ranks: bool = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()
@@ -653,12 +655,14 @@ class GetModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ...) -> None: ...
 
 class Lora(_message.Message):
-    __slots__ = ("source", "scale")
+    __slots__ = ("source", "scale", "name")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SCALE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     source: str
     scale: float
-    def __init__(self, source: _Optional[str] = ..., scale: _Optional[float] = ...) -> None: ...
+    name: str
+    def __init__(self, source: _Optional[str] = ..., scale: _Optional[float] = ..., name: _Optional[str] = ...) -> None: ...
 
 class EngineOptions(_message.Message):
     __slots__ = ("context_tokens", "slots", "batch_tokens", "threads", "gpu_layers", "split_mode", "main_gpu", "tensor_split", "flash_attention", "kv_type_k", "kv_type_v", "kv_layout", "queue_limit", "prefix_cache", "lora", "control_tokens_in_messages", "chat_template", "request_templates")

@@ -133,6 +133,7 @@ TABLE: dict[str, Shown | Told | Reckoned | Nowhere] = {
         "tuned", ((STORE, f"{STORED}/args/2", "--models", "tuned"), (WORKLOAD, f"{PULL}/args/2", "--models", "tuned"))
     ),
     "engine.lora[].scale": Told(0.5, {"engine": {"lora": [{"image": "tuned"}]}}),
+    "engine.lora[].name": Told("style", {"engine": {"lora": [{"image": "tuned"}]}}),
     "routing.loadBalancing": Told("Session"),
     "routing.queuePerAgent": Told(3),
     "routing.retries": Told(0),

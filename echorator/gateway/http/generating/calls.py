@@ -59,7 +59,7 @@ class Calls:
 
     async def check_thoughts(self, request: Request, model: str, wishes: Sequence[Wish], template: str = "") -> None:
         """List the wishes that have no effect as ignored, by the model's chat template, or by that of the request."""
-        template = template or ((await self.front.described(self.name(model))).chat_template if wishes else "")
+        template = template or ((await self.front.described(self.front.fleet.find(model).name)).chat_template if wishes else "")
         if template:
             request.state.ignored += [request.state.renamed.get(name, name) for name in without_effect(wishes, template)]
 
@@ -149,8 +149,9 @@ class Calls:
         return await streamed.response(request, replies)
 
     def name(self, model: str) -> str:
-        """Return the full name of a model; "" stands for the only one. Raises ModelNotFoundError."""
-        return self.front.fleet.find(model).name
+        """Return the name of a model as a request gives it, with its adapter; "" stands for the only one. Raises ModelNotFoundError."""
+        pool = self.front.fleet.find(model)
+        return model or pool.name
 
 
 def _key_of(message: Generating) -> int | None:

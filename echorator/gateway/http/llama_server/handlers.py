@@ -28,7 +28,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 NOT_HERE = {
     ("POST", "/slots/{id}"): "prefixes are kept and shared by the engine; no slot is saved, restored or erased",
     ("POST", "/props"): "the properties of a model are set by its spec: `echorator mesh apply`",
-    ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora: `echorator mesh apply`",
+    ("POST", "/lora-adapters"): "adapters are set by the spec of a model, spec.engine.lora; a request names one in model: MODEL:NAME",
     ("POST", "/models/load"): "agents load the models of the mesh's specs: `echorator mesh apply`",
     ("POST", "/models/unload"): "agents unload a model when its spec is deleted: `echorator mesh delete`",
     ("GET", "/models/sse"): "`echorator mesh get --watch` follows the models of the mesh",
@@ -128,7 +128,7 @@ class LlamaServer:
 
     async def props(self, request: Request) -> Response:
         """Answer GET /props, for the model of the parameter `model`, else the only one."""
-        model = await self._calls.front.described(self._calls.name(request.query_params.get("model", "")))
+        model = await self._calls.front.model(request.query_params.get("model", ""))
         defaults = {name: value for name, value in asdict(Sampling()).items() if name not in ("logit_bias", "grammar")}
         return JSONResponse(
             {
@@ -146,8 +146,8 @@ class LlamaServer:
 
     async def slots(self, request: Request) -> Response:
         """Answer GET /slots: of all agents of a model, as these reported them last; with `fail_on_no_slot`, 503 where none is idle."""
-        name = self._calls.name(request.query_params.get("model", ""))
-        context = (await self._calls.front.described(name)).context_tokens
+        name = request.query_params.get("model", "")
+        context = (await self._calls.front.model(name)).context_tokens
         listed: list[dict[str, Any]] = []
         for place in self._calls.front.fleet.find(name).places.values():
             for number in range(place.slots):
@@ -159,7 +159,7 @@ class LlamaServer:
 
     async def lora_adapters(self, request: Request) -> Response:
         """Answer GET /lora-adapters, for the model of the parameter `model`, else the only one."""
-        model = await self._calls.front.described(self._calls.name(request.query_params.get("model", "")))
+        model = await self._calls.front.model(request.query_params.get("model", ""))
         return JSONResponse([{"id": i, "path": PurePath(lora.source).name, "scale": lora.scale} for i, lora in enumerate(model.lora)])
 
     def _refusing(self, why: str) -> Handler:

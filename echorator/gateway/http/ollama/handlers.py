@@ -135,7 +135,7 @@ class Ollama:
 
     async def tags(self, _request: Request) -> Response:
         """Answer GET /api/tags: every model that a request may name."""
-        return JSONResponse({"models": [catalogue.entry_of(model) for model in (await self._front.models()).models]})
+        return JSONResponse({"models": [catalogue.entry_of(model) for model in await self._front.asked_for()]})
 
     async def running(self, _request: Request) -> Response:
         """Answer GET /api/ps: the models that an agent has loaded now."""
@@ -145,7 +145,7 @@ class Ollama:
     async def show(self, request: Request) -> Response:
         """Answer POST /api/show."""
         name = self._served(await self._body(request, Show))
-        return JSONResponse(next(catalogue.shown_of(model) for model in (await self._front.models()).models if model.name == name))
+        return JSONResponse(catalogue.shown_of(await self._front.model(name)))
 
     async def version(self, _request: Request) -> Response:
         """Answer GET /api/version."""
@@ -185,7 +185,7 @@ class Ollama:
         body.model = body.model or body.name
         if not body.model:
             raise BodyError("model is required", "model")
-        return self._front.fleet.find(catalogue.served_name(body.model, self._front.fleet.models())).name
+        return self._calls.name(catalogue.served_name(body.model, self._front.fleet.models()))
 
 
 def _head(body: Generation) -> dict[str, Any]:
