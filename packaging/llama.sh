@@ -20,7 +20,7 @@ if [ ! -e "$made/VERSION" ]; then
   if ! compgen -G "$sdist/*.tar.gz" >/dev/null; then
     python3 -m pip download -q --no-deps --no-binary llama-cpp-python -d "$sdist" "llama-cpp-python==$version" >&2
   fi
-  work=${LLAMA_BUILD_FOLDER:-$made.build}
+  work=$made.build
   mkdir -p "$work/source"
   tar -xzf "$sdist"/*.tar.gz -C "$work/source" --strip-components=1
   cmake -G Ninja -S "$work/source/vendor/llama.cpp" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
@@ -34,6 +34,6 @@ if [ ! -e "$made/VERSION" ]; then
   strip --strip-unneeded "$made"/lib/*.so
   cp "$work"/source/vendor/llama.cpp/include/*.h "$work"/source/vendor/llama.cpp/ggml/include/*.h "$made/include"
   echo "$version" >"$made/VERSION" # last: what is there is whole
-  rm -rf "$made.build"
+  rm -rf "$work"
 fi
 echo "$made"
