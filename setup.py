@@ -1,7 +1,7 @@
 """Builds the Cython extensions; everything else is in pyproject.toml.
 
 The engine compiles against the headers and links to the libraries that the llama-cpp-python package installs, or to those in
-echorator/_native/llama, where packaging/ has put what a wheel carries.
+echorator/_native/carried, where packaging/ has put what a wheel carries.
 """
 
 import importlib.util
@@ -17,13 +17,13 @@ ROOT = Path(__file__).parent
 FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-sign-compare", "-fopenmp"]
 
 
-CARRIED = ROOT / "echorator" / "_native" / "llama"
+CARRIED = ROOT / "echorator" / "_native" / "carried"
 
 
 def llama() -> tuple[Path, Path, str, str]:
     """Return the folders of llama.cpp's headers and libraries, where the latter are from the extension, and the version of their source."""
     if CARRIED.is_dir():
-        return CARRIED / "include", CARRIED / "lib", "$ORIGIN/llama/lib", (CARRIED / "VERSION").read_text().strip()
+        return CARRIED / "include", CARRIED / "lib", "$ORIGIN/carried/lib", (CARRIED / "VERSION").read_text().strip()
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None or spec.origin is None:
         sys.exit("llama-cpp-python is needed to build: pip install llama-cpp-python, or build with pip's isolation on")

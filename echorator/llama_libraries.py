@@ -6,7 +6,7 @@ import importlib.util
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-CARRIED = Path(__file__).parent / "_native" / "llama"  # in a wheel that compiles nothing where it is installed; see packaging/
+CARRIED = Path(__file__).parent / "_native" / "carried"  # in a wheel that compiles nothing where it is installed; see packaging/
 
 
 def is_carried() -> bool:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the llama.cpp that a wheel carries, and prints its folder: lib/, include/ and VERSION.
+# Builds the llama.cpp that a wheel carries, and prints its folder: lib/, include/ and VERSION. With --where it prints the folder alone.
 #
 # The source is the one in the sdist of the pinned llama-cpp-python. The kernels for each kind of CPU become a library of their own, of which
 # the fastest is chosen where it runs (GGML_CPU_ALL_VARIANTS), so that one wheel serves every x86-64 or Arm machine. More options for CMake,
@@ -7,12 +7,14 @@
 # ~/.cache/echorator by version, machine and options.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+where=
+[ "${1:-}" != --where ] || { where=yes; shift; }
 
 version=$(sed -n 's/^ *"llama-cpp-python==\([0-9.]*\)",$/\1/p' pyproject.toml)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/echorator
 options=$(printf '%s ' "$@" | sha256sum | cut -c1-8)
 made=$cache/llama-carried-$version-$(uname -m)-$options
-if [ ! -e "$made/VERSION" ]; then
+if [ ! -e "$made/VERSION" ] && [ -z "$where" ]; then
   for program in cmake ninja c++; do
     command -v "$program" >/dev/null || { echo "$program is absent: apt-get install cmake ninja-build g++" >&2; exit 1; }
   done

@@ -7,6 +7,7 @@ refuses a version other than the one compiled against: llama.h has no stable ABI
 from __future__ import annotations
 
 import ctypes
+import sys
 
 from echorator import llama_libraries
 
@@ -27,6 +28,7 @@ def _load_llama() -> str:
         if llama_libraries.is_carried():
             # The kernels for each kind of CPU are a library of their own; this loads the fastest that this machine can run.
             ctypes.CDLL(str(folder / "libggml.so")).ggml_backend_load_all_from_path(str(folder).encode())
+            sys.path.append(str(llama_libraries.CARRIED / "python"))  # hnswlib, which is published as source alone too
     except OSError as e:
         raise ImportError(f"llama.cpp's library does not load: {e}; {REPAIR}") from e
     return found
