@@ -18,7 +18,7 @@ import pytest
 
 from echorator.agent.loading.model_defaults import defaults_of
 from echorator.agent.requests import sampling_of
-from echorator.cli.echorator import chat
+from echorator.cli.echorator.models import chat
 from echorator.cli.main import parser
 from echorator.gateway.http.bodies import ChatCompletion, Completion
 from echorator.gateway.http.translation import chat_request, generate_requests

@@ -12,6 +12,22 @@ GROUPS = {
     "this program": ("config", "completion"),
 }
 
+# By the package below `cli/echorator`: the modules that run its commands.
+ROOMS = {
+    "models": ("chat", "embed", "models", "pull", "stored_models", "suggested_models"),
+    "machine": ("cluster", "doctor", "logs", "resources", "serve", "service", "status", "up"),
+    "memory": ("cognition", "mcp", "memory"),
+    "mesh": ("bootstrap", "controller", "gateway", "mesh"),
+    "kube": ("manifests", "operator"),
+    "program": ("completion", "config"),
+}
+
+
+def module_of(name: str) -> str:
+    """Return the full name of the module that runs a command of `echorator`. Raises StopIteration for a name that is in no package."""
+    return f"echorator.cli.echorator.{next(room for room, names in ROOMS.items() if name in names)}.{name}"
+
+
 # By the command above, "" for none: what a word probably means.
 MEANT = {
     "": {

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from echorator.cli.command_words import GROUPS
+from echorator.cli.command_words import GROUPS, module_of
 from echorator.cli.options.cluster import add_cluster_commands
 from echorator.cli.options.config import COMPLETION_EXAMPLES, CONFIG_EXAMPLES, add_completion_options, add_config_options
 from echorator.cli.options.doctor import DOCTOR_EXAMPLES, add_doctor_options
@@ -293,7 +293,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    program = Program(parser(), "echorator.cli.echorator", _prepare, _failure_of, _print_more_versions, configurable=True)
+    program = Program(parser(), module_of, _prepare, _failure_of, _print_more_versions, configurable=True)
     return program.main(argv)
 
 

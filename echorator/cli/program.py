@@ -26,13 +26,13 @@ MENDING = (["config"], ["doctor"], ["--help"], ["-h"], ["--version"])  # what wo
 
 @dataclass(frozen=True)
 class Program:
-    """A program: the names of its parser and of the package whose modules are its commands.
+    """A program: its parser, and what returns the full name of the module that runs a command, by the module's own name.
 
     `prepare` gets the arguments before the command is imported. `failure_of` translates an error that no command has translated.
     """
 
     parser: Parser
-    commands: str
+    module_of: Callable[[str], str]
     prepare: Callable[[argparse.Namespace], None]
     failure_of: Callable[[EchoratorError], CommandError]
     print_more_versions: Callable[[argparse.Namespace], None] = lambda _: None
@@ -80,7 +80,7 @@ class Program:
     def _run(self, arguments: argparse.Namespace) -> int:
         try:
             module = getattr(arguments, "module", arguments.command)
-            return int(importlib.import_module(f"{self.commands}.{module}").run(arguments))
+            return int(importlib.import_module(self.module_of(module)).run(arguments))
         except CommandError as error:
             return self._fail(error)
         except EchoratorError as error:

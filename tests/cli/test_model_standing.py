@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from echorator.cli.echorator.resources import _summary
+from echorator.cli.echorator.machine.resources import _summary
 from echorator.cli.output.mesh_status import status_of
 from echorator.cli.output.model_standing import ModelStanding, age, standing_in_mesh, standing_of
 from echorator.cli.output.model_tables import document_line

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echorator.cli.echorator.service import unit_text
+from echorator.cli.echorator.machine.service import unit_text
 from tests.support.commands import COMMAND, TIMEOUT_S
 
 

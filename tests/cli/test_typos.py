@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from echorator.cli.command_words import GROUPS, MEANT
+from docs.generators.commands import below as every_command
+from echorator.cli.command_words import GROUPS, MEANT, ROOMS, module_of
 from echorator.cli.configured import below
 from echorator.cli.main import parser
 from tests.support.commands import COMMAND, in_process
 
+ROOT = Path(__file__).parents[2]
 TYPED = [
     ("chta hi", "chat"),
     ("caht", "chat"),
@@ -108,3 +112,12 @@ def test_words_for_help_and_version(words: tuple[str, ...]) -> None:
 def test_a_text_that_begins_with_dashes_is_no_option() -> None:
     assert parser().parse_args(["chat", "--help me with this"]).prompt == ["--help me with this"]
     assert parser().parse_args(["chat", "--", "--x"]).prompt == ["--x"]
+
+
+def test_every_command_has_its_module() -> None:
+    """Its file is there; commands below a command may have a module of their own."""
+    files = {path.stem: path for path in (ROOT / "echorator" / "cli" / "echorator").glob("*/*.py")}
+    for name in [name for names in ROOMS.values() for name in names]:
+        assert module_of(name).replace(".", "/") == str(files[name].relative_to(ROOT).with_suffix(""))
+    modules = [made.get_default("module") or made.prog.split()[1] for made in every_command(parser()) if " " in made.prog]
+    assert {name for names in ROOMS.values() for name in names} == set(modules)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from echorator.cli.echorator import chat
+from echorator.cli.echorator.models import chat
 from echorator.cli.kollama.cluster import cluster, model_of
 from echorator.cli.kollama.wait import failure_of, lacking, serves
 from echorator.cli.main import parser

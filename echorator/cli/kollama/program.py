@@ -14,7 +14,7 @@ from echorator.host.exits import CommandError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    return Program(parser(), "echorator.cli.kollama", _prepare, _failure_of).main(argv)
+    return Program(parser(), "echorator.cli.kollama.{}".format, _prepare, _failure_of).main(argv)
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, aclosing
 from types import TracebackType
 
-from echorator.cli.echorator.pull import progress_shown
+from echorator.cli.echorator.models.pull import progress_shown
 from echorator.cli.kollama.cluster import states
 from echorator.host.exits import CommandError, Exit
 from echorator.kube.api.client import Client

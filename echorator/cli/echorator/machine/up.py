@@ -19,8 +19,8 @@ from pathlib import Path
 import uvloop
 from grpc import aio
 
-from echorator.cli.echorator.cluster import tell_of_workers
-from echorator.cli.echorator.status import show
+from echorator.cli.echorator.machine.cluster import tell_of_workers
+from echorator.cli.echorator.machine.status import show
 from echorator.cli.manifest_files import wishes_of
 from echorator.cli.options.http import http_settings_of
 from echorator.cli.options.telemetry import telemetry, telemetry_options_of

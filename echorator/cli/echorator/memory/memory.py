@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.message import Message
 from rich.console import RenderableType
 
-from echorator.cli.echorator.memory_values import KINDS, end_of, filter_of, struct_of, time_of
+from echorator.cli.echorator.memory.memory_values import KINDS, end_of, filter_of, struct_of, time_of
 from echorator.cli.output import memory_tables as tables
 from echorator.cli.output.rendering import document_of, show, show_one_of_many
 from echorator.cli.text_input import line_of_terminal, lines_of_stdin, text_of_file

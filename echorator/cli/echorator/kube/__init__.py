@@ -1,0 +1,1 @@
+"""The commands for a Kubernetes cluster that `kollama` does not have."""

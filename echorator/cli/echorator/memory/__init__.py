@@ -1,0 +1,1 @@
+"""The commands that serve a memory, look into it and offer it to others."""

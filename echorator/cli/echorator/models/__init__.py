@@ -1,0 +1,1 @@
+"""The commands that get models, look after them and talk to them."""
