@@ -72,6 +72,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "kollama deploy": RESOURCE,
     "pull": whole({"models": several({**STORED, "path": TEXT})}),
     "models list": whole({"models": several({**STORED, "pulled": TEXT, "store": TEXT})}),
+    "models suggest": whole(
+        {"models": several(dict.fromkeys(("source", "purpose", "parameters", "sizeBytes", "memoryBytes", "licence", "note"), TEXT))}
+    ),
+    "logs": whole({"logs": several(dict.fromkeys(("agent", "model", "sizeBytes", "written", "path"), TEXT))}),
+    "doctor": whole({"findings": several(dict.fromkeys(("what", "state", "says", "todo"), TEXT))}),
+    "config": whole({"options": several({"commands": TEXTS, "option": TEXT, "value": {}, "from": TEXT})}),
     "models show": whole({**STORED, "pulled": TEXT, "store": TEXT, "layers": LAYERS, "metadata": {"type": "object"}}),
 }
 
@@ -150,6 +156,10 @@ def cases(up: Up, mesh: Mesh, source: str, folder: Path) -> Iterator[Case]:
     yield Case("pull", ("pull", source, *store), source.partition("#")[0])
     yield Case("models list", ("models", "list", *store), LONG)
     yield Case("models show", ("models", "show", source, *store), LONG)
+    yield Case("models suggest", ("models", "suggest", "--all"), "Apache-2.0")
+    yield Case("logs", ("logs", "--data", str(up.data)), LONG)
+    yield Case("doctor", ("doctor",), "llama.cpp")
+    yield Case("config", ("config",))
     yield Case("kollama deploy", ("kollama", "deploy", "phi", "--dry-run", "client"), "model/phi created")
     user = ("--user", "ann", *models)
     yield Case("memory add", ("memory", "add", SAYING, *user), "remembered")
