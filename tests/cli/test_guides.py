@@ -66,12 +66,14 @@ def test_getting_started(tmp_path: Path) -> None:
 @pytest.mark.needs("free ports")
 def test_one_machine(tmp_path: Path) -> None:
     guide = Guide("docs/guides/one-machine.md", tmp_path)
-    assert list(guide.step) == ["up", "model.yaml", "models", "calculator.py", "sums.yaml", "sums"]
+    assert list(guide.step) == ["up", "model.yaml", "models", "every-day", "calculator.py", "sums.yaml", "sums"]
     sums, sent = guide.step["sums"].splitlines()
-    guide.type("up", "models", sums, "listening 50060", f"{sent} > sent.txt", END, ports=(50050, 50052, 50060, 8080))
+    guide.type("up", "models", "every-day", sums, "listening 50060", f"{sent} > sent.txt", END, ports=(50050, 50052, 50060, 8080))
     shown = guide.printed("models")
     assert "3/3" in shown
     assert "Ready" in shown
+    assert "`up` runs as process" in guide.printed("every-day")
+    assert "complete" in (tmp_path / "completion.sh").read_text()
     assert (tmp_path / "sent.txt").read_text().strip() == "42"
 
 
