@@ -28,7 +28,7 @@ from echorator.cluster.messages import document_of_message, message_of_wish
 from echorator.cluster.resources import API_VERSION, Kind
 from echorator.errors import EchoratorError
 from echorator.host.connection import channel_to, connected
-from echorator.host.exits import CommandError, Exit
+from echorator.host.exits import CommandError, Exit, exit_of
 from echorator.host.failure import of_status
 from echorator.host.local_server import local_server
 from echorator.host.model_store import puller_of
@@ -82,7 +82,7 @@ async def target_of(wanted: Wanted, stack: AsyncExitStack) -> Target:
     if not server:
         return await _own(wanted, stack)
     served = await _served(server)
-    names = [model.name for model in served]
+    names = [name for model in served for name in (model.name, *model.aliases)]
     running = find_any()
     ours = running if running is not None and running.gateway == server and not wanted.server else None
     if not wanted.model:
@@ -122,10 +122,8 @@ async def _own(wanted: Wanted, stack: AsyncExitStack) -> Target:
     source = str(wanted.file) if wanted.file is not None else wanted.model or EMBEDDED_NAME
     try:
         image, name = (Image(source, wanted.file), "") if wanted.file is not None else await image_of(source, wanted.models_folder)
-    except SourceError as error:
-        raise CommandError(f"{error}{_hint(source, [EMBEDDED_NAME])}", Exit.USAGE) from error
     except EchoratorError as error:
-        raise CommandError(f"{error}{_hint(source, [EMBEDDED_NAME])}") from error
+        raise _not_had(error, source, [EMBEDDED_NAME]) from error
     with _loading(name or image.path.name, image) as on_progress:
         server, loaded = await stack.enter_async_context(local_server(image, name, wanted.memory, on_progress))
     return Target(server, loaded, "in this process")
@@ -137,9 +135,10 @@ def _loading(label: str, image: Image) -> AbstractContextManager[OnProgress]:
     return nullcontext(quiet) if image.path == embedded_model() else loading_shown(label)
 
 
-def _hint(word: str, known: Sequence[str]) -> str:
-    hint = nearest(word, known)
-    return f" {hint}" if hint else ""
+def _not_had(error: EchoratorError, source: str, known: Sequence[str]) -> CommandError:
+    """Return the command's error for a source that cannot be had, which may be a mistyped name of a known model."""
+    code = Exit.USAGE if isinstance(error, SourceError) else exit_of(error)
+    return CommandError(f"{error} {nearest(source, known)}".rstrip(), code)
 
 
 async def _served(server: str) -> list[pb.Model]:
@@ -167,10 +166,8 @@ async def _added(ours: Running, source: str, served: Sequence[str]) -> str:
     try:
         await image_of(source, Path(ours.models))  # shows its progress, and says at once why a source cannot be had
         return await (_applied(ours.controller, source) if ours.controller else _loaded(ours.gateway, source, served))
-    except SourceError as error:
-        raise CommandError(f"{error}{_hint(source, served)}", Exit.USAGE) from error
     except EchoratorError as error:
-        raise CommandError(f"{error}{_hint(source, served)}") from error
+        raise _not_had(error, source, served) from error
 
 
 async def _applied(controller: str, source: str) -> str:
@@ -181,7 +178,7 @@ async def _applied(controller: str, source: str) -> str:
         try:
             found = [r for r in (await stub.List(cluster_pb2.ListResourcesRequest(kind=wish.key.kind.value), timeout=CALL_S)).resources]
             there = next((document_of_message(r) for r in found if r.metadata.name == wish.key.name), None)
-            if there is not None and there["spec"]["image"] != image:
+            if there is not None and meant(there["spec"]["image"]) != meant(image):
                 raise CommandError(
                     f"the running `up` has {wish.key} from {there['spec']['image']}; "
                     f"talk to that by its name, or delete it first: echorator delete model {wish.key.name}"

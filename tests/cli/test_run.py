@@ -87,6 +87,7 @@ def test_what_an_up_has_not_is_applied_to_it(home: Home, mine: str, tmp_path: Pa
         done = home("run", mine, "Hello!", "--temperature", "0")
         assert done.stdout == GREETING, done.stderr
         assert "the running `up` gets model/my-model; `echorator delete model my-model` removes it" in done.stderr
+        assert home.answered("run", f"file:{mine}", "Hello!", "--temperature", "0") == GREETING  # the same file in other words
         again = home("run", "my-model", "Hello!", "--temperature", "0")
         assert (again.stdout, again.stderr) == (GREETING, "")
         assert home.answered("chat", "Hello!", "--temperature", "0") == GREETING  # the only one beside echo-nano
