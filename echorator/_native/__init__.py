@@ -13,6 +13,8 @@ from echorator import llama_libraries
 
 REPAIR = "reinstall echorator in this environment: pip install --force-reinstall --no-deps ."
 
+_SILENT = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda _level, _text, _data: None)
+
 
 def _load_llama() -> str:
     """Load libllama and the libraries it needs, and return the version of llama-cpp-python whose source they were built from.
@@ -26,7 +28,9 @@ def _load_llama() -> str:
     try:
         ctypes.CDLL(str(folder / "libllama.so"), mode=ctypes.RTLD_GLOBAL)
         if llama_libraries.is_carried():
-            # The kernels for each kind of CPU are a library of their own; this loads the fastest that this machine can run.
+            # The kernels for each kind of CPU are a library of their own; this loads the fastest that this machine can run. It would say
+            # which one on stderr, until the engine takes over llama.cpp's log.
+            ctypes.CDLL(str(folder / "libggml-base.so")).ggml_log_set(_SILENT, None)
             ctypes.CDLL(str(folder / "libggml.so")).ggml_backend_load_all_from_path(str(folder).encode())
             sys.path.append(str(llama_libraries.CARRIED / "python"))  # hnswlib, which is published as source alone too
     except OSError as e:
