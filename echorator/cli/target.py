@@ -19,9 +19,9 @@ from grpc import aio
 from echorator.agent.loading.embedded import embedded_model
 from echorator.agent.loading.registry import OnProgress
 from echorator.agent.requests import model_name_of
-from echorator.cli.echorator.models.pull import progress_shown
 from echorator.cli.output.load_progress import loading_shown
 from echorator.cli.output.model_standing import standing_of
+from echorator.cli.output.pull_progress import progress_shown
 from echorator.cli.parsing import nearest
 from echorator.cluster.documents import Wish, wish_of
 from echorator.cluster.messages import document_of_message, message_of_wish

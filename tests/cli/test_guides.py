@@ -126,5 +126,6 @@ def test_model_files(tmp_path: Path) -> None:
 def test_every_page_with_commands_to_run_has_a_test() -> None:
     pages = {page for page in (ROOT / "docs").rglob("*.md") if any(not n.startswith(ELSEWHERE) for n in marked(str(page), RUN))}
     tested = {"getting-started", "one-machine", "memory", "mesh", "telemetry", "model-files"}
+    tested |= {"client"}  # by tests/client
     tested |= {"openai", "responses", "anthropic"}  # by tests/gateway/http/test_client_guides.py
     assert {page.stem for page in pages if "reference" not in page.parts} == tested

@@ -32,13 +32,13 @@ def logs(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_list_of_what_there_is(tmp_path: Path) -> None:
-    assert logs(tmp_path).stdout.startswith("there are no logs of agents in ")
+    assert logs(tmp_path).stderr.startswith("there are no logs of agents in ")
     written(tmp_path, "nano", "nano-0", "a")
     written(tmp_path, "phi", "phi-0", "b")
     rows = [line.split()[:2] for line in logs(tmp_path).stdout.splitlines()]
-    assert rows == [["agent", "model"], ["nano-0", "nano"], ["phi-0", "phi"]]
-    listed = json.loads(logs(tmp_path, "-o", "json").stdout)
-    assert [(one["agent"], one["sizeBytes"]) for one in listed] == [("nano-0", 2), ("phi-0", 2)]
+    assert rows == [["AGENT", "MODEL"], ["nano-0", "nano"], ["phi-0", "phi"]]
+    listed = json.loads(logs(tmp_path, "-o", "json").stdout)["logs"]
+    assert [(one["agent"], one["sizeBytes"]) for one in listed] == [("nano-0", "2"), ("phi-0", "2")]
 
 
 def test_of_an_agent_and_of_a_model(tmp_path: Path) -> None:

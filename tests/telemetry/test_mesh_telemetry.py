@@ -81,7 +81,7 @@ async def test_one_call_seen_from_everywhere(tmp_path: Path) -> None:
                 metadata = (("traceparent", f"00-{TRACE}-{SPAN}-01"),)
                 async for _ in stub.Chat(request, timeout=30.0, metadata=metadata):
                     pass
-                bad = pb.ChatRequest(model="echo", messages=request.messages, sampling=pb.Sampling(temperature=9.0))
+                bad = pb.ChatRequest(model="echo", messages=request.messages, sampling=pb.Sampling(temperature=900.0))
                 other = "f" * 32
                 error = await refused(
                     stub.Chat(bad, metadata=(("traceparent", f"00-{other}-{SPAN}-01"),)), grpc.StatusCode.INVALID_ARGUMENT

@@ -145,7 +145,7 @@ async def test_over_grpc(up: Up) -> None:
     def metadata(number: int) -> Any:
         return (("traceparent", parent(trace(number))),)
 
-    bad = pb.ChatRequest(model="nano", messages=[pb.Message(role="user", content=SECRET)], sampling=pb.Sampling(temperature=9.0))
+    bad = pb.ChatRequest(model="nano", messages=[pb.Message(role="user", content=SECRET)], sampling=pb.Sampling(temperature=900.0))
     async with channel_to(f"127.0.0.1:{up.port}") as gateway, channel_to(f"127.0.0.1:{up.controller}") as control:
         models, memory = ModelServiceStub(gateway), CognitionServiceStub(gateway)
         before = await value(up, "echorator_grpc_requests_total", service=MODELS, method="Chat", code="INVALID_ARGUMENT")

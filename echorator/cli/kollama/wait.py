@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, aclosing
 from types import TracebackType
 
-from echorator.cli.echorator.models.pull import progress_shown
 from echorator.cli.kollama.cluster import states
+from echorator.cli.output.pull_progress import progress_shown
 from echorator.host.exits import CommandError, Exit
 from echorator.kube.api.client import Client
 from echorator.kube.api.resources import Object

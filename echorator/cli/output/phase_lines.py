@@ -1,4 +1,4 @@
-"""What a command prints while it waits for Models: each phase on stdout, and on stderr why one is not ready. Fed by `resources`."""
+"""What a command prints on stderr while it waits for Models: each phase, and why one is not ready. Fed by `resources`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PhaseLines:
         if self._phases.get(key) != stands.phase:
             self._close()
             self._phases[key] = stands.phase
-            print(f"{key} {stands.phase}", flush=True)
+            print(f"{key} {stands.phase}", file=sys.stderr, flush=True)
         if stands.trouble and self._troubles.get(key) != stands.trouble:
             self._close()
             self._troubles[key] = stands.trouble

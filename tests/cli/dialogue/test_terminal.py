@@ -34,7 +34,8 @@ def chats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_dialogue_says_with_whom_and_ends_with_ctrl_d(address: str) -> None:
     with Terminal("--server", address, *GREEDY) as told:
         greeting = told.ready()
-        assert f"echo-nano at {address}; echo-nano is a demonstration of a million parameters" in greeting
+        assert f"echo-nano at {address}" in greeting
+        assert "echo-nano is a demonstration of a million parameters" in greeting
         assert "/help" in greeting
         said = told.said(FACT)
         assert "Got it." in said
@@ -134,7 +135,7 @@ def test_a_server_without_a_memory_says_so() -> None:
 def test_values_are_set_checked_and_shown(address: str) -> None:
     with Terminal("--server", address) as told:
         told.ready()
-        assert "temperature must be 0..2, not 9" in told.said("/set temperature 9")
+        assert "temperature must be 0..100, not 900" in told.said("/set temperature 900")
         assert "(did you mean temperature?)" in told.said("/set temprature 0")
         assert "temperature is 0" in told.said("/set temperature 0")
         assert "max_tokens is 1" in told.said("/set max_tokens 1")

@@ -30,9 +30,9 @@ def test_default_takes_a_value_back() -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("temperature 3", "temperature must be 0..2, not 3"),
-        ("temperature hot", "temperature must be a number, 0..2, not hot"),
-        ("temperature nan", "temperature must be 0..2, not nan"),
+        ("temperature 300", "temperature must be 0..100, not 300"),
+        ("temperature hot", "temperature must be a number, 0..100, not hot"),
+        ("temperature nan", "temperature must be 0..100, not nan"),
         ("top_k 1.5", "top_k must be a whole number, 0..1048576, not 1.5"),
         ("seed -1", "seed must be 0..4294967295"),
         ("mirostat 1", "mirostat must be 0 (off) or 2"),
@@ -40,7 +40,7 @@ def test_default_takes_a_value_back() -> None:
         ("temprature 1", "there is no value temprature (did you mean temperature?)"),
         ("xyz 1", "there is no value xyz (/set lists them)"),
         ("usage maybe", "usage must be on or off, not maybe"),
-        ("temperature", "temperature is the model's own, or 0.8; it may be 0..2; /set temperature default takes it back"),
+        ("temperature", "temperature is the model's own, or 0.8; it may be 0..100; /set temperature default takes it back"),
         (f"stop {'x' * 257}", "stop: at most 16 texts of 1..256 bytes"),
     ],
 )

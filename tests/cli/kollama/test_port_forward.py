@@ -61,8 +61,8 @@ class Chat:
 
     @property
     def environment(self) -> dict[str, str]:
-        """With the cluster's own kubectl."""
-        return {**os.environ, "PATH": f"{self.cluster.bin}:{os.environ['PATH']}"}
+        """With the cluster's own kubectl, on a terminal that knows no codes."""
+        return {**os.environ, "TERM": "dumb", "PATH": f"{self.cluster.bin}:{os.environ['PATH']}"}
 
     def left(self) -> list[str]:
         """Command lines of processes that forward: kubectl, and what the kubelet, which is in this process, has for each connection."""

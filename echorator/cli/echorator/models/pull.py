@@ -6,9 +6,7 @@ import argparse
 import asyncio
 import os
 import shutil
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import uvicorn
 
 from echorator.agent.loading.embedded import embedded_model
 from echorator.cli.output.model_tables import size_of
+from echorator.cli.output.pull_progress import progress_shown
 from echorator.cli.output.rendering import show
 from echorator.cli.output.tables import Column, Table
 from echorator.errors import EchoratorError, ResourceError
@@ -26,9 +25,6 @@ from echorator.model_files.first_look import first_look
 from echorator.model_files.puller import Image, OnProgress, Progress, Puller, meant
 from echorator.model_files.reference import File
 from echorator.model_files.store_server import READY, store_app
-
-SHOWN = 24  # characters of a source that are shown, so that a bar fits 80 columns
-LINE_EVERY = 10  # percent between two lines where there is no terminal
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -130,37 +126,3 @@ def copied(image: Image, folder: Path) -> Path:
         fresh.unlink(missing_ok=True)
         raise ResourceError(f"{path}: {error.strerror}; choose another --into") from error
     return path
-
-
-@contextmanager
-def progress_shown(label: str) -> Iterator[OnProgress]:
-    """Yield the progress callback of one pull; it draws a bar on stderr, or prints a line at each LINE_EVERY percent without a terminal."""
-    if not sys.stderr.isatty():
-        yield _lines(label)
-        return
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bars
-
-    from echorator.cli.output.consoles import Console
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        short = label.partition("#")[0].rpartition("/")[2][:SHOWN]
-        bar = bars.add_task(short, total=None)
-        yield lambda p: bars.update(bar, completed=p.done_bytes, total=p.total_bytes or None)
-
-
-def _lines(label: str) -> OnProgress:
-    told_stage, told_percent = "", 0
-
-    def line(progress: Progress) -> None:
-        nonlocal told_stage, told_percent
-        percent = 100 * progress.done_bytes // progress.total_bytes if progress.total_bytes else 0
-        step = percent // LINE_EVERY * LINE_EVERY
-        if progress.stage == told_stage and step <= told_percent:
-            return
-        told_stage, told_percent = progress.stage, step
-        size = f" {progress.done_bytes >> 20} of {progress.total_bytes >> 20} MiB, {percent} %" if progress.total_bytes else ""
-        print(f"{progress.stage} {label}{size}", file=sys.stderr, flush=True)
-
-    return line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def _list(top: argparse.ArgumentParser, output: str) -> None:
     nothing = f"nothing is configured; `echorator config template` prints what {config_file()} may contain"
     show(output, {"options": listed}, (), *tables, nothing=nothing)
     unknown = [name for name in sorted(settings.environment) if name.startswith(PREFIX) and name not in used and name not in OTHERS]
-    mistakes += [f"{name}: no option is configured by it {nearest(name, used)}".rstrip() for name in unknown]
+    for name in unknown:  # which may be meant for another program, as what Kubernetes sets for a Service
+        print(f"{name}: no option is configured by it {nearest(name, used)}".rstrip(), file=sys.stderr)
     if mistakes:
         raise CommandError("\n".join(mistakes), Exit.USAGE)
 
