@@ -157,7 +157,8 @@ async def test_over_grpc(up: Up) -> None:
         await refused(ControllerServiceStub(control).GetModel(wrong, metadata=metadata(4)), grpc.StatusCode.NOT_FOUND)
         lost = cluster_pb2.GetResourceRequest(kind="Model", name="none")
         await refused(ClusterServiceStub(control).Get(lost, metadata=metadata(5)), grpc.StatusCode.NOT_FOUND)
-        call = models.Chat(pb.ChatRequest(model="nano", messages=bad.messages), metadata=metadata(6))
+        endless = pb.Limits(max_tokens=800, ignore_eos=True)  # so that it is under way when it is cancelled
+        call = models.Chat(pb.ChatRequest(model="nano", messages=bad.messages, limits=endless), metadata=metadata(6))
         assert await call.read()
         call.cancel()
     lines = [await the_line(up, trace(number)) for number in range(1, 7)]

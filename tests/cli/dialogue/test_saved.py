@@ -70,7 +70,7 @@ BODY = {"version": 1, "model": "", "user": "", "session": "s", "system": "", "va
     "change",
     [
         {"version": 2},
-        {"values": {"temperature": 9}},
+        {"values": {"temperature": 900}},
         {"values": {"nonsense": 1}},
         {"values": {"temperature": {}}},
         {"values": []},
