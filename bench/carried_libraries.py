@@ -30,7 +30,7 @@ def measured(python: Path, model: Path, tokens: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run both installations in turns, and print each pair of figures and the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("carrying", type=Path, help="Python of the environment with the wheel that carries llama.cpp")
     parser.add_argument("compiled", type=Path, help="Python of the environment that compiled llama-cpp-python")

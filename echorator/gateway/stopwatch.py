@@ -50,7 +50,7 @@ class Measured(Protocol):
 
     @property
     def path(self) -> str:
-        """The path."""
+        """The path of the call, /package.Service/Method."""
         ...
 
     @property

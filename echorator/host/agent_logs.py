@@ -121,7 +121,7 @@ class Following:
         return self._file is None or now.st_ino != os.fstat(self._file.fileno()).st_ino
 
     def close(self) -> None:
-        """Close the open file."""
+        """Close the file if one is open; a later `lines` opens it again."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -60,11 +60,11 @@ class EditedLines:
         self._questions: PromptSession[str] = PromptSession(interrupt_exception=Interrupted, output=output)
 
     def message(self) -> str:
-        """See `typed.Lines`."""
+        """Return what was typed in the editor of prompt_toolkit. Raises what `typed.Lines` does."""
         return checked_line(self._runner.run(self._session.prompt_async()))
 
     def answer_to(self, question: str) -> str:
-        """See `typed.Lines`."""
+        """Return the line that answers a question, which is not kept in the history. Raises what `typed.Lines` does."""
         try:
             return checked_line(self._runner.run(self._questions.prompt_async(question)))
         except (Interrupted, EOFError):

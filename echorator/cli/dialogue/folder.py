@@ -13,7 +13,7 @@ PART = ".part"  # end of the name of a file that is being written
 
 
 def chats() -> Path:
-    """Return the folder: $XDG_DATA_HOME/echorator/chats."""
+    """Return the folder of kept dialogues and of the history: $XDG_DATA_HOME/echorator/chats."""
     return data_home() / "chats"
 
 

@@ -22,7 +22,7 @@ _NAME = re.compile(r"\w[\w.-]{0,63}")  # of a dialogue, and of its file without 
 
 @dataclass(frozen=True)
 class Saved:
-    """A kept dialogue."""
+    """A dialogue as `/save` keeps it; "" for the model and the user where none was named."""
 
     transcript: Transcript
     model: str = ""

@@ -54,7 +54,7 @@ class Screen:
 
     @property
     def heard(self) -> bool:
-        """Whether somebody sees notes."""
+        """Whether notes reach a reader: in a dialogue, or where stderr is a terminal."""
         return self.interactive or sys.stderr.isatty()
 
     def view(self) -> AnswerView:

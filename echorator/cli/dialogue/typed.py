@@ -21,7 +21,7 @@ class Interrupted(Exception):
 
 
 class Lines(Protocol):
-    """What asks the user."""
+    """Where the dialogue gets what the user types: the editor of a terminal, or plain lines."""
 
     def message(self) -> str:
         """Return what was typed, which may have several lines. Raises Interrupted, EOFError, CommandError where it is no text."""
@@ -44,7 +44,7 @@ class PlainLines:
                     readline.add_history(text.replace("\n", " "))
 
     def message(self) -> str:
-        """See `Lines`."""
+        """Return a line, or all lines up to the closing quotes of a longer text. Raises what `Lines` does."""
         try:
             text = self._line(PROMPT)
             while is_open(text):
@@ -57,7 +57,7 @@ class PlainLines:
         return text
 
     def answer_to(self, question: str) -> str:
-        """See `Lines`."""
+        """Return the line that answers a question. Raises what `Lines` does."""
         try:
             return self._line(question)
         except (KeyboardInterrupt, EOFError):

@@ -38,7 +38,7 @@ examples:
 
 
 def add_completion_options(parser: argparse.ArgumentParser) -> None:
-    """Add the shell."""
+    """Add the argument that names the shell whose script is printed."""
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="shell whose script is printed")
 
 
