@@ -46,13 +46,15 @@ class Settings:
         """Read the file of ECHORATOR_CONFIG, "" for none, else the user's own if it is there. Raises CommandError."""
         named = environment.get(FILE_VARIABLE)
         path = Path(named) if named else config_file()
-        if named == "" or (named is None and not path.is_file()):
+        if named == "" or (named is None and not path.exists()):
             return cls(environment, {}, str(path))
         try:
             return cls(environment, tomllib.loads(path.read_text("utf-8")), str(path))
         except OSError as error:
-            raise CommandError(f"{path}: {error.strerror}; correct {FILE_VARIABLE}, or make the file", Exit.USAGE) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise CommandError(f"{path}: {error.strerror}; it is to be a file: correct its name, or make it", Exit.USAGE) from error
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{path} is not UTF-8 at byte {error.start}", Exit.USAGE) from error
+        except tomllib.TOMLDecodeError as error:
             raise CommandError(f"{path} is no TOML file: {error}", Exit.USAGE) from error
 
     def find(self, command: Sequence[str], option: str) -> Found | None:
@@ -153,6 +155,8 @@ def _faults(table: Mapping[str, Any], parser: argparse.ArgumentParser, command: 
                 yield from _faults(value, commands[key], (*command, key), path)
             else:
                 yield f"{where}: there is no such command {nearest(key, commands)}"
+        elif key in commands:
+            yield f"{where}: it is a command; write [{chr(46).join((*command, key))}] above its options"
         elif key.replace("_", "-") not in known and not _anywhere(key.replace("_", "-"), parser):
             yield f"{where}: there is no such option {nearest(key, known)}"
 

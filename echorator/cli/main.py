@@ -175,9 +175,19 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add_engine_options(parser)
 
 
+def _not_empty(text: str) -> str:
+    """Return the text. Raises ArgumentTypeError for "", as an unset variable of a shell script is."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a model")
+    return text
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", metavar="MODEL", help="model of the server, or what `echorator pull` understands: it is got and served then"
+        "model",
+        type=_not_empty,
+        metavar="MODEL",
+        help="model of the server, or what `echorator pull` understands: it is got and served then",
     )
     parser.set_defaults(module="chat", file=None)
     _add_prompt(parser)

@@ -66,7 +66,9 @@ def test_types_switches_and_lists() -> None:
         ("[chat]\nmax-tokens = [1]", "one value is expected"),
         ('[chat]\nusage = "maybe"', "'maybe' is neither true nor false"),
         ("[chat", "is no TOML file"),
-        ("\xff", "is no TOML file"),
+        ("\xff", "is not UTF-8 at byte 0"),
+        ('chat = "x"', "chat: it is a command; write [chat] above its options"),
+        ('[memory]\nsearch = "x"', "[memory] search: it is a command; write [memory.search] above its options"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(file: Path, text: str, said: str) -> None:
@@ -81,7 +83,10 @@ def test_a_wrong_file_is_refused_with_its_place(file: Path, text: str, said: str
 
 def test_a_file_that_is_named_must_be_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHORATOR_CONFIG", str(file))
-    failed(in_process(COMMAND, "bootstrap"), 2, "No such file or directory; correct ECHORATOR_CONFIG, or make the file")
+    failed(in_process(COMMAND, "bootstrap"), 2, "No such file or directory; it is to be a file: correct its name, or make it")
+    monkeypatch.delenv("ECHORATOR_CONFIG")
+    file.mkdir()
+    failed(in_process(COMMAND, "bootstrap"), 2, "Is a directory; it is to be a file")
     monkeypatch.setenv("ECHORATOR_CONFIG", "")
     assert in_process(COMMAND, "config", "list").returncode == 0
 

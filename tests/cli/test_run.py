@@ -143,6 +143,7 @@ def test_the_rule_for_which_server(home: Home) -> None:
     [
         ("./absent.gguf", 1, "absent.gguf: No such file or directory"),
         ("/etc/passwd", 1, "is not a GGUF file"),
+        ("", 2, "it is empty; name a model"),
         ("a b", 2, "is no part of a model's name"),
         ("ftp://host/x.gguf", 2, "ftp:// is not known"),
         ("https://huggingface.co/org/repo/blob/main/README.md", 2, "is no .gguf file"),
