@@ -15,7 +15,7 @@ EXTRAS = {  # by the module that is imported
     "mcp": "mcp",
     "safetensors": "minilm",
     "PIL": "map",
-    "envoy": "envoy",
+    "envoy._bin": "envoy",  # xds-protos, which is always there, has a package `envoy` too
 }
 
 
@@ -29,5 +29,12 @@ def missing(error: ImportError) -> CommandError:
 
 def installed() -> dict[str, bool]:
     """Return for each extra whether all of its packages that are looked for are there."""
-    there = {module: importlib.util.find_spec(module) is not None for module in EXTRAS}
+    there = {module: _there(module) for module in EXTRAS}
     return {extra: all(there[module] for module, of in EXTRAS.items() if of == extra) for extra in dict.fromkeys(EXTRAS.values())}
+
+
+def _there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is absent
+        return False
